@@ -1,0 +1,24 @@
+"""AWS clients as every adapter gets them."""
+
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+# Two tries of at most (1 + 4) s and one back-off of at most 1 s: an answer, or a refusal that the
+# function can still put into words, within 11 s. Functions that a client waits for have a timeout
+# of 15 s, and API Gateway gives up after 30 s. Whatever fails behind the queue is tried again by
+# the queue or the stream.
+_CONFIG = Config(
+    connect_timeout=1,
+    read_timeout=4,
+    retries={"mode": "standard", "total_max_attempts": 2},
+)
+
+
+def make_client(service: str) -> Any:
+    """Return a client of an AWS service, with time limits that fit inside a function's timeout.
+
+    Region, credentials and endpoint come from the environment, as Lambda sets it.
+    """
+    return boto3.client(service, config=_CONFIG)

@@ -1,0 +1,114 @@
+"""The table of processed orders, on Amazon DynamoDB."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from orders.domain.errors import StoreUnavailableError
+from orders.domain.order import ProcessedOrder
+from orders.usecases.processing import AlreadyThere, Inserted, Insertion, Refused
+
+# BatchExecuteStatement takes 25 statements; the event source mapping delivers at most 10 messages.
+_BATCH_SIZE = 25
+
+# A request that DynamoDB cannot read for one order's sake, though it holds others that are sound.
+_REFUSED_AS_A_WHOLE = frozenset({"ValidationException", "SerializationException"})
+
+
+class DynamoDbOrderTable:
+    """Keeps processed orders in one DynamoDB table, one item under each order id."""
+
+    def __init__(self, client: Any, table_name: str) -> None:
+        self._client = client
+        self._table_name = table_name
+        fields = ", ".join(f"'{name}': ?" for name in _FIELDS)
+        # PartiQL's INSERT never overwrites: it fails with DuplicateItem where the key exists. One
+        # round trip stores a whole batch, each statement on its own.
+        self._insert_statement = f'INSERT INTO "{table_name}" VALUE {{{fields}}}'
+
+    def find(self, order_id: str) -> ProcessedOrder | None:
+        """Return the processed order of this id, or None; raises StoreUnavailableError.
+
+        Reads consistently, so that who has seen an order processed never sees it pending again.
+        """
+        try:
+            answer = self._client.get_item(
+                TableName=self._table_name, Key={"order_id": {"S": order_id}}, ConsistentRead=True
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise StoreUnavailableError from error
+        return read_item(answer["Item"]) if "Item" in answer else None
+
+    def insert(self, orders: Sequence[ProcessedOrder]) -> Mapping[str, Insertion]:
+        """Store each order whose id is new and tell for each id what came of it.
+
+        One call for up to 25 orders, a second one only where ids existed. Never overwrites. Raises
+        StoreUnavailableError where DynamoDB refused or did not answer as a whole.
+        """
+        insertions: dict[str, Insertion] = {}
+        try:
+            for start in range(0, len(orders), _BATCH_SIZE):
+                insertions.update(self._insert_batch(orders[start : start + _BATCH_SIZE]))
+            taken = [order_id for order_id, insertion in insertions.items() if insertion == _DUPLICATE]
+            for item in self._read_batch(taken):
+                stored = read_item(item)
+                insertions[stored.order_id] = AlreadyThere(stored.order)
+        except (ClientError, BotoCoreError) as error:
+            raise StoreUnavailableError from error
+        return insertions
+
+    def _insert_batch(self, orders: Sequence[ProcessedOrder]) -> dict[str, Insertion]:
+        statements = [
+            {"Statement": self._insert_statement, "Parameters": _parameters(order)} for order in orders
+        ]
+        try:
+            responses = self._client.batch_execute_statement(Statements=statements)["Responses"]
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code not in _REFUSED_AS_A_WHOLE:
+                raise
+            if len(orders) == 1:
+                return {orders[0].order_id: Refused(code)}
+            # One order must not hold back its neighbours: ask for each alone.
+            return {key: value for order in orders for key, value in self._insert_batch([order]).items()}
+        return {
+            order.order_id: Refused(response["Error"]["Code"]) if "Error" in response else Inserted()
+            for order, response in zip(orders, responses, strict=True)
+        }
+
+    def _read_batch(self, order_ids: Sequence[str]) -> Iterator[dict[str, Any]]:
+        if not order_ids:
+            return
+        # What DynamoDB leaves unread here stays refused, and is tried again by the queue.
+        answer = self._client.batch_get_item(
+            RequestItems={
+                self._table_name: {
+                    "Keys": [{"order_id": {"S": order_id}} for order_id in order_ids],
+                    "ConsistentRead": True,
+                }
+            }
+        )
+        yield from answer["Responses"].get(self._table_name, [])
+
+
+_DUPLICATE = Refused("DuplicateItem")
+_FIELDS = {
+    "order_id": "S",
+    "customer_id": "S",
+    "product_id": "S",
+    "quantity": "N",
+    "order_date": "S",
+    "submitted_at": "S",
+    "processed_at": "S",
+}
+
+
+def read_item(item: Mapping[str, Mapping[str, Any]]) -> ProcessedOrder:
+    """Return the processed order that an item of the table holds; raises KeyError where it is none."""
+    return ProcessedOrder.from_document({name: item[name][kind] for name, kind in _FIELDS.items()})
+
+
+def _parameters(order: ProcessedOrder) -> list[dict[str, str]]:
+    document = order.to_document()
+    return [{kind: str(document[name])} for name, kind in _FIELDS.items()]

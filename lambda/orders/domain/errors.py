@@ -1,0 +1,61 @@
+"""The ways in which an order, a message or a store can refuse."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class OrdersError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class DocumentUnreadableError(OrdersError):
+    """A request body is not one strict JSON document in UTF-8.
+
+    `code` is the problem code of the API (``INVALID_JSON``, …), `detail` one sentence for the
+    client that repeats nothing of the body.
+    """
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(code)
+        self.code = code
+        self.detail = detail
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One rule that a document breaks: a JSON Pointer (RFC 6901) to the place, and the rule in words."""
+
+    pointer: str
+    detail: str
+
+
+class OrderInvalidError(OrdersError):
+    """A JSON document is not an order; `violations` holds every broken rule, one a place."""
+
+    def __init__(self, violations: Sequence[Violation]) -> None:
+        super().__init__(f"{len(violations)} violations")
+        self.violations = tuple(violations)
+
+
+class IdempotencyKeyInvalidError(OrdersError):
+    """An Idempotency-Key is not 1 to 255 visible ASCII characters."""
+
+
+class OrderNotFoundError(OrdersError):
+    """An order id was never issued by this system."""
+
+
+class MessageUnreadableError(OrdersError):
+    """A queue message does not carry a submitted order; the text says why and repeats nothing of it."""
+
+
+class QueueUnavailableError(OrdersError):
+    """The queue refused an order or did not answer in time: the order was not accepted."""
+
+
+class StoreUnavailableError(OrdersError):
+    """The table refused or did not answer in time: nothing is known of what it holds."""
+
+
+class TopicUnavailableError(OrdersError):
+    """The topic refused or did not answer in time: the orders were not all announced."""

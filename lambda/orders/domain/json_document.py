@@ -1,0 +1,75 @@
+"""Reading bytes as one strict JSON document (RFC 8259), without the liberties that Python's json takes."""
+
+import json
+import re
+from typing import Any, NoReturn
+
+from orders.domain.errors import DocumentUnreadableError
+
+MAX_DEPTH = 64
+
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BRACKET = re.compile(r"[\[\]{}]")
+
+
+def read_json_document(body: bytes) -> Any:
+    """Parse `body` and return what it holds, as json.loads would.
+
+    Raises DocumentUnreadableError with code INVALID_ENCODING (not UTF-8), INVALID_JSON (not one JSON
+    document; NaN and Infinity, integers that no parser should be asked to hold, lone surrogates and
+    a byte order mark included), DUPLICATE_KEY or NESTING_TOO_DEEP (more than 64 levels).
+    """
+    text = _decode(body)
+    if text.count("[") + text.count("{") > MAX_DEPTH:
+        _refuse_depth(text)
+    try:
+        document = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse_constant)
+    except ValueError as error:  # JSONDecodeError, or an integer over the interpreter's digit limit
+        raise DocumentUnreadableError("INVALID_JSON", "The body is not one valid JSON document.") from error
+    if "\\u" in text:  # only an escape can bring a surrogate into text that was valid UTF-8
+        _refuse_surrogates(document)
+    return document
+
+
+def _decode(body: bytes) -> str:
+    try:
+        text = body.decode("utf-8", "strict")
+    except UnicodeDecodeError as error:
+        raise DocumentUnreadableError("INVALID_ENCODING", "The body is not valid UTF-8.") from error
+    if "\N{REPLACEMENT CHARACTER}" in text:
+        # What decodes bytes before us, a gateway or a client, leaves this where they were not UTF-8.
+        # No order can hold the character itself.
+        raise DocumentUnreadableError(
+            "INVALID_ENCODING", "The body was not valid UTF-8 where it was encoded, or holds U+FFFD."
+        )
+    return text
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise DocumentUnreadableError("DUPLICATE_KEY", "The body names the same key of an object twice.")
+    return result
+
+
+def _refuse_constant(_: str) -> NoReturn:
+    raise ValueError("NaN and Infinity are not JSON")
+
+
+def _refuse_depth(text: str) -> None:
+    depth = 0
+    for bracket in _BRACKET.finditer(_STRING.sub('""', text)):
+        depth += 1 if bracket.group() in "[{" else -1
+        if depth > MAX_DEPTH:
+            raise DocumentUnreadableError(
+                "NESTING_TOO_DEEP", f"The body nests arrays or objects more than {MAX_DEPTH} levels deep."
+            )
+
+
+def _refuse_surrogates(document: Any) -> None:
+    try:
+        json.dumps(document, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise DocumentUnreadableError(
+            "INVALID_JSON", "The body escapes a lone surrogate, which is no character."
+        ) from error

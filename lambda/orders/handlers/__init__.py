@@ -1,0 +1,1 @@
+"""The Lambda entry points: each translates an event, calls, and translates back."""

@@ -1,0 +1,1 @@
+"""What the system does with orders, against ports that the adapters fill."""
