@@ -6,14 +6,27 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from orders.domain.errors import StoreUnavailableError
+from orders.domain.insertion import AlreadyThere, Inserted, Insertion, Refused
 from orders.domain.order import ProcessedOrder
-from orders.usecases.processing import AlreadyThere, Inserted, Insertion, Refused
 
 # BatchExecuteStatement takes 25 statements; the event source mapping delivers at most 10 messages.
 _BATCH_SIZE = 25
 
 # A request that DynamoDB cannot read for one order's sake, though it holds others that are sound.
 _REFUSED_AS_A_WHOLE = frozenset({"ValidationException", "SerializationException"})
+
+_DUPLICATE = Refused("DuplicateItem")
+
+# The item of an order: what each attribute is called and its DynamoDB type.
+_FIELDS = {
+    "order_id": "S",
+    "customer_id": "S",
+    "product_id": "S",
+    "quantity": "N",
+    "order_date": "S",
+    "submitted_at": "S",
+    "processed_at": "S",
+}
 
 
 class DynamoDbOrderTable:
@@ -90,18 +103,6 @@ class DynamoDbOrderTable:
             }
         )
         yield from answer["Responses"].get(self._table_name, [])
-
-
-_DUPLICATE = Refused("DuplicateItem")
-_FIELDS = {
-    "order_id": "S",
-    "customer_id": "S",
-    "product_id": "S",
-    "quantity": "N",
-    "order_date": "S",
-    "submitted_at": "S",
-    "processed_at": "S",
-}
 
 
 def read_item(item: Mapping[str, Mapping[str, Any]]) -> ProcessedOrder:

@@ -10,9 +10,11 @@ import logging
 import sys
 import traceback
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 _logger: Final = logging.getLogger("orders")
+_PACKAGE: Final = Path(__file__).parent.parent
 _RECORD_FIELDS: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 
@@ -58,12 +60,19 @@ def log_failure(event: str, error: BaseException, /, **fields: str | int | None)
         event,
         logging.ERROR,
         error=" < ".join(map(_name, chain)),
-        at=" < ".join(
-            f"{frame.filename.rpartition('/')[2]}:{frame.lineno}"
-            for frame in reversed(traceback.extract_tb(chain[-1].__traceback__))
-        ),
+        at=" < ".join(_places(chain[-1])),
         **fields,
     )
+
+
+def _places(error: BaseException) -> list[str]:
+    """Return where `error` was raised, then the lines of this package that led there."""
+    frames = traceback.extract_tb(error.__traceback__)[::-1]
+    return [
+        f"{Path(frame.filename).name}:{frame.lineno}"
+        for depth, frame in enumerate(frames)
+        if depth == 0 or Path(frame.filename).is_relative_to(_PACKAGE)
+    ]
 
 
 def _name(error: BaseException) -> str:

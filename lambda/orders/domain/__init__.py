@@ -1,1 +1,1 @@
-"""What an order is and how it is read, named, carried and announced: pure, no AWS, no clock, no randomness."""
+"""What an order is, and how it is read, named, carried and announced: no AWS, clock or randomness."""

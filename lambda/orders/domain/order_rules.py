@@ -19,10 +19,14 @@ def _is_integer(_: TypeChecker, instance: object) -> bool:
 
 _SCHEMA: dict[str, Any] = json.loads(resources.files("orders").joinpath("order.schema.json").read_bytes())
 
-_VALIDATOR = extend(
+_FIELDS: dict[str, Any] = _SCHEMA["properties"]
+
+_StrictValidator = extend(  # type: ignore[no-untyped-call]
     Draft202012Validator,
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),
-)(_SCHEMA, format_checker=FormatChecker(formats=("date",)))  # formats are not checked without one
+)
+# Formats are not checked unless a checker is handed in.
+_VALIDATOR = _StrictValidator(_SCHEMA, format_checker=FormatChecker(formats=("date",)))
 
 
 def validate_order(document: Any) -> Order:
@@ -47,17 +51,21 @@ def validate_order(document: Any) -> Order:
 
 
 def _violations(error: ValidationError) -> list[Violation]:
+    document: Any = error.instance
     if error.validator == "required":
         return [
-            Violation(_pointer(name), "is required") for name in error.validator_value if name not in error.instance
+            Violation(_pointer(name), "is required") for name in _SCHEMA["required"] if name not in document
         ]
     if error.validator == "additionalProperties":
-        known = _SCHEMA["properties"]
-        return [Violation(_pointer(name), "is not a field of an order") for name in error.instance if name not in known]
+        return [
+            Violation(_pointer(name), "is not a field of an order")
+            for name in document
+            if name not in _FIELDS
+        ]
     if not error.absolute_path:
         return [Violation("", "must be a JSON object")]
     name = str(error.absolute_path[0])
-    return [Violation(_pointer(name), f"must be {_SCHEMA['properties'][name]['description']}")]
+    return [Violation(_pointer(name), f"must be {_FIELDS[name]['description']}")]
 
 
 def _pointer(name: str) -> str:

@@ -7,31 +7,10 @@ from enum import Enum
 from typing import Protocol
 
 from orders.domain.errors import MessageUnreadableError
+from orders.domain.insertion import AlreadyThere, Inserted, Insertion, Refused
 from orders.domain.message import read_message
-from orders.domain.order import Order, ProcessedOrder, SubmittedOrder
+from orders.domain.order import ProcessedOrder, SubmittedOrder
 from orders.domain.timestamp import format_timestamp
-
-
-@dataclass(frozen=True)
-class Inserted:
-    """The order is stored, and was not before."""
-
-
-@dataclass(frozen=True)
-class AlreadyThere:
-    """The order id was stored before, with this order."""
-
-    order: Order
-
-
-@dataclass(frozen=True)
-class Refused:
-    """The store did not take this order; `reason` is the store's own error code."""
-
-    reason: str
-
-
-Insertion = Inserted | AlreadyThere | Refused
 
 
 class OrderStore(Protocol):

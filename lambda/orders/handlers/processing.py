@@ -1,0 +1,58 @@
+"""Order processing: messages of the queue become items of the table."""
+
+import logging
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from orders.adapters.clients import make_client
+from orders.adapters.clock import utc_now
+from orders.adapters.dynamodb import DynamoDbOrderTable
+from orders.adapters.event_log import log_event, log_failure
+from orders.usecases.processing import Outcome, QueueMessage, Result, process_messages
+
+_store = DynamoDbOrderTable(make_client("dynamodb"), os.environ["ORDERS_TABLE_NAME"])
+
+_LEVELS = {
+    Result.STORED: logging.INFO,
+    Result.DUPLICATE: logging.INFO,
+    Result.CONFLICT: logging.ERROR,
+    Result.FAILED: logging.ERROR,
+}
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+    """Store the orders of one batch of the SQS event source and report each message that is not settled.
+
+    Returns ``{"batchItemFailures": [{"itemIdentifier": message id}, …]}`` as the mapping's
+    ReportBatchItemFailures expects it: SQS delivers exactly those again, and after five receives moves
+    them to the dead-letter queue. A message counts as failed until its order is known to be stored, so
+    that an error nobody foresaw loses nothing.
+    """
+    receives = {
+        record["messageId"]: int(record["attributes"]["ApproximateReceiveCount"])
+        for record in event["Records"]
+    }
+    unsettled = dict.fromkeys(receives)
+    try:
+        messages = [QueueMessage(record["messageId"], record["body"]) for record in event["Records"]]
+        for outcome in process_messages(messages, now=utc_now(), store=_store):
+            _log(outcome, receives[outcome.message_id])
+            if outcome.settled:
+                del unsettled[outcome.message_id]
+    except Exception as error:
+        log_failure("request_failed", error, messages=len(unsettled))
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in unsettled]}
+
+
+def _log(outcome: Outcome, receives: int) -> None:
+    submitted = outcome.submitted
+    log_event(
+        outcome.result.value,
+        _LEVELS[outcome.result],
+        order_id=submitted.order_id if submitted else None,
+        request_id=submitted.request_id if submitted else None,
+        message_id=outcome.message_id,
+        receives=receives,
+        reason=outcome.reason,
+    )

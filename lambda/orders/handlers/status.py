@@ -1,0 +1,46 @@
+"""Order status: GET /orders/{order_id} tells what became of an order."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from orders.adapters.clients import make_client
+from orders.adapters.dynamodb import DynamoDbOrderTable
+from orders.adapters.event_log import log_event, log_failure
+from orders.domain.errors import OrderNotFoundError, StoreUnavailableError
+from orders.handlers import http
+from orders.usecases.status import Pending, find_order
+
+_store = DynamoDbOrderTable(make_client("dynamodb"), os.environ["ORDERS_TABLE_NAME"])
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+    """Answer GET /orders/{order_id}: the processed order, that it is pending, or problem details.
+
+    `event` is API Gateway's payload of format 2.0.
+    """
+    request_id = http.request_id(event)
+    try:
+        found = find_order(event["pathParameters"]["order_id"], store=_store)
+    except OrderNotFoundError:
+        log_event("order_not_found", request_id=request_id)
+        return http.problem(
+            404, "ORDER_NOT_FOUND", "No order has this id; check it for typos.", request_id=request_id
+        )
+    except StoreUnavailableError as error:
+        log_failure("request_failed", error, request_id=request_id, code="STORE_UNAVAILABLE")
+        return http.problem(
+            503,
+            "STORE_UNAVAILABLE",
+            "The order could not be looked up just now. Please try again.",
+            request_id=request_id,
+            retry_after_seconds=1,
+        )
+    except Exception as error:
+        log_failure("request_failed", error, request_id=request_id, code="INTERNAL_ERROR")
+        return http.internal_error(request_id)
+    if isinstance(found, Pending):
+        log_event("order_pending", request_id=request_id, order_id=found.order_id)
+        return http.answer(200, {"order_id": found.order_id, "status": "PENDING"}, {"Retry-After": "1"})
+    log_event("order_found", request_id=request_id, order_id=found.order_id)
+    return http.answer(200, {**found.to_document(), "status": "PROCESSED"})

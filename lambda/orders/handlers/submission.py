@@ -1,0 +1,114 @@
+"""Order submission: POST /orders puts an order on the queue and answers with its id."""
+
+import logging
+import os
+from collections.abc import Mapping
+from email.message import Message
+from typing import Any
+
+from orders.adapters.clients import make_client
+from orders.adapters.clock import utc_now
+from orders.adapters.event_log import log_event, log_failure
+from orders.adapters.sqs import SqsOrderQueue
+from orders.domain.errors import (
+    DocumentUnreadableError,
+    IdempotencyKeyInvalidError,
+    OrderInvalidError,
+    QueueUnavailableError,
+)
+from orders.handlers import http
+from orders.usecases.submission import submit_order
+
+MAX_BODY_BYTES = 16 * 1024
+
+_queue = SqsOrderQueue(make_client("sqs"), os.environ["ORDERS_QUEUE_URL"])
+
+
+class _RefusedError(Exception):
+    """The request is refused with a problem; nothing was accepted."""
+
+    def __init__(self, status: int, code: str, detail: str, **more: Any) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.more = more
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+    """Answer POST /orders: 202 once SQS has taken the order, else problem details.
+
+    `event` is API Gateway's payload of format 2.0.
+    """
+    request_id = http.request_id(event)
+    try:
+        return _accept(event, request_id)
+    except _RefusedError as refusal:
+        log_event("order_refused", logging.WARNING, request_id=request_id, code=refusal.code)
+        return http.problem(
+            refusal.status, refusal.code, refusal.detail, request_id=request_id, **refusal.more
+        )
+    except QueueUnavailableError as error:
+        log_failure("order_refused", error, request_id=request_id, code="QUEUE_UNAVAILABLE")
+        return http.problem(
+            503,
+            "QUEUE_UNAVAILABLE",
+            "The order was not accepted because the queue did not take it. Please try again.",
+            request_id=request_id,
+            retry_after_seconds=1,
+        )
+    except Exception as error:
+        log_failure("request_failed", error, request_id=request_id, code="INTERNAL_ERROR")
+        return http.internal_error(request_id)
+
+
+def _accept(event: Mapping[str, Any], request_id: str) -> dict[str, Any]:
+    headers = http.headers(event)
+    try:
+        submitted = submit_order(
+            _body(event, headers),
+            idempotency_key=headers.get("idempotency-key"),
+            request_id=request_id,
+            now=utc_now(),
+            random_bytes=os.urandom,
+            queue=_queue,
+        )
+    except DocumentUnreadableError as error:
+        raise _RefusedError(400, error.code, error.detail) from error
+    except IdempotencyKeyInvalidError as error:
+        raise _RefusedError(
+            400, "IDEMPOTENCY_KEY_INVALID", "The Idempotency-Key is not 1 to 255 visible ASCII characters."
+        ) from error
+    except OrderInvalidError as error:
+        raise _RefusedError(
+            422, "VALIDATION_FAILED", "The body is JSON, but not an order.", errors=error.violations
+        ) from error
+    log_event("order_accepted", request_id=request_id, order_id=submitted.order_id)
+    return http.answer(
+        202,
+        {"order_id": submitted.order_id, "status": "ACCEPTED"},
+        {"Location": f"/orders/{submitted.order_id}"},
+    )
+
+
+def _body(event: Mapping[str, Any], headers: Mapping[str, str]) -> bytes:
+    body = http.body(event)
+    if not body:
+        raise _RefusedError(400, "BODY_MISSING", "The request has no body; send an order as JSON.")
+    if "content-encoding" in headers:
+        raise _RefusedError(415, "UNSUPPORTED_MEDIA_TYPE", "Send the body without Content-Encoding.")
+    if not _is_json_in_utf8(headers.get("content-type", "")):
+        raise _RefusedError(
+            415, "UNSUPPORTED_MEDIA_TYPE", "Send the body as Content-Type: application/json, in UTF-8."
+        )
+    if len(body) > MAX_BODY_BYTES:
+        raise _RefusedError(413, "PAYLOAD_TOO_LARGE", f"The body is over {MAX_BODY_BYTES} bytes.")
+    return body
+
+
+def _is_json_in_utf8(content_type: str) -> bool:
+    # The standard library's parser of MIME headers knows quoting; its value decides, not a pattern.
+    message = Message()
+    message["Content-Type"] = content_type
+    charset = message.get_param("charset", "utf-8")
+    return message.get_content_type() == "application/json" and str(charset).lower() == "utf-8"
