@@ -1,0 +1,124 @@
+"""The notification handler on moto: what subscribers get, and what the stream is asked to send again."""
+
+import json
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from lambda_events import stream_event
+from orders.domain.completion import announce
+from orders.domain.errors import TopicUnavailableError
+from sample_orders import processed
+
+
+@pytest.fixture
+def notification(import_handler: Callable[..., ModuleType], topic_arn: str) -> ModuleType:
+    return import_handler("notification", ORDER_COMPLETED_TOPIC_ARN=topic_arn)
+
+
+@pytest.fixture
+def subscriber(topic_arn: str) -> Callable[[], list[Any]]:
+    sqs = boto3.client("sqs")
+    url = sqs.create_queue(QueueName="subscriber")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    boto3.client("sns").subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn)
+
+    def received() -> list[Any]:
+        messages = []
+        while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            messages += [json.loads(message["Body"]) for message in batch]
+        return messages
+
+    return received
+
+
+def test_each_new_order_is_announced_once(
+    notification: ModuleType, subscriber: Callable[[], list[Any]]
+) -> None:
+    orders = [processed(str(number)) for number in range(25)]
+
+    assert notification.handler(stream_event(*orders), None) == {"batchItemFailures": []}
+    assert sorted(message["Subject"] for message in subscriber()) == sorted(
+        f"Order {order.order_id} completed" for order in orders
+    )
+
+
+def test_a_machine_gets_the_order_as_json_and_attributes_to_filter_by(
+    notification: ModuleType, subscriber: Callable[[], list[Any]]
+) -> None:
+    notification.handler(stream_event(processed()), None)
+
+    [message] = subscriber()
+    assert json.loads(message["Message"]) == processed().to_document()
+    assert message["MessageAttributes"] == {
+        "customer_id": {"Type": "String", "Value": "001"},
+        "product_id": {"Type": "String", "Value": "Banana"},
+    }
+
+
+def test_a_person_gets_the_text(notification: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    published: dict[str, Any] = {}
+
+    def publish_batch(**request: Any) -> dict[str, Any]:
+        published.update(request)
+        return {"Successful": [{"Id": "0"}], "Failed": []}
+
+    monkeypatch.setattr(notification._topic._client, "publish_batch", publish_batch)
+    notification.handler(stream_event(processed()), None)
+
+    [entry] = published["PublishBatchRequestEntries"]
+    assert entry["MessageStructure"] == "json"
+    assert json.loads(entry["Message"])["email"] == announce(processed()).text
+
+
+@pytest.mark.parametrize("event_name", ["MODIFY", "REMOVE"])
+def test_changes_that_are_no_new_orders_are_not_announced(
+    notification: ModuleType, subscriber: Callable[[], list[Any]], event_name: str
+) -> None:
+    event = stream_event(processed(), event_name=event_name)
+
+    assert notification.handler(event, None) == {"batchItemFailures": []}
+    assert subscriber() == []
+
+
+def test_the_first_order_that_sns_refuses_is_where_the_stream_starts_again(
+    notification: ModuleType, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse_the_third(**_: object) -> dict[str, Any]:
+        return {"Successful": [{"Id": "0"}, {"Id": "1"}, {"Id": "3"}], "Failed": [{"Id": "2", "Code": "x"}]}
+
+    monkeypatch.setattr(notification._topic._client, "publish_batch", refuse_the_third)
+
+    answer = notification.handler(stream_event(*[processed(key) for key in "abcd"]), None)
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "102"}]}
+    assert [record.message for record in caplog.records] == ["order_notified"] * 2 + ["notification_failed"]
+
+
+def test_a_topic_that_takes_nothing_is_the_functions_error(
+    notification: ModuleType, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "Throttled", "Message": "secret"}}, "PublishBatch")
+
+    monkeypatch.setattr(notification._topic._client, "publish_batch", refuse)
+
+    with pytest.raises(TopicUnavailableError):
+        notification.handler(stream_event(processed()), None)
+    assert [record.message for record in caplog.records] == ["notification_failed"]
+    assert "secret" not in str(vars(caplog.records[0]))
+
+
+def test_a_record_that_is_no_order_fails_the_batch_before_anything_is_announced(
+    notification: ModuleType, subscriber: Callable[[], list[Any]]
+) -> None:
+    event = stream_event(processed("a"), processed("b"))
+    del event["Records"][1]["dynamodb"]["NewImage"]["quantity"]
+
+    with pytest.raises(KeyError):
+        notification.handler(event, None)
+    assert subscriber() == []

@@ -1,0 +1,223 @@
+"""The processing handler, over a client that answers as DynamoDB documents it.
+
+Its true answers are seen on the emulator (tests/e2e); here it gives those that no emulator gives on
+request. moto 5.2 cannot run an INSERT with parameters.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from lambda_events import item_of, sqs_event
+from sample_orders import SAMPLE_ORDER, processed, submitted
+
+
+class FakeDynamoDb:
+    """Holds items by order id; `errors` maps an order id to the error code of its statement."""
+
+    def __init__(self) -> None:
+        self.items: dict[str, dict[str, Any]] = {}
+        self.errors: dict[str, str] = {}
+        self.unread: set[str] = set()
+        self.refuses_whole: Exception | None = None
+        self.refuses_whole_with: set[str] = set()
+        self.calls: list[str] = []
+
+    def batch_execute_statement(self, *, Statements: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        self.calls.append("BatchExecuteStatement")
+        items = [
+            dict(zip(item_of(processed()), statement["Parameters"], strict=True)) for statement in Statements
+        ]
+        if self.refuses_whole and (
+            not self.refuses_whole_with or self.refuses_whole_with & {item["order_id"]["S"] for item in items}
+        ):
+            raise self.refuses_whole
+        return {"Responses": [self._insert(item) for item in items]}
+
+    def _insert(self, item: dict[str, Any]) -> dict[str, Any]:
+        order_id = item["order_id"]["S"]
+        if order_id in self.errors:
+            return {"TableName": "orders", "Error": {"Code": self.errors[order_id], "Message": "secret"}}
+        if order_id in self.items:
+            return {"TableName": "orders", "Error": {"Code": "DuplicateItem", "Message": "secret"}}
+        self.items[order_id] = item
+        return {"TableName": "orders"}
+
+    def batch_get_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
+        self.calls.append("BatchGetItem")
+        assert RequestItems["orders"]["ConsistentRead"] is True
+        keys = [key["order_id"]["S"] for key in RequestItems["orders"]["Keys"]]
+        read = [self.items[key] for key in keys if key not in self.unread]
+        return {"Responses": {"orders": read}, "UnprocessedKeys": {}}
+
+
+@pytest.fixture
+def dynamodb() -> FakeDynamoDb:
+    return FakeDynamoDb()
+
+
+@pytest.fixture
+def processing(
+    import_handler: Callable[..., ModuleType],
+    aws: None,
+    monkeypatch: pytest.MonkeyPatch,
+    dynamodb: FakeDynamoDb,
+) -> ModuleType:
+    module = import_handler("processing", ORDERS_TABLE_NAME="orders")
+    monkeypatch.setattr(module._store, "_client", dynamodb)
+    return module
+
+
+def failures(*message_ids: str) -> dict[str, Any]:
+    """The exact answer that Lambda's SQS mapping acts on; any other shape fails or deletes the whole batch."""
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in message_ids]}
+
+
+def client_error(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "secret"}}, "BatchExecuteStatement")
+
+
+def test_a_batch_of_new_orders_is_stored_in_one_round_trip_and_reports_no_failure(
+    processing: ModuleType, dynamodb: FakeDynamoDb
+) -> None:
+    messages = {f"m{key}": submitted(str(key)) for key in range(10)}
+
+    assert processing.handler(sqs_event(**messages), None) == failures()
+    assert dynamodb.calls == ["BatchExecuteStatement"]
+    assert dynamodb.items.keys() == {order.order_id for order in messages.values()}
+
+
+def test_an_order_is_stored_under_the_attributes_of_the_contract(
+    processing: ModuleType, dynamodb: FakeDynamoDb
+) -> None:
+    processing.handler(sqs_event(m=submitted()), None)
+
+    [item] = dynamodb.items.values()
+    assert item == item_of(processed()) | {"processed_at": item["processed_at"]}
+    assert item["quantity"] == {"N": "1"}
+
+
+def test_the_statement_inserts_and_never_overwrites(processing: ModuleType) -> None:
+    assert processing._store._insert_statement == (
+        "INSERT INTO \"orders\" VALUE {'order_id': ?, 'customer_id': ?, 'product_id': ?, 'quantity': ?, "
+        "'order_date': ?, 'submitted_at': ?, 'processed_at': ?}"
+    )
+
+
+def test_a_duplicate_is_settled_after_one_look_at_what_is_stored(
+    processing: ModuleType, dynamodb: FakeDynamoDb, caplog: pytest.LogCaptureFixture
+) -> None:
+    event = sqs_event(m=submitted())
+    processing.handler(event, None)
+
+    assert processing.handler(event, None) == failures()
+    assert dynamodb.calls == ["BatchExecuteStatement", "BatchExecuteStatement", "BatchGetItem"]
+    assert [record.message for record in caplog.records] == ["order_stored", "order_duplicate"]
+
+
+def test_a_key_used_for_another_order_is_a_failure_that_says_why(
+    processing: ModuleType, dynamodb: FakeDynamoDb, caplog: pytest.LogCaptureFixture
+) -> None:
+    processing.handler(sqs_event(m1=submitted()), None)
+    stored = dict(dynamodb.items)
+    other = submitted(order=replace(SAMPLE_ORDER, quantity=2))
+
+    assert processing.handler(sqs_event(m2=other), None) == failures("m2")
+    assert dynamodb.items == stored
+    conflict = caplog.records[-1]
+    assert (conflict.message, conflict.levelname) == ("order_conflict", "ERROR")
+    assert conflict.__dict__["order_id"] == submitted().order_id
+    assert "used for two orders" in conflict.__dict__["reason"]
+
+
+def test_an_unreadable_message_fails_alone_and_its_reason_is_logged(
+    processing: ModuleType, dynamodb: FakeDynamoDb, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert processing.handler(sqs_event(m1=submitted(), bad="<poison>"), None) == failures("bad")
+    assert len(dynamodb.items) == 1
+    failed = caplog.records[0]
+    assert (failed.message, failed.__dict__["message_id"], failed.__dict__["reason"]) == (
+        "order_failed",
+        "bad",
+        "the message is not JSON",
+    )
+    assert failed.__dict__["receives"] == 1
+    assert "<poison>" not in str([vars(record) for record in caplog.records])
+
+
+@pytest.mark.parametrize(
+    "code", ["ThrottlingError", "InternalServerError", "ValidationError", "AccessDenied"]
+)
+def test_one_order_of_ten_that_dynamodb_refuses_fails_alone(
+    processing: ModuleType, dynamodb: FakeDynamoDb, code: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    messages = {f"m{key}": submitted(str(key)) for key in range(10)}
+    dynamodb.errors[messages["m3"].order_id] = code
+
+    assert processing.handler(sqs_event(**messages), None) == failures("m3")
+    assert len(dynamodb.items) == 9
+    [failed] = [record for record in caplog.records if record.message == "order_failed"]
+    assert failed.__dict__["reason"] == code
+
+
+def test_a_request_refused_for_one_orders_sake_stores_its_neighbours_all_the_same(
+    processing: ModuleType, dynamodb: FakeDynamoDb
+) -> None:
+    messages = {f"m{key}": submitted(str(key)) for key in range(3)}
+    dynamodb.refuses_whole = client_error("ValidationException")
+    dynamodb.refuses_whole_with = {messages["m1"].order_id}
+
+    assert processing.handler(sqs_event(**messages), None) == failures("m1")
+    assert dynamodb.items.keys() == {messages["m0"].order_id, messages["m2"].order_id}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        client_error("ThrottlingException"),
+        client_error("AccessDeniedException"),
+        ReadTimeoutError(endpoint_url="https://secret"),
+        RuntimeError("secret"),
+    ],
+)
+def test_an_error_of_the_whole_batch_fails_every_message_and_is_logged(
+    processing: ModuleType, dynamodb: FakeDynamoDb, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    dynamodb.refuses_whole = error
+
+    assert processing.handler(sqs_event(m1=submitted("1"), m2=submitted("2")), None) == failures("m1", "m2")
+    assert dynamodb.calls == ["BatchExecuteStatement"]
+    assert [record.message for record in caplog.records] == ["request_failed"]
+    assert type(error).__name__ in caplog.records[0].__dict__["error"]
+    assert "secret" not in str(vars(caplog.records[0]))
+
+
+def test_a_duplicate_that_cannot_be_looked_at_stays_a_failure(
+    processing: ModuleType, dynamodb: FakeDynamoDb
+) -> None:
+    processing.handler(sqs_event(m=submitted()), None)
+    dynamodb.unread = {submitted().order_id}
+
+    assert processing.handler(sqs_event(m=submitted(), m2=submitted("2")), None) == failures("m")
+
+
+def test_an_error_on_the_way_fails_only_the_messages_that_are_not_stored(
+    processing: ModuleType, monkeypatch: pytest.MonkeyPatch, dynamodb: FakeDynamoDb
+) -> None:
+    log, calls = processing.log_event, []
+
+    def fail_on_the_second(*arguments: Any, **fields: Any) -> None:
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise RuntimeError
+        log(*arguments, **fields)
+
+    monkeypatch.setattr(processing, "log_event", fail_on_the_second)
+
+    answer = processing.handler(sqs_event(m1=submitted("1"), m2=submitted("2"), m3=submitted("3")), None)
+
+    assert answer == failures("m2", "m3")

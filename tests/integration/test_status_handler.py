@@ -1,0 +1,78 @@
+"""The status handler on moto: each answer of GET /orders/{order_id}."""
+
+from collections.abc import Callable
+from types import ModuleType
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from lambda_events import body_of, http_event, item_of
+from sample_orders import PROCESSED_AT, SUBMITTED_AT, processed
+
+
+@pytest.fixture
+def status(import_handler: Callable[..., ModuleType], table_name: str) -> ModuleType:
+    return import_handler("status", ORDERS_TABLE_NAME=table_name)
+
+
+def test_a_stored_order_is_processed(status: ModuleType, table_name: str) -> None:
+    boto3.client("dynamodb").put_item(TableName=table_name, Item=item_of(processed()))
+
+    answer = status.handler(http_event(order_id=processed().order_id), None)
+
+    assert answer["statusCode"] == 200
+    assert body_of(answer) == {
+        "order_id": processed().order_id,
+        "customer_id": "001",
+        "product_id": "Banana",
+        "quantity": 1,
+        "order_date": "2025-04-25",
+        "submitted_at": SUBMITTED_AT,
+        "processed_at": PROCESSED_AT,
+        "status": "PROCESSED",
+    }
+    assert "Retry-After" not in answer["headers"]
+
+
+def test_an_issued_id_that_is_not_stored_is_pending(status: ModuleType) -> None:
+    answer = status.handler(http_event(order_id=processed().order_id), None)
+
+    assert answer["statusCode"] == 200
+    assert body_of(answer) == {"order_id": processed().order_id, "status": "PENDING"}
+    assert answer["headers"]["Retry-After"] == "1"
+
+
+def test_an_id_that_was_never_issued_is_a_404_without_an_echo(status: ModuleType) -> None:
+    answer = status.handler(http_event(order_id="<nonsense>"), None)
+
+    assert (answer["statusCode"], body_of(answer)["code"]) == (404, "ORDER_NOT_FOUND")
+    assert answer["headers"]["Content-Type"] == "application/problem+json"
+    assert "nonsense" not in answer["body"]
+
+
+def test_a_table_that_does_not_answer_is_a_503(
+    status: ModuleType, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "secret"}}, "GetItem")
+
+    monkeypatch.setattr(status._store._client, "get_item", refuse)
+
+    answer = status.handler(http_event(order_id=processed().order_id), None)
+
+    assert (answer["statusCode"], body_of(answer)["code"]) == (503, "STORE_UNAVAILABLE")
+    assert answer["headers"]["Retry-After"] == "1"
+    assert caplog.records[0].__dict__["error"] == "StoreUnavailableError < ClientError(ThrottlingException)"
+    assert "secret" not in caplog.text
+
+
+def test_an_unforeseen_error_is_a_500_that_leaks_nothing(
+    status: ModuleType, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(status, "_store", None)
+
+    answer = status.handler(http_event(order_id=processed().order_id), None)
+
+    assert (answer["statusCode"], body_of(answer)["code"]) == (500, "INTERNAL_ERROR")
+    assert [record.message for record in caplog.records] == ["request_failed"]

@@ -1,0 +1,67 @@
+"""Events as AWS hands them to the functions."""
+
+import json
+from typing import Any
+
+from orders.domain.message import write_message
+from orders.domain.order import ProcessedOrder, SubmittedOrder
+
+
+def http_event(
+    body: str | None = None,
+    headers: dict[str, str] | None = None,
+    *,
+    base64: bool = False,
+    order_id: str | None = None,
+) -> dict[str, Any]:
+    """Return an HTTP API request of payload format 2.0; a body of None is no body at all."""
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "headers": {"content-type": "application/json"} if headers is None else headers,
+        "requestContext": {"requestId": "request-1"},
+        "isBase64Encoded": base64,
+    }
+    if body is not None:
+        event["body"] = body
+    if order_id is not None:
+        event["pathParameters"] = {"order_id": order_id}
+    return event
+
+
+def sqs_event(**messages: SubmittedOrder | str) -> dict[str, Any]:
+    """Return a batch of the SQS event source: message ids and what the messages carry."""
+    return {
+        "Records": [
+            {
+                "messageId": message_id,
+                "body": content if isinstance(content, str) else write_message(content),
+                "attributes": {"ApproximateReceiveCount": "1"},
+            }
+            for message_id, content in messages.items()
+        ]
+    }
+
+
+def stream_event(*orders: ProcessedOrder, event_name: str = "INSERT") -> dict[str, Any]:
+    """Return a batch of the table's stream; sequence numbers count from 100."""
+    return {
+        "Records": [
+            {
+                "eventName": event_name,
+                "dynamodb": {"SequenceNumber": str(100 + place), "NewImage": item_of(order)},
+            }
+            for place, order in enumerate(orders)
+        ]
+    }
+
+
+def item_of(order: ProcessedOrder) -> dict[str, dict[str, str]]:
+    """Return the item that the table holds for an order."""
+    return {
+        name: {"N" if name == "quantity" else "S": str(value)} for name, value in order.to_document().items()
+    }
+
+
+def body_of(answer: dict[str, Any]) -> Any:
+    """Return the JSON document of an HTTP answer."""
+    return json.loads(answer["body"])

@@ -1,0 +1,53 @@
+"""The event log's lines where no Lambda runtime writes them, and what they keep to themselves."""
+
+import json
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orders.adapters.event_log import log_event, log_failure
+
+LAMBDA = Path(__file__).parents[2] / "lambda"
+
+
+def test_an_event_is_one_line_of_json_with_its_fields() -> None:
+    code = "from orders.adapters.event_log import log_event; log_event('order_stored', order_id='1', reason=None)"
+
+    output = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(LAMBDA)},
+        capture_output=True,
+        check=True,
+        text=True,
+    ).stdout
+
+    [line] = output.splitlines()
+    event = json.loads(line)
+    assert event.pop("timestamp").endswith("Z")
+    assert event == {"level": "INFO", "message": "order_stored", "logger": "orders", "order_id": "1"}
+
+
+def test_an_event_keeps_its_level_and_leaves_out_fields_of_none(caplog: pytest.LogCaptureFixture) -> None:
+    log_event("order_failed", logging.ERROR, order_id=None, receives=5)
+
+    [record] = caplog.records
+    assert (record.message, record.levelname, record.__dict__["receives"]) == ("order_failed", "ERROR", 5)
+    assert not hasattr(record, "order_id")
+
+
+def test_a_failure_names_its_causes_and_places_and_quotes_no_text(caplog: pytest.LogCaptureFixture) -> None:
+    try:
+        try:
+            json.loads("{secret")
+        except ValueError as error:
+            raise RuntimeError("secret") from error
+    except RuntimeError as error:
+        log_failure("request_failed", error, request_id="1")
+
+    [record] = caplog.records
+    assert record.__dict__["error"] == "RuntimeError < JSONDecodeError"
+    assert record.__dict__["at"].startswith("decoder.py:")
+    assert "secret" not in str(vars(record))

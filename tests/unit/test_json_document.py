@@ -1,0 +1,121 @@
+"""Reading a body as one strict JSON document."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orders.domain.errors import DocumentUnreadableError
+from orders.domain.json_document import MAX_DEPTH, read_json_document
+
+
+def code_of(body: bytes) -> str:
+    with pytest.raises(DocumentUnreadableError) as refusal:
+        read_json_document(body)
+    return refusal.value.code
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"{}{}",
+        b"{'a': 1}",
+        b'{"a": 1,}',
+        b"nul",
+        b" ",
+        b"\x00",
+        b'{"a": NaN}',
+        b'{"a": Infinity}',
+        b'{"a": -Infinity}',
+        b'{"a": 01}',
+        b'{"a": "\n"}',
+        b'{"a": ' + b"9" * 5000 + b"}",
+        b'{"a": "\\ud800"}',
+        b'{"\\udfff": 1}',
+        b'["\\ude00\\ud83d"]',
+        b"\xef\xbb\xbf{}",
+        "\N{NO-BREAK SPACE}{}".encode(),
+    ],
+)
+def test_refuses_what_is_not_one_json_document(body: bytes) -> None:
+    assert code_of(body) == "INVALID_JSON"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a": "\xff"}',
+        b'{"a": "\xc0\xaf"}',
+        b'{"a": "\xed\xa0\x80"}',
+        "{}".encode("utf-16"),
+        b'{"a": "caf\xe9"}',
+        '{"a": "\N{REPLACEMENT CHARACTER}"}'.encode(),
+    ],
+)
+def test_refuses_what_is_not_utf8(body: bytes) -> None:
+    assert code_of(body) == "INVALID_ENCODING"
+
+
+@pytest.mark.parametrize("body", [b'{"a": 1, "a": 1}', b'{"b": {"a": 1, "\\u0061": 2}}', b'[{"": 1, "": 1}]'])
+def test_refuses_a_key_that_is_there_twice(body: bytes) -> None:
+    assert code_of(body) == "DUPLICATE_KEY"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 65 + b"]" * 65,
+        b"[" * 5000,
+        b'{"a":' * 2000 + b"1" + b"}" * 2000,
+        b'["]", ' + b"[" * 64 + b"]" * 64 + b"]",
+        b'["\\"]", ' + b"[" * 64 + b"]" * 64 + b"]",
+    ],
+)
+def test_refuses_more_than_64_levels(body: bytes) -> None:
+    assert code_of(body) == "NESTING_TOO_DEEP"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * MAX_DEPTH + b"]" * MAX_DEPTH,
+        b"[" + b",".join([b"[]"] * 500) + b"]",
+        b'"' + b"[{" * 500 + b'"',
+        b'["\\"", "' + b"[" * 100 + b'"]',
+    ],
+)
+def test_admits_64_levels_and_any_number_of_brackets(body: bytes) -> None:
+    assert read_json_document(body) == json.loads(body)
+
+
+def test_admits_escaped_characters_outside_the_basic_plane() -> None:
+    assert read_json_document(b'"\\ud83c\\udf4c"') == "\N{BANANA}"
+
+
+@given(st.binary(max_size=200))
+def test_never_raises_anything_else_for_any_bytes(body: bytes) -> None:
+    try:
+        document = read_json_document(body)
+    except DocumentUnreadableError as refusal:
+        assert refusal.code in {"INVALID_JSON", "INVALID_ENCODING", "DUPLICATE_KEY", "NESTING_TOO_DEEP"}
+    else:
+        assert document == json.loads(body)
+
+
+@given(
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.text(st.characters(exclude_categories=["Cs"]).filter("\ufffd".__ne__)),
+        lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from("abc"), inner),
+        max_leaves=20,
+    ),
+    st.booleans(),
+)
+def test_reads_every_json_document_as_the_standard_library_does(document: object, ascii_only: bool) -> None:
+    body = json.dumps(document, ensure_ascii=ascii_only).encode()
+
+    assert read_json_document(body) == document

@@ -1,0 +1,146 @@
+"""What is an order and what is not, as the contract says."""
+
+import json
+from typing import Any
+
+import pytest
+
+from orders.domain.errors import OrderInvalidError, Violation
+from orders.domain.json_document import read_json_document
+from orders.domain.order import Order
+from orders.domain.order_rules import validate_order
+from sample_orders import SAMPLE_BODY, SAMPLE_ORDER, order_document
+
+
+def violations_of(document: Any) -> list[Violation]:
+    with pytest.raises(OrderInvalidError) as refusal:
+        validate_order(document)
+    return list(refusal.value.violations)
+
+
+def test_the_sample_order_is_an_order() -> None:
+    assert validate_order(read_json_document(SAMPLE_BODY)) == SAMPLE_ORDER
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("customer_id", "a"),
+        ("customer_id", "0"),
+        ("customer_id", "Z._-9"),
+        ("customer_id", "c" * 64),
+        ("product_id", "x"),
+        ("product_id", "Granny Smith 2.0_b-c"),
+        ("product_id", "-._"),
+        ("product_id", "p" * 128),
+        ("quantity", 1),
+        ("quantity", 9999),
+        ("quantity", "9999"),
+        ("order_date", "2024-02-29"),
+        ("order_date", "0001-01-01"),
+        ("order_date", "9999-12-31"),
+    ],
+)
+def test_admits_every_value_the_contract_allows(field: str, value: Any) -> None:
+    order = validate_order(order_document(**{field: value}))
+    assert str(getattr(order, field)) == str(value)
+
+
+@pytest.mark.parametrize(
+    ("field", "literal"),
+    [
+        ("customer_id", '""'),
+        ("customer_id", '"' + "c" * 65 + '"'),
+        ("customer_id", '".a"'),
+        ("customer_id", '"a b"'),
+        ("customer_id", '"a,b"'),
+        ("customer_id", '"001\\n"'),
+        ("customer_id", '"\\u00e9"'),
+        ("customer_id", '"\\u0660"'),
+        ("customer_id", "1"),
+        ("customer_id", "null"),
+        ("customer_id", '["001"]'),
+        ("product_id", '""'),
+        ("product_id", '" "'),
+        ("product_id", '" Banana"'),
+        ("product_id", '"Banana "'),
+        ("product_id", '"Banana\\n"'),
+        ("product_id", '"Ban\\tana"'),
+        ("product_id", '"' + "p" * 129 + '"'),
+        ("product_id", '"<b>"'),
+        ("product_id", "{}"),
+        ("quantity", "0"),
+        ("quantity", "-1"),
+        ("quantity", "10000"),
+        ("quantity", "1.0"),
+        ("quantity", "1e3"),
+        ("quantity", "1e400"),
+        ("quantity", "1" + "0" * 4000),
+        ("quantity", "true"),
+        ("quantity", "null"),
+        ("quantity", '""'),
+        ("quantity", '"0"'),
+        ("quantity", '"01"'),
+        ("quantity", '"+1"'),
+        ("quantity", '" 1 "'),
+        ("quantity", '"1\\n"'),
+        ("quantity", '"999\\n"'),
+        ("quantity", '"1.0"'),
+        ("quantity", '"1e3"'),
+        ("quantity", '"10000"'),
+        ("quantity", '"１"'),
+        ("quantity", '"one"'),
+        ("order_date", '"2026-02-30"'),
+        ("order_date", '"2025-02-29"'),
+        ("order_date", '"0000-01-01"'),
+        ("order_date", '"2025-13-01"'),
+        ("order_date", '"2025-4-5"'),
+        ("order_date", '"20250425"'),
+        ("order_date", '"2025-W17-5"'),
+        ("order_date", '"2025-04-25\\n"'),
+        ("order_date", '"2025-04-25T00:00:00Z"'),
+        ("order_date", '"２０２５-04-25"'),
+        ("order_date", "20250425"),
+    ],
+)
+def test_refuses_what_the_contract_does_not_allow_at_its_field(field: str, literal: str) -> None:
+    fields = {name: json.dumps(value) for name, value in order_document().items()} | {field: literal}
+    body = "{" + ", ".join(f'"{name}": {value}' for name, value in fields.items()) + "}"
+
+    violations = violations_of(read_json_document(body.encode()))
+
+    assert [violation.pointer for violation in violations] == [f"/{field}"]
+    assert violations[0].detail.startswith("must be ")
+
+
+@pytest.mark.parametrize("document", [None, True, 1, 1.5, "order", [], [order_document()]])
+def test_refuses_a_document_that_is_no_object_at_its_root(document: Any) -> None:
+    assert violations_of(document) == [Violation("", "must be a JSON object")]
+
+
+def test_names_every_violation_at_once_in_the_order_of_their_pointers() -> None:
+    assert [
+        (v.pointer, v.detail)
+        for v in violations_of({"quantity": 0, "product_id": "Banana", "a/b~c": 1, "Z": 2})
+    ] == [
+        ("/Z", "is not a field of an order"),
+        ("/a~1b~0c", "is not a field of an order"),
+        ("/customer_id", "is required"),
+        ("/order_date", "is required"),
+        (
+            "/quantity",
+            "must be a whole number from 1 to 9999, written as an integer or as a string of digits without "
+            "leading zero",
+        ),
+    ]
+
+
+def test_never_repeats_a_refused_value() -> None:
+    violations = violations_of(order_document(customer_id="<secret>", quantity="<secret>"))
+
+    assert not [violation for violation in violations if "secret" in violation.detail + violation.pointer]
+
+
+def test_a_quantity_is_the_same_order_as_a_number_and_as_digits() -> None:
+    assert validate_order(order_document(quantity=12)) == validate_order(order_document(quantity="12"))
+    assert validate_order(order_document(quantity="12")) == Order("001", "Banana", 12, "2025-04-25")
