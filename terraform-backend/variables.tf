@@ -1,0 +1,248 @@
+# What may differ between two deployments. Everything else is a decision of the
+# design and stands, with its reason, in main.tf.
+
+################################################################################
+# Naming and lookups
+################################################################################
+
+variable "project" {
+  description = "Name of the system: first part of every resource name and value of the tag Project."
+  type        = string
+  default     = "order-processing"
+
+  # IAM allows 64 characters for a role name. "-staging", "-notification" and the
+  # longest region name with its hyphen take 37 of them.
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,23}[a-z0-9]$", var.project)) && !strcontains(var.project, "--")
+    error_message = "Choose a project name of 2 to 25 lower-case letters, digits and single hyphens that starts with a letter and does not end in a hyphen, e.g. \"order-processing\"."
+  }
+}
+
+variable "environment" {
+  description = "Stage of the deployment: second part of every resource name and value of the tag Environment. In prod the table is protected against deletion by default."
+  type        = string
+  default     = "dev"
+
+  validation {
+    condition     = contains(["dev", "staging", "prod"], var.environment)
+    error_message = "Choose \"dev\", \"staging\" or \"prod\" as environment."
+  }
+}
+
+variable "aws_region" {
+  description = "Region to deploy to, e.g. \"eu-central-1\". Null takes the region of the environment (AWS_REGION or the profile)."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.aws_region == null || can(regex("^[a-z]{2,4}(-[a-z]+)+-[0-9]$", var.aws_region))
+    error_message = "Choose a region code such as \"eu-central-1\", or leave aws_region out to take the environment's region."
+  }
+}
+
+variable "kms_key_arn" {
+  description = <<-EOT
+    ARN of a customer-managed KMS key, in the region of the deployment, that encrypts queues, table, topics, logs and
+    the functions' environments. Null uses the keys of AWS. The key's own policy must let the account's roles use it
+    through IAM, logs.<region>.amazonaws.com encrypt and decrypt (or log groups cannot be created), and
+    cloudwatch.amazonaws.com kms:Decrypt and kms:GenerateDataKey* (or alarms do not reach the alerts topic).
+  EOT
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.kms_key_arn))
+    error_message = "Give the ARN of a KMS key (\"arn:aws:kms:<region>:<account>:key/<id>\"), not its id or an alias: roles are granted exactly this key. Leave kms_key_arn out to use the keys of AWS."
+  }
+}
+
+variable "permissions_boundary_arn" {
+  description = "ARN of an IAM policy to set as permissions boundary of every role, for accounts that demand one. Null sets none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.permissions_boundary_arn == null || can(regex("^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary_arn))
+    error_message = "Give the ARN of a managed IAM policy (\"arn:aws:iam::<account>:policy/<name>\"), or leave permissions_boundary_arn out."
+  }
+}
+
+################################################################################
+# Storage
+################################################################################
+
+variable "deletion_protection_enabled" {
+  description = "Whether the orders table refuses to be deleted. Null protects it in prod only. To destroy a protected deployment, apply false first."
+  type        = bool
+  default     = null
+}
+
+################################################################################
+# Messaging
+################################################################################
+
+variable "notification_email" {
+  description = "Address that receives every alarm. AWS sends a confirmation first; until its link is followed, no alarm arrives."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[^@[:space:]<>,;]+@[a-zA-Z0-9-]+([.][a-zA-Z0-9-]+)+$", var.notification_email))
+    error_message = "Give one complete e-mail address that somebody reads, e.g. \"shop-operations@example.com\": it is where the alarm about a failed order goes."
+  }
+}
+
+variable "completed_order_email" {
+  description = "Address that receives a message for every completed order. Null subscribes nobody; other subscribers can use the topic all the same."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.completed_order_email == null || can(regex("^[^@[:space:]<>,;]+@[a-zA-Z0-9-]+([.][a-zA-Z0-9-]+)+$", var.completed_order_email))
+    error_message = "Give one complete e-mail address, e.g. \"sales@example.com\", or leave completed_order_email out to subscribe nobody."
+  }
+}
+
+################################################################################
+# Functions
+################################################################################
+
+variable "lambda_architecture" {
+  description = "Processor of the functions, \"arm64\" or \"x86_64\". The package holds compiled code, so it must be built for the same one; arm64 costs a fifth less."
+  type        = string
+  default     = "arm64"
+
+  validation {
+    condition     = contains(["arm64", "x86_64"], var.lambda_architecture)
+    error_message = "Choose \"arm64\" or \"x86_64\" as lambda_architecture."
+  }
+}
+
+variable "lambda_zip_path" {
+  description = "Path of the functions' package. Null takes the one that scripts/build_lambda.py wrote for lambda_architecture: ../dist/orders-<lambda_architecture>.zip."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.lambda_zip_path == null || can(regex("[.]zip$", var.lambda_zip_path))
+    error_message = "Give the path of a .zip file, or leave lambda_zip_path out to use the package that `make build` writes."
+  }
+
+  # A package for the other processor deploys without complaint and then fails on
+  # its first import: every order would be answered with an error.
+  validation {
+    condition     = !can(regex("(arm64|x86_64)[.]zip$", var.lambda_zip_path)) || can(regex("${var.lambda_architecture}[.]zip$", var.lambda_zip_path))
+    error_message = "The package named by lambda_zip_path is built for the other processor. Set lambda_architecture to the one in its name, or leave lambda_zip_path out."
+  }
+}
+
+variable "processing_timeout_seconds" {
+  description = "Longest time, in seconds, that the processing of one batch may take. The queue hides a received order for six times as long, so this also sets how soon a failed one is tried again."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.processing_timeout_seconds >= 2 && var.processing_timeout_seconds <= 900 && floor(var.processing_timeout_seconds) == var.processing_timeout_seconds
+    error_message = "Choose a whole number of seconds from 2 (below, a cold start cannot finish and orders end in the dead-letter queue) to 900 (the limit of Lambda) as processing_timeout_seconds."
+  }
+}
+
+variable "processing_maximum_concurrency" {
+  description = "How many batches of up to ten orders are processed at the same time at most. Orders beyond that wait in the queue."
+  type        = number
+  default     = 10
+
+  validation {
+    condition     = var.processing_maximum_concurrency >= 2 && var.processing_maximum_concurrency <= 1000 && floor(var.processing_maximum_concurrency) == var.processing_maximum_concurrency
+    error_message = "Choose a whole number from 2 to 1000, the limits of an SQS event source mapping, as processing_maximum_concurrency."
+  }
+}
+
+variable "processing_reserved_concurrency" {
+  description = "Part of the account's concurrency reserved for the processing function. Null shares the account's pool."
+  type        = number
+  default     = null
+
+  # Fewer than the mapping uses, and Lambda throttles the mapping: each throttled
+  # delivery counts as a receive, so good orders would end in the dead-letter queue.
+  validation {
+    condition = var.processing_reserved_concurrency == null || (
+      try(var.processing_reserved_concurrency >= var.processing_maximum_concurrency && floor(var.processing_reserved_concurrency) == var.processing_reserved_concurrency, false)
+    )
+    error_message = "Reserve at least processing_maximum_concurrency executions, in whole numbers, for processing: with fewer, throttled deliveries use up the receives of good orders. Leave processing_reserved_concurrency out to share the account's pool."
+  }
+}
+
+variable "submission_reserved_concurrency" {
+  description = "Part of the account's concurrency reserved for the submission function, so that no other function can starve the intake of orders; it is its upper limit as well. Null shares the account's pool."
+  type        = number
+  default     = null
+
+  validation {
+    condition = var.submission_reserved_concurrency == null || (
+      try(var.submission_reserved_concurrency >= 1 && floor(var.submission_reserved_concurrency) == var.submission_reserved_concurrency, false)
+    )
+    error_message = "Reserve at least 1 execution, in whole numbers, for submission: with 0 every order is refused. Leave submission_reserved_concurrency out to share the account's pool."
+  }
+}
+
+################################################################################
+# Entry point
+################################################################################
+
+variable "cors_allowed_origins" {
+  description = "Origins whose pages may call the API from a browser: \"*\" for any, or the storefront's, e.g. \"https://shop.example.com\"."
+  type        = list(string)
+  default     = ["*"]
+
+  validation {
+    condition     = length(var.cors_allowed_origins) > 0
+    error_message = "Name at least one origin in cors_allowed_origins, or \"*\": with none, no browser can place an order."
+  }
+
+  validation {
+    condition = alltrue([
+      for origin in var.cors_allowed_origins : origin == "*" || can(regex("^[a-z][a-z0-9+.-]*://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$", origin))
+    ])
+    error_message = "Write each of cors_allowed_origins as \"*\" or as a browser sends it, scheme://host[:port] in lower case without path or trailing slash, e.g. \"https://shop.example.com\": any other form never matches and the storefront cannot place orders."
+  }
+}
+
+variable "api_throttling_rate_limit" {
+  description = "Requests a second that each route accepts in the long run; those beyond are answered with 429. Bounds what a flood can cost."
+  type        = number
+  default     = 500
+
+  validation {
+    condition     = var.api_throttling_rate_limit >= 1 && var.api_throttling_rate_limit <= 10000
+    error_message = "Choose 1 to 10000 requests a second (the quota of an account) as api_throttling_rate_limit: with 0 every order is refused."
+  }
+}
+
+variable "api_throttling_burst_limit" {
+  description = "Requests that each route accepts at the same moment, before api_throttling_rate_limit takes hold."
+  type        = number
+  default     = 1000
+
+  validation {
+    condition     = var.api_throttling_burst_limit >= 1 && var.api_throttling_burst_limit <= 5000 && floor(var.api_throttling_burst_limit) == var.api_throttling_burst_limit
+    error_message = "Choose a whole number from 1 to 5000 (the quota of an account) as api_throttling_burst_limit: with 0 every order is refused."
+  }
+}
+
+################################################################################
+# Watching
+################################################################################
+
+variable "log_retention_days" {
+  description = "Days that every log is kept. More days cost more storage; fewer leave less to look into after a failure."
+  type        = number
+  default     = 30
+
+  validation {
+    condition = contains(
+      [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653],
+      var.log_retention_days
+    )
+    error_message = "Choose one of the periods CloudWatch knows as log_retention_days: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653. Keeping logs for ever is not offered: it costs more every day."
+  }
+}
