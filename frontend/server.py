@@ -94,7 +94,7 @@ class InvalidApiUrlError(ValueError):
 
 @dataclass(frozen=True)
 class ApiUrl:
-    """The order API's address: `text` has no trailing slash and goes to the page, `origin` into the policy."""
+    """The order API's address: `text`, without trailing slash, is for the page, `origin` for the policy."""
 
     text: str
     origin: str
