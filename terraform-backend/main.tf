@@ -277,7 +277,7 @@ resource "aws_sns_topic_subscription" "order_completed_email" {
 ################################################################################
 
 locals {
-  lambda_zip_path = coalesce(var.lambda_zip_path, "${path.root}/../dist/orders-${var.lambda_architecture}.zip")
+  lambda_zip_path = coalesce(var.lambda_zip_path, "../dist/orders-${var.lambda_architecture}.zip")
 
   function_settings = {
     prefix                   = local.prefix

@@ -74,7 +74,7 @@ resource "aws_lambda_function" "this" {
   role          = aws_iam_role.this.arn
 
   filename         = var.shared.zip_path
-  source_code_hash = filebase64sha256(var.shared.zip_path)
+  source_code_hash = fileexists(var.shared.zip_path) ? filebase64sha256(var.shared.zip_path) : null # `destroy` needs no package
   handler          = "orders.handlers.${var.name}.handler"
   runtime          = "python3.13"
   architectures    = [var.shared.architecture]
