@@ -1,0 +1,152 @@
+"""Each row of the contract's error table, sent as bytes through the deployed API."""
+
+import gzip
+import json
+from typing import Any
+
+import pytest
+from deployed_stack import DeployedStack, in_path
+
+from sample_orders import SAMPLE_BODY, order_document
+
+JSON = {"Content-Type": "application/json"}
+
+
+def with_field(name: str, value: Any) -> bytes:
+    return json.dumps(order_document(**{name: value})).encode()
+
+
+REFUSED = [
+    pytest.param(None, JSON, 400, "BODY_MISSING", id="no body"),
+    pytest.param(b"", JSON, 400, "BODY_MISSING", id="empty body"),
+    pytest.param(b"{", JSON, 400, "INVALID_JSON", id="half an object"),
+    pytest.param(SAMPLE_BODY + b"{}", JSON, 400, "INVALID_JSON", id="two documents"),
+    pytest.param(b"\xef\xbb\xbf" + SAMPLE_BODY, JSON, 400, "INVALID_JSON", id="byte order mark"),
+    pytest.param(SAMPLE_BODY.replace(b'"1"', b"NaN"), JSON, 400, "INVALID_JSON", id="NaN"),
+    pytest.param(SAMPLE_BODY.replace(b'"1"', b"-Infinity"), JSON, 400, "INVALID_JSON", id="Infinity"),
+    pytest.param(SAMPLE_BODY.replace(b'"1"', b"9" * 5000), JSON, 400, "INVALID_JSON", id="5000 digits"),
+    pytest.param(SAMPLE_BODY.replace(b"Banana", b"\\ud800"), JSON, 400, "INVALID_JSON", id="lone surrogate"),
+    pytest.param(SAMPLE_BODY.replace(b"Banana", b"\xff\xfe"), JSON, 400, "INVALID_ENCODING", id="not UTF-8"),
+    pytest.param(SAMPLE_BODY.decode().encode("utf-16"), JSON, 400, "INVALID_ENCODING", id="UTF-16"),
+    pytest.param(SAMPLE_BODY[:-1] + b', "quantity": 2}', JSON, 400, "DUPLICATE_KEY", id="a key twice"),
+    pytest.param(b"[" * 5000 + b"]" * 5000, JSON, 400, "NESTING_TOO_DEEP", id="5000 levels"),
+    pytest.param(SAMPLE_BODY, JSON | {"Idempotency-Key": ""}, 400, "IDEMPOTENCY_KEY_INVALID", id="empty key"),
+    pytest.param(
+        SAMPLE_BODY, JSON | {"Idempotency-Key": "k" * 256}, 400, "IDEMPOTENCY_KEY_INVALID", id="key of 256"
+    ),
+    pytest.param(
+        SAMPLE_BODY, JSON | {"Idempotency-Key": "a b"}, 400, "IDEMPOTENCY_KEY_INVALID", id="key with a space"
+    ),
+    pytest.param(SAMPLE_BODY.ljust(16 * 1024 + 1), JSON, 413, "PAYLOAD_TOO_LARGE", id="16 KiB and a byte"),
+    pytest.param(SAMPLE_BODY, {}, 415, "UNSUPPORTED_MEDIA_TYPE", id="no content type"),
+    pytest.param(SAMPLE_BODY, {"Content-Type": "text/plain"}, 415, "UNSUPPORTED_MEDIA_TYPE", id="text/plain"),
+    pytest.param(
+        SAMPLE_BODY,
+        {"Content-Type": "application/json; charset=latin-1"},
+        415,
+        "UNSUPPORTED_MEDIA_TYPE",
+        id="another charset",
+    ),
+    pytest.param(
+        gzip.compress(SAMPLE_BODY),
+        JSON | {"Content-Encoding": "gzip"},
+        415,
+        "UNSUPPORTED_MEDIA_TYPE",
+        id="gzip",
+    ),
+    pytest.param(b"null", JSON, 422, "VALIDATION_FAILED", id="null"),
+    pytest.param(b"[]", JSON, 422, "VALIDATION_FAILED", id="a list"),
+    pytest.param(b"{}", JSON, 422, "VALIDATION_FAILED", id="an empty object"),
+    pytest.param(with_field("extra", 1), JSON, 422, "VALIDATION_FAILED", id="an unknown field"),
+    pytest.param(with_field("quantity", 1.0), JSON, 422, "VALIDATION_FAILED", id="1.0"),
+    pytest.param(with_field("quantity", "１"), JSON, 422, "VALIDATION_FAILED", id="a full-width digit"),
+    pytest.param(with_field("order_date", "2026-02-30"), JSON, 422, "VALIDATION_FAILED", id="no such day"),
+]
+
+
+@pytest.mark.parametrize(("body", "headers", "status", "code"), REFUSED)
+def test_a_refused_order_gets_problem_details(
+    stack: DeployedStack, body: bytes | None, headers: dict[str, str], status: int, code: str
+) -> None:
+    answer = stack.api.post(body, headers)
+
+    problem = answer.json()
+    assert (answer.status, problem["code"], problem["status"]) == (status, code, status)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "location" not in answer.headers
+    assert {"type", "title", "detail", "request_id"} < problem.keys()
+
+
+def test_a_422_names_every_violation_by_its_pointer(stack: DeployedStack) -> None:
+    body = json.dumps({"quantity": "ten", "order_date": "2026-02-30", "note": "hello"}).encode()
+
+    problem = stack.api.post(body).json()
+
+    assert [error["pointer"] for error in problem["errors"]] == [
+        "/customer_id",
+        "/note",
+        "/order_date",
+        "/product_id",
+        "/quantity",
+    ]
+    assert all(error["detail"] for error in problem["errors"])
+    assert "hello" not in json.dumps(problem)
+
+
+@pytest.mark.parametrize("body", [SAMPLE_BODY.ljust(16 * 1024), SAMPLE_BODY.replace(b'"1"', b"9999")])
+def test_an_order_at_the_limit_is_accepted(stack: DeployedStack, body: bytes) -> None:
+    assert stack.api.post(body).status == 202
+
+
+@pytest.mark.parametrize(
+    "order_id",
+    [
+        "1",
+        "nonsense",
+        "null",
+        "00000000-0000-0000-0000-000000000000",
+        "3f2504e0-4f89-41d3-9a0c-0305e82c3301",
+        "%00",
+        "é",
+    ],
+)
+def test_an_id_that_was_never_issued_is_not_found(stack: DeployedStack, order_id: str) -> None:
+    answer = stack.api.get(in_path(order_id))
+
+    assert (answer.status, answer.json()["code"]) == (404, "ORDER_NOT_FOUND")
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_mistyped_id_is_not_found(stack: DeployedStack) -> None:
+    order_id = stack.api.post(SAMPLE_BODY).json()["order_id"]
+    mistyped = order_id[:-1] + ("0" if order_id[-1] != "0" else "1")
+
+    assert stack.api.get(order_id).status == 200
+    assert stack.api.get(mistyped).status == 404
+
+
+@pytest.mark.parametrize("body", [SAMPLE_BODY, b"{}"], ids=["accepted", "refused"])
+def test_a_browser_of_an_allowed_origin_may_read_every_answer(stack: DeployedStack, body: bytes) -> None:
+    answer = stack.api.post(body, JSON | {"Origin": "https://shop.example"})
+
+    assert answer.headers["access-control-allow-origin"] in ("*", "https://shop.example")
+    exposed = {name.strip().lower() for name in answer.headers["access-control-expose-headers"].split(",")}
+    assert {"location", "retry-after"} <= exposed
+
+
+def test_a_browser_may_send_an_order_with_a_key(stack: DeployedStack) -> None:
+    answer = stack.api.send(
+        "OPTIONS",
+        "/orders",
+        headers={
+            "Origin": "https://shop.example",
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "content-type, idempotency-key",
+        },
+    )
+
+    assert answer.status in (200, 204)
+    assert "POST" in answer.headers["access-control-allow-methods"]
+    allowed = answer.headers["access-control-allow-headers"].lower()
+    assert "content-type" in allowed
+    assert "idempotency-key" in allowed

@@ -1,0 +1,147 @@
+"""What cannot be stored reaches a person, and what is sound is never held back by it."""
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+from deployed_stack import DeployedStack
+
+from waiting import wait_for
+
+RECEIVES = 5
+# Five receives, a visibility timeout apart, and the metric's minute.
+DLQ_SECONDS = 150
+
+
+@pytest.fixture(scope="module")
+def poisoned(stack: DeployedStack) -> dict[str, Any]:
+    """Everything that must fail, put among sound orders at once, so that the tests wait only once."""
+    tag = uuid.uuid4().hex[:8]
+    good = [stack.message(f"good-{tag}-{number}") for number in range(8)]
+    poison = f"poison-{tag}"
+    unstorable = stack.message(f"huge-{tag}", quantity=10**50)  # DynamoDB keeps 38 digits
+    first, second = (
+        stack.message(f"reused-{tag}", key="k"),
+        stack.message(f"reused-{tag}", key="k", quantity=2),
+    )
+    stack.send_to_queue(first)
+    stack.wait_until_processed(first["order_id"])
+    stack.send_to_queue(*good[:4], poison, unstorable, second, *good[4:7], good[7])
+    return {"good": good, "poison": poison, "unstorable": unstorable, "first": first, "second": second}
+
+
+def test_the_sound_neighbours_of_failing_messages_are_stored_at_once(
+    stack: DeployedStack, poisoned: dict[str, Any]
+) -> None:
+    for message in poisoned["good"]:
+        stack.wait_until_processed(message["order_id"], seconds=10)
+
+
+def test_an_order_that_dynamodb_refuses_fails_alone_and_its_reason_is_logged(
+    stack: DeployedStack, poisoned: dict[str, Any]
+) -> None:
+    order_id = poisoned["unstorable"]["order_id"]
+
+    [event, *_] = wait_for("its event", lambda: stack.events("processing", "order_failed", order_id))
+    assert event["reason"] in ("ValidationError", "ValidationException")
+    assert stack.api.get(order_id).json() == {"order_id": order_id, "status": "PENDING"}
+
+
+def test_a_poison_message_is_received_exactly_five_times_and_then_in_the_dead_letter_queue(
+    stack: DeployedStack, poisoned: dict[str, Any]
+) -> None:
+    [message] = wait_for(
+        "the poison in the dead-letter queue",
+        lambda: [m for m in stack.dead_letters() if m["Body"] == poisoned["poison"]],
+        seconds=DLQ_SECONDS,
+    )
+    failures = [
+        event
+        for event in stack.events("processing", "order_failed")
+        if event["message_id"] == message["MessageId"]
+    ]
+    assert [event["receives"] for event in failures] == list(range(1, RECEIVES + 1))
+    assert {event["reason"] for event in failures} == {"the message is not JSON"}
+
+
+def test_a_reused_key_leaves_the_first_order_untouched_and_the_second_in_the_dead_letter_queue(
+    stack: DeployedStack, poisoned: dict[str, Any]
+) -> None:
+    first, second = poisoned["first"], poisoned["second"]
+    assert first["order_id"] == second["order_id"]
+
+    [message] = wait_for(
+        "the second order in the dead-letter queue",
+        lambda: [m for m in stack.dead_letters() if first["order_id"] in m["Body"]],
+        seconds=DLQ_SECONDS,
+    )
+
+    assert json.loads(message["Body"]) == second
+    assert stack.wait_until_processed(first["order_id"])["quantity"] == 1
+    events = stack.events("processing", "order_conflict", first["order_id"])
+    assert len(events) == RECEIVES
+    assert "used for two orders" in events[0]["reason"]
+
+
+def test_an_order_in_the_dead_letter_queue_is_pending(stack: DeployedStack, poisoned: dict[str, Any]) -> None:
+    order_id = poisoned["unstorable"]["order_id"]
+    wait_for(
+        "the order in the dead-letter queue",
+        lambda: [m for m in stack.dead_letters() if order_id in m["Body"]],
+        seconds=DLQ_SECONDS,
+    )
+
+    assert stack.api.get(order_id).json() == {"order_id": order_id, "status": "PENDING"}
+
+
+def test_the_alarm_goes_off_and_a_person_gets_its_mail(
+    stack: DeployedStack, poisoned: dict[str, Any]
+) -> None:
+    alarm = f"{stack.prefix}-orders-dlq"
+    wait_for("the alarm", lambda: stack.alarm_state(alarm) == "ALARM", seconds=DLQ_SECONDS)
+
+    mail = wait_for("the mail", lambda: stack.mails_about(alarm), seconds=DLQ_SECONDS)[0]
+    assert "ALARM" in mail["Subject"]
+    assert stack.alarm_state(f"{stack.prefix}-notifications-dlq") != "ALARM"
+
+
+@pytest.mark.parametrize(
+    ("function", "action", "code"),
+    [
+        ("submission", "sqs:SendMessage", "QUEUE_UNAVAILABLE"),
+        ("status", "dynamodb:GetItem", "STORE_UNAVAILABLE"),
+    ],
+)
+def test_a_refused_call_is_a_503_that_claims_nothing(
+    stack: DeployedStack, function: str, action: str, code: str
+) -> None:
+    order_id = stack.message("nobody")["order_id"]
+    with stack.permission_removed(function, action):
+        answer = stack.api.post(stack.sample_body) if function == "submission" else stack.api.get(order_id)
+
+    problem = answer.json()
+    assert (answer.status, problem["code"]) == (503, code)
+    assert answer.headers["retry-after"] == "1"
+    assert "order_id" not in problem
+    assert "location" not in answer.headers
+    assert [e["code"] for e in stack.events(function) if e.get("request_id") == problem["request_id"]] == [
+        code
+    ]
+
+
+def test_orders_wait_while_the_table_refuses_and_are_stored_when_it_takes_them_again(
+    stack: DeployedStack,
+) -> None:
+    customer = f"patient-{uuid.uuid4().hex[:8]}"
+    with stack.permission_removed("processing", "dynamodb:PartiQLInsert"):
+        accepted = stack.api.post(stack.sample_body.replace(b"001", customer.encode()))
+        wait_for(
+            "a refusal",
+            lambda: (
+                stack.events("processing", "request_failed") or stack.events("processing", "order_failed")
+            ),
+        )
+        assert stack.api.get(accepted.json()["order_id"]).json()["status"] == "PENDING"
+
+    stack.wait_until_processed(accepted.json()["order_id"], seconds=60)

@@ -1,0 +1,161 @@
+"""An order's way through the deployed backend: HTTP to queue to table to notification."""
+
+import json
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from deployed_stack import DeployedStack
+
+from orders.domain.order_id import parse_order_id
+from sample_orders import SAMPLE_BODY
+from waiting import wait_for
+
+
+def order_body(customer_id: str, quantity: int = 1) -> bytes:
+    return json.dumps(
+        {"customer_id": customer_id, "product_id": "Banana", "quantity": quantity, "order_date": "2025-04-25"}
+    ).encode()
+
+
+def test_the_sample_order_is_processed_within_two_seconds_of_its_202(stack: DeployedStack) -> None:
+    stack.warm_up()
+
+    accepted = stack.api.post(SAMPLE_BODY)
+    since_acceptance = time.monotonic()
+    order_id = accepted.json()["order_id"]
+    processed = stack.wait_until_processed(order_id)
+
+    assert time.monotonic() - since_acceptance < 2
+    assert accepted.status == 202
+    assert accepted.json() == {"order_id": order_id, "status": "ACCEPTED"}
+    assert accepted.headers["location"] == f"/orders/{order_id}"
+    assert accepted.headers["content-type"] == "application/json"
+    assert parse_order_id(order_id) == order_id
+    assert processed == {
+        "order_id": order_id,
+        "status": "PROCESSED",
+        "customer_id": "001",
+        "product_id": "Banana",
+        "quantity": 1,
+        "order_date": "2025-04-25",
+        "submitted_at": processed["submitted_at"],
+        "processed_at": processed["processed_at"],
+    }
+    assert processed["submitted_at"] < processed["processed_at"]
+    assert stack.item(order_id) == {
+        "order_id": {"S": order_id},
+        "customer_id": {"S": "001"},
+        "product_id": {"S": "Banana"},
+        "quantity": {"N": "1"},
+        "order_date": {"S": "2025-04-25"},
+        "submitted_at": {"S": processed["submitted_at"]},
+        "processed_at": {"S": processed["processed_at"]},
+    }
+
+
+def test_a_thousand_orders_of_fifty_clients_are_each_stored_and_announced_once(
+    stack: DeployedStack, announcements: Callable[[], list[Any]]
+) -> None:
+    customer = f"crowd-{uuid.uuid4().hex[:8]}"
+
+    with ThreadPoolExecutor(max_workers=50) as clients:
+        answers = list(clients.map(stack.api.post, [order_body(customer)] * 1000))
+
+    assert Counter(answer.status for answer in answers) == {202: 1000}
+    order_ids = {answer.json()["order_id"] for answer in answers}
+    assert len(order_ids) == 1000
+
+    def stored() -> list[str]:
+        found = stack.order_ids_of(customer)
+        return found if len(found) >= 1000 else []
+
+    rows = wait_for("1000 rows", stored, seconds=120)
+    assert Counter(rows) == dict.fromkeys(order_ids, 1)
+
+    told: Counter[str] = Counter()
+
+    def all_told() -> bool:
+        told.update(message["order_id"] for message in announcements() if message["customer_id"] == customer)
+        return told.total() >= 1000
+
+    wait_for("1000 notifications", all_told, seconds=120)
+    assert told == dict.fromkeys(order_ids, 1)
+
+
+def test_a_retry_with_the_same_key_is_one_order_and_one_notification(
+    stack: DeployedStack, announcements: Callable[[], list[Any]]
+) -> None:
+    customer = f"retry-{uuid.uuid4().hex[:8]}"
+    headers = {"Content-Type": "application/json", "Idempotency-Key": "once"}
+
+    answers = [stack.api.post(order_body(customer), headers) for _ in range(3)]
+
+    assert [answer.status for answer in answers] == [202] * 3
+    [order_id] = {answer.json()["order_id"] for answer in answers}
+    stack.wait_until_processed(order_id)
+    wait_for("both repeats", lambda: len(stack.events("processing", "order_duplicate", order_id)) == 2)
+    assert stack.order_ids_of(customer) == [order_id]
+    assert [
+        m["order_id"]
+        for m in stack.announced_before_a_new_order(announcements)
+        if m["customer_id"] == customer
+    ] == [order_id]
+
+
+def test_a_message_delivered_twice_is_one_order_and_one_notification(
+    stack: DeployedStack, announcements: Callable[[], list[Any]]
+) -> None:
+    customer = f"twice-{uuid.uuid4().hex[:8]}"
+    message = stack.message(customer)
+
+    stack.send_to_queue(message, message)
+
+    wait_for("the repeat", lambda: stack.events("processing", "order_duplicate", message["order_id"]))
+    assert stack.order_ids_of(customer) == [message["order_id"]]
+    assert (
+        len([m for m in stack.announced_before_a_new_order(announcements) if m["customer_id"] == customer])
+        == 1
+    )
+
+
+def test_an_order_that_is_not_processed_yet_is_pending(stack: DeployedStack) -> None:
+    order_id = stack.message("nobody")["order_id"]
+
+    answer = stack.api.get(order_id)
+
+    assert (answer.status, answer.json()) == (200, {"order_id": order_id, "status": "PENDING"})
+    assert answer.headers["retry-after"] == "1"
+
+
+def test_a_notification_carries_the_order_and_attributes_to_filter_by(
+    stack: DeployedStack, raw_announcements: Callable[[], list[Any]]
+) -> None:
+    customer = f"told-{uuid.uuid4().hex[:8]}"
+    order_id = stack.api.post(order_body(customer)).json()["order_id"]
+    processed = stack.wait_until_processed(order_id)
+
+    def mine() -> list[Any]:
+        return [m for m in raw_announcements() if order_id in m["Message"]]
+
+    [message] = wait_for("the notification", mine)
+    assert message["Subject"] == f"Order {order_id} completed"
+    assert json.loads(message["Message"]) == {k: v for k, v in processed.items() if k != "status"}
+    assert message["MessageAttributes"]["customer_id"] == {"Type": "String", "Value": customer}
+    assert message["MessageAttributes"]["product_id"] == {"Type": "String", "Value": "Banana"}
+
+
+def test_the_functions_log_events_with_ids_and_never_an_orders_content(stack: DeployedStack) -> None:
+    customer = f"secret-{uuid.uuid4().hex[:8]}"
+    order_id = stack.api.post(order_body(customer)).json()["order_id"]
+    stack.wait_until_processed(order_id)
+    wait_for("the announcement", lambda: stack.events("notification", "order_notified", order_id))
+
+    [accepted] = stack.events("submission", "order_accepted", order_id)
+    [stored] = stack.events("processing", "order_stored", order_id)
+    assert accepted["request_id"] == stored["request_id"]
+    for function in ("submission", "processing", "status", "notification"):
+        assert customer not in stack.log_of(function)
