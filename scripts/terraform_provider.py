@@ -1,8 +1,8 @@
 """`terraform init`, also where the provider registry is out of reach.
 
 Without the registry Terraform can take the provider from an unpacked mirror, a folder that holds
-registry.terraform.io/hashicorp/aws/<version>/. Such a folder is looked for in the usual places, and only after
-`terraform init` has failed without it: a machine that reaches the registry needs none of this.
+registry.terraform.io/hashicorp/aws/<version>/. Such a folder is looked for in the usual places, and only
+after `terraform init` has failed without it: a machine that reaches the registry needs none of this.
 https://developer.hashicorp.com/terraform/cli/config/config-file#implied-local-mirror-directories
 """
 
@@ -23,10 +23,10 @@ class TerraformInitError(Exception):
 
 
 def init(terraform: str, root: Path, env: Mapping[str, str], say: Callable[[str], None] = print) -> None:
-    """Initialize the Terraform folder `root`, with the provider from a mirror if the registry does not answer.
+    """Initialize the Terraform folder `root`, with the provider from a mirror if the registry is away.
 
-    `terraform` is the program, `env` its whole environment; `say` hears of a mirror that is used. The folder's lock
-    file is honoured and never changed. Raises TerraformInitError.
+    `terraform` is the program, `env` its whole environment; `say` hears of a mirror that is used. The
+    folder's lock file is honoured and never changed. Raises TerraformInitError.
     """
     failure = _try_init(terraform, root, env)
     if failure is None:
