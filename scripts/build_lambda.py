@@ -366,8 +366,9 @@ def download(target: Target, requirements: list[str], directory: Path) -> list[P
     command = [sys.executable, "-P", "-m", "pip", "download", "--dest", str(directory)]
     command += ["--requirement", str(listing), "--require-hashes", "--no-deps", "--only-binary=:all:"]
     command += ["--quiet", "--no-color", "--no-input", "--disable-pip-version-check", *target.pip_options]
-    # Nothing is installed, so a personal rule to install into virtual environments only does not apply.
-    environment = {**os.environ, "PIP_REQUIRE_VIRTUALENV": "0"}
+    # Nothing is installed, so a personal rule to install into virtual environments only does not apply; and
+    # what pip unpacks goes where it is removed even if pip is stopped.
+    environment = {**os.environ, "PIP_REQUIRE_VIRTUALENV": "0", "TMPDIR": str(directory)}
     pip = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if pip.returncode != 0:
         raise BuildError(reason_for_no_wheels(pip.stderr, target))
@@ -377,7 +378,7 @@ def download(target: Target, requirements: list[str], directory: Path) -> list[P
 def reason_for_no_wheels(complaint: str, target: Target) -> str:
     """Return one sentence for what pip wrote when it failed."""
     missing = re.search(r"No matching distribution found for (\S+)", complaint)
-    if re.search(r"Retrying \(|ConnectionError|Max retries exceeded|SSLError|timed out", complaint):
+    if re.search(r"Retrying \(|ConnectionError|SSLError", complaint):
         return (
             "the package index cannot be reached; check the network and pip's settings ('pip config list'), "
             "and run this again"
@@ -389,8 +390,8 @@ def reason_for_no_wheels(complaint: str, target: Target) -> str:
         )
     if missing is not None:
         return (
-            f"there is no wheel of {missing[1]} for {target.description}; pin a version that has one in "
-            "lambda/requirements.in and run 'make lock'"
+            f"pip finds no wheel of {missing[1]} for {target.description}; check which indexes it asks "
+            "('pip config list'), or pin a version that has one in lambda/requirements.in and run 'make lock'"
         )
     errors = re.findall(r"(?m)^ERROR: (.+)$", complaint) or complaint.strip().splitlines() or ["nothing"]
     return f"pip could not download the libraries: {errors[-1].rstrip('.')}; mend that and run this again"
