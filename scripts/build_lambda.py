@@ -243,7 +243,7 @@ def read_sources(root: Path) -> dict[str, bytes]:
     shipped = {name: content for name, content in files.items() if not is_unshipped_source(name)}
     for name in REQUIRED_SOURCES:
         if name not in shipped:
-            raise BuildError(f"lambda/{name} is missing; bring it back with: git checkout -- lambda")
+            raise BuildError(f"lambda/{name} is missing; bring it back with: git checkout -- lambda/{name}")
     return shipped
 
 
@@ -256,7 +256,9 @@ def read_lock(root: Path) -> str:
     """Return the text of lambda/requirements.txt, which pins each library and the hashes of its wheels."""
     path = root / "lambda" / "requirements.txt"
     if not path.is_file():
-        raise BuildError("lambda/requirements.txt is missing; bring it back with: git checkout -- lambda")
+        raise BuildError(
+            "lambda/requirements.txt is missing; bring it back with: git checkout -- lambda/requirements.txt"
+        )
     with refusals_of_the_disk("cannot read the pinned libraries"):
         return path.read_text(encoding="utf-8")
 
