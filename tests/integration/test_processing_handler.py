@@ -176,23 +176,27 @@ def test_a_request_refused_for_one_orders_sake_stores_its_neighbours_all_the_sam
 
 
 @pytest.mark.parametrize(
-    "error",
+    ("error", "name"),
     [
-        client_error("ThrottlingException"),
-        client_error("AccessDeniedException"),
-        ReadTimeoutError(endpoint_url="https://secret"),
-        RuntimeError("secret"),
+        (client_error("ThrottlingException"), "StoreUnavailableError < ClientError(ThrottlingException)"),
+        (client_error("AccessDeniedException"), "StoreUnavailableError < ClientError(AccessDeniedException)"),
+        (ReadTimeoutError(endpoint_url="https://secret"), "StoreUnavailableError < ReadTimeoutError"),
+        (RuntimeError("secret"), "RuntimeError"),
     ],
 )
 def test_an_error_of_the_whole_batch_fails_every_message_and_is_logged(
-    processing: ModuleType, dynamodb: FakeDynamoDb, error: Exception, caplog: pytest.LogCaptureFixture
+    processing: ModuleType,
+    dynamodb: FakeDynamoDb,
+    error: Exception,
+    name: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     dynamodb.refuses_whole = error
 
     assert processing.handler(sqs_event(m1=submitted("1"), m2=submitted("2")), None) == failures("m1", "m2")
     assert dynamodb.calls == ["BatchExecuteStatement"]
     assert [record.message for record in caplog.records] == ["request_failed"]
-    assert type(error).__name__ in caplog.records[0].__dict__["error"]
+    assert caplog.records[0].__dict__["error"] == name
     assert "secret" not in str(vars(caplog.records[0]))
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from lambda_events import body_of, http_event, item_of
 from sample_orders import PROCESSED_AT, SUBMITTED_AT, processed
@@ -51,11 +52,40 @@ def test_an_id_that_was_never_issued_is_a_404_without_an_echo(status: ModuleType
     assert "nonsense" not in answer["body"]
 
 
-def test_a_table_that_does_not_answer_is_a_503(
-    status: ModuleType, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_who_has_seen_an_order_processed_never_sees_it_pending_again(
+    status: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = []
+
+    def get_item(**request: Any) -> dict[str, Any]:
+        requests.append(request)
+        return {"Item": item_of(processed())}
+
+    monkeypatch.setattr(status._store._client, "get_item", get_item)
+    status.handler(http_event(order_id=processed().order_id), None)
+
+    assert [request["ConsistentRead"] for request in requests] == [True]
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (
+            ClientError({"Error": {"Code": "ThrottlingException", "Message": "secret"}}, "GetItem"),
+            "ClientError(ThrottlingException)",
+        ),
+        (ReadTimeoutError(endpoint_url="https://secret"), "ReadTimeoutError"),
+    ],
+)
+def test_a_table_that_refuses_or_does_not_answer_is_a_503(
+    status: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+    name: str,
 ) -> None:
     def refuse(**_: object) -> None:
-        raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "secret"}}, "GetItem")
+        raise error
 
     monkeypatch.setattr(status._store._client, "get_item", refuse)
 
@@ -63,7 +93,7 @@ def test_a_table_that_does_not_answer_is_a_503(
 
     assert (answer["statusCode"], body_of(answer)["code"]) == (503, "STORE_UNAVAILABLE")
     assert answer["headers"]["Retry-After"] == "1"
-    assert caplog.records[0].__dict__["error"] == "StoreUnavailableError < ClientError(ThrottlingException)"
+    assert caplog.records[0].__dict__["error"] == f"StoreUnavailableError < {name}"
     assert "secret" not in caplog.text
 
 

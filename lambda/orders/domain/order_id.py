@@ -45,7 +45,7 @@ def derived_order_id(customer_id: str, idempotency_key: str) -> str:
 def parse_order_id(text: str) -> str | None:
     """Return the order id that `text` spells, in lower case, or None if this system never issued it."""
     # RFC 9562, section 4: hexadecimal digits are read in either case.
-    canonical = text.lower() if text.isascii() else ""
+    canonical = text.lower()
     if not _UUID_TEXT.fullmatch(canonical):
         return None
     return canonical if _seal(uuid.UUID(canonical).bytes[:RANDOM_BYTES]) == canonical else None
