@@ -1,0 +1,189 @@
+"""A Terraform folder under test: python-terraform and its quirks, wrapped once.
+
+Terraform runs in a copy of the folder, so that no state and no provider ends up in the checkout.
+"""
+
+import json
+import os
+import shutil
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from python_terraform import IsFlagged, IsNotFlagged, Terraform
+
+from requirements_of_tests import require_program
+from terraform_provider import init
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+# What would lead Terraform to a person's own account, values or state.
+_PERSONAL_PREFIXES = ("AWS_", "TF_VAR_", "TF_CLI_ARGS")
+_PERSONAL_NAMES = frozenset({"TF_WORKSPACE", "TF_DATA_DIR", "TF_LOG"})
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a plan is going to do with one resource."""
+
+    address: str
+    type: str
+    actions: tuple[str, ...]
+    attributes: frozenset[str]
+    """The attributes that change."""
+    unknown: frozenset[str]
+    """The attributes that are known only after apply."""
+
+
+class TerraformError(Exception):
+    """A Terraform command failed; the text is what it said."""
+
+
+class Resources(dict[str, dict[str, Any]]):
+    """The values of resources by address, such as aws_sqs_queue.orders."""
+
+    def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
+        """Return the resources of a type, modules included, by address."""
+        return {address: values for address, values in self.items() if f".{kind}." in f".{address}"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What Terraform is going to do."""
+
+    resources: Resources
+    """All resources as they will be; what is known only after apply is missing."""
+    changes: tuple[Change, ...]
+    """The resources that will not stay as they are."""
+
+
+class TerraformRoot:
+    """A working copy of the Terraform folder `source`, made in `directory` and initialized."""
+
+    def __init__(self, source: Path, directory: Path, environment: Mapping[str, str]) -> None:
+        program = require_program("terraform", "install Terraform 1.9 or newer to test the infrastructure")
+        shutil.copytree(
+            source,
+            directory,
+            ignore=shutil.ignore_patterns(
+                ".terraform", "*.tfvars", "*.tfstate*", "*.tfplan", "*_override.tf"
+            ),
+        )
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(_PERSONAL_PREFIXES) and name not in _PERSONAL_NAMES
+        }
+        self._environment = {**inherited, **environment, "CHECKPOINT_DISABLE": "1"}
+        self._directory = directory
+        init(program, directory, self._environment)
+        self._terraform = Terraform(working_dir=str(directory), terraform_bin_path=program)
+
+    def plan(self, variables: Values, refresh: bool = True) -> Plan:
+        """Plan with these variables; raises TerraformError.
+
+        Without `refresh` what was applied is taken for what is there, which is faster.
+        """
+        path = str(self._directory / "tests.tfplan")
+        self._run("plan", var=dict(variables), out=path, input=False, refresh=refresh)
+        shown = json.loads(self._run("show", path, json=IsFlagged))
+        changes = [_change(raw) for raw in shown["resource_changes"] if raw["mode"] == "managed"]
+        return Plan(
+            Resources(_resources(shown["planned_values"]["root_module"])),
+            tuple(change for change in changes if change.actions != ("no-op",)),
+        )
+
+    def errors(self, variables: Values) -> list[str]:
+        """Plan with these variables and return what Terraform reports as errors, each on one line."""
+        _, out, _ = self._call("plan", var=dict(variables), json=IsFlagged, input=False)
+        diagnostics = [
+            event["diagnostic"]
+            for event in map(json.loads, out.splitlines())
+            if event["type"] == "diagnostic" and event["diagnostic"]["severity"] == "error"
+        ]
+        return [" ".join(f"{error['summary']}: {error['detail']}".split()) for error in diagnostics]
+
+    def apply(self, variables: Values) -> None:
+        """Apply with these variables; raises TerraformError."""
+        with _running_in(self._environment):
+            status, out, err = self._terraform.apply(var=dict(variables), skip_plan=True)
+        _require_success("apply", status, out, err)
+
+    def destroy(self, variables: Values) -> None:
+        """Destroy what was applied; raises TerraformError."""
+        with _running_in(self._environment):
+            status, out, err = self._terraform.destroy(
+                var=dict(variables), force=IsNotFlagged, auto_approve=True
+            )
+        _require_success("destroy", status, out, err)
+
+    def applied(self) -> Resources:
+        """Return all resources as they were applied."""
+        shown = json.loads(self._run("show", json=IsFlagged))
+        return Resources(_resources(shown.get("values", {}).get("root_module", {})))
+
+    def outputs(self) -> dict[str, Any]:
+        """Return the outputs' values by name."""
+        outputs = json.loads(self._run("output", json=IsFlagged))
+        return {name: output["value"] for name, output in outputs.items()}
+
+    def unformatted(self) -> list[str]:
+        """Return the files that `terraform fmt` would write differently."""
+        return self._run("fmt", check=IsFlagged, recursive=IsFlagged, accept=(0, 3)).split()
+
+    def _run(self, *arguments: str, accept: tuple[int, ...] = (0,), **options: Any) -> str:
+        status, out, err = self._call(*arguments, **options)
+        if status not in accept:
+            raise TerraformError(f"terraform {arguments[0]} failed\n{out}\n{err}")
+        return out
+
+    def _call(self, *arguments: str, **options: Any) -> tuple[int, str, str]:
+        if arguments[0] not in ("output", "fmt"):
+            options["no_color"] = IsFlagged
+        with _running_in(self._environment):
+            status, out, err = self._terraform.cmd(*arguments, **options)
+        return status, out, err
+
+
+@contextmanager
+def _running_in(environment: Mapping[str, str]) -> Iterator[None]:
+    """Give python-terraform an environment, for it knows only that of its own process.
+
+    And let it log a failure with `Logger.warn`, which Python deprecates.
+    """
+    with patch.dict(os.environ, environment, clear=True), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
+
+
+def _require_success(command: str, status: int, out: str, err: str) -> None:
+    if status != 0:
+        raise TerraformError(f"terraform {command} failed\n{out}\n{err}")
+
+
+def _resources(module: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for resource in module.get("resources", []):
+        if resource["mode"] == "managed":
+            yield resource["address"], resource.get("values", {})
+    for child in module.get("child_modules", []):
+        yield from _resources(child)
+
+
+def _change(raw: Mapping[str, Any]) -> Change:
+    change = raw["change"]
+    before, after = change["before"] or {}, change["after"] or {}
+    unknown = {name for name, is_unknown in (change["after_unknown"] or {}).items() if is_unknown is True}
+    changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    return Change(
+        raw["address"],
+        raw["type"],
+        tuple(change["actions"]),
+        frozenset(changed | unknown),
+        frozenset(unknown),
+    )

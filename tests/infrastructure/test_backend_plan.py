@@ -1,0 +1,643 @@
+"""The backend that Terraform plans is the one of the design: every number and rule of it, as data."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from infrastructure.terraform_root import REPOSITORY, Plan, Resources, TerraformRoot
+
+ACCOUNT = "000000000000"
+PREFIX = "order-processing-dev"
+OTHER_REGION = "ap-southeast-2"
+KEY = f"arn:aws:kms:{OTHER_REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/Boundary"
+
+QUEUES = ("orders", "orders_dlq", "notifications_dlq")
+FUNCTIONS = ("submission", "processing", "status", "notification")
+DAY = 24 * 60 * 60
+
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
+API_TIMEOUT_SECONDS = 30
+
+TAGS = {"Project": "order-processing", "Environment": "dev"}
+
+
+@pytest.fixture(scope="module")
+def resources(plan: Plan) -> Resources:
+    return plan.resources
+
+
+@pytest.fixture(scope="module")
+def production(backend: TerraformRoot, variables: dict[str, Any]) -> Resources:
+    """Another deployment in the same account, with everything that can be chosen."""
+    chosen = {
+        "environment": "prod",
+        "aws_region": OTHER_REGION,
+        "kms_key_arn": KEY,
+        "permissions_boundary_arn": BOUNDARY,
+        "completed_order_email": "sales@example.com",
+        "lambda_architecture": "x86_64",
+        "processing_timeout_seconds": 60,
+        "processing_maximum_concurrency": 50,
+        "processing_reserved_concurrency": 60,
+        "submission_reserved_concurrency": 40,
+        "cors_allowed_origins": ["https://shop.example.com"],
+        "api_throttling_rate_limit": 20,
+        "api_throttling_burst_limit": 30,
+        "log_retention_days": 365,
+    }
+    return backend.plan({**variables, **chosen}).resources
+
+
+def assert_holds(actual: Mapping[str, Any], expected: Mapping[str, Any], why: str) -> None:
+    """Assert that `actual` has all of `expected`; a block of Terraform may be given as the one in the list."""
+    for name, value in expected.items():
+        found = actual.get(name)
+        if isinstance(value, dict) and isinstance(found, list):
+            assert len(found) == 1, f"{name}: {why}"
+            assert_holds(found[0], value, why)
+        else:
+            assert found == value, f"{name}: {why}"
+
+
+# Storage
+
+
+def test_the_table_keeps_each_order_under_its_id(resources: Resources) -> None:
+    table = resources["aws_dynamodb_table.orders"]
+    assert_holds(
+        table,
+        {"name": f"{PREFIX}-orders", "hash_key": "order_id", "range_key": None},
+        "the id is the whole key, or an order could be stored twice",
+    )
+    attributes = {attribute["name"]: attribute["type"] for attribute in table["attribute"]}
+    assert attributes == {"order_id": "S", "customer_id": "S", "submitted_at": "S"}, "keys are strings"
+
+
+def test_the_table_is_paid_by_request(resources: Resources) -> None:
+    assert_holds(
+        resources["aws_dynamodb_table.orders"],
+        {"billing_mode": "PAY_PER_REQUEST"},
+        "orders come in waves",
+    )
+
+
+def test_the_table_can_be_restored_to_any_second(resources: Resources) -> None:
+    assert_holds(
+        resources["aws_dynamodb_table.orders"],
+        {"point_in_time_recovery": {"enabled": True}},
+        "a mistake must not cost orders",
+    )
+
+
+def test_the_operator_finds_a_customers_orders_by_time(resources: Resources) -> None:
+    assert_holds(
+        resources["aws_dynamodb_table.orders"],
+        {
+            "global_secondary_index": {
+                "name": "by_customer",
+                "hash_key": "customer_id",
+                "range_key": "submitted_at",
+                "projection_type": "ALL",
+            }
+        },
+        "the operator's index",
+    )
+
+
+def test_the_table_streams_new_orders_whole(resources: Resources) -> None:
+    assert_holds(
+        resources["aws_dynamodb_table.orders"],
+        {"stream_enabled": True, "stream_view_type": "NEW_IMAGE"},
+        "announcements are made of the new image",
+    )
+
+
+def test_the_table_is_protected_against_deletion_in_prod_alone(
+    resources: Resources, production: Resources
+) -> None:
+    protection = "deletion_protection_enabled"
+    assert resources["aws_dynamodb_table.orders"][protection] is False, "dev is thrown away"
+    assert production["aws_dynamodb_table.orders"][protection] is True, "prod is not"
+
+
+# Messaging
+
+
+def test_an_order_is_hidden_for_six_times_the_processing_timeout(
+    resources: Resources, production: Resources
+) -> None:
+    for deployed, timeout in ((resources, 30), (production, 60)):
+        function = deployed["module.processing.aws_lambda_function.this"]
+        queue = deployed["aws_sqs_queue.orders"]
+        assert function["timeout"] == timeout, "the variable is the function's timeout"
+        assert queue["visibility_timeout_seconds"] == 6 * timeout, "or a slow batch is handed out twice"
+
+
+def test_an_order_waits_four_days_to_be_processed(resources: Resources) -> None:
+    assert_holds(resources["aws_sqs_queue.orders"], {"message_retention_seconds": 4 * DAY}, "a long weekend")
+
+
+@pytest.mark.parametrize("queue", ["orders_dlq", "notifications_dlq"])
+def test_dead_letters_wait_fourteen_days_for_a_person(resources: Resources, queue: str) -> None:
+    assert_holds(
+        resources[f"aws_sqs_queue.{queue}"], {"message_retention_seconds": 14 * DAY}, "SQS's maximum"
+    )
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_every_queue_is_polled_long_and_takes_messages_of_256_kib(resources: Resources, queue: str) -> None:
+    assert_holds(
+        resources[f"aws_sqs_queue.{queue}"],
+        {"receive_wait_time_seconds": 20, "max_message_size": 262144},
+        "the same as in CloudFormation",
+    )
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_every_queue_is_encrypted_by_sqs_where_there_is_no_key(resources: Resources, queue: str) -> None:
+    assert_holds(
+        resources[f"aws_sqs_queue.{queue}"],
+        {"sqs_managed_sse_enabled": True, "kms_master_key_id": None},
+        "no order is kept in the clear",
+    )
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_every_queue_refuses_unencrypted_transport(resources: Resources, queue: str) -> None:
+    values = resources[f"aws_sqs_queue.{queue}"]
+    assert json.loads(values["policy"])["Statement"] == [
+        {
+            "Sid": "RefuseUnencryptedTransport",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "sqs:*",
+            "Resource": f"arn:aws:sqs:eu-west-1:{ACCOUNT}:{values['name']}",
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+    ], "the policy names its own queue and refuses everything without TLS"
+
+
+def test_dead_orders_come_from_the_orders_queue_alone(resources: Resources) -> None:
+    assert json.loads(resources["aws_sqs_queue.orders_dlq"]["redrive_allow_policy"]) == {
+        "redrivePermission": "byQueue",
+        "sourceQueueArns": [f"arn:aws:sqs:eu-west-1:{ACCOUNT}:{PREFIX}-orders"],
+    }, "no other queue may fill it"
+
+
+def test_no_queue_can_use_the_notifications_dead_letter_queue_as_its_own(resources: Resources) -> None:
+    assert json.loads(resources["aws_sqs_queue.notifications_dlq"]["redrive_allow_policy"]) == {
+        "redrivePermission": "denyAll"
+    }, "only the notification function writes to it"
+
+
+def test_the_alerts_go_to_the_address_that_was_given(resources: Resources) -> None:
+    assert_holds(
+        resources["aws_sns_topic_subscription.alerts_email"],
+        {"protocol": "email", "endpoint": "operations@example.com"},
+        "a person hears of every alarm",
+    )
+
+
+def test_completed_orders_are_mailed_only_where_an_address_was_given(
+    resources: Resources, production: Resources
+) -> None:
+    address = "aws_sns_topic_subscription.order_completed_email[0]"
+    assert address not in resources, "nobody asked for it"
+    assert_holds(production[address], {"protocol": "email", "endpoint": "sales@example.com"}, "asked for")
+
+
+# Functions
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_function_runs_its_own_handler_on_python_3_13(resources: Resources, function: str) -> None:
+    assert_holds(
+        resources[f"module.{function}.aws_lambda_function.this"],
+        {
+            "function_name": f"{PREFIX}-{function}",
+            "handler": f"orders.handlers.{function}.handler",
+            "runtime": "python3.13",
+            "architectures": ["arm64"],
+        },
+        "the package's handlers",
+    )
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_function_is_published_and_traced(resources: Resources, function: str) -> None:
+    assert_holds(
+        resources[f"module.{function}.aws_lambda_function.this"],
+        {"publish": True, "tracing_config": {"mode": "Active"}},
+        "the alias needs versions, X-Ray is on",
+    )
+    assert_holds(
+        resources[f"module.{function}.aws_lambda_alias.live"], {"name": "live"}, "what serves orders"
+    )
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_function_logs_json_to_a_log_that_is_kept_for_thirty_days(
+    resources: Resources, function: str
+) -> None:
+    name = f"/aws/lambda/{PREFIX}-{function}"
+    assert_holds(
+        resources[f"module.{function}.aws_lambda_function.this"],
+        {
+            "logging_config": {
+                "log_group": name,
+                "log_format": "JSON",
+                "application_log_level": "INFO",
+                "system_log_level": "INFO",
+            }
+        },
+        "metric filters read JSON",
+    )
+    assert_holds(
+        resources[f"module.{function}.aws_cloudwatch_log_group.this"],
+        {"name": name, "retention_in_days": 30},
+        "no log is kept for ever",
+    )
+
+
+@pytest.mark.parametrize("function", ["submission", "status"])
+def test_a_function_behind_the_api_gives_up_before_the_api_does(resources: Resources, function: str) -> None:
+    timeout = resources[f"module.{function}.aws_lambda_function.this"]["timeout"]
+    assert timeout < API_TIMEOUT_SECONDS, "the client gets our answer, not the API's own"
+
+
+def test_no_concurrency_is_reserved_unless_asked_for(resources: Resources, production: Resources) -> None:
+    for function in FUNCTIONS:
+        address = f"module.{function}.aws_lambda_function.this"
+        assert resources[address]["reserved_concurrent_executions"] == -1, f"{function} shares the pool"
+    reserved = {
+        function: production[f"module.{function}.aws_lambda_function.this"]["reserved_concurrent_executions"]
+        for function in FUNCTIONS
+    }
+    assert reserved == {"submission": 40, "processing": 60, "status": -1, "notification": -1}
+
+
+def test_orders_are_processed_ten_at_a_time_and_only_failed_ones_again(resources: Resources) -> None:
+    assert_holds(
+        resources["aws_lambda_event_source_mapping.orders"],
+        {
+            "batch_size": 10,
+            "function_response_types": ["ReportBatchItemFailures"],
+            "scaling_config": {"maximum_concurrency": 10},
+            "enabled": True,
+        },
+        "one bad order must not hold back its neighbours",
+    )
+
+
+def test_the_mapping_uses_the_concurrency_that_was_chosen(production: Resources) -> None:
+    assert_holds(
+        production["aws_lambda_event_source_mapping.orders"],
+        {"scaling_config": {"maximum_concurrency": 50}},
+        "the variable's value",
+    )
+
+
+def test_only_new_orders_are_announced_and_retries_have_an_end(resources: Resources) -> None:
+    mapping = resources["aws_lambda_event_source_mapping.stored_orders"]
+    assert_holds(
+        mapping,
+        {
+            "starting_position": "TRIM_HORIZON",
+            "function_response_types": ["ReportBatchItemFailures"],
+            "bisect_batch_on_function_error": True,
+            "maximum_retry_attempts": 10,
+            "maximum_record_age_in_seconds": 3600,
+            "enabled": True,
+        },
+        "a failing record must not hold back the stream for ever",
+    )
+    [criteria] = mapping["filter_criteria"]
+    assert [json.loads(filter_["pattern"]) for filter_ in criteria["filter"]] == [{"eventName": ["INSERT"]}]
+
+
+# Entry point
+
+
+def test_the_api_has_the_two_routes_and_no_other(resources: Resources) -> None:
+    routes = {route["route_key"] for route in resources.of_type("aws_apigatewayv2_route").values()}
+    assert routes == {"POST /orders", "GET /orders/{order_id}"}
+
+
+def test_the_api_hands_its_requests_over_in_format_2(resources: Resources) -> None:
+    for address, integration in resources.of_type("aws_apigatewayv2_integration").items():
+        assert_holds(
+            integration,
+            {"integration_type": "AWS_PROXY", "payload_format_version": "2.0"},
+            f"what the handlers read: {address}",
+        )
+
+
+def test_the_api_is_deployed_at_once_and_throttled(resources: Resources, production: Resources) -> None:
+    for deployed, rate, burst in ((resources, 500, 1000), (production, 20, 30)):
+        assert_holds(
+            deployed["aws_apigatewayv2_stage.default"],
+            {
+                "name": "$default",
+                "auto_deploy": True,
+                "default_route_settings": {
+                    "throttling_rate_limit": rate,
+                    "throttling_burst_limit": burst,
+                    "detailed_metrics_enabled": True,
+                },
+            },
+            "a flood must not cost a fortune, and not everything either",
+        )
+
+
+def test_every_request_is_logged_as_json_and_kept_for_thirty_days(resources: Resources) -> None:
+    # The format goes with the log's ARN, which is known after apply: see test_backend_apply.py.
+    assert_holds(
+        resources["aws_cloudwatch_log_group.access"],
+        {"name": f"/aws/vendedlogs/apigateway/{PREFIX}-orders", "retention_in_days": 30},
+        "the access log",
+    )
+
+
+def test_browsers_may_call_the_api_from_the_origins_that_were_chosen(
+    resources: Resources, production: Resources
+) -> None:
+    for deployed, origins in ((resources, ["*"]), (production, ["https://shop.example.com"])):
+        [cors] = deployed["aws_apigatewayv2_api.orders"]["cors_configuration"]
+        assert {
+            name: sorted(value) if isinstance(value, list) else value for name, value in cors.items()
+        } == {
+            "allow_origins": origins,
+            "allow_methods": ["GET", "POST"],
+            "allow_headers": ["content-type", "idempotency-key"],
+            "expose_headers": ["location", "retry-after"],
+            "max_age": 3600,
+            "allow_credentials": None,
+        }
+
+
+# Watching
+
+
+@pytest.mark.parametrize("queue", ["orders-dlq", "notifications-dlq"])
+def test_one_dead_letter_raises_an_alarm_within_a_minute(resources: Resources, queue: str) -> None:
+    assert_holds(
+        resources[f'aws_cloudwatch_metric_alarm.failure["{queue}"]'],
+        {
+            "alarm_name": f"{PREFIX}-{queue}",
+            "namespace": "AWS/SQS",
+            "metric_name": "ApproximateNumberOfMessagesVisible",
+            "dimensions": {"QueueName": f"{PREFIX}-{queue}"},
+            "statistic": "Maximum",
+            "comparison_operator": "GreaterThanThreshold",
+            "threshold": 0,
+            "period": 60,
+            "evaluation_periods": 1,
+            "treat_missing_data": "notBreaching",
+        },
+        "each dead letter waits for a person",
+    )
+
+
+@pytest.mark.parametrize(
+    ("alarm", "metric"),
+    [
+        (
+            "orders-waiting",
+            {
+                "namespace": "AWS/SQS",
+                "metric_name": "ApproximateAgeOfOldestMessage",
+                "dimensions": {"QueueName": f"{PREFIX}-orders"},
+                "statistic": "Maximum",
+                "threshold": 300,
+            },
+        ),
+        (
+            "notifications-late",
+            {
+                "namespace": "AWS/Lambda",
+                "metric_name": "IteratorAge",
+                "dimensions": {"FunctionName": f"{PREFIX}-notification"},
+                "statistic": "Maximum",
+                "threshold": 300_000,
+            },
+        ),
+        (
+            "api-5xx",
+            {"namespace": "AWS/ApiGateway", "metric_name": "5xx", "statistic": "Sum", "threshold": 0},
+        ),
+    ],
+)
+def test_late_orders_late_announcements_and_server_errors_raise_an_alarm(
+    resources: Resources, alarm: str, metric: dict[str, Any]
+) -> None:
+    assert_holds(
+        resources[f'aws_cloudwatch_metric_alarm.failure["{alarm}"]'],
+        {"alarm_name": f"{PREFIX}-{alarm}", "comparison_operator": "GreaterThanThreshold", **metric},
+        "what a customer would notice",
+    )
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("failure", ["errors", "throttles"])
+def test_every_functions_errors_and_throttles_raise_an_alarm(
+    resources: Resources, function: str, failure: str
+) -> None:
+    assert_holds(
+        resources[f"module.{function}.aws_cloudwatch_metric_alarm.{failure}"],
+        {
+            "alarm_name": f"{PREFIX}-{function}-{failure}",
+            "namespace": "AWS/Lambda",
+            "metric_name": failure.capitalize(),
+            "dimensions": {"FunctionName": f"{PREFIX}-{function}"},
+            "statistic": "Sum",
+            "comparison_operator": "GreaterThanThreshold",
+            "threshold": 0,
+        },
+        "the code answers what it expects, so each error is a fault",
+    )
+
+
+def test_every_alarm_looks_at_each_minute_and_says_what_to_do(resources: Resources) -> None:
+    for address, alarm in resources.of_type("aws_cloudwatch_metric_alarm").items():
+        assert_holds(
+            alarm,
+            {"period": 60, "evaluation_periods": 1, "treat_missing_data": "notBreaching"},
+            f"an idle shop is a healthy one: {address}",
+        )
+
+
+def test_every_event_of_an_orders_life_is_counted_where_it_is_logged(resources: Resources) -> None:
+    filters = resources.of_type("aws_cloudwatch_log_metric_filter").values()
+    counted = {
+        filter_["metric_transformation"][0]["name"]: (
+            filter_["log_group_name"].rpartition("-")[2],
+            filter_["pattern"],
+        )
+        for filter_ in filters
+    }
+    assert counted == {
+        "OrdersAccepted": ("submission", '{ $.message = "order_accepted" }'),
+        "OrdersRefused": ("submission", '{ $.message = "order_refused" }'),
+        "OrdersStored": ("processing", '{ $.message = "order_stored" }'),
+        "OrdersDuplicate": ("processing", '{ $.message = "order_duplicate" }'),
+        "OrdersConflict": ("processing", '{ $.message = "order_conflict" }'),
+        "OrdersFailed": ("processing", '{ $.message = "order_failed" }'),
+        "OrdersNotified": ("notification", '{ $.message = "order_notified" }'),
+    }
+
+
+def test_every_metric_counts_one_for_each_order_in_the_deployments_own_namespace(
+    resources: Resources,
+) -> None:
+    for address, filter_ in resources.of_type("aws_cloudwatch_log_metric_filter").items():
+        assert_holds(
+            filter_,
+            {
+                "metric_transformation": {
+                    "namespace": "order-processing/dev",
+                    "value": "1",
+                    "default_value": "0",
+                    "unit": "Count",
+                }
+            },
+            f"two deployments must not be added up: {address}",
+        )
+
+
+# Encryption with a customer's key
+
+
+@pytest.mark.parametrize(
+    ("kind", "attribute"),
+    [
+        ("aws_sqs_queue", "kms_master_key_id"),
+        ("aws_sns_topic", "kms_master_key_id"),
+        ("aws_cloudwatch_log_group", "kms_key_id"),
+        ("aws_lambda_function", "kms_key_arn"),
+    ],
+)
+def test_a_customers_key_reaches_every_store(production: Resources, kind: str, attribute: str) -> None:
+    stores = production.of_type(kind)
+    assert stores, f"there are resources of type {kind}"
+    for address, values in stores.items():
+        assert values[attribute] == KEY, f"{address} is encrypted with the customer's key"
+
+
+def test_a_customers_key_encrypts_the_table(production: Resources) -> None:
+    assert_holds(
+        production["aws_dynamodb_table.orders"],
+        {"server_side_encryption": {"enabled": True, "kms_key_arn": KEY}},
+        "orders are what the key is for",
+    )
+
+
+def test_without_a_customers_key_the_alerts_can_still_be_published(resources: Resources) -> None:
+    for address, topic in resources.of_type("aws_sns_topic").items():
+        assert topic["kms_master_key_id"] is None, f"CloudWatch may not use AWS's key for SNS: {address}"
+
+
+# Deployments side by side
+
+
+def test_every_role_is_bounded_where_the_account_demands_it(
+    resources: Resources, production: Resources
+) -> None:
+    assert {role["permissions_boundary"] for role in production.of_type("aws_iam_role").values()} == {
+        BOUNDARY
+    }
+    assert {role["permissions_boundary"] for role in resources.of_type("aws_iam_role").values()} == {None}
+
+
+def test_only_lambda_may_take_a_functions_role(resources: Resources) -> None:
+    roles = resources.of_type("aws_iam_role")
+    assert len(roles) == len(FUNCTIONS), "one role a function"
+    for address, role in roles.items():
+        [statement] = json.loads(role["assume_role_policy"])["Statement"]
+        assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}, address
+
+
+NAMES = ("name", "function_name", "alarm_name", "dashboard_name")
+
+
+def _names(resources: Resources) -> set[str]:
+    return {values[name] for values in resources.values() for name in NAMES if name in values}
+
+
+# Names within something that has a name of its own.
+LOCAL_NAMES = {
+    "$default",
+    "live",
+    "OrdersAccepted",
+    "OrdersRefused",
+    "OrdersStored",
+    "OrdersDuplicate",
+    "OrdersConflict",
+    "OrdersFailed",
+    "OrdersNotified",
+}
+
+
+def test_two_environments_share_no_name(resources: Resources, production: Resources) -> None:
+    assert _names(resources) & _names(production) == LOCAL_NAMES, "two copies live in one account"
+
+
+def test_the_same_deployment_in_two_regions_shares_no_role(
+    resources: Resources, production: Resources
+) -> None:
+    # IAM knows no region, so the name must.
+    for deployed, prefix, region in (
+        (resources, PREFIX, "eu-west-1"),
+        (production, "order-processing-prod", OTHER_REGION),
+    ):
+        names = {role["name"] for role in deployed.of_type("aws_iam_role").values()}
+        assert names == {f"{prefix}-{function}-{region}" for function in FUNCTIONS}
+
+
+def test_everything_that_can_carry_tags_has_project_and_environment(resources: Resources) -> None:
+    tagged = {address: values["tags_all"] for address, values in resources.items() if "tags_all" in values}
+    assert len(tagged) > 30, "most resources carry tags"
+    for address, tags in tagged.items():
+        assert tags == TAGS, address
+
+
+# The source
+
+
+def test_the_folder_is_formatted(backend: TerraformRoot) -> None:
+    assert backend.unformatted() == [], "run `terraform fmt -recursive`"
+
+
+def _code() -> dict[str, str]:
+    """Return the configuration without its comments and texts for people, by file."""
+    folder = REPOSITORY / "terraform-backend"
+    for_people = re.compile(
+        r"#.*|^\s*(description|error_message)\s*=\s*(<<-EOT.*?^\s*EOT|[^\n]*)", re.M | re.S
+    )
+    return {
+        str(path.relative_to(folder)): for_people.sub("", path.read_text()) for path in folder.rglob("*.tf")
+    }
+
+
+@pytest.mark.parametrize(
+    ("what", "pattern"),
+    [
+        ("a region", r"\b(us|eu|ap|ca|sa|me|af|il|mx|cn)(-gov|-iso\w?)?-[a-z]+-\d\b"),
+        ("an account", r"\b\d{12}\b"),
+        ("a partition", r"\barn:aws[a-z-]*:"),
+        ("an endpoint", r"\bendpoints?\s*\{|localhost|skip_(credentials|metadata|region|requesting)"),
+        ("a provisioner", r"\bprovisioner\b|\bnull_resource\b"),
+    ],
+)
+def test_nothing_is_tied_to(what: str, pattern: str) -> None:
+    # A validation may say what an ARN looks like.
+    found = {
+        path: match[0]
+        for path, text in _code().items()
+        for line in text.splitlines()
+        if "regex(" not in line and (match := re.search(pattern, line))
+    }
+    assert found == {}, f"{what} is named"

@@ -1,0 +1,222 @@
+"""Every value that would cost an order or money is refused, with a message that says what to choose.
+
+The rules look at variables only, so they are tried on variables.tf alone, which takes no provider and no time.
+"""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from infrastructure.terraform_root import REPOSITORY, TerraformRoot
+
+
+@dataclass(frozen=True)
+class Case:
+    """A value to be refused, what the message advises, and the other variables that the rule looks at."""
+
+    variable: str
+    value: Any
+    advice: str
+    others: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.variable}={self.value!r}"
+
+    @property
+    def values(self) -> dict[str, Any]:
+        return {**self.others, self.variable: self.value}
+
+
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+ARM64 = {"lambda_architecture": "arm64"}
+TEN_BATCHES = {"processing_maximum_concurrency": 10}
+
+REFUSED = [
+    *(
+        Case("project", value, "2 to 25 lower-case letters")
+        for value in ("", "a", "Shop", "1shop", "shop-", "my--shop", "my_shop", "s" * 26, "shop\n")
+    ),
+    *(
+        Case("environment", value, '"dev", "staging" or "prod"')
+        for value in ("", "production", "Dev", "dev ")
+    ),
+    *(Case("aws_region", value, 'such as "eu-central-1"') for value in ("", "Ireland", "eu-west-1a", "eu")),
+    *(
+        Case("kms_key_arn", value, "Give the ARN of a KMS key")
+        for value in (
+            "",
+            "alias/orders",
+            "1234abcd-12ab-34cd-56ef-1234567890ab",
+            "arn:aws:kms:eu-west-1:123456789012:alias/orders",
+            f"{KEY}/*",
+            "*",
+        )
+    ),
+    *(
+        Case("permissions_boundary_arn", value, "Give the ARN of a managed IAM policy")
+        for value in ("", "Boundary", "arn:aws:iam::123456789012:role/Boundary")
+    ),
+    *(
+        Case("notification_email", value, "Give one complete e-mail address")
+        for value in (
+            None,
+            "",
+            "operations",
+            "operations@example",
+            "@example.com",
+            "a@example.com, b@example.com",
+            "Operations <operations@example.com>",
+            "operations@example.com\n",
+            "operations@example..com",
+        )
+    ),
+    *(
+        Case("completed_order_email", value, "Give one complete e-mail address")
+        for value in ("", "sales", "sales@example", "sales@example.com\n")
+    ),
+    *(
+        Case("lambda_architecture", value, '"arm64" or "x86_64"')
+        for value in ("", "aarch64", "amd64", "x86-64", "ARM64")
+    ),
+    *(
+        Case("lambda_zip_path", value, "Give the path of a .zip file", ARM64)
+        for value in ("", "dist", "orders.tar.gz")
+    ),
+    Case("lambda_zip_path", "../dist/orders-x86_64.zip", "built for the other processor", ARM64),
+    Case(
+        "lambda_zip_path",
+        "../dist/orders-arm64.zip",
+        "built for the other processor",
+        {"lambda_architecture": "x86_64"},
+    ),
+    *(
+        Case("processing_timeout_seconds", value, "from 2 (below, a cold start cannot finish")
+        for value in (-1, 0, 1, 2.5, 901)
+    ),
+    *(Case("processing_maximum_concurrency", value, "from 2 to 1000") for value in (-1, 0, 1, 2.5, 1001)),
+    *(
+        Case("processing_reserved_concurrency", value, "at least processing_maximum_concurrency", TEN_BATCHES)
+        for value in (-1, 0, 9, 10.5)
+    ),
+    *(
+        Case("submission_reserved_concurrency", value, "with 0 every order is refused")
+        for value in (-1, 0, 1.5)
+    ),
+    Case("cors_allowed_origins", [], "Name at least one origin"),
+    *(
+        Case("cors_allowed_origins", [value], "scheme://host[:port]")
+        for value in (
+            "",
+            "shop.example.com",
+            "https://shop.example.com/",
+            "https://shop.example.com/orders",
+            "https://Shop.example.com",
+            "https://shop.example.com:",
+            "https://*.example.com",
+            "https://shop.example.com\n",
+            "https://a.example.com,https://b.example.com",
+            "null",
+        )
+    ),
+    Case("cors_allowed_origins", ["https://shop.example.com", "shop"], "scheme://host[:port]"),
+    *(
+        Case("api_throttling_rate_limit", value, "with 0 every order is refused")
+        for value in (-1, 0, 0.5, 10001)
+    ),
+    *(
+        Case("api_throttling_burst_limit", value, "with 0 every order is refused")
+        for value in (-1, 0, 1.5, 5001)
+    ),
+    *(
+        Case("log_retention_days", value, "Choose one of the periods CloudWatch knows")
+        for value in (-1, 0, 2, 31, 10000)
+    ),
+]
+
+ACCEPTED: list[dict[str, Any]] = [
+    {
+        "project": "os",
+        "environment": "staging",
+        "aws_region": "us-gov-west-1",
+        "kms_key_arn": KEY.replace("arn:aws:", "arn:aws-us-gov:"),
+        "permissions_boundary_arn": "arn:aws:iam::aws:policy/PowerUserAccess",
+        "deletion_protection_enabled": False,
+        "completed_order_email": "sales.orders+shop@mail.example.co.uk",
+        "lambda_architecture": "x86_64",
+        "lambda_zip_path": "../dist/orders-x86_64.zip",
+        "processing_timeout_seconds": 2,
+        "processing_maximum_concurrency": 2,
+        "processing_reserved_concurrency": 2,
+        "submission_reserved_concurrency": 1,
+        "cors_allowed_origins": ["*"],
+        "api_throttling_rate_limit": 1,
+        "api_throttling_burst_limit": 1,
+        "log_retention_days": 1,
+    },
+    {
+        "project": "a" * 25,
+        "environment": "prod",
+        "aws_region": None,
+        "kms_key_arn": KEY.replace(
+            "1234abcd-12ab-34cd-56ef-1234567890ab", "mrk-1234abcd12ab34cd56ef1234567890ab"
+        ),
+        "permissions_boundary_arn": "arn:aws:iam::123456789012:policy/teams/Boundary",
+        "deletion_protection_enabled": True,
+        "completed_order_email": None,
+        "lambda_architecture": "arm64",
+        "lambda_zip_path": "/somewhere/orders-local.zip",
+        "processing_timeout_seconds": 900,
+        "processing_maximum_concurrency": 1000,
+        "processing_reserved_concurrency": 1000,
+        "submission_reserved_concurrency": 1000,
+        "cors_allowed_origins": [
+            "http://localhost:8080",
+            "https://shop.example.com",
+            "http://127.0.0.1:8080",
+        ],
+        "api_throttling_rate_limit": 10000,
+        "api_throttling_burst_limit": 5000,
+        "log_retention_days": 3653,
+    },
+]
+
+
+@pytest.fixture(scope="module")
+def rules(tmp_path_factory: pytest.TempPathFactory) -> TerraformRoot:
+    """The backend's variables without anything else."""
+    source = tmp_path_factory.mktemp("source")
+    shutil.copy(REPOSITORY / "terraform-backend" / "variables.tf", source)
+    return TerraformRoot(source, tmp_path_factory.mktemp("terraform") / "variables", environment={})
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=str)
+def test_a_wrong_value_is_refused_with_what_to_choose_instead(case: Case, rules: TerraformRoot) -> None:
+    errors = rules.errors({"notification_email": "operations@example.com", **case.values})
+    assert len(errors) == 1, f"{case} is to be refused by one rule: {errors}"
+    assert case.advice in errors[0], f"{case} is to be refused with the advice that helps"
+
+
+@pytest.mark.parametrize("values", ACCEPTED, ids=["smallest", "largest"])
+def test_the_smallest_and_largest_sensible_values_are_accepted(
+    values: dict[str, Any], rules: TerraformRoot
+) -> None:
+    errors = rules.errors({"notification_email": "operations@example.com", **values})
+    assert errors == [], "these values make sense"
+
+
+def test_only_the_address_for_alarms_has_to_be_given(rules: TerraformRoot) -> None:
+    assert rules.errors({}) != [], "without an address nobody would hear of a failed order"
+    assert rules.errors({"notification_email": "operations@example.com"}) == [], "the rest has defaults"
+
+
+def test_a_missing_package_is_said_once_with_the_command_that_builds_it(
+    backend: TerraformRoot, variables: dict[str, Any]
+) -> None:
+    errors = backend.errors({**variables, "lambda_zip_path": "/nowhere/orders-arm64.zip"})
+    assert len(errors) == 1, f"one error and not one for each function: {errors}"
+    assert "no package of the functions at /nowhere/orders-arm64.zip" in errors[0]
+    assert "make build" in errors[0]
+    assert "python scripts/build_lambda.py --target arm64" in errors[0]

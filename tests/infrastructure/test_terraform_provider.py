@@ -1,0 +1,90 @@
+"""Terraform finds its provider with the registry or without it, and says which."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+import terraform_provider
+from requirements_of_tests import require_program
+from terraform_provider import PROVIDER, TerraformInitError, find_mirror, init, locked_version
+
+LOCK = f"""
+provider "{PROVIDER}" {{
+  version     = "5.100.0"
+  constraints = "~> 5.100"
+}}
+"""
+
+# Stands in for Terraform: the registry does not answer, a mirror does.
+FAKE_TERRAFORM = """#!/bin/sh
+echo "$@" >> calls
+case "$*" in
+  *-plugin-dir=*) exit 0 ;;
+  *) echo "could not connect to registry.terraform.io" >&2; exit 1 ;;
+esac
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A Terraform folder with a lock file."""
+    folder = tmp_path / "root"
+    folder.mkdir()
+    (folder / ".terraform.lock.hcl").write_text(LOCK)
+    return folder
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The usual places: two folders, the second with a mirror."""
+    folders = [tmp_path / "empty", tmp_path / "mirror"]
+    (folders[0]).mkdir()
+    (folders[1] / PROVIDER / "5.100.0").mkdir(parents=True)
+    monkeypatch.setattr(terraform_provider, "usual_places", lambda: folders)
+    return folders
+
+
+@pytest.fixture
+def fake_terraform(tmp_path: Path) -> str:
+    program = tmp_path / "terraform"
+    program.write_text(FAKE_TERRAFORM)
+    program.chmod(0o755)
+    return str(program)
+
+
+def test_the_version_is_the_locked_one(root: Path) -> None:
+    assert locked_version(root) == "5.100.0"
+
+
+def test_a_mirror_holds_the_very_version(places: list[Path]) -> None:
+    assert find_mirror("5.100.0", places) == places[1]
+    assert find_mirror("5.99.0", places) is None
+
+
+def test_a_mirror_is_used_only_after_the_registry_has_failed_and_is_named(
+    root: Path, places: list[Path], fake_terraform: str
+) -> None:
+    said: list[str] = []
+    init(fake_terraform, root, os.environ, said.append)
+    first, second = (root / "calls").read_text().splitlines()
+    assert "-plugin-dir" not in first, "the registry is asked first"
+    assert f"-plugin-dir={places[1]}" in second
+    assert len(said) == 1
+    assert str(places[1]) in said[0]
+
+
+def test_without_registry_and_mirror_the_error_says_where_was_looked(
+    root: Path, places: list[Path], fake_terraform: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terraform_provider, "usual_places", lambda: places[:1])
+    with pytest.raises(TerraformInitError, match="could not connect") as error:
+        init(fake_terraform, root, os.environ)
+    assert str(places[0]) in str(error.value)
+
+
+def test_a_registry_that_answers_is_enough(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # A folder that needs no provider is one whose registry answers.
+    terraform = require_program("terraform", "install Terraform 1.9 or newer to test the infrastructure")
+    init(terraform, root, os.environ)
+    assert capsys.readouterr().out == "", "nothing to say"
