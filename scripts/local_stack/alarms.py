@@ -1,0 +1,123 @@
+"""The evaluation of alarms, which the emulator does not do as CloudWatch does.
+
+The emulator keeps alarms and carries out their actions, but it evaluates them only when somebody puts a
+metric, and then without looking at their dimensions: a message in one dead-letter queue would ring for every
+dead-letter queue, an error of one function for all functions. So its own evaluation is muted
+(`Alarms.muted`), and `Alarms.evaluate` does what CloudWatch does: it reads each alarm's metric, dimensions
+and all, and sets the alarm's state by the alarm's own definition. An alarm that watches the wrong queue stays
+silent, as on AWS.
+
+What cannot ring here, because nothing in the emulator measures it: the age of the oldest message, a stream's
+iterator age, the API's responses. `SetAlarmState` rings any of them by hand.
+"""
+
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "GreaterThanThreshold": operator.gt,
+    "GreaterThanOrEqualToThreshold": operator.ge,
+    "LessThanThreshold": operator.lt,
+    "LessThanOrEqualToThreshold": operator.le,
+}
+
+
+class Alarms:
+    """The metric alarms that were deployed to the emulator."""
+
+    def __init__(self, cloudwatch: Any) -> None:
+        self._cloudwatch = cloudwatch
+
+    def definitions(self) -> list[dict[str, Any]]:
+        """Return every alarm as CloudWatch describes it."""
+        pages = self._cloudwatch.get_paginator("describe_alarms").paginate(AlarmTypes=["MetricAlarm"])
+        return [alarm for page in pages for alarm in page["MetricAlarms"]]
+
+    def enable(self) -> None:
+        """Let every alarm act again, should a run have ended while they were muted."""
+        if names := [alarm["AlarmName"] for alarm in self.definitions()]:
+            self._cloudwatch.enable_alarm_actions(AlarmNames=names)
+
+    def evaluate(self) -> None:
+        """Bring the state of every alarm up to date; the emulator acts for those whose state changes."""
+        alarms = self.definitions()
+        if not alarms:
+            return
+        now = datetime.now(UTC)
+        longest = max(alarm["Period"] * (alarm["EvaluationPeriods"] + 1) for alarm in alarms)
+        answer = self._cloudwatch.get_metric_data(
+            MetricDataQueries=[_query(f"alarm{position}", alarm) for position, alarm in enumerate(alarms)],
+            StartTime=now - timedelta(seconds=longest),
+            EndTime=now + timedelta(seconds=1),
+            ScanBy="TimestampAscending",
+        )
+        results = {result["Id"]: result for result in answer["MetricDataResults"]}
+        for position, alarm in enumerate(alarms):
+            result = results[f"alarm{position}"]
+            datapoints = list(zip(result["Timestamps"], result["Values"], strict=True))
+            state, reason = state_of(alarm, datapoints, now)
+            if state != alarm["StateValue"]:
+                self._cloudwatch.set_alarm_state(
+                    AlarmName=alarm["AlarmName"], StateValue=state, StateReason=reason
+                )
+
+    @contextmanager
+    def muted(self) -> Iterator[None]:
+        """Undo what the emulator's own evaluation does to alarms meanwhile, before anybody hears of it."""
+        before = self.definitions()
+        enabled = [alarm["AlarmName"] for alarm in before if alarm["ActionsEnabled"]]
+        if enabled:
+            self._cloudwatch.disable_alarm_actions(AlarmNames=enabled)
+        try:
+            yield
+        finally:
+            after = {alarm["AlarmName"]: alarm["StateValue"] for alarm in self.definitions()}
+            for alarm in before:
+                if after.get(alarm["AlarmName"], alarm["StateValue"]) != alarm["StateValue"]:
+                    self._cloudwatch.set_alarm_state(
+                        AlarmName=alarm["AlarmName"],
+                        StateValue=alarm["StateValue"],
+                        StateReason=alarm["StateReason"],
+                    )
+            if enabled:
+                self._cloudwatch.enable_alarm_actions(AlarmNames=enabled)
+
+
+def _query(query_id: str, alarm: Mapping[str, Any]) -> dict[str, Any]:
+    metric = {name: alarm[name] for name in ("Namespace", "MetricName", "Dimensions")}
+    return {
+        "Id": query_id,
+        "MetricStat": {"Metric": metric, "Period": alarm["Period"], "Stat": alarm["Statistic"]},
+    }
+
+
+def state_of(
+    alarm: Mapping[str, Any], datapoints: Sequence[tuple[datetime, float]], now: datetime
+) -> tuple[str, str]:
+    """Return the state of `alarm`, and the reason, from its metric's `datapoints`, oldest first.
+
+    As on AWS it is in ALARM when the last EvaluationPeriods datapoints are all over the threshold, and the
+    newest one counts while its period is not over. A datapoint is too old once a whole period without one has
+    followed.
+    """
+    period, count = timedelta(seconds=alarm["Period"]), alarm["EvaluationPeriods"]
+    recent = [value for start, value in datapoints if start + period * (count + 1) > now][-count:]
+    missing = count - len(recent)
+    comparison, threshold = alarm["ComparisonOperator"], alarm["Threshold"]
+    breaching = [value for value in recent if _COMPARISONS[comparison](value, threshold)]
+    if missing and alarm.get("TreatMissingData", "missing") in ("missing", "ignore"):
+        return alarm["StateValue"], "no new data"
+    if missing and alarm.get("TreatMissingData") == "breaching":
+        breaching += [threshold] * missing
+    ringing = len(breaching) == count
+    reason = (
+        f"Threshold Crossed: {len(breaching)} of the last {count} datapoints {recent} "
+        f"{'was' if ringing else 'needed to be'} {comparison} ({threshold})."
+        if recent
+        else f"No datapoint was received for {count} periods and missing data is treated as "
+        f"{alarm.get('TreatMissingData')}."
+    )
+    return ("ALARM" if ringing else "OK"), reason

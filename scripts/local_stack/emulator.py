@@ -1,0 +1,70 @@
+"""ministack, the emulator of AWS that executes the real Lambda zip."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from local_stack.environment import essential_environment
+from local_stack.ports import LOOPBACK
+from local_stack.processes import Process
+from local_stack.run_lock import RunLock
+
+# It lets open requests end (3 s), then writes its state: more orders take longer.
+_STOP_SECONDS = 30
+
+# Not by `-m` and PYTHONPATH, which the functions would inherit.
+_PROGRAM = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parents[1])!r})
+from aws_emulator.program import main
+main()
+"""
+
+
+@contextmanager
+def running_emulator(directory: Path, port: int, region: str, log: Path, lock: RunLock) -> Iterator[Process]:
+    """Run the emulator on loopback with IAM enforced; yield it when it answers.
+
+    What it holds is read from `directory`/state at the start and written there when it is stopped.
+    """
+    temporary = directory / "tmp"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    process = Process(
+        "The emulator",
+        [sys.executable, "-c", _PROGRAM],
+        environment={
+            **essential_environment(),
+            "BIND_HOST": LOOPBACK,
+            "GATEWAY_PORT": str(port),
+            "MINISTACK_REGION": region,
+            # Roles are enforced, so an action that a role lacks fails here as it would on AWS.
+            "AUTH": "true",
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(directory / "state"),
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(directory / "s3"),
+            "TMPDIR": str(temporary),
+            # These two would listen on every interface.
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            # Functions are processes of this machine; a container engine that is there is left alone.
+            "LAMBDA_EXECUTOR": "local",
+            "DOCKER_HOST": f"unix://{temporary}/no-container-engine",
+            # The functions inherit this environment, so it must not lead them to somebody's account either.
+            # AWS_ENDPOINT_URL is missing on purpose: even empty it would reach them, not the right one.
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        },
+        log=log,
+        grace_seconds=_STOP_SECONDS,
+        inherited=[lock.file_descriptor],
+    )
+    with process:
+        process.wait_until_it_answers(f"http://{LOOPBACK}:{port}/_ministack/health")
+        yield process
+    shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,42 @@
+"""Whether a port of this machine can be had."""
+
+import socket
+
+from local_stack.errors import LocalStackError
+
+LOOPBACK = "127.0.0.1"
+
+
+def require_free(port: int, purpose: str, variable: str) -> None:
+    """Raise LocalStackError unless `port` is free for `purpose`; `variable` is what chooses another."""
+    if not _answers(port) and _can_be_bound(port, purpose, variable):
+        return
+    raise LocalStackError(
+        f"Port {port}, meant for {purpose}, is taken by another program: "
+        f"stop that one, or choose another port with {variable}=…"
+    )
+
+
+def _answers(port: int) -> bool:
+    # By name, so that a server on ::1 alone counts too: a browser asks it first.
+    try:
+        socket.create_connection(("localhost", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def _can_be_bound(port: int, purpose: str, variable: str) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # As servers do; without it a port is refused for a minute after its last connection.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except PermissionError as error:
+            raise LocalStackError(
+                f"Port {port}, meant for {purpose}, is reserved for the administrator on this machine: "
+                f"choose one from 1024 on with {variable}=…"
+            ) from error
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,59 @@
+"""What one local stack is made of, and how a person chooses it: by variables of the environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from local_stack.errors import LocalStackError
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The choices for one local stack; the defaults are those of `make run`.
+
+    Everything that the stack writes is in `local_directory`, except the Lambda zip in dist/. Two stacks can
+    run side by side when their directories and ports differ.
+    """
+
+    storefront_port: int = 8080
+    aws_port: int = 4566
+    deploy: str = "terraform"
+    notification_email: str = "you@example.com"
+    local_directory: Path = REPOSITORY / ".local"
+
+    project: str = "order-processing"
+    environment: str = "dev"
+    region: str = "us-east-1"
+    """The local stack's own choice; the project names no region anywhere else."""
+    processing_timeout_seconds: int = 2
+    """The shortest that the backend admits: a poison message is given up after 30 times this, a minute."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        """Read PORT, AWS_PORT, DEPLOY and NOTIFICATION_EMAIL; unset and empty mean the default."""
+        settings = cls(
+            storefront_port=_port(environment, "PORT", cls.storefront_port),
+            aws_port=_port(environment, "AWS_PORT", cls.aws_port),
+            deploy=environment.get("DEPLOY") or cls.deploy,
+            notification_email=environment.get("NOTIFICATION_EMAIL") or cls.notification_email,
+        )
+        if settings.storefront_port == settings.aws_port:
+            raise LocalStackError(
+                f"PORT and AWS_PORT are both {settings.aws_port}: the storefront and the emulator need a port "
+                "each, choose another for one of them."
+            )
+        return settings
+
+
+def _port(environment: Mapping[str, str], variable: str, default: int) -> int:
+    text = environment.get(variable) or str(default)
+    # Plain digits only: int() would also take "٨٠٨٠", "8_080" and " 8080 ".
+    port = int(text) if text.isascii() and text.isdigit() and len(text) <= 5 else 0
+    if not 1 <= port <= 65535:
+        raise LocalStackError(
+            f"{variable}={text} is not a port: "
+            f"give a whole number from 1 to 65535, such as {variable}={default}."
+        )
+    return port

@@ -1,0 +1,196 @@
+"""The local stack as a whole: starts its parts in order, and stops them in the other."""
+
+import json
+import os
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from local_stack.alarms import Alarms
+from local_stack.aws import AwsConnection
+from local_stack.background import Background
+from local_stack.deployment import Deployment, chosen_deployment
+from local_stack.emulator import running_emulator
+from local_stack.errors import LocalStackError
+from local_stack.mailbox import Mailbox
+from local_stack.package import built_package
+from local_stack.ports import LOOPBACK, require_free
+from local_stack.processes import Process
+from local_stack.queue_metrics import QueueMetrics
+from local_stack.readings import alarm_text, completed_order_text
+from local_stack.report import Report, Silence
+from local_stack.run_lock import RunLock
+from local_stack.settings import Settings
+from local_stack.storefront import running_storefront
+
+_WATCH_SECONDS = 0.5
+_ALARM_SECONDS = 1.0
+
+
+class LocalStack:
+    """The running system: entering the `with` returns when an order can be placed, leaving it stops all.
+
+    Orders, and all else that the emulator holds, are there again the next time, in the same `local_directory`
+    and with the same way to deploy. Raises LocalStackError, with nothing left running, if it cannot start.
+    """
+
+    outputs: dict[str, str]
+    """The backend's outputs, by the names that terraform-backend/outputs.tf gives them."""
+    deployment: Deployment
+
+    def __init__(self, settings: Settings, report: Report | None = None) -> None:
+        self.settings = settings
+        self.endpoint_url = f"http://{LOOPBACK}:{settings.aws_port}"
+        self.storefront_url = f"http://localhost:{settings.storefront_port}"
+        self.mailbox = settings.local_directory / "mailbox"
+        self._connection = AwsConnection(self.endpoint_url, settings.region)
+        self._report: Report = report or Silence()
+        self._processes: list[Process] = []
+        self._background: list[Background] = []
+        self._started = ExitStack()
+
+    def client(self, service: str) -> Any:
+        """Return a new boto3 client of an AWS service in the emulator, with every right."""
+        return self._connection.client(service)
+
+    @property
+    def api_url(self) -> str:
+        """The order API's address for any client: `api_endpoint` has a host name that only some resolve."""
+        api_id = urlsplit(self.outputs["api_endpoint"]).netloc.split(".")[0]
+        return f"{self.endpoint_url}/_aws/execute-api/{api_id}/$default"
+
+    def __enter__(self) -> Self:
+        try:
+            self._start(self._started)
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    def require_running(self) -> None:
+        """Raise LocalStackError if a part of the stack has ended by itself."""
+        for process in self._processes:
+            process.require_running()
+        for background in self._background:
+            if background.failure is not None:
+                raise LocalStackError(
+                    f"{background.name} failed: {background.failure!r}"
+                ) from background.failure
+
+    def watch(self) -> None:
+        """Return never; raise LocalStackError when a part of the stack ends by itself."""
+        while True:
+            self.require_running()
+            time.sleep(_WATCH_SECONDS)
+
+    def _start(self, started: ExitStack) -> None:
+        settings, report = self.settings, self._report
+        directory = settings.local_directory
+        home = directory / settings.deploy
+        logs = directory / "logs"
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = started.enter_context(RunLock(directory))
+        stack_file = directory / "stack.json"
+        stack_file.unlink(missing_ok=True)
+
+        # Everything that can be wrong is looked at before anything is started.
+        self.deployment = chosen_deployment(settings, home / "deployment", lock)
+        self.deployment.require_tools()
+        require_free(settings.storefront_port, "the storefront", "PORT")
+        require_free(settings.aws_port, "the emulator of AWS", "AWS_PORT")
+
+        report.step("Building the Lambda package")
+        zip_path = built_package(logs / "build.log", lock, report)
+
+        report.step("Starting the emulator of AWS")
+        self.deployment.agree_with(home / "emulator", report)
+        emulator = started.enter_context(
+            running_emulator(
+                home / "emulator", settings.aws_port, settings.region, logs / "emulator.log", lock
+            )
+        )
+        self._processes.append(emulator)
+
+        report.step(f"Deploying the backend with {settings.deploy}")
+        self.outputs = dict(self.deployment.deploy(zip_path, report))
+
+        alarms = Alarms(self.client("cloudwatch"))
+        queue_metrics = QueueMetrics(self.client("sqs"), self.client("cloudwatch"), alarms)
+        alarms.enable()
+        # Before anybody is subscribed: that a new alarm turns out to be OK is no news.
+        queue_metrics.put()
+        alarms.evaluate()
+        self._watch_alarms(started, queue_metrics, alarms)
+        self._deliver_emails(started)
+
+        report.step("Serving the storefront")
+        storefront = running_storefront(settings.storefront_port, self.api_url, logs / "storefront.log", lock)
+        self._processes.append(started.enter_context(storefront))
+
+        started.callback(stack_file.unlink, missing_ok=True)
+        _write_at_once(stack_file, json.dumps(self._description(), indent=2) + "\n")
+
+    def _stop(self) -> None:
+        if not self._processes:
+            self._started.close()
+            return
+        self._report.step("Stopping")
+        self._started.close()
+        if self._processes[0].exit_status == 0:
+            self._report.line("Stopped; the orders are kept for the next time.")
+        else:
+            self._report.line(
+                f"Stopped, but orders of this run may be lost. {self._processes[0].last_words()}"
+            )
+
+    def _watch_alarms(self, started: ExitStack, queue_metrics: QueueMetrics, alarms: Alarms) -> None:
+        def step() -> None:
+            queue_metrics.put()
+            alarms.evaluate()
+
+        self._run_beside(started, "The watch over the alarms", step, _ALARM_SECONDS)
+
+    def _deliver_emails(self, started: ExitStack) -> None:
+        mailbox = Mailbox(
+            self.client("sqs"),
+            self.client("sns"),
+            {
+                self.outputs["alerts_topic_arn"]: alarm_text,
+                self.outputs["order_completed_topic_arn"]: completed_order_text,
+            },
+            self.mailbox,
+        )
+        mailbox.subscribe()
+
+        def step() -> None:
+            for email in mailbox.deliver():
+                self._report.email(email)
+
+        self._run_beside(started, "The delivery of e-mails", step, 0)
+
+    def _run_beside(self, started: ExitStack, name: str, step: Any, seconds: float) -> None:
+        self._background.append(started.enter_context(Background(name, step, seconds)))
+
+    def _description(self) -> dict[str, str]:
+        return {
+            **self.outputs,
+            "endpoint_url": self.endpoint_url,
+            "region": self.settings.region,
+            "storefront_url": self.storefront_url,
+            "mailbox": str(self.mailbox),
+        }
+
+
+def _write_at_once(path: Path, text: str) -> None:
+    # A reader sees the whole file or none.
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    unfinished.write_text(text, encoding="utf-8")
+    os.replace(unfinished, path)

@@ -1,0 +1,238 @@
+"""The backend deployed by terraform-backend/, as a user would, but apart from the user's own deployments.
+
+Terraform runs in a copy of the folder, with a state of its own and without the *.tfvars and the backend
+configuration that lie there for a real account. `terraform plan` in the copy works by hand too, with the
+emulator's address in AWS_ENDPOINT_URL.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import terraform_provider
+from local_stack.environment import tool_environment
+from local_stack.errors import LocalStackError
+from local_stack.ports import LOOPBACK
+from local_stack.processes import Process
+from local_stack.report import Report
+from local_stack.run_lock import RunLock
+from local_stack.settings import REPOSITORY, Settings
+
+SOURCE = REPOSITORY / "terraform-backend"
+
+# What terraform-backend/providers.tf asks for.
+OLDEST_VERSION = (1, 9)
+
+# On SIGTERM Terraform ends the calls under way and writes its state.
+_STOP_SECONDS = 60
+
+# Replaces a backend that the user may have configured for a team: nothing of this run leaves the machine.
+_LOCAL_BACKEND = 'terraform {\n  backend "local" {}\n}\n'
+
+
+class TerraformDeployment:
+    """The backend, deployed with Terraform."""
+
+    def __init__(self, settings: Settings, directory: Path, lock: RunLock) -> None:
+        self.directory = directory
+        """The copy of terraform-backend/ that is deployed, with its state."""
+        self._settings = settings
+        self._lock = lock
+        self._environment = {
+            **tool_environment(f"http://{LOOPBACK}:{settings.aws_port}", settings.region),
+            "TF_IN_AUTOMATION": "true",
+            "TF_INPUT": "false",
+            "CHECKPOINT_DISABLE": "true",
+        }
+        self._log = settings.local_directory / "logs" / "terraform.log"
+        self._state = directory / "terraform.tfstate"
+        self._completed = directory / "completed"
+
+    def require_tools(self) -> None:
+        """Raise LocalStackError unless a Terraform that is new enough is installed."""
+        advice = "install it from https://developer.hashicorp.com/terraform/install"
+        wanted = ".".join(map(str, OLDEST_VERSION))
+        if shutil.which("terraform", path=self._environment.get("PATH")) is None:
+            raise LocalStackError(f"Terraform is not installed, or not on PATH: {advice}, {wanted} or newer.")
+        version = json.loads(self._answer("version", "-json"))["terraform_version"]
+        if tuple(map(int, re.findall(r"\d+", version)[:2])) < OLDEST_VERSION:
+            raise LocalStackError(f"Terraform {version} is too old: {advice}, {wanted} or newer.")
+
+    def agree_with(self, emulator_directory: Path, report: Report) -> None:
+        """Mend what an interrupted run has left: Terraform's state and the emulator's belong together."""
+        if not self._completed.exists():
+            # The first deployment has never been completed, so nobody can have placed an order yet.
+            shutil.rmtree(emulator_directory, ignore_errors=True)
+            self._forget()
+        elif not self._state.exists():
+            kept = emulator_directory.with_name(f"emulator-{datetime.now():%Y%m%d-%H%M%S}")
+            if emulator_directory.exists():
+                emulator_directory.rename(kept)
+            self._forget()
+            report.line(
+                f"  Terraform's state is missing, so a new backend is made; the former data is in {kept}."
+            )
+        elif not any((emulator_directory / "state").glob("*.json")):
+            self._forget()
+            report.line("  The emulator has lost its state (was it killed?), so a new backend is made.")
+
+    def deploy(self, zip_path: Path, report: Report) -> dict[str, str]:
+        """Apply the configuration; return the outputs."""
+        started = time.monotonic()
+        self._copy_source()
+        self._write_values(zip_path)
+        self._initialize(report)
+        self._apply(report, "apply")
+        self._completed.touch()
+        report.line(f"  Deployed in {time.monotonic() - started:.0f} s")
+        outputs = json.loads(self._answer("output", "-json"))
+        return {name: output["value"] for name, output in outputs.items()}
+
+    def destroy(self, report: Report) -> None:
+        """Destroy all that was applied."""
+        self._apply(report, "destroy")
+        self._completed.unlink(missing_ok=True)
+
+    def _forget(self) -> None:
+        for path in (self._state, self._state.with_name("terraform.tfstate.backup"), self._completed):
+            path.unlink(missing_ok=True)
+
+    def _copy_source(self) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        for former in self.directory.iterdir():
+            if former.is_dir() and former.name != ".terraform":
+                shutil.rmtree(former)
+            elif former.suffix in (".tf", ".json"):
+                former.unlink()
+        shutil.copytree(
+            SOURCE,
+            self.directory,
+            ignore=shutil.ignore_patterns(
+                ".terraform", "*.tfvars", "*.tfvars.json", "*.tfstate*", "*.tfplan", "*_override.tf"
+            ),
+            dirs_exist_ok=True,
+        )
+        (self.directory / "local_override.tf").write_text(_LOCAL_BACKEND)
+
+    def _write_values(self, zip_path: Path) -> None:
+        settings = self._settings
+        values = {
+            "project": settings.project,
+            "environment": settings.environment,
+            "aws_region": settings.region,
+            "notification_email": settings.notification_email,
+            "completed_order_email": settings.notification_email,
+            "processing_timeout_seconds": settings.processing_timeout_seconds,
+            "lambda_zip_path": str(zip_path),
+        }
+        (self.directory / "local.auto.tfvars.json").write_text(json.dumps(values, indent=2) + "\n")
+
+    def _initialize(self, report: Report) -> None:
+        report.progress("getting the provider ready")
+        try:
+            terraform_provider.init(
+                "terraform", self.directory, self._environment, lambda text: report.line(f"  {text}")
+            )
+        except terraform_provider.TerraformInitError as error:
+            raise LocalStackError(f"Terraform could not get its provider. {error}") from error
+
+    def _apply(self, report: Report, command: str) -> None:
+        progress = _Progress(report)
+        with self._process(command, "-auto-approve", "-json") as process:
+            for line in process.lines():
+                progress.take(line)
+        if process.exit_status != 0:
+            raise LocalStackError(
+                f"Terraform could not {command} the backend. {progress.errors or process.last_words()}"
+            )
+
+    def _answer(self, *arguments: str) -> str:
+        """Return what a command that only reads says; its warnings, on standard error, are not part of it."""
+        answer = subprocess.run(
+            ["terraform", *arguments],
+            env=self._environment,
+            cwd=self.directory if self.directory.exists() else None,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        if answer.returncode != 0:
+            raise LocalStackError(f"`terraform {arguments[0]}` failed: {answer.stderr.strip()}")
+        return answer.stdout
+
+    def _process(self, *arguments: str) -> Process:
+        return Process(
+            "Terraform",
+            ["terraform", *arguments],
+            environment=self._environment,
+            log=self._log,
+            grace_seconds=_STOP_SECONDS,
+            directory=self.directory if self.directory.exists() else None,
+            inherited=[self._lock.file_descriptor],
+        )
+
+
+class _Progress:
+    """Follows Terraform's machine-readable output.
+
+    https://developer.hashicorp.com/terraform/internals/machine-readable-ui
+    """
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._started = time.monotonic()
+        self._planned = 0
+        self._done = 0
+        self._under_way: dict[str, str] = {}
+        self._errors: list[str] = []
+
+    @property
+    def errors(self) -> str:
+        """What Terraform reported as errors, for an error message; each says what to do."""
+        return "\n".join(self._errors)
+
+    def take(self, line: str | None) -> None:
+        """Take one line of output, or None when a moment has passed without one."""
+        for event in _events(line):
+            self._take_event(event)
+        seconds = time.monotonic() - self._started
+        if self._planned:
+            now = ", ".join(sorted(self._under_way.values())[:2])
+            self._report.progress(
+                f"{self._done} of {self._planned} after {seconds:.0f} s{now and ': ' + now}"
+            )
+        else:
+            self._report.progress(f"planning, {seconds:.0f} s")
+
+    def _take_event(self, event: dict[str, Any]) -> None:
+        kind = event.get("type")
+        if kind == "change_summary" and event["changes"]["operation"] == "plan":
+            self._planned = sum(event["changes"][change] for change in ("add", "change", "remove"))
+        elif kind in ("apply_start", "apply_complete", "apply_errored") and event["hook"]["action"] == "read":
+            pass  # a look-up that had to wait, not one of the planned changes
+        elif kind == "apply_start":
+            address = event["hook"]["resource"]["addr"]
+            self._under_way[address] = f"{event['hook']['action']} {address}"
+        elif kind in ("apply_complete", "apply_errored"):
+            self._under_way.pop(event["hook"]["resource"]["addr"], None)
+            self._done += kind == "apply_complete"
+        elif kind == "diagnostic" and event["diagnostic"]["severity"] == "error":
+            diagnostic = event["diagnostic"]
+            # A variable's own message comes first in the detail; the rest repeats where the rule is.
+            detail = diagnostic.get("detail", "").split("\n\nThis was checked by")[0]
+            address = f" ({diagnostic['address']})" if diagnostic.get("address") else ""
+            self._errors.append(f"{diagnostic['summary']}{address}: {detail}")
+
+
+def _events(line: str | None) -> Iterator[dict[str, Any]]:
+    # A crash of the provider, say, is not written as JSON; it stays in the log.
+    if line and line.startswith("{"):
+        yield json.loads(line)
