@@ -1,0 +1,73 @@
+# What a person does here, each by one word. `make` alone lists it.
+
+PYTHON ?= python3
+VENV   := .venv/bin
+
+.DEFAULT_GOAL := help
+
+# No target is a file, and none may run beside another: they share .venv, dist and .local.
+.PHONY: help run test build check format lock clean set-up-run set-up-test
+.NOTPARALLEL:
+
+help:
+	@echo "Order processing system"
+	@echo
+	@echo "  make run      run the whole system on this machine until Ctrl-C; orders are kept"
+	@echo "                  PORT=8080                    of the storefront"
+	@echo "                  AWS_PORT=4566                of the emulator of AWS"
+	@echo "                  DEPLOY=terraform             how the backend is deployed"
+	@echo "                  NOTIFICATION_EMAIL=…         who gets the e-mails, you@example.com"
+	@echo "  make test     run every test"
+	@echo "                  TESTS=tests/unit             or only these"
+	@echo "  make check    look the sources over: lint, format and types"
+	@echo
+	@echo "  make build    build the Lambda package, dist/orders-arm64.zip"
+	@echo "                  TARGET=x86_64                for that processor; local for this machine"
+	@echo "  make format   format the sources"
+	@echo "  make lock     choose the newest packages that pyproject.toml admits, and pin them"
+	@echo
+	@echo "  make clean    delete what was built and installed; orders and e-mails stay, in .local"
+	@echo
+	@echo "PYTHON=python3.12 makes .venv with that Python; 3.11 is the oldest that will do."
+
+# The variables of `make run` reach the program through the environment.
+run: set-up-run
+	@PYTHONPATH=scripts:lambda exec $(VENV)/python -m local_stack
+
+TESTS ?= tests
+test: set-up-test
+	@$(VENV)/python -m pytest $(TESTS)
+
+check: set-up-test
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/mypy lambda scripts tests
+	@if command -v terraform >/dev/null; then echo terraform fmt -check -recursive; terraform fmt -check -recursive; \
+	  else echo "make check: Terraform is not installed, so its files are not looked at" >&2; fi
+
+TARGET ?= arm64
+build:
+	@$(PYTHON) scripts/build_lambda.py --target $(TARGET)
+
+format: set-up-test
+	$(VENV)/ruff check --fix-only .
+	$(VENV)/ruff format .
+	@if command -v terraform >/dev/null; then terraform fmt -recursive; fi
+
+# The larger set first: what it pins constrains the smaller one, so that .venv serves both.
+LOCK := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header
+lock:
+	@command -v uv >/dev/null || { echo "make lock: uv is needed, see https://docs.astral.sh/uv" >&2; exit 1; }
+	$(LOCK) pyproject.toml --extra run --extra test --output-file requirements-test.txt
+	$(LOCK) pyproject.toml --extra run --constraint requirements-test.txt --output-file requirements-run.txt
+	$(LOCK) lambda/requirements.in --output-file lambda/requirements.txt
+
+clean:
+	rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis terraform-*/.terraform
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+set-up-run:
+	@$(PYTHON) scripts/set_up_venv.py run
+
+set-up-test:
+	@$(PYTHON) scripts/set_up_venv.py test

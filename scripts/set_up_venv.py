@@ -1,0 +1,205 @@
+#!/usr/bin/env python3
+"""Bring .venv up to date: make it, install what a lock file pins, and do nothing where that is done.
+
+    python3 scripts/set_up_venv.py run     what the local stack needs
+    python3 scripts/set_up_venv.py test    that, and what the tests and checks need
+
+It uses the standard library only and says so where Python is too old, so it is written for old ones too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+OLDEST_PYTHON = (3, 11)
+
+# Each holds all of those before it, at the same versions; `make lock` sees to that.
+LOCKS = {"run": "requirements-run.txt", "test": "requirements-test.txt"}
+
+# Where pip would install in place of .venv, or refuse to.
+MISLEADING_VARIABLES = {"PIP_PREFIX", "PIP_ROOT", "PIP_TARGET", "PIP_USER", "PYTHONHOME", "PYTHONPATH"}
+
+PROGRESS_SECONDS = 10
+STOP_SECONDS = 10
+
+
+class SetUpError(Exception):
+    """The environment cannot be set up; the text is a sentence that says what is wrong and what to do."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command line; return the exit status."""
+    if len(arguments) != 1 or arguments[0] not in LOCKS:
+        print(f"usage: set_up_venv.py {'|'.join(LOCKS)}", file=sys.stderr)
+        return 2
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        set_up(arguments[0], ROOT)
+    except SetUpError as error:
+        print(f"set-up: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nset-up: stopped; the next run goes on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+def set_up(purpose: str, root: Path) -> None:
+    """Make `root`/.venv hold what `purpose`, a key of LOCKS, needs; raise SetUpError if it cannot be."""
+    environment = root / ".venv"
+    if is_satisfied(purpose, root) and works(environment):
+        return
+    require_usable_python()
+    (root / ".local").mkdir(exist_ok=True)
+    with (root / ".local" / "set-up.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        # Another set-up may have done it while this one waited.
+        if is_satisfied(purpose, root) and works(environment):
+            return
+        if not works(environment):
+            create(environment)
+        install(environment, root / LOCKS[purpose])
+        record(purpose, root)
+
+
+def is_satisfied(purpose: str, root: Path) -> bool:
+    """Return whether the lock of `purpose`, or one that holds all of it, was installed as it is now."""
+    try:
+        installed = json.loads(record_path(root).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    names = list(LOCKS)
+    return any(installed.get(name) == digest(root / LOCKS[name]) for name in names[names.index(purpose) :])
+
+
+def record(purpose: str, root: Path) -> None:
+    """Note that the lock of `purpose`, as it is now, has been installed."""
+    record_path(root).write_text(
+        json.dumps({purpose: digest(root / LOCKS[purpose])}) + "\n", encoding="utf-8"
+    )
+
+
+def record_path(root: Path) -> Path:
+    """Return where it is noted what has been installed: in the environment, to go when it goes."""
+    return root / ".venv" / "installed-locks.json"
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def works(environment: Path) -> bool:
+    """Return whether the environment's Python starts, which an upgrade of its base can end, and will do."""
+    check = f"import sys; sys.exit(sys.version_info < {OLDEST_PYTHON})"
+    try:
+        return subprocess.run([environment / "bin" / "python", "-c", check], check=False).returncode == 0
+    except OSError:
+        return False
+
+
+def require_usable_python() -> None:
+    """Raise SetUpError unless this Python can make the environment."""
+    wanted = ".".join(map(str, OLDEST_PYTHON))
+    if sys.version_info < OLDEST_PYTHON:
+        found = ".".join(map(str, sys.version_info[:3]))
+        raise SetUpError(
+            f"{sys.executable} is Python {found}, but {wanted} or newer is needed: install one and name it, "
+            f"as in `make run PYTHON=python{wanted}`."
+        )
+    if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
+        raise SetUpError(
+            f"{sys.executable} cannot make virtual environments: install its venv package "
+            "(on Debian and Ubuntu `apt install python3-venv`) and try again."
+        )
+
+
+def create(environment: Path) -> None:
+    """Make an empty environment, in place of a broken one."""
+    print(f"Making the virtual environment {shown(environment)}", flush=True)
+    shutil.rmtree(environment, ignore_errors=True)
+    status = follow([sys.executable, "-m", "venv", str(environment)])
+    if status != 0:
+        shutil.rmtree(environment, ignore_errors=True)
+        raise SetUpError(f"{shown(environment)} could not be made; the reason is above.")
+
+
+def install(environment: Path, lock: Path) -> None:
+    """Install exactly what a lock file pins."""
+    packages = sum(1 for line in lock.read_text(encoding="utf-8").splitlines() if line[:1].isalnum())
+    print(f"Installing {packages} packages from {lock.name}; once, until it changes", flush=True)
+    pip = [str(environment / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-input"]
+    status = follow(
+        [*pip, "install", "--require-hashes", "--progress-bar", "off", "--requirement", str(lock)]
+    )
+    if status != 0:
+        raise SetUpError(
+            f"pip could not install {lock.name}; the reason is above. It takes packages from where pip is "
+            "configured to (`pip config list`), so a proxy or an index of your own goes there."
+        )
+
+
+def follow(command: list[str]) -> int:
+    """Run a command, show now and then what it is at, and all it said if it fails; return its status."""
+    started = shown_last = time.monotonic()
+    variables = {name: value for name, value in os.environ.items() if name not in MISLEADING_VARIABLES}
+    said = []
+    process = subprocess.Popen(
+        command,
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+    )
+    assert process.stdout is not None
+    try:
+        for line in process.stdout:
+            said.append(line)
+            now = time.monotonic()
+            if now - shown_last >= (0.1 if sys.stdout.isatty() else PROGRESS_SECONDS):
+                shown_last = now
+                show_progress(f"  {now - started:3.0f} s  {line.strip()}")
+        status = process.wait()
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_SECONDS)
+            process.kill()
+    show_progress("")
+    if status != 0:
+        print("".join(said), end="", file=sys.stderr)
+    return status
+
+
+def show_progress(text: str) -> None:
+    """Overwrite the line where that is possible."""
+    if sys.stdout.isatty():
+        width = shutil.get_terminal_size().columns - 1
+        print(f"\r\x1b[2K{text[:width]}", end="", flush=True)
+    elif text:
+        print(text, flush=True)
+
+
+def shown(path: Path) -> str:
+    """Return a path as a person in the project's folder would write it."""
+    return os.path.relpath(path, Path.cwd())
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
