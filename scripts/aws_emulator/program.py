@@ -1,0 +1,34 @@
+"""The emulator's program: ministack behind what ends TLS in front of it.
+
+The queues and topics refuse what does not come by TLS, and with IAM enforced the emulator refuses it too. Traffic that
+never leaves the machine needs no certificate. A proxy that ends TLS in front of a service tells it so in the header
+X-Forwarded-Proto, which ministack honours; this module stands in for that proxy.
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import ministack.app
+
+from aws_emulator.iam import mend_iam
+from aws_emulator.partiql import mend_partiql
+
+# As ASGI defines them: https://asgi.readthedocs.io/en/latest/specs/main.html
+Scope = MutableMapping[str, Any]
+Channel = Callable[..., Awaitable[Any]]
+
+_ministack_app = ministack.app.app
+
+
+async def _app_behind_tls(scope: Scope, receive: Channel, send: Channel) -> None:
+    if scope["type"] == "http":
+        scope["headers"] = [*scope["headers"], (b"x-forwarded-proto", b"https")]
+    await _ministack_app(scope, receive, send)
+
+
+def main() -> None:
+    """Run ministack until it is stopped."""
+    mend_iam()
+    mend_partiql()
+    ministack.app.app = _app_behind_tls
+    ministack.app.main()
