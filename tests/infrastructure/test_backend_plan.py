@@ -614,9 +614,10 @@ def test_the_folder_is_formatted(backend: TerraformRoot) -> None:
 def _code() -> dict[str, str]:
     """Return the configuration without its comments and texts for people, by file."""
     folder = REPOSITORY / "terraform-backend"
-    for_people = re.compile(
-        r"#.*|^\s*(description|error_message)\s*=\s*(<<-EOT.*?^\s*EOT|[^\n]*)", re.M | re.S
-    )
+    comment = r"#[^\n]*"
+    heredoc = r"<<-EOT\n.*?\n\s*EOT\n"
+    text = r"\b(description|error_message)\s*=[^\n]*"
+    for_people = re.compile(f"{comment}|{heredoc}|{text}", re.DOTALL)
     return {
         str(path.relative_to(folder)): for_people.sub("", path.read_text()) for path in folder.rglob("*.tf")
     }
@@ -631,6 +632,7 @@ def _code() -> dict[str, str]:
         ("an endpoint", r"\bendpoints?\s*\{|localhost|skip_(credentials|metadata|region|requesting)"),
         ("a provisioner", r"\bprovisioner\b|\bnull_resource\b"),
     ],
+    ids=["region", "account", "partition", "endpoint", "provisioner"],
 )
 def test_nothing_is_tied_to(what: str, pattern: str) -> None:
     # A validation may say what an ARN looks like.
