@@ -36,14 +36,14 @@ export class Memory {
   orders() {
     return this.#keys()
       .filter((key) => key.startsWith(ORDER))
-      .map((key) => this.#read(key, isOrderRecord))
+      .map((key) => this.order(key.slice(ORDER.length)))
       .filter((record) => record !== null)
       .sort((one, other) => Date.parse(other.accepted_at) - Date.parse(one.accepted_at));
   }
 
   /** The order of this id as it is remembered, or null. */
   order(orderId) {
-    return this.#read(ORDER + orderId, isOrderRecord);
+    return this.#read(ORDER + orderId, (value) => isOrderRecord(value) && value.order_id === orderId);
   }
 
   /** Remember an order as it is now; the oldest settled ones make room. */

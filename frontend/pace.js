@@ -15,7 +15,10 @@ const LONGEST_WISH_SECONDS = 3600;
 /** What a Retry-After header asks for: a number of seconds or a date; null where there is none to be understood. */
 export function readRetryAfter(header, now) {
   const text = (header ?? "").trim();
-  const seconds = /^[0-9]{1,9}$/.test(text) ? Number(text) : Math.ceil((Date.parse(text) - now.getTime()) / 1000);
+  let seconds = NaN;
+  if (/^[0-9]{1,9}$/.test(text)) seconds = Number(text);
+  // Date.parse alone would take "1.5" for a day in January.
+  if (/^[A-Z][a-z]{2}, .* GMT$/.test(text)) seconds = Math.ceil((Date.parse(text) - now.getTime()) / 1000);
   return Number.isNaN(seconds) ? null : Math.min(Math.max(seconds, 0), LONGEST_WISH_SECONDS);
 }
 

@@ -24,8 +24,8 @@ const isText = (value) => typeof value === "string";
 export const FIELDS = {
   product_id: {
     label: "Fruit",
-    missing: "Pick a fruit",
-    wrong: "Fruit must be one of those on the shelf",
+    missing: "Choose one of the fruits",
+    wrong: "Fruit must be one of those shown",
     admits: (value) => isText(value) && PRODUCT_ID.test(value),
   },
   quantity: {

@@ -18,11 +18,19 @@ const historyEmpty = part("history-empty");
 const historyList = part("history-list");
 const clearHistoryButton = part("clear-history");
 const announcement = part("announcement");
+const pick = part("pick");
+const pickPicture = part("pick-picture");
+const pickName = part("pick-name");
 const receiptTemplate = part("receipt");
+
+/** The shelf's radio buttons, one a product. */
+const choices = Array.from(shelf.querySelectorAll("input"));
+const pictureOf = (choice) => choice.parentElement.querySelector("img").src;
 
 const { quantity, customer_id: customerId, order_date: orderDate } = form.elements;
 
-const LANGUAGE = document.documentElement.lang;
+/** English with the day before the month's name and a 24-hour clock: what nobody misreads. */
+const LANGUAGE = "en-GB";
 const day = new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "long", timeZone: "UTC" });
 const time = new Intl.DateTimeFormat(LANGUAGE, { timeStyle: "medium" });
 const dayAndTime = new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "medium", timeStyle: "medium" });
@@ -50,6 +58,8 @@ export function listen({ submit, startOver, clearHistory }) {
 // The form is never sent by the browser itself, whether the shop is open or not.
 form.addEventListener("submit", (event) => event.preventDefault());
 
+form.addEventListener("input", showPick);
+
 for (const button of form.querySelectorAll("[data-step]")) {
   button.addEventListener("click", () => stepQuantity(Number(button.dataset.step)));
 }
@@ -58,6 +68,7 @@ function stepQuantity(step) {
   const present = quantity.value.trim();
   const next = FIELDS.quantity.admits(present) ? Number(present) + step : 1;
   quantity.value = String(Math.min(Math.max(next, 1), 9999));
+  showPick();
   announce(`Quantity ${quantity.value}`);
 }
 
@@ -73,10 +84,22 @@ export function readForm() {
 
 /** Put an order into the form. */
 export function fillForm(order) {
-  form.elements.product_id.value = order.product_id;
+  for (const choice of choices) choice.checked = choice.value === order.product_id;
   quantity.value = String(order.quantity);
   customerId.value = order.customer_id;
   orderDate.value = order.order_date;
+  showPick();
+}
+
+/** Repeat on the docket what was picked from the shelf. */
+function showPick() {
+  const order = readForm();
+  const choice = choices.find(({ checked }) => checked);
+  pick.classList.toggle("docket__pick--none", !choice);
+  pickPicture.hidden = !choice;
+  if (choice) pickPicture.src = pictureOf(choice);
+  if (!choice) pickName.textContent = "No fruit picked yet";
+  else pickName.textContent = FIELDS.quantity.admits(order.quantity) ? inWords(order) : order.product_id;
 }
 
 /** Show the problems, `[{ field, detail }]` with field null for the order as a whole, and move to their summary. */
@@ -122,7 +145,7 @@ function markField(field, detail) {
 /** The element that takes the focus for a field. */
 function inputOf(field) {
   if (field !== "product_id") return form.elements[field];
-  return shelf.querySelector(":checked") ?? shelf.querySelector("input");
+  return choices.find(({ checked }) => checked) ?? choices[0];
 }
 
 /**
@@ -194,8 +217,8 @@ function newReceipt(record) {
   slot("customer_id").textContent = customer_id;
   slot("order_date").textContent = day.format(new Date(`${order_date}T00:00:00Z`));
   slot("order_id").textContent = record.order_id;
-  const choice = Array.from(shelf.querySelectorAll("input")).find((input) => input.value === product_id);
-  if (choice) slot("picture").src = choice.parentElement.querySelector("img").src;
+  const choice = choices.find(({ value }) => value === product_id);
+  if (choice) slot("picture").src = pictureOf(choice);
   else slot("picture").remove();
   return item;
 }

@@ -1,0 +1,98 @@
+"""Real Chromium, a storefront and an order API that does as it is told, a new one of each for every test."""
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from browser.fake_order_api import FakeOrderApi
+from browser.visit import Visit
+from requirements_of_tests import require_program
+from storefront_server import load_server
+
+_CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
+_ARGUMENTS = [
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    found = next((name for name in _CHROMIUMS if shutil.which(name)), _CHROMIUMS[0])
+    executable = require_program(found, "the storefront's tests need it (apt-get install chromium)")
+    # Chromium's sandbox refuses to run as root.
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=_ARGUMENTS + sandbox)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def api() -> Iterator[FakeOrderApi]:
+    api = FakeOrderApi()
+    yield api
+    api.close()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[str | None], str]]:
+    """Serve the storefront with an API address; return where."""
+    with ExitStack() as stack:
+
+        def serve_storefront(api_url: str | None) -> str:
+            server = load_server().start("127.0.0.1", "0", api_url)
+            thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+            thread.start()
+            stack.callback(server.server_close)
+            stack.callback(thread.join)
+            stack.callback(server.shutdown)
+            return str(server.url)
+
+        yield serve_storefront
+
+
+@pytest.fixture
+def new_visit(
+    chromium: Browser, api: FakeOrderApi, serve: Callable[[str | None], str]
+) -> Iterator[Callable[..., Visit]]:
+    """Begin a visit, not opened yet, with a browser context of these options; complaints of the page fail the test."""
+    visits: list[Visit] = []
+    with ExitStack() as stack:
+
+        def begin(storefront_url: str | None = None, **context_options: Any) -> Visit:
+            context = chromium.new_context(**{"locale": "en-GB", **context_options})
+            stack.callback(context.close)
+            visits.append(Visit(context.new_page(), storefront_url or serve(api.url), api))
+            return visits[-1]
+
+        yield begin
+        complaints = [complaint for visit in visits for complaint in visit.complaints]
+    assert complaints == []
+
+
+@pytest.fixture
+def visit(new_visit: Callable[..., Visit]) -> Visit:
+    """A visit in a desktop window, opened."""
+    visit = new_visit()
+    visit.open()
+    return visit
+
+
+@pytest.fixture
+def visit_with_clock(new_visit: Callable[..., Visit]) -> Visit:
+    """A visit in a desktop window, opened, whose clock the test can wind on with `page.clock`."""
+    visit = new_visit()
+    visit.page.clock.install()
+    visit.open()
+    return visit

@@ -1,0 +1,203 @@
+"""The page for everybody: each of its states at each size, in light and dark, by keyboard, magnified, at rest."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from browser.fake_order_api import FakeOrderApi, Hang, problem
+from browser.visit import Visit
+
+WINDOWS: dict[str, dict[str, Any]] = {
+    "phone-320-light": {"viewport": {"width": 320, "height": 640}, "color_scheme": "light"},
+    "phone-390-dark": {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"},
+    # A window of 1280 x 800 at a zoom of 200 %.
+    "zoom-200-light": {"viewport": {"width": 640, "height": 400}, "device_scale_factor": 2},
+    "desktop-1280-light": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"},
+    "desktop-1280-dark": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "dark"},
+    "wide-2560-dark": {"viewport": {"width": 2560, "height": 1440}, "color_scheme": "dark"},
+}
+
+# Between them, every rule of the style sheet in both colour schemes; the others differ in size alone.
+JUDGED_BY_AXE = {"phone-320-light", "phone-390-dark", "desktop-1280-light", "desktop-1280-dark"}
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_every_state_of_the_page_is_accessible_and_fits(
+    new_visit: Callable[..., Visit], api: FakeOrderApi, window: str
+) -> None:
+    visit = new_visit(**WINDOWS[window])
+    visit.page.clock.install()
+
+    def look(number: int, state: str) -> None:
+        if window in JUDGED_BY_AXE:
+            visit.expect_accessible()
+        visit.expect_no_sideways_scrolling()
+        visit.screenshot(f"{window}-{number}-{state}")
+
+    api.processes = False
+    visit.open()
+    look(1, "empty")
+
+    visit.page.get_by_label("Quantity").fill("many")
+    visit.place_button.click()
+    expect(visit.summary).to_be_focused()
+    look(2, "refused")
+
+    unavailable = problem(503, "QUEUE_UNAVAILABLE", "Please try again.", retry_after=600)
+    api.answer_submissions_with(Hang(), unavailable)
+    visit.place()
+    expect(visit.place_button).to_have_text("Placing your order…")
+    visit.page.clock.run_for(5_000)
+    expect(visit.notice).to_contain_text("slow to answer")
+    look(3, "sending")
+
+    visit.page.clock.run_for(11_000)
+    expect(visit.notice).to_contain_text("cannot take orders right now")
+    look(4, "waiting")
+
+    visit.place_button.click()
+    expect(visit.receipts.first).to_contain_text("Being processed")
+    look(5, "accepted")
+
+    api.processes = True
+    visit.wind_on_until("Processed")
+    api.answer_looks_with(problem(404, "ORDER_NOT_FOUND", "No order has this id."))
+    visit.place(product="Strawberry", quantity="12", customer_id="Corner-Shop_7")
+    expect(visit.receipts).to_have_count(2)
+    visit.wind_on_until("has no order with this number")
+    look(6, "processed")
+
+
+def test_a_shop_without_config_is_accessible(
+    new_visit: Callable[..., Visit], serve: Callable[[str | None], str]
+) -> None:
+    visit = new_visit(serve(None))
+    visit.open()
+    expect(visit.page.get_by_role("alert")).to_be_visible()
+    visit.expect_accessible()
+    visit.screenshot("desktop-1280-light-7-not-connected")
+    visit.complaints.clear()
+
+
+def test_an_order_is_placed_with_the_keyboard_alone(visit: Visit, api: FakeOrderApi) -> None:
+    keyboard = visit.page.keyboard
+    keyboard.press("Tab")
+    expect(visit.page.get_by_role("radio", name="Apple")).to_be_focused()
+    keyboard.press("ArrowDown")
+    expect(visit.page.get_by_role("radio", name="Banana")).to_be_checked()
+    keyboard.press("Tab")
+    expect(visit.page.get_by_role("button", name="One fewer")).to_be_focused()
+    keyboard.press("Tab")
+    expect(visit.page.get_by_label("Quantity")).to_be_focused()
+    keyboard.press("Tab")
+    keyboard.press("Space")
+    expect(visit.page.get_by_label("Quantity")).to_have_value("2")
+    keyboard.press("Tab")
+    keyboard.type("001")
+    keyboard.press("Enter")
+    expect(visit.receipts.first).to_be_focused()
+    visit.expect_processed("2 × Banana")
+
+
+def test_what_has_the_focus_is_seen(visit: Visit, api: FakeOrderApi) -> None:
+    visit.place()
+    visit.expect_processed()
+    visit.page.reload()
+    visit.expect_processed()
+    seen: list[Any] = []
+    while True:
+        visit.page.keyboard.press("Tab")
+        stop = visit.page.evaluate(
+            """() => {
+              const focused = document.activeElement;
+              if (focused === document.body) return null;
+              const outlined = focused.closest(".product") ?? focused;
+              const style = getComputedStyle(outlined);
+              return [focused.id || focused.textContent.trim(), style.outlineStyle, parseFloat(style.outlineWidth)];
+            }"""
+        )
+        if stop is None or (stop in seen and stop != seen[-1]):
+            break
+        if stop not in seen:  # the parts of a date are stops of one field
+            seen.append(stop)
+    assert len(seen) == 9
+    assert [stop for stop in seen if stop[1] != "solid" or stop[2] < 3] == []
+
+
+def test_the_focus_is_not_lost_when_the_form_is_locked(visit: Visit, api: FakeOrderApi) -> None:
+    api.answer_submissions_with(problem(503, "QUEUE_UNAVAILABLE", "Please try again.", retry_after=600))
+    visit.fill()
+    visit.page.get_by_role("radio", name="Banana").press("Enter")
+    expect(visit.place_button).to_have_text("Try again now")
+    expect(visit.place_button).to_be_focused()
+    visit.start_over_button.press("Enter")
+    expect(visit.place_button).to_be_focused()
+
+
+def test_text_can_be_twice_as_large(new_visit: Callable[..., Visit]) -> None:
+    visit = new_visit(viewport={"width": 1280, "height": 800})
+    visit.open()
+    visit.page.evaluate("document.documentElement.style.fontSize = '200%'")
+    visit.expect_no_sideways_scrolling()
+    clipped = visit.page.evaluate(
+        """() => Array.from(document.querySelectorAll("body *"))
+          .filter((element) => element.scrollWidth > element.clientWidth + 1 && element.clientWidth > 1)
+          .filter((element) => getComputedStyle(element).display !== "inline")
+          .map((element) => element.className || element.tagName)"""
+    )
+    assert clipped == []
+    visit.screenshot("text-200-light")
+
+
+def test_text_can_be_spaced_out(new_visit: Callable[..., Visit]) -> None:
+    """WCAG 1.4.12: line height, letter and word spacing of the reader's choice."""
+    visit = new_visit(viewport={"width": 320, "height": 640})
+    visit.open()
+    visit.page.evaluate(
+        """() => {
+          for (const element of document.querySelectorAll("body *")) {
+            element.style.lineHeight = "1.5";
+            element.style.letterSpacing = "0.12em";
+            element.style.wordSpacing = "0.16em";
+          }
+        }"""
+    )
+    visit.expect_no_sideways_scrolling()
+
+
+@pytest.mark.parametrize(("wish", "moves"), [("no-preference", True), ("reduce", False)])
+def test_nothing_moves_for_readers_who_want_no_motion(
+    new_visit: Callable[..., Visit], api: FakeOrderApi, wish: Any, moves: bool
+) -> None:
+    visit = new_visit(reduced_motion=wish)
+    visit.page.add_init_script(
+        "addEventListener('animationstart', () => { window.moved = true; });"
+        "addEventListener('transitionstart', () => { window.moved = true; });"
+    )
+    visit.open()
+    visit.page.get_by_role("radio", name="Apple").check()
+    visit.place()
+    visit.expect_processed()
+    assert visit.page.evaluate("window.moved === true") is moves
+
+
+def test_the_choice_is_seen_without_colours(new_visit: Callable[..., Visit]) -> None:
+    visit = new_visit(forced_colors="active")
+    visit.open()
+    visit.page.get_by_role("radio", name="Pear").check()
+    styles = visit.page.locator(".product").evaluate_all(
+        "(cards) => cards.map((card) => getComputedStyle(card).outlineStyle)"
+    )
+    assert styles.count("solid") == 1
+    visit.screenshot("forced-colors")
+
+
+def test_the_page_has_one_main_heading_and_no_level_left_out(visit: Visit) -> None:
+    visit.place()
+    visit.expect_processed()
+    levels = visit.page.locator("h1, h2, h3, h4").evaluate_all(
+        "(headings) => headings.filter((heading) => heading.checkVisibility()).map((heading) => heading.localName)"
+    )
+    assert levels == ["h1", "h2", "h2", "h3"] or levels == ["h1", "h2", "h2", "h2", "h3"]

@@ -1,0 +1,125 @@
+"""A reader's visit to the storefront in real Chromium, and what they do there."""
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import ConsoleMessage, Locator, Page, expect
+
+from browser.fake_order_api import FakeOrderApi
+
+SCREENSHOTS = Path(__file__).parents[2] / ".local" / "screenshots"
+
+# Every rule of WCAG 2.2 A and AA that can be checked by machine, and axe's own good practice.
+_AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+# Chromium writes this about any failed request, whatever the page does with it.
+_FAILED_REQUEST = "Failed to load resource:"
+
+
+@dataclass
+class Visit:
+    """One tab at the storefront."""
+
+    page: Page
+    storefront_url: str
+    api: FakeOrderApi
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("console", self._on_console)
+        self.page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
+        self.page.on("dialog", lambda dialog: self.complaints.append(f"dialog: {dialog.message}"))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.add_init_script(
+            "addEventListener('securitypolicyviolation', (event) =>"
+            " console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`))"
+        )
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        asked_the_api = message.location["url"].startswith(self.api.url)
+        if message.text.startswith(_FAILED_REQUEST) and asked_the_api:
+            return
+        if message.type in ("error", "warning"):
+            self.complaints.append(f"{message.type}: {message.text}")
+
+    def open(self) -> None:
+        self.page.goto(self.storefront_url)
+        expect(self.place_button).to_be_visible()
+
+    def another_tab(self) -> "Visit":
+        """Open the storefront in a second tab of the same browser."""
+        visit = Visit(self.page.context.new_page(), self.storefront_url, self.api, self.complaints, self.requests)
+        visit.open()
+        return visit
+
+    # What is on the page
+
+    @property
+    def place_button(self) -> Locator:
+        return self.page.locator("button[type=submit]")
+
+    @property
+    def start_over_button(self) -> Locator:
+        return self.page.get_by_role("button", name="Start over")
+
+    @property
+    def notice(self) -> Locator:
+        return self.page.locator(".notice")
+
+    @property
+    def summary(self) -> Locator:
+        return self.page.locator(".summary")
+
+    @property
+    def receipts(self) -> Locator:
+        return self.page.get_by_role("article")
+
+    def error_of(self, name: str) -> Locator:
+        return self.page.locator(f"#{name}-error")
+
+    # What a reader does
+
+    def fill(
+        self, product: str = "Banana", quantity: str = "2", customer_id: str = "001", order_date: str = "2025-04-25"
+    ) -> None:
+        self.page.get_by_role("radio", name=product).check()
+        self.page.get_by_label("Quantity").fill(quantity)
+        self.page.get_by_label("Customer ID").fill(customer_id)
+        self.page.get_by_label("Order date").fill(order_date)
+
+    def place(self, **order: str) -> None:
+        self.fill(**order)
+        self.place_button.click()
+
+    def wind_on_until(self, text: str) -> None:
+        """Let the page's clock run until the newest order says `text`; answers take their real time meanwhile."""
+        for _ in range(60):
+            self.page.clock.run_for(1_000)
+            with suppress(AssertionError):
+                expect(self.receipts.first).to_contain_text(text, timeout=150)
+                return
+        expect(self.receipts.first).to_contain_text(text)
+
+    # What must hold
+
+    def expect_processed(self, title: str = "2 × Banana") -> None:
+        receipt = self.receipts.first
+        expect(receipt.get_by_role("heading")).to_have_text(title)
+        expect(receipt.locator(".timeline__step").last).to_contain_text("Processed")
+
+    def expect_accessible(self) -> None:
+        options: dict[str, Any] = {"runOnly": {"type": "tag", "values": _AXE_TAGS}, "resultTypes": ["violations"]}
+        results = Axe().run(self.page, options=options)
+        assert results.violations_count == 0, results.generate_report()
+
+    def expect_no_sideways_scrolling(self) -> None:
+        widths = self.page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+        assert widths[0] <= widths[1], f"the page is {widths[0]} px wide in a window of {widths[1]} px"
+
+    def screenshot(self, name: str) -> None:
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True, animations="disabled")
