@@ -122,7 +122,7 @@ def test_what_has_the_focus_is_seen(visit: Visit, api: FakeOrderApi) -> None:
             break
         if stop not in seen:  # the parts of a date are stops of one field
             seen.append(stop)
-    assert len(seen) == 9
+    assert len(seen) == 8
     assert [stop for stop in seen if stop[1] != "solid" or stop[2] < 3] == []
 
 
