@@ -1,13 +1,15 @@
 """The backend's Terraform folder, planned against an emulator: once for all tests that look at the same plan."""
 
-import os
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cloudformation_stack import Stack
+from infrastructure.deployed_system import DeployedSystem, Description
 from infrastructure.emulator import Emulator, running_emulator
 from infrastructure.terraform_root import REPOSITORY, Plan, TerraformRoot
 from requirements_of_tests import require_program
@@ -18,7 +20,7 @@ REGION = "eu-west-1"
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     require_program("terraform", "install Terraform 1.9 or newer to test the infrastructure")
-    with running_emulator(tmp_path_factory.mktemp("emulator"), REGION, os.environ["PATH"]) as emulator:
+    with running_emulator(tmp_path_factory.mktemp("emulator"), REGION) as emulator:
         yield emulator
 
 
@@ -47,3 +49,34 @@ def backend(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Ter
 def plan(backend: TerraformRoot, variables: dict[str, Any]) -> Plan:
     """The backend with all defaults."""
     return backend.plan(variables)
+
+
+@dataclass(frozen=True)
+class DeployedTwice:
+    """The backend, deployed side by side by CloudFormation and by Terraform, and what the APIs say of both."""
+
+    cloudformation: Description
+    terraform: Description
+    plan: Plan
+    """Terraform's plan for what is deployed, in which therefore everything is known."""
+
+
+@pytest.fixture(scope="session")
+def deployed_twice(
+    lambda_zip: Path, variables: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DeployedTwice]:
+    """Deploy both with their defaults. Not to the emulator of the other tests, which look for what is left there."""
+    require_program("terraform", "install Terraform 1.9 or newer to compare the two deployments")
+    with running_emulator(tmp_path_factory.mktemp("emulator"), REGION) as emulator:
+        stack = Stack("orders", tmp_path_factory.mktemp("stack"), emulator.environment)
+        stack.take_code(lambda_zip)
+        stack.deploy(Environment="dev", NotificationEmail=variables["notification_email"])
+        staging = {**variables, "environment": "staging"}
+        directory = tmp_path_factory.mktemp("terraform") / "terraform-backend"
+        terraform = TerraformRoot(REPOSITORY / "terraform-backend", directory, emulator.environment)
+        terraform.apply(staging)
+        yield DeployedTwice(
+            DeployedSystem(emulator.client, "order-processing-dev").describe(),
+            DeployedSystem(emulator.client, "order-processing-staging").describe(),
+            terraform.plan(staging, refresh=False),
+        )

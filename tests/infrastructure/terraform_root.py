@@ -21,10 +21,6 @@ from terraform_provider import init
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
-# What would lead Terraform to a person's own account, values or state.
-_PERSONAL_PREFIXES = ("AWS_", "TF_VAR_", "TF_CLI_ARGS")
-_PERSONAL_NAMES = frozenset({"TF_WORKSPACE", "TF_DATA_DIR", "TF_LOG"})
-
 Values = Mapping[str, Any]
 
 
@@ -64,23 +60,19 @@ class Plan:
 
 
 class TerraformRoot:
-    """A working copy of the Terraform folder `source`, made in `directory` and initialized."""
+    """A working copy of the Terraform folder `source`, made in `directory` and initialized.
+
+    `environment` is all that Terraform sees of the environment.
+    """
 
     def __init__(self, source: Path, directory: Path, environment: Mapping[str, str]) -> None:
         program = require_program("terraform", "install Terraform 1.9 or newer to test the infrastructure")
         shutil.copytree(
             source,
             directory,
-            ignore=shutil.ignore_patterns(
-                ".terraform", "*.tfvars", "*.tfstate*", "*.tfplan", "*_override.tf"
-            ),
+            ignore=shutil.ignore_patterns(".terraform", "*.tfvars", "*.tfstate*", "*.tfplan", "*_override.tf"),
         )
-        inherited = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(_PERSONAL_PREFIXES) and name not in _PERSONAL_NAMES
-        }
-        self._environment = {**inherited, **environment, "CHECKPOINT_DISABLE": "1"}
+        self._environment = {**environment, "CHECKPOINT_DISABLE": "1"}
         self._directory = directory
         init(program, directory, self._environment)
         self._terraform = Terraform(working_dir=str(directory), terraform_bin_path=program)
@@ -118,9 +110,7 @@ class TerraformRoot:
     def destroy(self, variables: Values) -> None:
         """Destroy what was applied; raises TerraformError."""
         with _running_in(self._environment):
-            status, out, err = self._terraform.destroy(
-                var=dict(variables), force=IsNotFlagged, auto_approve=True
-            )
+            status, out, err = self._terraform.destroy(var=dict(variables), force=IsNotFlagged, auto_approve=True)
         _require_success("destroy", status, out, err)
 
     def applied(self) -> Resources:

@@ -207,9 +207,7 @@ def test_completed_orders_are_published_only_over_tls(resources: Resources) -> N
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
-def test_every_alarm_is_heard_of_when_it_goes_off_and_when_it_is_over(
-    resources: Resources, second_plan: Plan
-) -> None:
+def test_every_alarm_is_heard_of_when_it_goes_off_and_when_it_is_over(resources: Resources, second_plan: Plan) -> None:
     topic = resources["aws_sns_topic.alerts"]["arn"]
     # From the plan, for the emulator forgets some of it, but with the topic's ARN, which it has now.
     alarms = second_plan.resources.of_type("aws_cloudwatch_metric_alarm")
@@ -263,9 +261,7 @@ def test_every_metric_on_the_dashboard_is_of_something_that_exists(resources: Re
 
 
 @pytest.mark.parametrize("queue", ["orders", "orders-dlq", "notifications-dlq"])
-def test_a_message_over_plain_http_is_refused(
-    deployment: TerraformRoot, emulator: Emulator, queue: str
-) -> None:
+def test_a_message_over_plain_http_is_refused(deployment: TerraformRoot, emulator: Emulator, queue: str) -> None:
     sqs = emulator.client("sqs")
     url = sqs.get_queue_url(QueueName=f"{PREFIX}-{queue}")["QueueUrl"]
     sqs.get_queue_attributes(QueueUrl=url)

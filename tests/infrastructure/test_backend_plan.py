@@ -116,9 +116,7 @@ def test_the_table_streams_new_orders_whole(resources: Resources) -> None:
     )
 
 
-def test_the_table_is_protected_against_deletion_in_prod_alone(
-    resources: Resources, production: Resources
-) -> None:
+def test_the_table_is_protected_against_deletion_in_prod_alone(resources: Resources, production: Resources) -> None:
     protection = "deletion_protection_enabled"
     assert resources["aws_dynamodb_table.orders"][protection] is False, "dev is thrown away"
     assert production["aws_dynamodb_table.orders"][protection] is True, "prod is not"
@@ -127,9 +125,7 @@ def test_the_table_is_protected_against_deletion_in_prod_alone(
 # Messaging
 
 
-def test_an_order_is_hidden_for_six_times_the_processing_timeout(
-    resources: Resources, production: Resources
-) -> None:
+def test_an_order_is_hidden_for_six_times_the_processing_timeout(resources: Resources, production: Resources) -> None:
     for deployed, timeout in ((resources, 30), (production, 60)):
         function = deployed["module.processing.aws_lambda_function.this"]
         queue = deployed["aws_sqs_queue.orders"]
@@ -143,9 +139,7 @@ def test_an_order_waits_four_days_to_be_processed(resources: Resources) -> None:
 
 @pytest.mark.parametrize("queue", ["orders_dlq", "notifications_dlq"])
 def test_dead_letters_wait_fourteen_days_for_a_person(resources: Resources, queue: str) -> None:
-    assert_holds(
-        resources[f"aws_sqs_queue.{queue}"], {"message_retention_seconds": 14 * DAY}, "SQS's maximum"
-    )
+    assert_holds(resources[f"aws_sqs_queue.{queue}"], {"message_retention_seconds": 14 * DAY}, "SQS's maximum")
 
 
 @pytest.mark.parametrize("queue", QUEUES)
@@ -234,15 +228,11 @@ def test_every_function_is_published_and_traced(resources: Resources, function: 
         {"publish": True, "tracing_config": {"mode": "Active"}},
         "the alias needs versions, X-Ray is on",
     )
-    assert_holds(
-        resources[f"module.{function}.aws_lambda_alias.live"], {"name": "live"}, "what serves orders"
-    )
+    assert_holds(resources[f"module.{function}.aws_lambda_alias.live"], {"name": "live"}, "what serves orders")
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_every_function_logs_json_to_a_log_that_is_kept_for_thirty_days(
-    resources: Resources, function: str
-) -> None:
+def test_every_function_logs_json_to_a_log_that_is_kept_for_thirty_days(resources: Resources, function: str) -> None:
     name = f"/aws/lambda/{PREFIX}-{function}"
     assert_holds(
         resources[f"module.{function}.aws_lambda_function.this"],
@@ -367,9 +357,7 @@ def test_browsers_may_call_the_api_from_the_origins_that_were_chosen(
 ) -> None:
     for deployed, origins in ((resources, ["*"]), (production, ["https://shop.example.com"])):
         [cors] = deployed["aws_apigatewayv2_api.orders"]["cors_configuration"]
-        assert {
-            name: sorted(value) if isinstance(value, list) else value for name, value in cors.items()
-        } == {
+        assert {name: sorted(value) if isinstance(value, list) else value for name, value in cors.items()} == {
             "allow_origins": origins,
             "allow_methods": ["GET", "POST"],
             "allow_headers": ["content-type", "idempotency-key"],
@@ -443,9 +431,7 @@ def test_late_orders_late_announcements_and_server_errors_raise_an_alarm(
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 @pytest.mark.parametrize("failure", ["errors", "throttles"])
-def test_every_functions_errors_and_throttles_raise_an_alarm(
-    resources: Resources, function: str, failure: str
-) -> None:
+def test_every_functions_errors_and_throttles_raise_an_alarm(resources: Resources, function: str, failure: str) -> None:
     assert_holds(
         resources[f"module.{function}.aws_cloudwatch_metric_alarm.{failure}"],
         {
@@ -543,12 +529,8 @@ def test_without_a_customers_key_the_alerts_can_still_be_published(resources: Re
 # Deployments side by side
 
 
-def test_every_role_is_bounded_where_the_account_demands_it(
-    resources: Resources, production: Resources
-) -> None:
-    assert {role["permissions_boundary"] for role in production.of_type("aws_iam_role").values()} == {
-        BOUNDARY
-    }
+def test_every_role_is_bounded_where_the_account_demands_it(resources: Resources, production: Resources) -> None:
+    assert {role["permissions_boundary"] for role in production.of_type("aws_iam_role").values()} == {BOUNDARY}
     assert {role["permissions_boundary"] for role in resources.of_type("aws_iam_role").values()} == {None}
 
 
@@ -585,9 +567,7 @@ def test_two_environments_share_no_name(resources: Resources, production: Resour
     assert _names(resources) & _names(production) == LOCAL_NAMES, "two copies live in one account"
 
 
-def test_the_same_deployment_in_two_regions_shares_no_role(
-    resources: Resources, production: Resources
-) -> None:
+def test_the_same_deployment_in_two_regions_shares_no_role(resources: Resources, production: Resources) -> None:
     # IAM knows no region, so the name must.
     for deployed, prefix, region in (
         (resources, PREFIX, "eu-west-1"),
@@ -618,9 +598,7 @@ def _code() -> dict[str, str]:
     heredoc = r"<<-EOT\n.*?\n\s*EOT\n"
     text = r"\b(description|error_message)\s*=[^\n]*"
     for_people = re.compile(f"{comment}|{heredoc}|{text}", re.DOTALL)
-    return {
-        str(path.relative_to(folder)): for_people.sub("", path.read_text()) for path in folder.rglob("*.tf")
-    }
+    return {str(path.relative_to(folder)): for_people.sub("", path.read_text()) for path in folder.rglob("*.tf")}
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from infrastructure.terraform_root import REPOSITORY, TerraformRoot
+from local_stack.environment import without_personal_choices
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,7 @@ REFUSED = [
         Case("project", value, "2 to 25 lower-case letters")
         for value in ("", "a", "Shop", "1shop", "shop-", "my--shop", "my_shop", "s" * 26, "shop\n")
     ),
-    *(
-        Case("environment", value, '"dev", "staging" or "prod"')
-        for value in ("", "production", "Dev", "dev ")
-    ),
+    *(Case("environment", value, '"dev", "staging" or "prod"') for value in ("", "production", "Dev", "dev ")),
     *(Case("aws_region", value, 'such as "eu-central-1"') for value in ("", "Ireland", "eu-west-1a", "eu")),
     *(
         Case("kms_key_arn", value, "Give the ARN of a KMS key")
@@ -81,10 +79,7 @@ REFUSED = [
         Case("lambda_architecture", value, '"arm64" or "x86_64"')
         for value in ("", "aarch64", "amd64", "x86-64", "ARM64")
     ),
-    *(
-        Case("lambda_zip_path", value, "Give the path of a .zip file", ARM64)
-        for value in ("", "dist", "orders.tar.gz")
-    ),
+    *(Case("lambda_zip_path", value, "Give the path of a .zip file", ARM64) for value in ("", "dist", "orders.tar.gz")),
     Case("lambda_zip_path", "../dist/orders-x86_64.zip", "built for the other processor", ARM64),
     Case(
         "lambda_zip_path",
@@ -101,10 +96,7 @@ REFUSED = [
         Case("processing_reserved_concurrency", value, "at least processing_maximum_concurrency", TEN_BATCHES)
         for value in (-1, 0, 9, 10.5)
     ),
-    *(
-        Case("submission_reserved_concurrency", value, "with 0 every order is refused")
-        for value in (-1, 0, 1.5)
-    ),
+    *(Case("submission_reserved_concurrency", value, "with 0 every order is refused") for value in (-1, 0, 1.5)),
     Case("cors_allowed_origins", [], "Name at least one origin"),
     *(
         Case("cors_allowed_origins", [value], "scheme://host[:port]")
@@ -122,14 +114,8 @@ REFUSED = [
         )
     ),
     Case("cors_allowed_origins", ["https://shop.example.com", "shop"], "scheme://host[:port]"),
-    *(
-        Case("api_throttling_rate_limit", value, "with 0 every order is refused")
-        for value in (-1, 0, 0.5, 10001)
-    ),
-    *(
-        Case("api_throttling_burst_limit", value, "with 0 every order is refused")
-        for value in (-1, 0, 1.5, 5001)
-    ),
+    *(Case("api_throttling_rate_limit", value, "with 0 every order is refused") for value in (-1, 0, 0.5, 10001)),
+    *(Case("api_throttling_burst_limit", value, "with 0 every order is refused") for value in (-1, 0, 1.5, 5001)),
     *(
         Case("log_retention_days", value, "Choose one of the periods CloudWatch knows")
         for value in (-1, 0, 2, 31, 10000)
@@ -160,9 +146,7 @@ ACCEPTED: list[dict[str, Any]] = [
         "project": "a" * 25,
         "environment": "prod",
         "aws_region": None,
-        "kms_key_arn": KEY.replace(
-            "1234abcd-12ab-34cd-56ef-1234567890ab", "mrk-1234abcd12ab34cd56ef1234567890ab"
-        ),
+        "kms_key_arn": KEY.replace("1234abcd-12ab-34cd-56ef-1234567890ab", "mrk-1234abcd12ab34cd56ef1234567890ab"),
         "permissions_boundary_arn": "arn:aws:iam::123456789012:policy/teams/Boundary",
         "deletion_protection_enabled": True,
         "completed_order_email": None,
@@ -189,7 +173,7 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> TerraformRoot:
     """The backend's variables without anything else."""
     source = tmp_path_factory.mktemp("source")
     shutil.copy(REPOSITORY / "terraform-backend" / "variables.tf", source)
-    return TerraformRoot(source, tmp_path_factory.mktemp("terraform") / "variables", environment={})
+    return TerraformRoot(source, tmp_path_factory.mktemp("terraform") / "variables", without_personal_choices())
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=str)
@@ -200,9 +184,7 @@ def test_a_wrong_value_is_refused_with_what_to_choose_instead(case: Case, rules:
 
 
 @pytest.mark.parametrize("values", ACCEPTED, ids=["smallest", "largest"])
-def test_the_smallest_and_largest_sensible_values_are_accepted(
-    values: dict[str, Any], rules: TerraformRoot
-) -> None:
+def test_the_smallest_and_largest_sensible_values_are_accepted(values: dict[str, Any], rules: TerraformRoot) -> None:
     errors = rules.errors({"notification_email": "operations@example.com", **values})
     assert errors == [], "these values make sense"
 
