@@ -30,7 +30,12 @@ locals {
   # resources of their own, makes the provider wait 25 s for each of them.
   queue_arns = {
     for queue, name in local.queue_names : queue => join(":", [
-      "arn", data.aws_partition.current.partition, "sqs", data.aws_region.current.name, data.aws_caller_identity.current.account_id, name
+      "arn",
+      data.aws_partition.current.partition,
+      "sqs",
+      data.aws_region.current.name,
+      data.aws_caller_identity.current.account_id,
+      name,
     ])
   }
 }
@@ -136,8 +141,8 @@ resource "aws_sqs_queue" "orders" {
 resource "aws_sqs_queue" "orders_dlq" {
   name = local.queue_names.orders_dlq
 
-  # The longest SQS offers, and longer than in orders: a message keeps its age when
-  # it is moved here.
+  # The longest SQS offers: a message keeps its age when it is moved here, so of
+  # these days a person has ten at least.
   message_retention_seconds = 14 * 24 * 60 * 60
   receive_wait_time_seconds = 20
   max_message_size          = 256 * 1024
@@ -409,7 +414,7 @@ resource "aws_lambda_event_source_mapping" "orders" {
   event_source_arn = aws_sqs_queue.orders.arn
   function_name    = module.processing.alias_arn
 
-  batch_size              = 10 # as many as one conditional batch insert is good for
+  batch_size              = 10 # the most that SQS hands out at once
   function_response_types = ["ReportBatchItemFailures"]
 
   # Without a limit of its own the mapping grows until it is throttled, and each
