@@ -20,7 +20,7 @@ def poisoned(stack: DeployedStack) -> dict[str, Any]:
     tag = uuid.uuid4().hex[:8]
     good = [stack.message(f"good-{tag}-{number}") for number in range(8)]
     poison = f"poison-{tag}"
-    unstorable = stack.message(f"huge-{tag}", quantity=10**50)  # DynamoDB keeps 38 digits
+    unstorable = stack.message(f"huge-{tag}", quantity=int("1" * 50))  # DynamoDB keeps 38 digits
     first, second = (
         stack.message(f"reused-{tag}", key="k"),
         stack.message(f"reused-{tag}", key="k", quantity=2),
