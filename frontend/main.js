@@ -158,7 +158,7 @@ async function open() {
     clearHistory() {
       for (const { order_id, state } of memory.orders()) if (state !== "ACCEPTED") memory.forgetOrder(order_id);
       showHistory(tracking);
-      view.announce("Processed orders are cleared from this list.");
+      view.announce("Finished orders are cleared from this list.");
     },
   });
   memory.onChangeElsewhere(() => {

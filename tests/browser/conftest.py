@@ -70,10 +70,10 @@ def new_visit(
     visits: list[Visit] = []
     with ExitStack() as stack:
 
-        def begin(storefront_url: str | None = None, **context_options: Any) -> Visit:
+        def begin(storefront_url: str | None = None, api_url: str = api.url, **context_options: Any) -> Visit:
             context = chromium.new_context(**{"locale": "en-GB", **context_options})
             stack.callback(context.close)
-            visits.append(Visit(context.new_page(), storefront_url or serve(api.url), api))
+            visits.append(Visit(context.new_page(), storefront_url or serve(api_url), api_url))
             return visits[-1]
 
         yield begin

@@ -65,12 +65,12 @@ def test_an_address_is_usable_when_it_is_plain_http(visit: Visit) -> None:
 
 
 def test_an_address_where_nobody_answers_is_said_when_an_order_is_placed(
-    new_visit: Callable[..., Visit], serve: Callable[[str | None], str]
+    new_visit: Callable[..., Visit],
 ) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        visit = new_visit(serve(f"http://127.0.0.1:{unused.getsockname()[1]}"))
-        visit.api.url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        api_url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+    visit = new_visit(api_url=api_url)
     visit.open()
     visit.place()
     expect(visit.notice).to_contain_text("The shop cannot be reached.")

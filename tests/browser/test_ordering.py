@@ -84,10 +84,10 @@ def test_an_order_shows_all_that_identifies_it(visit: Visit, api: FakeOrderApi) 
     expect(visit.receipts.first).to_contain_text(order_id)
 
 
-def test_processed_orders_can_be_cleared_and_stay_away(visit: Visit, api: FakeOrderApi) -> None:
+def test_finished_orders_can_be_cleared_and_stay_away(visit: Visit, api: FakeOrderApi) -> None:
     visit.place()
     visit.expect_processed()
-    visit.page.get_by_role("button", name="Clear processed orders").click()
+    visit.page.get_by_role("button", name="Clear finished orders").click()
     expect(visit.receipts).to_have_count(0)
     visit.page.reload()
     expect(visit.page.get_by_text("Nothing yet.")).to_be_visible()

@@ -8,8 +8,6 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 
-from browser.fake_order_api import FakeOrderApi
-
 SCREENSHOTS = Path(__file__).parents[2] / ".local" / "screenshots"
 
 # Every rule of WCAG 2.2 A and AA that can be checked by machine, and axe's own good practice.
@@ -25,7 +23,7 @@ class Visit:
 
     page: Page
     storefront_url: str
-    api: FakeOrderApi
+    api_url: str
     complaints: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
@@ -40,7 +38,7 @@ class Visit:
         )
 
     def _on_console(self, message: ConsoleMessage) -> None:
-        asked_the_api = message.location["url"].startswith(self.api.url)
+        asked_the_api = message.location["url"].startswith(self.api_url)
         if message.text.startswith(_FAILED_REQUEST) and asked_the_api:
             return
         if message.type in ("error", "warning"):
@@ -52,7 +50,7 @@ class Visit:
 
     def another_tab(self) -> "Visit":
         """Open the storefront in a second tab of the same browser."""
-        visit = Visit(self.page.context.new_page(), self.storefront_url, self.api, self.complaints, self.requests)
+        visit = Visit(self.page.context.new_page(), self.storefront_url, self.api_url, self.complaints, self.requests)
         visit.open()
         return visit
 

@@ -1,0 +1,93 @@
+"""The whole story on the real local stack: from the form, through every part of the system, to PROCESSED."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Route, expect
+
+from browser.visit import Visit
+from local_stack import LocalStack
+
+
+@pytest.fixture
+def visit(new_visit: Callable[..., Visit], local_stack: LocalStack) -> Visit:
+    visit = new_visit(local_stack.storefront_url, local_stack.api_url)
+    visit.open()
+    return visit
+
+
+def stored_orders(local_stack: LocalStack, customer_id: str) -> list[dict[str, Any]]:
+    answer = local_stack.client("dynamodb").scan(
+        TableName=local_stack.outputs["orders_table_name"],
+        FilterExpression="customer_id = :customer_id",
+        ExpressionAttributeValues={":customer_id": {"S": customer_id}},
+        ConsistentRead=True,
+    )
+    return list(answer["Items"])
+
+
+def test_an_order_goes_from_the_form_to_processed(visit: Visit, local_stack: LocalStack) -> None:
+    visit.place(product="Banana", quantity="2", customer_id="whole-story", order_date="2025-04-25")
+    expect(visit.receipts.first).to_contain_text("Accepted")
+    expect(visit.receipts.first.get_by_text("Processed")).to_be_visible(timeout=30_000)
+    visit.expect_accessible()
+    visit.screenshot("local-stack-processed")
+
+    [item] = stored_orders(local_stack, "whole-story")
+    assert item["product_id"] == {"S": "Banana"}
+    assert item["quantity"] == {"N": "2"}
+    assert item["order_date"] == {"S": "2025-04-25"}
+    expect(visit.receipts.first).to_contain_text(item["order_id"]["S"])
+
+    visit.page.reload()
+    visit.expect_processed("2 × Banana")
+
+
+def test_an_order_whose_answer_was_lost_is_stored_once(visit: Visit, local_stack: LocalStack) -> None:
+    keys: list[str | None] = []
+
+    def lose_the_first_answer(route: Route) -> None:
+        if route.request.method != "POST":
+            route.continue_()
+            return
+        keys.append(route.request.header_value("idempotency-key"))
+        if len(keys) > 1:
+            route.continue_()
+            return
+        assert route.fetch().status == 202
+        route.abort("connectionreset")
+
+    visit.page.route("**/orders", lose_the_first_answer)
+    visit.place(customer_id="lost-answer")
+    expect(visit.notice).to_contain_text("The shop cannot be reached.")
+    expect(visit.receipts.first.get_by_text("Processed")).to_be_visible(timeout=30_000)
+    assert len(keys) == 2
+    assert len(set(keys)) == 1
+    assert len(stored_orders(local_stack, "lost-answer")) == 1
+
+
+def test_the_page_understands_the_real_apis_refusals(visit: Visit) -> None:
+    order = {"customer_id": "-", "product_id": "Banana", "quantity": "0", "order_date": "2025-02-30"}
+    refusal = ask_through_the_page(visit, "submit", order, "key-1")
+    assert refusal["kind"] == "refused"
+    assert [error["pointer"] for error in refusal["errors"]] == ["/customer_id", "/order_date", "/quantity"]
+    assert all(error["detail"].startswith("must be ") for error in refusal["errors"])
+    assert refusal["requestId"]
+
+
+def test_the_page_understands_that_the_real_api_does_not_know_an_order(visit: Visit) -> None:
+    answer = ask_through_the_page(visit, "status", "00000000-0000-8000-8000-000000000000")
+    assert answer == {"kind": "unknown"}
+
+
+def ask_through_the_page(visit: Visit, method: str, *arguments: Any) -> Any:
+    """Call a method of the page's own client of the API."""
+    return visit.page.evaluate(
+        """async ([method, ...rest]) => {
+          const { OrderApi, readApiUrl } = await import("./api.js");
+          const { default: config } = await import("./config.js");
+          return await new OrderApi(readApiUrl(config))[method](...rest);
+        }""",
+        [method, *arguments],
+    )
