@@ -10,6 +10,7 @@ production sends too: `security_headers` and `CACHE_CONTROL` are the one stateme
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import functools
 import gzip
@@ -194,8 +195,11 @@ def read_regular_file(file: Path) -> bytes | None:
         descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     except OSError:
         return None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        return None
     with os.fdopen(descriptor, "rb") as stream:
-        return stream.read() if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+        return stream.read()
 
 
 class DeadlineReader(io.RawIOBase):
@@ -267,6 +271,9 @@ class StorefrontRequestHandler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer with a file, or with 304 where the browser's copy is current."""
+        if self.request_version == "HTTP/0.9":
+            self.send_error(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
+            return
         if "Content-Length" in self.headers or "Transfer-Encoding" in self.headers:
             # Nothing here takes a body; unread, it would be taken for the next request.
             self.close_connection = True
@@ -302,6 +309,9 @@ class StorefrontRequestHandler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Refuse in one plain line, without repeating anything of the request, and close the connection."""
         status = HTTPStatus(code)
+        if self.request_version == "HTTP/0.9":
+            # What could not be read counts as that version, whose answers have no status and no headers.
+            self.request_version = self.protocol_version
         body = f"{status.value} {status.phrase}\n".encode("ascii")
         self._refused = self.close_connection = True
         self.log_error("%d %s", status.value, status.phrase)
@@ -421,15 +431,13 @@ def start(host: str, port_text: str, api_url_text: str | None) -> StorefrontServ
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until interrupted."""
     options = parse_arguments(arguments)
-    with start(options.host, options.port, options.api_url) as server:
+    # Ctrl-C is how one leaves, at whatever moment.
+    with contextlib.suppress(KeyboardInterrupt), start(options.host, options.port, options.api_url) as server:
         print(f"The storefront is at {server.url}")
         if options.api_url is None:
             print("No order API is set, and the page will say so: set it with --api-url or ORDERS_API_URL.")
         sys.stdout.flush()
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            print()
+        server.serve_forever()
 
 
 if __name__ == "__main__":
