@@ -1,0 +1,385 @@
+"""The backend as the invariants see it, whichever way it is described: what is in it, in words of the design.
+
+`from_template` and `from_plan` read it from CloudFormation and from Terraform.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from infrastructure.cloudformation_template import arn, queue_url
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement of a policy; what may be one or many is always many."""
+
+    name: str
+    effect: str
+    principal: Any
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    condition: Document
+
+    @classmethod
+    def all_of(cls, owner: str, policy: str | Document) -> tuple["Statement", ...]:
+        """Return the statements of a policy document; `owner` is told in their names."""
+        document = json.loads(policy) if isinstance(policy, str) else policy
+        return tuple(
+            cls(
+                name=f"{statement['Sid']} of {owner}",
+                effect=statement["Effect"],
+                principal=statement.get("Principal"),
+                actions=_many(statement["Action"]),
+                resources=_many(statement["Resource"]),
+                condition=statement.get("Condition", {}),
+            )
+            for statement in document["Statement"]
+        )
+
+
+@dataclass(frozen=True)
+class Table:
+    name: str
+    is_encrypted: bool
+    is_recoverable: bool
+
+
+@dataclass(frozen=True)
+class Queue:
+    name: str
+    arn: str
+    visibility_timeout_seconds: int
+    retention_seconds: int
+    is_encrypted: bool
+    policy: tuple[Statement, ...]
+    receives: int | None = None
+    dead_letter_arn: str | None = None
+    admitted_sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Topic:
+    name: str
+    arn: str
+    policy: tuple[Statement, ...]
+    subscribers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Function:
+    name: str
+    timeout_seconds: int
+    reserved_concurrency: int | None
+    log_group: str
+
+
+@dataclass(frozen=True)
+class EventSource:
+    """An event source mapping."""
+
+    name: str
+    source_arn: str
+    function: str
+    """Name of the function that it invokes."""
+    responses: tuple[str, ...]
+    maximum_concurrency: int | None
+    failures_arn: str | None
+    retries: int | None
+
+
+@dataclass(frozen=True)
+class LogGroup:
+    name: str
+    retention_days: int | None
+
+
+@dataclass(frozen=True)
+class Stage:
+    name: str
+    rate_limit: float
+    burst_limit: float
+
+
+@dataclass(frozen=True)
+class Alarm:
+    name: str
+    metric: tuple[str, str]
+    """Namespace and name."""
+    dimensions: Mapping[str, str]
+    statistic: str
+    threshold: float
+    missing_data: str
+    topics: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class System:
+    tables: tuple[Table, ...]
+    queues: tuple[Queue, ...]
+    topics: tuple[Topic, ...]
+    functions: tuple[Function, ...]
+    event_sources: tuple[EventSource, ...]
+    log_groups: tuple[LogGroup, ...]
+    stages: tuple[Stage, ...]
+    alarms: tuple[Alarm, ...]
+    permissions: tuple[Statement, ...] = field(repr=False)
+    """What the functions' roles may do."""
+
+    def queue(self, arn: str | None) -> Queue | None:
+        """Return the queue with this ARN, None where the system has none."""
+        return next((queue for queue in self.queues if queue.arn == arn), None)
+
+    def function(self, name: str) -> Function:
+        """Return the function with this name."""
+        return next(function for function in self.functions if function.name == name)
+
+    def received_queues(self) -> Iterable[tuple[EventSource, Queue]]:
+        """Return each mapping that receives from a queue, with the queue."""
+        for source in self.event_sources:
+            if queue := self.queue(source.source_arn):
+                yield source, queue
+
+    def dead_letter_queues(self) -> tuple[Queue, ...]:
+        """Return the queues that hold what failed for good."""
+        arns = {queue.dead_letter_arn for queue in self.queues}
+        arns |= {source.failures_arn for source in self.event_sources}
+        return tuple(queue for queue in self.queues if queue.arn in arns)
+
+
+def from_template(resources: Mapping[str, Document]) -> System:
+    """Read the system from a template's resources, resolved, by logical id."""
+
+    def all_of(kind: str) -> Iterable[tuple[str, Any]]:
+        for name, resource in resources.items():
+            if resource["Type"] == kind:
+                yield name, resource["Properties"]
+
+    def policy_of(kind: str, holders: str, holder: str) -> tuple[Statement, ...]:
+        return tuple(
+            statement
+            for name, policy in all_of(kind)
+            if holder in policy[holders]
+            for statement in Statement.all_of(name, policy["PolicyDocument"])
+        )
+
+    def queue(properties: Any) -> Queue:
+        redrive = properties.get("RedrivePolicy", {})
+        return Queue(
+            name=properties["QueueName"],
+            arn=arn("sqs", properties["QueueName"]),
+            visibility_timeout_seconds=int(properties.get("VisibilityTimeout", 30)),
+            retention_seconds=int(properties.get("MessageRetentionPeriod", 4 * 24 * 60 * 60)),
+            is_encrypted=bool(properties.get("SqsManagedSseEnabled") or properties.get("KmsMasterKeyId")),
+            policy=policy_of("AWS::SQS::QueuePolicy", "Queues", queue_url(properties["QueueName"])),
+            receives=redrive.get("maxReceiveCount"),
+            dead_letter_arn=redrive.get("deadLetterTargetArn"),
+            admitted_sources=_many(properties.get("RedriveAllowPolicy", {}).get("sourceQueueArns")),
+        )
+
+    return System(
+        tables=tuple(
+            Table(
+                name=table["TableName"],
+                is_encrypted=table.get("SSESpecification", {}).get("SSEEnabled", False),
+                is_recoverable=table.get("PointInTimeRecoverySpecification", {}).get(
+                    "PointInTimeRecoveryEnabled", False
+                ),
+            )
+            for _, table in all_of("AWS::DynamoDB::Table")
+        ),
+        queues=tuple(queue(properties) for _, properties in all_of("AWS::SQS::Queue")),
+        topics=tuple(
+            Topic(
+                name=topic["TopicName"],
+                arn=arn("sns", topic["TopicName"]),
+                policy=policy_of("AWS::SNS::TopicPolicy", "Topics", arn("sns", topic["TopicName"])),
+                subscribers=tuple(
+                    subscription["Endpoint"]
+                    for _, subscription in all_of("AWS::SNS::Subscription")
+                    if subscription["TopicArn"] == arn("sns", topic["TopicName"])
+                ),
+            )
+            for _, topic in all_of("AWS::SNS::Topic")
+        ),
+        functions=tuple(
+            Function(
+                name=function["FunctionName"],
+                timeout_seconds=int(function["Timeout"]),
+                reserved_concurrency=_number(function.get("ReservedConcurrentExecutions")),
+                log_group=function.get("LoggingConfig", {}).get("LogGroup", ""),
+            )
+            for _, function in all_of("AWS::Lambda::Function")
+        ),
+        event_sources=tuple(
+            EventSource(
+                name=name,
+                source_arn=mapping["EventSourceArn"],
+                function=_function_name(mapping["FunctionName"]),
+                responses=_many(mapping.get("FunctionResponseTypes")),
+                maximum_concurrency=_number(mapping.get("ScalingConfig", {}).get("MaximumConcurrency")),
+                failures_arn=mapping.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"),
+                retries=mapping.get("MaximumRetryAttempts"),
+            )
+            for name, mapping in all_of("AWS::Lambda::EventSourceMapping")
+        ),
+        log_groups=tuple(
+            LogGroup(name=group["LogGroupName"], retention_days=_number(group.get("RetentionInDays")))
+            for _, group in all_of("AWS::Logs::LogGroup")
+        ),
+        stages=tuple(
+            Stage(
+                name=name,
+                rate_limit=float(stage.get("DefaultRouteSettings", {}).get("ThrottlingRateLimit", 0)),
+                burst_limit=float(stage.get("DefaultRouteSettings", {}).get("ThrottlingBurstLimit", 0)),
+            )
+            for name, stage in all_of("AWS::ApiGatewayV2::Stage")
+        ),
+        alarms=tuple(
+            Alarm(
+                name=alarm["AlarmName"],
+                metric=(alarm["Namespace"], alarm["MetricName"]),
+                dimensions={each["Name"]: each["Value"] for each in alarm["Dimensions"]},
+                statistic=alarm["Statistic"],
+                threshold=alarm["Threshold"],
+                missing_data=alarm["TreatMissingData"],
+                topics=_many(alarm.get("AlarmActions")),
+            )
+            for _, alarm in all_of("AWS::CloudWatch::Alarm")
+        ),
+        permissions=tuple(
+            statement
+            for _, role in all_of("AWS::IAM::Role")
+            for policy in role["Policies"]
+            for statement in Statement.all_of(policy["PolicyName"], policy["PolicyDocument"])
+        ),
+    )
+
+
+def from_plan(resources: Mapping[str, Document]) -> System:
+    """Read the system from the resources of a Terraform plan in which everything is known, by address."""
+
+    def all_of(kind: str) -> Iterable[tuple[str, Any]]:
+        for address, values in resources.items():
+            if f".{kind}." in f".{address}":
+                yield address, values
+
+    def queue(values: Any) -> Queue:
+        redrive = json.loads(values["redrive_policy"] or "{}")
+        return Queue(
+            name=values["name"],
+            arn=values["arn"],
+            visibility_timeout_seconds=values["visibility_timeout_seconds"],
+            retention_seconds=values["message_retention_seconds"],
+            is_encrypted=bool(values["sqs_managed_sse_enabled"] or values["kms_master_key_id"]),
+            policy=Statement.all_of(values["name"], values["policy"]) if values["policy"] else (),
+            receives=redrive.get("maxReceiveCount"),
+            dead_letter_arn=redrive.get("deadLetterTargetArn"),
+            admitted_sources=_many(json.loads(values["redrive_allow_policy"] or "{}").get("sourceQueueArns")),
+        )
+
+    return System(
+        tables=tuple(
+            Table(
+                name=table["name"],
+                is_encrypted=_only(table["server_side_encryption"]).get("enabled", False),
+                is_recoverable=_only(table["point_in_time_recovery"]).get("enabled", False),
+            )
+            for _, table in all_of("aws_dynamodb_table")
+        ),
+        queues=tuple(queue(values) for _, values in all_of("aws_sqs_queue")),
+        topics=tuple(
+            Topic(
+                name=topic["name"],
+                arn=topic["arn"],
+                policy=tuple(
+                    statement
+                    for address, policy in all_of("aws_sns_topic_policy")
+                    if policy["arn"] == topic["arn"]
+                    for statement in Statement.all_of(address, policy["policy"])
+                ),
+                subscribers=tuple(
+                    subscription["endpoint"]
+                    for _, subscription in all_of("aws_sns_topic_subscription")
+                    if subscription["topic_arn"] == topic["arn"]
+                ),
+            )
+            for _, topic in all_of("aws_sns_topic")
+        ),
+        functions=tuple(
+            Function(
+                name=function["function_name"],
+                timeout_seconds=function["timeout"],
+                # The provider writes -1 for none.
+                reserved_concurrency=None
+                if function["reserved_concurrent_executions"] == -1
+                else function["reserved_concurrent_executions"],
+                log_group=_only(function["logging_config"]).get("log_group", ""),
+            )
+            for _, function in all_of("aws_lambda_function")
+        ),
+        event_sources=tuple(
+            EventSource(
+                name=address,
+                source_arn=mapping["event_source_arn"],
+                function=_function_name(mapping["function_name"]),
+                responses=_many(mapping["function_response_types"]),
+                maximum_concurrency=_only(mapping["scaling_config"]).get("maximum_concurrency"),
+                failures_arn=_only(_only(mapping["destination_config"]).get("on_failure")).get("destination_arn"),
+                retries=mapping["maximum_retry_attempts"],
+            )
+            for address, mapping in all_of("aws_lambda_event_source_mapping")
+        ),
+        log_groups=tuple(
+            # The provider writes 0 for ever.
+            LogGroup(name=group["name"], retention_days=group["retention_in_days"] or None)
+            for _, group in all_of("aws_cloudwatch_log_group")
+        ),
+        stages=tuple(
+            Stage(
+                name=address,
+                rate_limit=_only(stage["default_route_settings"]).get("throttling_rate_limit", 0),
+                burst_limit=_only(stage["default_route_settings"]).get("throttling_burst_limit", 0),
+            )
+            for address, stage in all_of("aws_apigatewayv2_stage")
+        ),
+        alarms=tuple(
+            Alarm(
+                name=alarm["alarm_name"],
+                metric=(alarm["namespace"], alarm["metric_name"]),
+                dimensions=alarm["dimensions"],
+                statistic=alarm["statistic"],
+                threshold=alarm["threshold"],
+                missing_data=alarm["treat_missing_data"],
+                topics=_many(alarm["alarm_actions"]),
+            )
+            for _, alarm in all_of("aws_cloudwatch_metric_alarm")
+        ),
+        permissions=tuple(
+            statement
+            for _, policy in all_of("aws_iam_role_policy")
+            for statement in Statement.all_of(policy["name"], policy["policy"])
+        ),
+    )
+
+
+def _many(value: Any) -> tuple[Any, ...]:
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _only(blocks: Any) -> Document:
+    """Return the one block of a kind that a Terraform resource may have, empty where it has none."""
+    return blocks[0] if blocks else {}
+
+
+def _number(value: Any) -> int | None:
+    return None if value is None else int(value)
+
+
+def _function_name(arn: str) -> str:
+    return arn.split(":")[6]

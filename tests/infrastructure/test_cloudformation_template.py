@@ -1,0 +1,273 @@
+"""The CloudFormation template as it is written: what a reader and cfn-lint see, before anything is deployed."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
+
+from infrastructure.cloudformation_template import REPOSITORY, TEMPLATE, Template
+
+EMAIL = {"NotificationEmail": "operations@example.com"}
+TERRAFORM = REPOSITORY / "terraform-backend"
+FUNCTIONS = ("Submission", "Processing", "Status", "Notification")
+
+# What holds orders that are nowhere else, and the policies that queues must not be left without.
+ORDERS = {"OrdersTable", "OrdersQueue", "OrdersDlq", "OrdersQueuePolicy", "OrdersDlqPolicy"}
+
+
+@pytest.fixture(scope="module")
+def template() -> Template:
+    return Template.read()
+
+
+def _findings(path: Path) -> list[str]:
+    """Return what cfn-lint finds, by rule, with none of its rules ignored."""
+    linted = subprocess.run(
+        [Path(sys.executable).with_name("cfn-lint"), "--format", "json", path],
+        cwd=path.parent,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return [f"{each['Rule']['Id']} {each['Message']}" for each in json.loads(linted.stdout)]
+
+
+def test_cfn_lint_finds_nothing_in_the_packaged_template(tmp_path: Path) -> None:
+    packaged = tmp_path / TEMPLATE.name
+    packaged.write_text(
+        TEMPLATE.read_text()
+        .replace("Code: ../dist/orders-arm64.zip", "Code: {S3Bucket: artifacts, S3Key: 0123456789abcdef}")
+        .replace("Location: ../dist/orders-arm64.inputs", "Location: s3://artifacts/0123456789abcdef")
+    )
+    assert "../dist" not in packaged.read_text()
+    assert _findings(packaged) == []
+
+
+def test_cfn_lint_finds_only_that_the_template_has_to_be_packaged_first() -> None:
+    assert _findings(TEMPLATE) == ["W3002 This code may only work with 'package' cli command"] * len(FUNCTIONS)
+
+
+# Equal to Terraform
+
+
+def _chapters(text: str) -> list[str]:
+    return re.findall(r"^ *#{30,}\n *# (.+)\n *#{30,}$", text, re.M)
+
+
+def test_the_chapters_are_terraforms(template: Template) -> None:
+    text = TEMPLATE.read_text()
+    sections = {
+        name: text[text.index(f"\n{name}:") : text.index(f"\n{following}:") if following else None]
+        for name, following in (("Parameters", "Mappings"), ("Resources", "Outputs"), ("Outputs", None))
+    }
+    # What looks things up or is shared in HCL needs no resource here.
+    without_resources = {"Naming and lookups", "Functions: what they share"}
+    assert _chapters(sections["Resources"]) == [
+        chapter for chapter in _chapters((TERRAFORM / "main.tf").read_text()) if chapter not in without_resources
+    ]
+    assert _chapters(sections["Parameters"]) == _chapters((TERRAFORM / "variables.tf").read_text())
+    assert _chapters(sections["Outputs"]) == _chapters((TERRAFORM / "outputs.tf").read_text())
+
+
+def _blocks(file: str, kind: str) -> dict[str, str]:
+    """Return the blocks of a kind in a Terraform file, by name."""
+    text = (TERRAFORM / file).read_text()
+    return dict(re.findall(rf'^{kind} "(\w+)" \{{\n(.*?)^\}}', text, re.M | re.S))
+
+
+def _pascal(name: str) -> str:
+    return "".join(word.capitalize() for word in name.split("_"))
+
+
+# Terraform's variables that are not parameters of the same name, and why.
+NOT_PARAMETERS = {
+    "AwsRegion": "the stack is in a region",
+    "LambdaArchitecture": "of the package",
+    "LambdaZipPath": "of the package",
+    "ProcessingReservedConcurrency": "CloudFormation cannot compare numbers: ProcessingConcurrencyReserved",
+}
+
+
+def test_the_parameters_are_terraforms_variables_with_the_same_defaults(template: Template) -> None:
+    variables = {_pascal(name): body for name, body in _blocks("variables.tf", "variable").items()}
+    defaults = {
+        name: match[1] if (match := re.search(r"^  default +=(.*)$", body, re.M)) else None
+        for name, body in variables.items()
+        if name not in NOT_PARAMETERS
+    }
+    parameters = template.document["Parameters"]
+    assert parameters.keys() == defaults.keys() | {"ProcessingConcurrencyReserved"}
+    assert NOT_PARAMETERS.keys() <= variables.keys()
+    for name, default in defaults.items():
+        if default is None:
+            assert "Default" not in parameters[name], f"{name} has to be given"
+        else:
+            value = json.loads(default)
+            expected = ",".join(value) if isinstance(value, list) else "" if value is None else str(value)
+            assert str(parameters[name]["Default"]) == expected, name
+
+
+def test_the_outputs_are_terraforms(template: Template) -> None:
+    described = {
+        _pascal(name): re.search(r'description = "(.*)"', body)
+        for name, body in _blocks("outputs.tf", "output").items()
+    }
+    outputs = template.document["Outputs"]
+    assert outputs.keys() == described.keys()
+    for name, description in described.items():
+        assert description
+        assert outputs[name]["Description"] == description[1].replace("<api_endpoint>", "<ApiEndpoint>"), name
+
+
+# For whoever fills the form in the console
+
+
+def test_every_parameter_is_in_one_group_has_a_label_and_says_what_to_choose(template: Template) -> None:
+    interface = template.document["Metadata"]["AWS::CloudFormation::Interface"]
+    grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
+    parameters = template.document["Parameters"]
+    assert grouped == list(parameters), "in the order in which they are described"
+    assert interface["ParameterLabels"].keys() == parameters.keys()
+    for name, parameter in parameters.items():
+        assert parameter["Description"], name
+        assert re.match(r"(Choose|Give|Name|Reserve) ", parameter["ConstraintDescription"]), name
+        assert {"AllowedPattern", "AllowedValues", "MinValue"} & parameter.keys(), f"{name} takes anything"
+
+
+# Where it can be deployed
+
+
+def _code() -> str:
+    """Return the template without comments, texts for people and patterns that say what an ARN looks like."""
+    text = re.sub(r"(?m)(^|\s)#.*$", "", TEMPLATE.read_text())
+    for_people = r"(?m)^( *)(Description|ConstraintDescription|AlarmDescription|AllowedPattern): .*\n(?:(?:\1 +.*)?\n)*"
+    return re.sub(for_people, "", text)
+
+
+@pytest.mark.parametrize(
+    ("what", "pattern"),
+    [
+        ("a region", r"\b(us|eu|ap|ca|sa|me|af|il|mx|cn)(-gov|-iso\w?)?-[a-z]+-\d\b"),
+        ("an account", r"\b\d{12}\b"),
+        ("a partition", r"\barn:aws[a-z-]*:"),
+    ],
+)
+def test_nothing_is_tied_to(what: str, pattern: str) -> None:
+    assert re.findall(pattern, _code()) == [], f"{what} is named"
+
+
+def test_everything_that_can_carry_tags_has_project_and_environment(template: Template) -> None:
+    tagged = 0
+    for name, resource in template.resources(**EMAIL).items():
+        schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", resource["Type"]).schema
+        if not schema["tagging"]["taggable"]:
+            continue
+        tags = resource["Properties"].get("Tags", {})
+        if isinstance(tags, list):
+            tags = {tag["Key"]: tag["Value"] for tag in tags}
+        assert tags == {"Project": "order-processing", "Environment": "dev"}, name
+        tagged += 1
+    assert tagged > 30, "most resources carry tags"
+
+
+# What outlives what
+
+
+@pytest.mark.parametrize(
+    ("choice", "policy"),
+    [
+        ({"Environment": "dev"}, "Delete"),
+        ({"Environment": "staging"}, "Delete"),
+        ({"Environment": "prod"}, "RetainExceptOnCreate"),
+        ({"Environment": "prod", "DeletionProtectionEnabled": "false"}, "Delete"),
+        ({"Environment": "dev", "DeletionProtectionEnabled": "true"}, "RetainExceptOnCreate"),
+    ],
+    ids=str,
+)
+def test_orders_outlive_the_stack_when_they_are_protected(
+    template: Template, choice: dict[str, str], policy: str
+) -> None:
+    resources = template.resources(**EMAIL, **choice)
+    assert {name: resources[name]["DeletionPolicy"] for name in ORDERS} == dict.fromkeys(ORDERS, policy)
+    protected = resources["OrdersTable"]["Properties"]["DeletionProtectionEnabled"]
+    assert protected == (policy == "RetainExceptOnCreate"), "the table refuses to be deleted on the same condition"
+
+
+def test_orders_outlive_every_replacement(template: Template) -> None:
+    resources = template.resources(**EMAIL, DeletionProtectionEnabled="false")
+    assert {resources[name]["UpdateReplacePolicy"] for name in ORDERS} == {"Retain"}
+
+
+def test_nothing_else_is_left_behind_but_versions_to_go_back_to(template: Template) -> None:
+    resources = template.resources(**EMAIL, Environment="prod")
+    left = {name for name, resource in resources.items() if resource.get("DeletionPolicy", "Delete") != "Delete"}
+    assert left == ORDERS | {f"{function}Version" for function in FUNCTIONS}
+
+
+# Versions
+
+# Not part of a version, or given by Project and Environment, and those make another function.
+NOT_IN_A_VERSION = {
+    "Code",
+    "Description",
+    "Environment",
+    "FunctionName",
+    "LogGroup",
+    "ReservedConcurrentExecutions",
+    "Role",
+    "Tags",
+}
+
+
+def _settings(value: Any) -> Iterator[str]:
+    match value:
+        case {**mapping}:
+            for name, each in mapping.items():
+                if name not in NOT_IN_A_VERSION:
+                    yield from _settings(each)
+        case list():
+            for each in value:
+                yield from _settings(each)
+        case _:
+            yield str(value)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_change_of_any_setting_makes_a_new_version(template: Template, function: str) -> None:
+    key = "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/mrk-0123456789abcdef0123456789abcdef"
+    resources = template.resources(**EMAIL, KmsKeyArn=key, ProcessingTimeoutSeconds="120")
+    told = resources[f"{function}Version"]["Properties"]["Description"]
+    words = re.split(r", | (?:MB|s)(?:, |$)", told)
+    settings = list(_settings(resources[f"{function}Function"]["Properties"]))
+    assert [setting for setting in settings if setting not in words] == [], "not told, so a change is not published"
+    assert words[-1] == "<included>", "the hash of the zip is told"
+    assert len(told) - len("<included>") + 64 <= 256, "as long as a version's description may be"
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_what_a_function_is_given_is_given_by_reference(template: Template, function: str) -> None:
+    properties = template.document["Resources"][f"{function}Function"]["Properties"]
+    given = properties["Environment"]["Variables"].values()
+    assert [each for each in given if not isinstance(each, dict)] == [], "a literal would have to be told"
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_requests_are_served_by_the_published_version(template: Template, function: str) -> None:
+    alias = template.document["Resources"][f"{function}Alias"]["Properties"]
+    assert alias["FunctionVersion"] == {"Fn::GetAtt": [f"{function}Version", "Version"]}
+    invoked = json.dumps(
+        [
+            resource["Properties"]
+            for resource in template.document["Resources"].values()
+            if resource["Type"].endswith(("::EventSourceMapping", "::Integration", "::Permission"))
+        ]
+    )
+    assert f"{function}Alias" in invoked
+    assert f"{function}Function" not in invoked, "the function itself would be served unpublished"
