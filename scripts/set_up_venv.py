@@ -32,6 +32,7 @@ LOCKS = {"run": "requirements-run.txt", "test": "requirements-test.txt"}
 MISLEADING_VARIABLES = {"PIP_PREFIX", "PIP_ROOT", "PIP_TARGET", "PIP_USER", "PYTHONHOME", "PYTHONPATH"}
 
 PROGRESS_SECONDS = 10
+PROGRESS_COLUMNS = 79
 STOP_SECONDS = 10
 
 
@@ -103,10 +104,11 @@ def digest(path: Path) -> str:
 
 
 def works(environment: Path) -> bool:
-    """Return whether the environment's Python starts, which an upgrade of its base can end, and will do."""
-    check = f"import sys; sys.exit(sys.version_info < {OLDEST_PYTHON})"
+    """Return whether the environment is whole: an interrupted set-up, or an upgrade of its base, breaks it."""
+    check = f"import pip, sys; sys.exit(sys.version_info < {OLDEST_PYTHON})"
+    python = environment / "bin" / "python"
     try:
-        return subprocess.run([environment / "bin" / "python", "-c", check], check=False).returncode == 0
+        return subprocess.run([python, "-c", check], stderr=subprocess.DEVNULL, check=False).returncode == 0
     except OSError:
         return False
 
@@ -173,7 +175,7 @@ def follow(command: list[str]) -> int:
             now = time.monotonic()
             if now - shown_last >= (0.1 if sys.stdout.isatty() else PROGRESS_SECONDS):
                 shown_last = now
-                show_progress(f"  {now - started:3.0f} s  {line.strip()}")
+                show_progress(f"  {now - started:3.0f} s  {line.strip()}"[:PROGRESS_COLUMNS])
         status = process.wait()
     finally:
         if process.poll() is None:
@@ -190,8 +192,7 @@ def follow(command: list[str]) -> int:
 def show_progress(text: str) -> None:
     """Overwrite the line where that is possible."""
     if sys.stdout.isatty():
-        width = shutil.get_terminal_size().columns - 1
-        print(f"\r\x1b[2K{text[:width]}", end="", flush=True)
+        print(f"\r\x1b[2K{text}", end="", flush=True)
     elif text:
         print(text, flush=True)
 

@@ -7,6 +7,7 @@ from types import FrameType
 from typing import NoReturn
 
 from local_stack import LocalStack, LocalStackError, Settings
+from local_stack.environment import DUMMY_KEY
 from local_stack.report import Terminal
 
 _STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -47,7 +48,7 @@ Ready.
 
   Storefront  {stack.storefront_url}
   Orders API  {stack.outputs["api_endpoint"]}/orders
-  AWS         {stack.endpoint_url} (region {stack.settings.region}, any credentials)
+  AWS         {stack.endpoint_url} (region {stack.settings.region}, access key and secret: {DUMMY_KEY})
   E-mails     {os.path.relpath(stack.mailbox)}, and below
 
 Place an order in the storefront, or with

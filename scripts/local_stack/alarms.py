@@ -60,9 +60,7 @@ class Alarms:
             datapoints = list(zip(result["Timestamps"], result["Values"], strict=True))
             state, reason = state_of(alarm, datapoints, now)
             if state != alarm["StateValue"]:
-                self._cloudwatch.set_alarm_state(
-                    AlarmName=alarm["AlarmName"], StateValue=state, StateReason=reason
-                )
+                self._cloudwatch.set_alarm_state(AlarmName=alarm["AlarmName"], StateValue=state, StateReason=reason)
 
     @contextmanager
     def muted(self) -> Iterator[None]:
@@ -94,9 +92,7 @@ def _query(query_id: str, alarm: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def state_of(
-    alarm: Mapping[str, Any], datapoints: Sequence[tuple[datetime, float]], now: datetime
-) -> tuple[str, str]:
+def state_of(alarm: Mapping[str, Any], datapoints: Sequence[tuple[datetime, float]], now: datetime) -> tuple[str, str]:
     """Return the state of `alarm`, and the reason, from its metric's `datapoints`, oldest first.
 
     As on AWS it is in ALARM when the last EvaluationPeriods datapoints are all over the threshold, and the

@@ -21,9 +21,7 @@ _ESSENTIAL_NAMES = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ"
 _LOCAL_HOSTS = ("localhost", ".localhost", "127.0.0.1")
 
 
-def tool_environment(
-    endpoint_url: str, region: str, inherited: Mapping[str, str] = os.environ
-) -> dict[str, str]:
+def tool_environment(endpoint_url: str, region: str, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the environment of a tool that talks to the emulator, such as Terraform or the AWS CLI."""
     return {
         **without_personal_choices(inherited),

@@ -78,12 +78,8 @@ class Mailbox:
                 self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=handle)
 
     def _receive(self) -> list[tuple[str, dict[str, Any]]]:
-        answer = self._sqs.receive_message(
-            QueueUrl=self._queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=1
-        )
-        return [
-            (message["ReceiptHandle"], json.loads(message["Body"])) for message in answer.get("Messages", [])
-        ]
+        answer = self._sqs.receive_message(QueueUrl=self._queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+        return [(message["ReceiptHandle"], json.loads(message["Body"])) for message in answer.get("Messages", [])]
 
     def _recipients(self, topic_arn: str) -> list[str]:
         pages = self._sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic_arn)

@@ -35,7 +35,5 @@ def built_package(log: Path, lock: RunLock, report: Report) -> Path:
     if process.exit_status != 0:
         raise LocalStackError("The Lambda package could not be built; the reason is above.")
     if not ZIP_PATH.is_file():
-        raise LocalStackError(
-            f"There is no Lambda package at {ZIP_PATH}: run `make build` and see what it says."
-        )
+        raise LocalStackError(f"There is no Lambda package at {ZIP_PATH}: run `make build` and see what it says.")
     return ZIP_PATH

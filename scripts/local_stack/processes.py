@@ -83,9 +83,7 @@ class Process:
     def require_running(self) -> None:
         """Raise LocalStackError if the program has ended."""
         if self.exit_status is not None:
-            raise LocalStackError(
-                f"{self.name} ended by itself with status {self.exit_status}. {self.last_words()}"
-            )
+            raise LocalStackError(f"{self.name} ended by itself with status {self.exit_status}. {self.last_words()}")
 
     def stop(self) -> None:
         """Ask the program to stop and return when it and all that it started are gone."""

@@ -1,12 +1,14 @@
 """What the local stack tells the person in front of it."""
 
 import contextlib
+import shutil
 import textwrap
 import time
 from email.message import EmailMessage
 from typing import Protocol, TextIO
 
-# How often a long step says how far it is where lines cannot be overwritten, such as in a log of CI.
+# How often a long step says how far it is: on a terminal, and where lines cannot be overwritten, as in a log of CI.
+_TERMINAL_SECONDS = 0.1
 _LOG_SECONDS = 10
 
 
@@ -45,21 +47,25 @@ class Terminal:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._overwrites = stream.isatty()
+        self._progress_seconds = _TERMINAL_SECONDS if self._overwrites else _LOG_SECONDS
         self._progress_shown = False
         self._next_progress = 0.0
 
     def step(self, text: str) -> None:
         """Say what begins now."""
-        self._next_progress = time.monotonic() + _LOG_SECONDS
+        self._next_progress = time.monotonic() + self._progress_seconds
         self.line(text)
 
     def progress(self, text: str) -> None:
         """Say how far the step is: on a line that the next one overwrites, elsewhere every ten seconds."""
+        if time.monotonic() < self._next_progress:
+            return
+        self._next_progress = time.monotonic() + self._progress_seconds
         if self._overwrites:
-            self._write(f"\r\x1b[2K  {text}")
+            columns = shutil.get_terminal_size().columns
+            self._write(f"\r\x1b[2K  {text}"[: columns + len("\r\x1b[2K") - 1])
             self._progress_shown = True
-        elif time.monotonic() >= self._next_progress:
-            self._next_progress = time.monotonic() + _LOG_SECONDS
+        else:
             self.line(f"  {text}")
 
     def line(self, text: str) -> None:

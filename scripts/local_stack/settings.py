@@ -1,5 +1,6 @@
 """What one local stack is made of, and how a person chooses it: by variables of the environment."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,9 @@ from pathlib import Path
 from local_stack.errors import LocalStackError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+
+# The backend's own rule, asked before anything is started.
+_EMAIL = re.compile(r"[^@\s<>,;]+@[a-zA-Z0-9-]+([.][a-zA-Z0-9-]+)+")
 
 
 @dataclass(frozen=True)
@@ -37,12 +41,12 @@ class Settings:
             storefront_port=_port(environment, "PORT", cls.storefront_port),
             aws_port=_port(environment, "AWS_PORT", cls.aws_port),
             deploy=environment.get("DEPLOY") or cls.deploy,
-            notification_email=environment.get("NOTIFICATION_EMAIL") or cls.notification_email,
+            notification_email=_email(environment, "NOTIFICATION_EMAIL", cls.notification_email),
         )
         if settings.storefront_port == settings.aws_port:
             raise LocalStackError(
-                f"PORT and AWS_PORT are both {settings.aws_port}: the storefront and the emulator need a port "
-                "each, choose another for one of them."
+                f"PORT and AWS_PORT are both {settings.aws_port}: "
+                "the storefront and the emulator need a port each, choose another for one of them."
             )
         return settings
 
@@ -53,7 +57,15 @@ def _port(environment: Mapping[str, str], variable: str, default: int) -> int:
     port = int(text) if text.isascii() and text.isdigit() and len(text) <= 5 else 0
     if not 1 <= port <= 65535:
         raise LocalStackError(
-            f"{variable}={text} is not a port: "
-            f"give a whole number from 1 to 65535, such as {variable}={default}."
+            f"{variable}={text} is not a port: give a whole number from 1 to 65535, such as {variable}={default}."
         )
     return port
+
+
+def _email(environment: Mapping[str, str], variable: str, default: str) -> str:
+    text = environment.get(variable) or default
+    if not _EMAIL.fullmatch(text):
+        raise LocalStackError(
+            f"{variable}={text} is not an e-mail address: give one, such as {variable}={default}; nothing is sent to it."
+        )
+    return text

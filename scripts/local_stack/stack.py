@@ -81,9 +81,7 @@ class LocalStack:
             process.require_running()
         for background in self._background:
             if background.failure is not None:
-                raise LocalStackError(
-                    f"{background.name} failed: {background.failure!r}"
-                ) from background.failure
+                raise LocalStackError(f"{background.name} failed: {background.failure!r}") from background.failure
 
     def watch(self) -> None:
         """Return never; raise LocalStackError when a part of the stack ends by itself."""
@@ -113,9 +111,7 @@ class LocalStack:
         report.step("Starting the emulator of AWS")
         self.deployment.agree_with(home / "emulator", report)
         emulator = started.enter_context(
-            running_emulator(
-                home / "emulator", settings.aws_port, settings.region, logs / "emulator.log", lock
-            )
+            running_emulator(home / "emulator", settings.aws_port, settings.region, logs / "emulator.log", lock)
         )
         self._processes.append(emulator)
 
@@ -147,9 +143,7 @@ class LocalStack:
         if self._processes[0].exit_status == 0:
             self._report.line("Stopped; the orders are kept for the next time.")
         else:
-            self._report.line(
-                f"Stopped, but orders of this run may be lost. {self._processes[0].last_words()}"
-            )
+            self._report.line(f"Stopped, but orders of this run may be lost. {self._processes[0].last_words()}")
 
     def _watch_alarms(self, started: ExitStack, queue_metrics: QueueMetrics, alarms: Alarms) -> None:
         def step() -> None:

@@ -75,9 +75,7 @@ class TerraformDeployment:
             if emulator_directory.exists():
                 emulator_directory.rename(kept)
             self._forget()
-            report.line(
-                f"  Terraform's state is missing, so a new backend is made; the former data is in {kept}."
-            )
+            report.line(f"  Terraform's state is missing, so a new backend is made; the former data is in {kept}.")
         elif not any((emulator_directory / "state").glob("*.json")):
             self._forget()
             report.line("  The emulator has lost its state (was it killed?), so a new backend is made.")
@@ -206,9 +204,7 @@ class _Progress:
         seconds = time.monotonic() - self._started
         if self._planned:
             now = ", ".join(sorted(self._under_way.values())[:2])
-            self._report.progress(
-                f"{self._done} of {self._planned} after {seconds:.0f} s{now and ': ' + now}"
-            )
+            self._report.progress(f"{self._done} of {self._planned} after {seconds:.0f} s{now and ': ' + now}")
         else:
             self._report.progress(f"planning, {seconds:.0f} s")
 
