@@ -1,0 +1,123 @@
+"""The template refuses what Terraform refuses, and takes what it takes: the cases are those of the Terraform variables."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from cloudformation_stack import BUCKET, Stack
+from infrastructure.cloudformation_template import Template
+from infrastructure.emulator import running_emulator
+from infrastructure.test_backend_variables import ACCEPTED, REFUSED
+from infrastructure.test_cloudformation_template import NOT_PARAMETERS
+
+REGION = "eu-west-1"
+EMAIL = {"NotificationEmail": "operations@example.com"}
+PARAMETERS = Template.read().document["Parameters"]
+
+Propose = Callable[[dict[str, str]], None]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A value to be refused, and the advice that helps."""
+
+    parameter: str
+    value: str
+    advice: str
+
+    def __str__(self) -> str:
+        return f"{self.parameter}={self.value!r}"
+
+
+def _parameter(variable: str) -> str:
+    return "".join(word.capitalize() for word in variable.split("_"))
+
+
+def _text(value: Any) -> str:
+    """Return a Terraform value as it is written on the command line of CloudFormation."""
+    if isinstance(value, list):
+        return ",".join(map(_text, value))
+    return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
+
+
+def _terraforms_cases() -> Iterator[Case]:
+    for case in REFUSED:
+        name, value = _parameter(case.variable), _text(case.value)
+        if name in NOT_PARAMETERS:
+            continue
+        if value == PARAMETERS[name].get("Default"):
+            continue  # What is left out is empty here, and null there.
+        if isinstance(case.value, list) and ("," in value or value != value.strip()):
+            continue  # Becomes a list of two, or is trimmed, before it is looked at.
+        yield Case(name, value, case.advice.replace(case.variable, name))
+
+
+CASES = [
+    *_terraforms_cases(),
+    Case("CorsAllowedOrigins", "https://a.example.com,shop", "scheme://host[:port]"),
+    Case("DeletionProtectionEnabled", "yes", '"true" or "false"'),
+    Case("DeletionProtectionEnabled", "True", '"true" or "false"'),
+    Case("ProcessingConcurrencyReserved", "", '"true"'),
+    Case("ProcessingConcurrencyReserved", "10", '"true"'),
+    Case("ProcessingMaximumConcurrency", "ten", "from 2 to 1000"),
+    Case("ProcessingTimeoutSeconds", "31", "from 2 (below, a cold start cannot finish"),
+    Case("SubmissionReservedConcurrency", "010", "with 0 every order is refused"),
+]
+
+# Terraform has a range where CloudFormation has a choice.
+ADVICE = {
+    "from 2 to 1000": "an SQS event source mapping takes 2 to 1000",
+    "from 2 (below, a cold start cannot finish": "2 (below, a cold start cannot finish",
+}
+
+
+@pytest.fixture(scope="module")
+def propose(lambda_zip: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Propose]:
+    """Return a function that asks for a new stack with these parameters; it raises ClientError if they are refused."""
+    with running_emulator(tmp_path_factory.mktemp("emulator"), REGION) as emulator:
+        stack = Stack("orders", tmp_path_factory.mktemp("stack"), emulator.environment)
+        stack.take_code(lambda_zip)
+        emulator.client("s3").upload_file(str(stack.package()), BUCKET, "template")
+        cloudformation = emulator.client("cloudformation")
+
+        def ask(parameters: dict[str, str]) -> None:
+            cloudformation.create_change_set(
+                StackName="orders",
+                ChangeSetName="proposal",
+                ChangeSetType="CREATE",
+                TemplateURL=f"{emulator.endpoint_url}/{BUCKET}/template",
+                Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+                Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
+            )
+            cloudformation.delete_stack(StackName="orders")
+
+        yield ask
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_wrong_value_is_refused(case: Case, propose: Propose) -> None:
+    with pytest.raises(ClientError) as refusal:
+        propose({**EMAIL, case.parameter: case.value})
+    assert refusal.value.response["Error"]["Code"] == "ValidationError"
+    assert case.parameter in refusal.value.response["Error"]["Message"]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_advice_is_terraforms(case: Case) -> None:
+    # In the template's own words: CloudFormation shows them, the emulator not for every kind of rule.
+    assert ADVICE.get(case.advice, case.advice) in PARAMETERS[case.parameter]["ConstraintDescription"]
+
+
+@pytest.mark.parametrize("values", ACCEPTED, ids=["smallest", "largest"])
+def test_the_smallest_and_largest_sensible_values_are_accepted(values: dict[str, Any], propose: Propose) -> None:
+    parameters = {_parameter(variable): _text(value) for variable, value in values.items()}
+    propose({**EMAIL, **{name: value for name, value in parameters.items() if name not in NOT_PARAMETERS}})
+
+
+def test_only_the_address_for_alarms_has_to_be_given(propose: Propose) -> None:
+    propose(EMAIL)
+    with pytest.raises(ClientError, match="NotificationEmail"):
+        propose({})
