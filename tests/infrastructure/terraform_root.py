@@ -57,6 +57,8 @@ class Plan:
     """All resources as they will be; what is known only after apply is missing."""
     changes: tuple[Change, ...]
     """The resources that will not stay as they are."""
+    data: Resources
+    """All data sources, read already or with what is known of them before they are read during apply."""
 
 
 class TerraformRoot:
@@ -86,9 +88,14 @@ class TerraformRoot:
         self._run("plan", var=dict(variables), out=path, input=False, refresh=refresh)
         shown = json.loads(self._run("show", path, json=IsFlagged))
         changes = [_change(raw) for raw in shown["resource_changes"] if raw["mode"] == "managed"]
+        read_already = shown.get("prior_state", {}).get("values", {}).get("root_module", {})
+        read_during_apply = {
+            raw["address"]: raw["change"]["after"] for raw in shown["resource_changes"] if raw["mode"] == "data"
+        }
         return Plan(
             Resources(_resources(shown["planned_values"]["root_module"])),
             tuple(change for change in changes if change.actions != ("no-op",)),
+            Resources({**dict(_resources(read_already, "data")), **read_during_apply}),
         )
 
     def errors(self, variables: Values) -> list[str]:
@@ -157,12 +164,12 @@ def _require_success(command: str, status: int, out: str, err: str) -> None:
         raise TerraformError(f"terraform {command} failed\n{out}\n{err}")
 
 
-def _resources(module: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _resources(module: Mapping[str, Any], mode: str = "managed") -> Iterator[tuple[str, dict[str, Any]]]:
     for resource in module.get("resources", []):
-        if resource["mode"] == "managed":
+        if resource["mode"] == mode:
             yield resource["address"], resource.get("values", {})
     for child in module.get("child_modules", []):
-        yield from _resources(child)
+        yield from _resources(child, mode)
 
 
 def _change(raw: Mapping[str, Any]) -> Change:

@@ -31,7 +31,7 @@ def resources(plan: Plan) -> Resources:
 
 
 @pytest.fixture(scope="module")
-def production(backend: TerraformRoot, variables: dict[str, Any]) -> Resources:
+def production_plan(backend: TerraformRoot, variables: dict[str, Any]) -> Plan:
     """Another deployment in the same account, with everything that can be chosen."""
     chosen = {
         "environment": "prod",
@@ -49,7 +49,12 @@ def production(backend: TerraformRoot, variables: dict[str, Any]) -> Resources:
         "api_throttling_burst_limit": 30,
         "log_retention_days": 365,
     }
-    return backend.plan({**variables, **chosen}).resources
+    return backend.plan({**variables, **chosen})
+
+
+@pytest.fixture(scope="module")
+def production(production_plan: Plan) -> Resources:
+    return production_plan.resources
 
 
 def assert_holds(actual: Mapping[str, Any], expected: Mapping[str, Any], why: str) -> None:
@@ -519,6 +524,36 @@ def test_a_customers_key_encrypts_the_table(production: Resources) -> None:
         {"server_side_encryption": {"enabled": True, "kms_key_arn": KEY}},
         "orders are what the key is for",
     )
+
+
+def _uses_of_keys(plan: Plan, function: str) -> dict[str, tuple[set[str], list[str]]]:
+    """Return what a function's role may do with KMS and with which keys, by Sid."""
+    documents = (f"data.aws_iam_policy_document.{function}", f"module.{function}.data.aws_iam_policy_document.this")
+    return {
+        statement["sid"]: (set(statement["actions"]), statement["resources"])
+        for document in documents
+        for statement in plan.data[document]["statement"]
+        if any(action.startswith("kms:") for action in statement["actions"])
+    }
+
+
+def test_each_role_may_use_a_customers_key_for_what_its_function_does(production_plan: Plan) -> None:
+    decrypt = {"DecryptWithCustomerKey": ({"kms:Decrypt"}, [KEY])}
+    expected = {
+        "submission": {**decrypt, "EncryptQueuedOrders": ({"kms:GenerateDataKey"}, [KEY])},
+        "processing": {
+            **decrypt,
+            "EncryptStoredOrders": ({"kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"}, [KEY]),
+        },
+        "status": decrypt,
+        "notification": {**decrypt, "EncryptNotifications": ({"kms:GenerateDataKey"}, [KEY])},
+    }
+    assert {function: _uses_of_keys(production_plan, function) for function in FUNCTIONS} == expected
+
+
+def test_without_a_customers_key_no_role_may_use_any(plan: Plan) -> None:
+    for function in FUNCTIONS:
+        assert _uses_of_keys(plan, function) == {}, f"{function} has no key to use"
 
 
 def test_without_a_customers_key_the_alerts_can_still_be_published(resources: Resources) -> None:
