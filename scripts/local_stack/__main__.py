@@ -19,10 +19,10 @@ class StopRequested(BaseException):
 
 def main() -> int:
     """Run the local stack until it is stopped or cannot go on; return the exit status."""
-    for number in _STOPPING_SIGNALS:
-        signal.signal(number, _stop)
     report = Terminal(sys.stdout)
     try:
+        for number in _STOPPING_SIGNALS:
+            signal.signal(number, _stop)
         with LocalStack(Settings.from_environment(os.environ), report) as stack:
             report.line(_welcome(stack))
             stack.watch()

@@ -13,7 +13,7 @@ iterator age, the API's responses. `SetAlarmState` rings any of them by hand.
 
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -60,7 +60,7 @@ class Alarms:
             datapoints = list(zip(result["Timestamps"], result["Values"], strict=True))
             state, reason = state_of(alarm, datapoints, now)
             if state != alarm["StateValue"]:
-                self._cloudwatch.set_alarm_state(AlarmName=alarm["AlarmName"], StateValue=state, StateReason=reason)
+                self._set_state(alarm["AlarmName"], state, reason)
 
     @contextmanager
     def muted(self) -> Iterator[None]:
@@ -75,13 +75,14 @@ class Alarms:
             after = {alarm["AlarmName"]: alarm["StateValue"] for alarm in self.definitions()}
             for alarm in before:
                 if after.get(alarm["AlarmName"], alarm["StateValue"]) != alarm["StateValue"]:
-                    self._cloudwatch.set_alarm_state(
-                        AlarmName=alarm["AlarmName"],
-                        StateValue=alarm["StateValue"],
-                        StateReason=alarm["StateReason"],
-                    )
+                    self._set_state(alarm["AlarmName"], alarm["StateValue"], alarm["StateReason"])
             if enabled:
                 self._cloudwatch.enable_alarm_actions(AlarmNames=enabled)
+
+    def _set_state(self, name: str, state: str, reason: str) -> None:
+        # Somebody may have deleted it meanwhile, such as Terraform.
+        with suppress(self._cloudwatch.exceptions.ResourceNotFound):
+            self._cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason=reason)
 
 
 def _query(query_id: str, alarm: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Whether a port of this machine can be had."""
 
+import contextlib
 import socket
 
 from local_stack.errors import LocalStackError
@@ -18,12 +19,12 @@ def require_free(port: int, purpose: str, variable: str) -> None:
 
 
 def _answers(port: int) -> bool:
-    # By name, so that a server on ::1 alone counts too: a browser asks it first.
-    try:
-        socket.create_connection(("localhost", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
+    # A server on ::1 alone counts too: a browser that is told "localhost" asks it first.
+    for address in (LOOPBACK, "::1"):
+        with contextlib.suppress(OSError):
+            socket.create_connection((address, port), timeout=1).close()
+            return True
+    return False
 
 
 def _can_be_bound(port: int, purpose: str, variable: str) -> bool:

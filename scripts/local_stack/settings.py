@@ -66,6 +66,7 @@ def _email(environment: Mapping[str, str], variable: str, default: str) -> str:
     text = environment.get(variable) or default
     if not _EMAIL.fullmatch(text):
         raise LocalStackError(
-            f"{variable}={text} is not an e-mail address: give one, such as {variable}={default}; nothing is sent to it."
+            f"{variable}={text} is not an e-mail address: give one, such as {variable}={default}; "
+            "nothing is sent to it."
         )
     return text

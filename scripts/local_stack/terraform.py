@@ -26,6 +26,8 @@ from local_stack.settings import REPOSITORY, Settings
 
 SOURCE = REPOSITORY / "terraform-backend"
 
+PLUGIN_CACHE = REPOSITORY / ".local" / "terraform-plugins"
+
 # What terraform-backend/providers.tf asks for.
 OLDEST_VERSION = (1, 9)
 
@@ -45,6 +47,8 @@ class TerraformDeployment:
         self._settings = settings
         self._lock = lock
         self._environment = {
+            # Some 600 MB: fetched once, however many copies of the folder there come to be.
+            "TF_PLUGIN_CACHE_DIR": str(PLUGIN_CACHE),
             **tool_environment(f"http://{LOOPBACK}:{settings.aws_port}", settings.region),
             "TF_IN_AUTOMATION": "true",
             "TF_INPUT": "false",
@@ -83,7 +87,7 @@ class TerraformDeployment:
     def deploy(self, zip_path: Path, report: Report) -> dict[str, str]:
         """Apply the configuration; return the outputs."""
         started = time.monotonic()
-        self._copy_source()
+        self.copy_source()
         self._write_values(zip_path)
         self._initialize(report)
         self._apply(report, "apply")
@@ -101,7 +105,8 @@ class TerraformDeployment:
         for path in (self._state, self._state.with_name("terraform.tfstate.backup"), self._completed):
             path.unlink(missing_ok=True)
 
-    def _copy_source(self) -> None:
+    def copy_source(self) -> None:
+        """Bring the copy of the folder up to date, leaving what only a person's own deployment uses."""
         self.directory.mkdir(parents=True, exist_ok=True)
         for former in self.directory.iterdir():
             if former.is_dir() and former.name != ".terraform":
@@ -133,6 +138,7 @@ class TerraformDeployment:
 
     def _initialize(self, report: Report) -> None:
         report.progress("getting the provider ready")
+        Path(self._environment["TF_PLUGIN_CACHE_DIR"]).mkdir(parents=True, exist_ok=True)
         try:
             terraform_provider.init(
                 "terraform", self.directory, self._environment, lambda text: report.line(f"  {text}")
@@ -141,7 +147,7 @@ class TerraformDeployment:
             raise LocalStackError(f"Terraform could not get its provider. {error}") from error
 
     def _apply(self, report: Report, command: str) -> None:
-        progress = _Progress(report)
+        progress = Progress(report)
         with self._process(command, "-auto-approve", "-json") as process:
             for line in process.lines():
                 progress.take(line)
@@ -178,7 +184,7 @@ class TerraformDeployment:
         )
 
 
-class _Progress:
+class Progress:
     """Follows Terraform's machine-readable output.
 
     https://developer.hashicorp.com/terraform/internals/machine-readable-ui
@@ -193,6 +199,15 @@ class _Progress:
         self._errors: list[str] = []
 
     @property
+    def text(self) -> str:
+        """How far the command is."""
+        seconds = time.monotonic() - self._started
+        if not self._planned:
+            return f"planning, {seconds:.0f} s"
+        now = ", ".join(sorted(self._under_way.values())[:2])
+        return f"{self._done} of {self._planned} after {seconds:.0f} s{now and ': ' + now}"
+
+    @property
     def errors(self) -> str:
         """What Terraform reported as errors, for an error message; each says what to do."""
         return "\n".join(self._errors)
@@ -201,12 +216,7 @@ class _Progress:
         """Take one line of output, or None when a moment has passed without one."""
         for event in _events(line):
             self._take_event(event)
-        seconds = time.monotonic() - self._started
-        if self._planned:
-            now = ", ".join(sorted(self._under_way.values())[:2])
-            self._report.progress(f"{self._done} of {self._planned} after {seconds:.0f} s{now and ': ' + now}")
-        else:
-            self._report.progress(f"planning, {seconds:.0f} s")
+        self._report.progress(self.text)
 
     def _take_event(self, event: dict[str, Any]) -> None:
         kind = event.get("type")
