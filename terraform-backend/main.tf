@@ -269,12 +269,16 @@ resource "aws_sns_topic_policy" "order_completed" {
   policy = data.aws_iam_policy_document.order_completed.json
 }
 
+locals {
+  completed_order_email = coalesce(var.completed_order_email, var.notification_email)
+}
+
 resource "aws_sns_topic_subscription" "order_completed_email" {
-  count = var.completed_order_email == null ? 0 : 1
+  count = local.completed_order_email == "none" ? 0 : 1
 
   topic_arn = aws_sns_topic.order_completed.arn
   protocol  = "email"
-  endpoint  = var.completed_order_email
+  endpoint  = local.completed_order_email
 }
 
 ################################################################################
@@ -331,8 +335,9 @@ module "submission" {
   # comes with the memory.
   memory_size_mb = 1024
 
-  # Well under the 30 s of the API, so that a slow queue becomes our own 503.
-  timeout_seconds = 10
+  # Over the 11 s that the function waits for the queue at most, and well under the 30 s
+  # of the API, so that a slow queue becomes our own 503.
+  timeout_seconds = 15
 
   reserved_concurrency = var.submission_reserved_concurrency
 
@@ -437,7 +442,7 @@ module "status" {
 
   # As for submission: a customer waits.
   memory_size_mb  = 1024
-  timeout_seconds = 10
+  timeout_seconds = 15
 
   environment_variables = {
     ORDERS_TABLE_NAME = aws_dynamodb_table.orders.name

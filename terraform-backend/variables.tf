@@ -92,13 +92,13 @@ variable "notification_email" {
 }
 
 variable "completed_order_email" {
-  description = "Address that receives a message for every completed order. Null subscribes nobody; other subscribers can use the topic all the same."
+  description = "Address that receives a message for every completed order. Null takes notification_email, \"none\" subscribes nobody; other subscribers can use the topic all the same."
   type        = string
   default     = null
 
   validation {
-    condition     = var.completed_order_email == null || can(regex("^[^@[:space:]<>,;]+@[a-zA-Z0-9-]+([.][a-zA-Z0-9-]+)+$", var.completed_order_email))
-    error_message = "Give one complete e-mail address, e.g. \"sales@example.com\", or leave completed_order_email out to subscribe nobody."
+    condition     = var.completed_order_email == null || can(regex("^none$|^[^@[:space:]<>,;]+@[a-zA-Z0-9-]+([.][a-zA-Z0-9-]+)+$", var.completed_order_email))
+    error_message = "Give one complete e-mail address, e.g. \"sales@example.com\", \"none\" to subscribe nobody, or leave completed_order_email out to take notification_email."
   }
 }
 

@@ -130,7 +130,6 @@ class TerraformDeployment:
             "environment": settings.environment,
             "aws_region": settings.region,
             "notification_email": settings.notification_email,
-            "completed_order_email": settings.notification_email,
             "processing_timeout_seconds": settings.processing_timeout_seconds,
             "lambda_zip_path": str(zip_path),
         }

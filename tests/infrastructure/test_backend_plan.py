@@ -201,12 +201,18 @@ def test_the_alerts_go_to_the_address_that_was_given(resources: Resources) -> No
     )
 
 
-def test_completed_orders_are_mailed_only_where_an_address_was_given(
+def test_completed_orders_are_mailed_where_the_alerts_go_unless_another_address_was_given(
     resources: Resources, production: Resources
 ) -> None:
     address = "aws_sns_topic_subscription.order_completed_email[0]"
-    assert address not in resources, "nobody asked for it"
+    assert_holds(resources[address], {"protocol": "email", "endpoint": "operations@example.com"}, "the default")
     assert_holds(production[address], {"protocol": "email", "endpoint": "sales@example.com"}, "asked for")
+
+
+def test_completed_orders_are_mailed_to_nobody_on_request(backend: TerraformRoot, variables: dict[str, Any]) -> None:
+    plan = backend.plan({**variables, "completed_order_email": "none"})
+    mailed = [address for address in plan.resources if address.startswith("aws_sns_topic_subscription.")]
+    assert mailed == ["aws_sns_topic_subscription.alerts_email"], "nobody wants a mail for every order"
 
 
 # Functions
