@@ -11,8 +11,6 @@ from typing import Any
 
 from infrastructure.cloudformation_template import TEMPLATE
 
-BUCKET = "artifacts"
-
 
 class StackError(Exception):
     """A command failed; the text is what it said."""
@@ -26,6 +24,7 @@ class Stack:
 
     def __init__(self, name: str, directory: Path, environment: Mapping[str, str]) -> None:
         self.name = name
+        self.bucket = f"artifacts-of-{name}"
         self.template = directory / "cloudformation" / TEMPLATE.name
         self._packaged = directory / "packaged.yaml"
         self._dist = directory / "dist"
@@ -33,7 +32,7 @@ class Stack:
         self.template.parent.mkdir(parents=True)
         self._dist.mkdir()
         shutil.copy(TEMPLATE, self.template)
-        self._aws("s3", "mb", f"s3://{BUCKET}")
+        self._aws("s3", "mb", f"s3://{self.bucket}")
 
     def take_code(self, zip_path: Path) -> None:
         """Put a zip where the template looks for it, with the record that scripts/build_lambda.py writes of it."""
@@ -45,7 +44,7 @@ class Stack:
         """Upload the zip; return the path of the template that names it."""
         self._aws(
             *("cloudformation", "package", "--template-file", str(self.template)),
-            *("--s3-bucket", BUCKET, "--output-template-file", str(self._packaged)),
+            *("--s3-bucket", self.bucket, "--output-template-file", str(self._packaged)),
         )
         return self._packaged
 
@@ -55,7 +54,7 @@ class Stack:
         overrides = [f"{name}={value}" for name, value in parameters.items()]
         self._aws(
             *("cloudformation", "deploy", "--template-file", str(self._packaged), "--stack-name", self.name),
-            *("--s3-bucket", BUCKET, "--capabilities", "CAPABILITY_IAM"),
+            *("--s3-bucket", self.bucket, "--capabilities", "CAPABILITY_IAM"),
             *(("--parameter-overrides", *overrides) if overrides else ()),
         )
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from cloudformation_stack import BUCKET, Stack
+from cloudformation_stack import Stack
 from infrastructure.cloudformation_template import Template
 from infrastructure.emulator import running_emulator
 from infrastructure.test_backend_variables import ACCEPTED, REFUSED
@@ -80,7 +80,7 @@ def propose(lambda_zip: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with running_emulator(tmp_path_factory.mktemp("emulator"), REGION) as emulator:
         stack = Stack("orders", tmp_path_factory.mktemp("stack"), emulator.environment)
         stack.take_code(lambda_zip)
-        emulator.client("s3").upload_file(str(stack.package()), BUCKET, "template")
+        emulator.client("s3").upload_file(str(stack.package()), stack.bucket, "template")
         cloudformation = emulator.client("cloudformation")
 
         def ask(parameters: dict[str, str]) -> None:
@@ -88,7 +88,7 @@ def propose(lambda_zip: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterat
                 StackName="orders",
                 ChangeSetName="proposal",
                 ChangeSetType="CREATE",
-                TemplateURL=f"{emulator.endpoint_url}/{BUCKET}/template",
+                TemplateURL=f"{emulator.endpoint_url}/{stack.bucket}/template",
                 Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
                 Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
             )
