@@ -32,9 +32,9 @@ export function readApiUrl(config) {
   const text = config?.apiUrl;
   if (typeof text !== "string") return null;
   try {
-    const { protocol, username, password, search, hash } = new URL(text);
+    const { protocol, origin, pathname, username, password, search, hash } = new URL(text);
     const usable = /^https?:$/.test(protocol) && !username && !password && !search && !hash;
-    return usable ? text.replace(/\/+$/, "") : null;
+    return usable ? origin + pathname.replace(/\/+$/, "") : null;
   } catch {
     return null;
   }
@@ -68,11 +68,11 @@ export class OrderApi {
     if (status === 429) return unsettled("throttled", { retryAfter, maybePlaced: false });
     if (status === 503) return unsettled("unavailable", { retryAfter });
     if (status >= 500 || status === 408) return unsettled("failed", { retryAfter });
-    if (status < 400) return unsettled("strange", { automatic: false });
-    if (!isProblem(document)) return { kind: "refused", detail: strangeRefusal(status), errors: [], requestId: "" };
+    // Not this API's word, but that of something on the way to it: nothing is settled by that.
+    if (status < 400 || !isProblem(document)) return unsettled("strange", { automatic: false });
     return {
       kind: "refused",
-      detail: shownText(document.detail) || shownText(document.title) || strangeRefusal(status),
+      detail: shownText(document.detail) || shownText(document.title) || shownText(document.code),
       errors: readErrors(document.errors),
       requestId: shownText(document.request_id),
     };
@@ -144,9 +144,6 @@ function readJson(text) {
 
 /** Whether a document is problem details (RFC 9457) as this API writes them. */
 const isProblem = (document) => typeof document === "object" && document !== null && typeof document.code === "string";
-
-const strangeRefusal = (status) =>
-  `The address in config.js answered with status ${status}, not as an order API would.`;
 
 function readErrors(errors) {
   if (!Array.isArray(errors)) return [];

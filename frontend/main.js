@@ -51,7 +51,7 @@ function emptyOrder() {
 function problemsOf({ detail, errors, requestId }) {
   const problems = errors.map((error) => {
     const field = error.pointer.slice(1);
-    if (!Object.hasOwn(FIELDS, field)) return { field: null, detail: error.detail };
+    if (!Object.hasOwn(FIELDS, field)) return { field: null, detail: `${error.pointer} ${error.detail}`.trim() };
     // The API says "must be …", which needs the field's name before it.
     return { field, detail: `${FIELDS[field].label} ${error.detail}` };
   });
@@ -77,9 +77,20 @@ function noteOf(record, trouble) {
   if (record.state !== "ACCEPTED") return "";
   if (trouble === "offline") return "You are offline. This is how the order was last seen.";
   if (trouble) return "The shop does not say how this order is doing just now. This page keeps asking.";
-  const seconds = (Date.now() - Date.parse(record.accepted_at)) / 1000;
+  const seconds = (Date.now() - Date.parse(record.placed_at)) / 1000;
   if (seconds < SLOW_AFTER_SECONDS) return "";
   return "This takes longer than usual. Your order is accepted and will not be lost; there is nothing you need to do.";
+}
+
+/** A page left open overnight: a date that nobody chose becomes today's. */
+function keepDateCurrent(submissions) {
+  let today = localDate(new Date());
+  document.addEventListener("visibilitychange", () => {
+    const order = view.readForm();
+    const wasDefault = order.order_date === today && !submissions.unsettled;
+    today = localDate(new Date());
+    if (wasDefault) view.fillForm({ ...order, order_date: today });
+  });
 }
 
 async function open() {
@@ -131,7 +142,7 @@ async function open() {
         if (sameOrder(view.readForm(), change.record.order)) view.fillForm(emptyOrder());
         showHistory(tracking);
         view.announce(`Order accepted: ${view.inWords(change.record.order)}.`);
-        if (placedHere) view.focusOrder(change.record.order_id);
+        if (placedHere) view.moveOnToOrder(change.record.order_id);
         placedHere = false;
         tracking.follow();
       } else {
@@ -157,6 +168,7 @@ async function open() {
     startOver: () => submissions.abandon(),
     clearHistory() {
       for (const { order_id, state } of memory.orders()) if (state !== "ACCEPTED") memory.forgetOrder(order_id);
+      memory.forgetCustomerId();
       showHistory(tracking);
       view.announce("Finished orders are cleared from this list.");
     },
@@ -167,6 +179,7 @@ async function open() {
     tracking.follow();
   });
 
+  keepDateCurrent(submissions);
   showHistory(tracking);
   tracking.follow();
   const unsettled = submissions.resume();

@@ -32,13 +32,17 @@ export class Memory {
   /** Whether what is remembered outlives the page. */
   lasting = true;
 
-  /** The orders placed from this browser, newest first: { order_id, order, state, accepted_at, processed_at }. */
+  /**
+   * The orders placed from this browser, newest first:
+   * { order_id, order, state, placed_at, accepted_at, processed_at }; placed_at is by this machine's clock, the others
+   * are by the shop's once the order is processed.
+   */
   orders() {
     return this.#keys()
       .filter((key) => key.startsWith(ORDER))
       .map((key) => this.order(key.slice(ORDER.length)))
       .filter((record) => record !== null)
-      .sort((one, other) => Date.parse(other.accepted_at) - Date.parse(one.accepted_at));
+      .sort((one, other) => Date.parse(other.placed_at) - Date.parse(one.placed_at));
   }
 
   /** The order of this id as it is remembered, or null. */
@@ -84,16 +88,26 @@ export class Memory {
     this.#write(CUSTOMER, customerId);
   }
 
-  /** Call `listener` when another tab changes what is remembered. */
+  /** Forget who ordered. */
+  forgetCustomerId() {
+    this.#remove(CUSTOMER);
+  }
+
+  /** Call `listener` when another tab has changed what is remembered. */
   onChangeElsewhere(listener) {
     addEventListener("storage", (event) => {
       if (event.key === null || event.key.startsWith(PREFIX)) listener();
+    });
+    // A page that the browser had put aside, for "back", has heard nothing meanwhile.
+    addEventListener("pageshow", (event) => {
+      if (event.persisted) listener();
     });
   }
 
   #keys() {
     try {
-      return [...Object.keys(localStorage).filter((key) => key.startsWith(PREFIX)), ...this.#page.keys()];
+      const kept = Object.keys(localStorage).filter((key) => key.startsWith(PREFIX));
+      return [...new Set([...kept, ...this.#page.keys()])];
     } catch {
       this.lasting = false;
       return this.#page.keys();
@@ -140,6 +154,7 @@ function isOrderRecord(value) {
     isOrderId(value?.order_id) &&
     isOrder(value.order) &&
     STATES.includes(value.state) &&
+    isMoment(value.placed_at) &&
     isMoment(value.accepted_at) &&
     (value.processed_at === null || isMoment(value.processed_at))
   );

@@ -78,9 +78,10 @@ def security_headers(api_origin: str | None) -> dict[str, str]:
         "require-trusted-types-for": "'script'",
         "trusted-types": "'none'",
     }
+    # No Cross-Origin-Opener-Policy: browsers ignore it where the page is served without TLS, with an error in the
+    # console, and the page opens no window and holds no secret that another one could reach for.
     return {
         "Content-Security-Policy": "; ".join(f"{directive} {value}" for directive, value in policy.items()),
-        "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
         "Referrer-Policy": "no-referrer",

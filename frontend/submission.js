@@ -9,6 +9,9 @@ import { AUTOMATIC_TRIES, retryDelay } from "./pace.js";
 /** A submission this old is not sent by itself when the page is opened: the reader is asked. */
 const RESUMED_WITHIN_MS = 10 * 60 * 1000;
 
+/** After these the network's return is a reason to try again at once; the others ask for patience. */
+const MENDED_BY_NETWORK = ["offline", "unreachable", "timeout"];
+
 /** A second click this soon after an order was accepted belongs to the first. */
 const DOUBLE_CLICK_MS = 1000;
 
@@ -35,8 +38,8 @@ export class Submissions {
   #submission = null;
   /** Whether an earlier try may have been accepted without the page learning of it. */
   #maybePlaced = false;
-  /** Whether the page may try again by itself. */
-  #automatic = false;
+  /** Why the last try failed, or null. */
+  #reason = null;
   #sending = false;
   #tries = 0;
   #timer = 0;
@@ -47,7 +50,7 @@ export class Submissions {
     this.#memory = memory;
     this.#onChange = onChange;
     addEventListener("online", () => {
-      if (this.#automatic) this.retry();
+      if (MENDED_BY_NETWORK.includes(this.#reason)) this.retry();
     });
   }
 
@@ -74,7 +77,7 @@ export class Submissions {
     this.#maybePlaced = true;
     const age = Date.now() - Date.parse(submission.started_at);
     if (age >= 0 && age < RESUMED_WITHIN_MS) this.retry();
-    else this.#stop(null);
+    else this.#stop();
     return submission.order;
   }
 
@@ -88,15 +91,13 @@ export class Submissions {
     } else {
       this.#begin(remembered);
       this.#maybePlaced = true;
-      this.#stop(null);
+      this.#stop();
     }
   }
 
   /** Try again now. */
   retry() {
-    if (this.#submission === null || this.#sending) return;
-    this.#automatic = true;
-    this.#send();
+    if (this.#submission !== null && !this.#sending) this.#send();
   }
 
   /** Give the submission up; it may have been placed all the same. */
@@ -110,12 +111,13 @@ export class Submissions {
   #begin(submission) {
     this.#submission = submission;
     this.#tries = 0;
+    this.#reason = null;
   }
 
   #end() {
     clearTimeout(this.#timer);
-    this.#automatic = false;
     this.#submission = null;
+    this.#reason = null;
   }
 
   async #send() {
@@ -132,12 +134,14 @@ export class Submissions {
 
   #accept(orderId) {
     const { key, order } = this.#submission;
+    const now = new Date().toISOString();
     // Another tab may have had the same answer, and seen more of the order since.
     const record = this.#memory.order(orderId) ?? {
       order_id: orderId,
       order,
       state: "ACCEPTED",
-      accepted_at: new Date().toISOString(),
+      placed_at: now,
+      accepted_at: now,
       processed_at: null,
     };
     // In this order: should the page close in between, the key is still there and finds the same order again.
@@ -156,28 +160,28 @@ export class Submissions {
   }
 
   #wait({ reason, retryAfter, maybePlaced, automatic }) {
+    this.#reason = reason;
     this.#maybePlaced ||= maybePlaced;
     if (reason === "offline") {
-      this.#onChange({ phase: "waiting", ...this.#state(reason), delay: null });
+      this.#onChange({ phase: "waiting", ...this.#state(), delay: null });
       return;
     }
     this.#tries += 1;
     if (!automatic || this.#tries >= AUTOMATIC_TRIES) {
-      this.#stop(reason);
+      this.#stop();
       return;
     }
     const delay = retryDelay(this.#tries, retryAfter);
     this.#timer = setTimeout(() => this.#send(), delay * 1000);
-    this.#onChange({ phase: "waiting", ...this.#state(reason), delay });
+    this.#onChange({ phase: "waiting", ...this.#state(), delay });
   }
 
-  #stop(reason) {
-    this.#automatic = false;
+  #stop() {
     this.#tries = 0;
-    this.#onChange({ phase: "stopped", ...this.#state(reason) });
+    this.#onChange({ phase: "stopped", ...this.#state() });
   }
 
-  #state(reason) {
-    return { order: this.#submission.order, reason, maybePlaced: this.#maybePlaced };
+  #state() {
+    return { order: this.#submission.order, reason: this.#reason, maybePlaced: this.#maybePlaced };
   }
 }

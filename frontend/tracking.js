@@ -13,7 +13,10 @@ export class Tracking {
   #api;
   #memory;
   #onChange;
-  /** Of each followed order: how often it was looked at, its timer, and why the last look failed, if it did. */
+  /**
+   * Of each followed order: how often it was looked at, its timer, when the API wants to be asked again at the
+   * earliest, whether a look is under way, and why the last one failed, if it did.
+   */
   #followed = new Map();
   #looking = 0;
 
@@ -30,7 +33,7 @@ export class Tracking {
   follow() {
     for (const record of this.#memory.orders()) {
       if (record.state === "ACCEPTED" && !this.#followed.has(record.order_id)) {
-        this.#followed.set(record.order_id, { looks: 0, timer: 0, trouble: null, busy: false });
+        this.#followed.set(record.order_id, { looks: 0, timer: 0, notBefore: 0, busy: false, trouble: null });
         this.#lookAfter(record.order_id, FIRST_LOOK_SECONDS);
       }
     }
@@ -41,11 +44,11 @@ export class Tracking {
     return this.#followed.get(orderId)?.trouble ?? null;
   }
 
-  /** Back on the page, or the network has changed: look at once. */
+  /** Back on the page, or the network has changed: look as soon as the API allows. */
   #wake() {
     for (const [orderId, followed] of this.#followed) {
       followed.looks = 0;
-      if (!followed.busy) this.#lookAfter(orderId, 0);
+      if (!followed.busy) this.#lookAfter(orderId, Math.max(followed.notBefore - performance.now(), 0) / 1000);
     }
   }
 
@@ -68,6 +71,7 @@ export class Tracking {
     this.#looking -= 1;
     followed.busy = false;
     followed.looks += 1;
+    followed.notBefore = performance.now() + (outcome.retryAfter ?? 0) * 1000;
 
     // Read again: it may have been forgotten, or settled by another tab, in the meantime.
     const record = this.#memory.order(orderId);

@@ -192,13 +192,16 @@ export function showHistory(orders) {
   clearHistoryButton.hidden = orders.every(({ record }) => record.state === "ACCEPTED");
 }
 
-/** Move to an order in the list. */
-export function focusOrder(orderId) {
+/** Move from the form, if that is where the reader still is, to an order in the list. */
+export function moveOnToOrder(orderId) {
+  const { activeElement } = document;
+  // Some browsers give a clicked button no focus: then the body has it.
+  if (activeElement !== document.body && !form.contains(activeElement)) return;
   const item = Array.from(historyList.children).find((child) => child.dataset.orderId === orderId);
-  const receipt = item?.querySelector("article");
-  receipt?.focus({ preventScroll: true });
+  const receipt = item.querySelector("article");
+  receipt.focus({ preventScroll: true });
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  receipt?.scrollIntoView({ block: "nearest", behavior: still ? "auto" : "smooth" });
+  receipt.scrollIntoView({ block: "nearest", behavior: still ? "auto" : "smooth" });
 }
 
 /** Say that what is shown will be forgotten. */

@@ -22,6 +22,8 @@ _ARGUMENTS = [
     "--disable-gpu",
     "--disable-quic",
     "--disable-sync",
+    # A name that is neither localhost nor reached by TLS, as a storefront behind a plain load balancer has.
+    "--host-resolver-rules=MAP storefront.example 127.0.0.1",
     "--no-first-run",
 ]
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 
+from browser.fake_order_api import FakeOrderApi
 from browser.visit import Visit
 
 
@@ -75,3 +76,13 @@ def test_an_address_where_nobody_answers_is_said_when_an_order_is_placed(
     visit.place()
     expect(visit.notice).to_contain_text("The shop cannot be reached.")
     visit.start_over_button.click()
+
+
+def test_the_shop_works_where_it_is_served_without_tls(
+    new_visit: Callable[..., Visit], serve: Callable[[str | None], str], api: FakeOrderApi
+) -> None:
+    visit = new_visit(serve(api.url).replace("127.0.0.1", "storefront.example"))
+    visit.open()
+    assert visit.page.evaluate("isSecureContext") is False
+    visit.place()
+    visit.expect_processed()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from browser.fake_order_api import FakeOrderApi
+from browser.fake_order_api import FakeOrderApi, Hang
 from browser.visit import Visit
 from sample_orders import SAMPLE_BODY
 
@@ -50,6 +50,19 @@ def test_the_new_order_takes_the_focus_and_the_form_starts_afresh(visit: Visit) 
     expect(visit.page.get_by_label("Customer ID")).to_have_value("001")
 
 
+def test_a_reader_who_has_moved_on_is_left_where_they_are(visit: Visit, api: FakeOrderApi) -> None:
+    visit.place()
+    visit.expect_processed()
+    visit.page.reload()
+    clear = visit.page.get_by_role("button", name="Clear finished orders")
+    api.answer_submissions_with(Hang())
+    visit.place(quantity="3")
+    clear.focus()
+    api.release()
+    expect(visit.receipts).to_have_count(2)
+    expect(clear).to_be_focused()
+
+
 def test_the_order_date_is_today_where_the_reader_is(new_visit: Callable[..., Visit]) -> None:
     # At half past ten in Greenwich it is half past midnight in Kiritimati; an hour and a half before, still
     # eleven in the evening in Honolulu.
@@ -58,6 +71,21 @@ def test_the_order_date_is_today_where_the_reader_is(new_visit: Callable[..., Vi
         visit.page.clock.set_fixed_time(datetime.datetime(2026, 3, 1, hour, 30, tzinfo=datetime.UTC))
         visit.open()
         expect(visit.page.get_by_label("Order date")).to_have_value(today)
+
+
+def test_a_page_left_open_overnight_offers_the_new_day(new_visit: Callable[..., Visit]) -> None:
+    visit = new_visit()
+    visit.page.clock.install(time=datetime.datetime(2026, 3, 1, 22, 0, tzinfo=datetime.UTC))
+    visit.open()
+    order_date = visit.page.get_by_label("Order date")
+    come_back = "document.dispatchEvent(new Event('visibilitychange'))"
+    visit.page.clock.fast_forward("09:00:00")
+    visit.page.evaluate(come_back)
+    expect(order_date).to_have_value("2026-03-02")
+    order_date.fill("2026-05-01")
+    visit.page.clock.fast_forward("24:00:00")
+    visit.page.evaluate(come_back)
+    expect(order_date).to_have_value("2026-05-01")
 
 
 def test_orders_are_remembered_newest_first_and_refreshed_on_return(visit: Visit, api: FakeOrderApi) -> None:
@@ -90,7 +118,9 @@ def test_finished_orders_can_be_cleared_and_stay_away(visit: Visit, api: FakeOrd
     visit.page.get_by_role("button", name="Clear finished orders").click()
     expect(visit.receipts).to_have_count(0)
     visit.page.reload()
+    expect(visit.page.get_by_label("Order date")).not_to_have_value("")
     expect(visit.page.get_by_text("Nothing yet.")).to_be_visible()
+    expect(visit.page.get_by_label("Customer ID")).to_have_value("")
 
 
 def test_the_buttons_beside_the_quantity_keep_it_within_its_bounds(visit: Visit) -> None:

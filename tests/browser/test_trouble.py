@@ -99,13 +99,16 @@ def test_a_slow_answer_is_said_and_waited_for(visit_with_clock: Visit, api: Fake
 
 def test_an_answer_that_never_comes_is_given_up_and_tried_again(visit_with_clock: Visit, api: FakeOrderApi) -> None:
     visit = visit_with_clock
-    api.answer_submissions_with(Hang())
+    api.answer_submissions_with(Hang(), Hang())
     visit.place()
     expect(visit.place_button).to_have_text("Placing your order…")
-    visit.page.clock.run_for(16_000)
+    visit.page.clock.run_for(15_000)
     expect(visit.notice).to_contain_text("The shop did not answer in time.")
-    visit.page.clock.run_for(2_000)
+    visit.page.clock.run_for(1_000)
+    expect(visit.place_button).to_have_text("Placing your order…")
+    api.release()
     expect(visit.receipts).to_have_count(1)
+    assert len(api.submissions) == 2
     assert len(set(api.keys)) == 1
 
 
@@ -130,6 +133,10 @@ def test_an_answer_that_makes_no_sense_is_not_taken_for_an_acceptance(visit: Vis
         Answer(202, None),
         Answer(200, []),
         Answer(204),
+        Answer(404, {"message": "Not Found"}),
+        Answer(403, {"message": "Forbidden"}),
+        Answer(405, text="<h1>no</h1>"),
+        Answer(418, ["code"]),
     ]
     visit.fill()
     for answer in nonsense:
@@ -179,6 +186,37 @@ def test_an_order_is_not_asked_for_before_retry_after(visit_with_clock: Visit, a
     visit.page.clock.run_for(48_000)
     assert len(api.looks) == 1
     visit.wind_on_until("Processed")
+
+
+def test_coming_back_to_the_page_asks_no_sooner_than_the_api_wishes(visit_with_clock: Visit, api: FakeOrderApi) -> None:
+    visit = visit_with_clock
+    api.answer_looks_with(problem(503, "STORE_UNAVAILABLE", "Please try again.", retry_after=600))
+    visit.place()
+    visit.wind_on_until("does not say how this order is doing")
+    for happening in ("visibilitychange", "online"):
+        visit.page.evaluate("(name) => document.dispatchEvent(new Event(name, { bubbles: true }))", happening)
+        visit.page.clock.run_for(5_000)
+    assert len(api.looks) == 1
+    visit.page.clock.run_for(600_000)
+    visit.wind_on_until("Processed")
+
+
+def test_the_networks_return_does_not_hurry_a_busy_shop(visit: Visit, api: FakeOrderApi) -> None:
+    api.answer_submissions_with(problem(429, "TOO_MANY_REQUESTS", "Slow down.", retry_after=600))
+    visit.place()
+    expect(visit.notice).to_contain_text("will be sent again in 10 minutes")
+    visit.page.evaluate("dispatchEvent(new Event('online'))")
+    expect(visit.place_button).to_have_text("Try again now")
+    assert len(api.submissions) == 1
+
+
+def test_the_networks_return_ends_the_wait_for_an_unreachable_shop(visit_with_clock: Visit, api: FakeOrderApi) -> None:
+    visit = visit_with_clock
+    api.answer_submissions_with(Drop())
+    visit.place()
+    expect(visit.notice).to_contain_text("The shop cannot be reached.")
+    visit.page.evaluate("dispatchEvent(new Event('online'))")
+    expect(visit.receipts).to_have_count(1)
 
 
 def test_an_order_the_api_does_not_know_is_said_so_and_left_alone(visit: Visit, api: FakeOrderApi) -> None:
