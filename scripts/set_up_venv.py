@@ -82,15 +82,15 @@ def is_satisfied(purpose: str, root: Path) -> bool:
         installed = json.loads(record_path(root).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
+    if not isinstance(installed, dict):
+        return False
     names = list(LOCKS)
     return any(installed.get(name) == digest(root / LOCKS[name]) for name in names[names.index(purpose) :])
 
 
 def record(purpose: str, root: Path) -> None:
     """Note that the lock of `purpose`, as it is now, has been installed."""
-    record_path(root).write_text(
-        json.dumps({purpose: digest(root / LOCKS[purpose])}) + "\n", encoding="utf-8"
-    )
+    record_path(root).write_text(json.dumps({purpose: digest(root / LOCKS[purpose])}) + "\n", encoding="utf-8")
 
 
 def record_path(root: Path) -> Path:
@@ -144,9 +144,7 @@ def install(environment: Path, lock: Path) -> None:
     packages = sum(1 for line in lock.read_text(encoding="utf-8").splitlines() if line[:1].isalnum())
     print(f"Installing {packages} packages from {lock.name}; once, until it changes", flush=True)
     pip = [str(environment / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-input"]
-    status = follow(
-        [*pip, "install", "--require-hashes", "--progress-bar", "off", "--requirement", str(lock)]
-    )
+    status = follow([*pip, "install", "--require-hashes", "--progress-bar", "off", "--requirement", str(lock)])
     if status != 0:
         raise SetUpError(
             f"pip could not install {lock.name}; the reason is above. It takes packages from where pip is "
@@ -159,7 +157,7 @@ def follow(command: list[str]) -> int:
     started = shown_last = time.monotonic()
     variables = {name: value for name, value in os.environ.items() if name not in MISLEADING_VARIABLES}
     said = []
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command,
         env=variables,
         stdin=subprocess.DEVNULL,
@@ -167,22 +165,22 @@ def follow(command: list[str]) -> int:
         stderr=subprocess.STDOUT,
         encoding="utf-8",
         errors="replace",
-    )
-    assert process.stdout is not None
-    try:
-        for line in process.stdout:
-            said.append(line)
-            now = time.monotonic()
-            if now - shown_last >= (0.1 if sys.stdout.isatty() else PROGRESS_SECONDS):
-                shown_last = now
-                show_progress(f"  {now - started:3.0f} s  {line.strip()}"[:PROGRESS_COLUMNS])
-        status = process.wait()
-    finally:
-        if process.poll() is None:
+    ) as process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                said.append(line)
+                now = time.monotonic()
+                if now - shown_last >= (0.1 if sys.stdout.isatty() else PROGRESS_SECONDS):
+                    shown_last = now
+                    show_progress(f"  {now - started:3.0f} s  {line.strip()}"[:PROGRESS_COLUMNS])
+        except KeyboardInterrupt:
             process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(STOP_SECONDS)
             process.kill()
+            raise
+    status = process.returncode
     show_progress("")
     if status != 0:
         print("".join(said), end="", file=sys.stderr)

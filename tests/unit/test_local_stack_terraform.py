@@ -45,7 +45,7 @@ def deployment_now(tmp_path: Path) -> TerraformDeployment:
 
 def test_a_missing_terraform_is_said_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(LocalStackError, match="^Terraform is not installed, or not on PATH: install it from https://"):
+    with pytest.raises(LocalStackError, match=r"^Terraform is not installed, or not on PATH: install it from https://"):
         deployment_now(tmp_path).require_tools()
 
 

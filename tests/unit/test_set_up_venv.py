@@ -1,0 +1,121 @@
+"""When .venv is left alone, when it is made anew, and what is said where it cannot be."""
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import set_up_venv
+from waiting import wait_for
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A checkout with both locks and an environment that works, in which nothing has been installed."""
+    for name in set_up_venv.LOCKS.values():
+        (tmp_path / name).write_text("package==1 --hash=sha256:0\n")
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    return tmp_path
+
+
+@pytest.mark.parametrize("purpose", ["run", "test"])
+def test_what_has_been_installed_is_not_installed_again(root: Path, purpose: str) -> None:
+    set_up_venv.record(purpose, root)
+    assert set_up_venv.is_satisfied(purpose, root)
+
+
+def test_what_the_tests_need_is_all_that_the_local_stack_needs(root: Path) -> None:
+    set_up_venv.record("test", root)
+    assert set_up_venv.is_satisfied("run", root)
+
+
+def test_what_the_local_stack_needs_is_not_all_that_the_tests_need(root: Path) -> None:
+    set_up_venv.record("run", root)
+    assert not set_up_venv.is_satisfied("test", root)
+
+
+def test_a_changed_lock_is_installed(root: Path) -> None:
+    set_up_venv.record("run", root)
+    (root / "requirements-run.txt").write_text("package==2 --hash=sha256:0\n")
+    assert not set_up_venv.is_satisfied("run", root)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}"])
+def test_an_environment_of_unknown_content_is_installed_into(root: Path, text: str) -> None:
+    set_up_venv.record_path(root).write_text(text)
+    assert not set_up_venv.is_satisfied("run", root)
+
+
+def test_the_test_lock_pins_all_that_the_run_lock_pins() -> None:
+    def pins(purpose: str) -> set[str]:
+        text = (set_up_venv.ROOT / set_up_venv.LOCKS[purpose]).read_text()
+        return {line.split()[0] for line in text.splitlines() if line[:1].isalnum()}
+
+    assert pins("run") <= pins("test")
+
+
+def test_an_environment_whose_python_is_gone_is_broken(root: Path) -> None:
+    assert set_up_venv.works(root / ".venv")
+    python = root / ".venv" / "bin" / "python"
+    python.unlink()
+    python.symlink_to("/gone/after/an/upgrade")
+    assert not set_up_venv.works(root / ".venv")
+
+
+def test_an_old_python_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 9, 6))
+    with pytest.raises(set_up_venv.SetUpError, match=r"is Python 3\.9\.6, but 3\.11 or newer is needed: .*PYTHON="):
+        set_up_venv.require_usable_python()
+
+
+def test_a_python_without_venv_support_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "ensurepip" else object())
+    with pytest.raises(set_up_venv.SetUpError, match=r"cannot make virtual environments: .*python3-venv"):
+        set_up_venv.require_usable_python()
+
+
+def test_what_failed_is_shown_whole(capfd: pytest.CaptureFixture[str]) -> None:
+    assert set_up_venv.follow(["sh", "-c", "echo first; echo second >&2; exit 3"]) == 3
+    assert capfd.readouterr().err == "first\nsecond\n"
+
+
+def test_what_succeeded_is_not_shown(capfd: pytest.CaptureFixture[str]) -> None:
+    assert set_up_venv.follow(["sh", "-c", "echo done"]) == 0
+    assert capfd.readouterr() == ("", "")
+
+
+def test_pip_is_not_led_elsewhere_by_settings_of_the_person(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in set_up_venv.MISLEADING_VARIABLES:
+        monkeypatch.setenv(name, "/elsewhere")
+    set_up_venv.follow(["sh", "-c", "env; false"])
+    assert "/elsewhere" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_stopped_set_up_stops_what_it_runs_and_says_so(tmp_path: Path, number: signal.Signals) -> None:
+    program = f"""
+import sys, set_up_venv
+set_up_venv.set_up = lambda *_: set_up_venv.follow(["sh", "-c", "echo $$ > {tmp_path}/pid.new; mv {tmp_path}/pid.new {tmp_path}/pid; exec sleep 300"])
+sys.exit(set_up_venv.main(["run"]))
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(set_up_venv.ROOT / "scripts")},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for("the child", (tmp_path / "pid").exists)
+    child = int((tmp_path / "pid").read_text())
+    process.send_signal(number)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert said.strip() == "set-up: stopped; the next run goes on from here"
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
