@@ -27,17 +27,19 @@ class Deployment(Protocol):
         """Delete the backend."""
 
 
-DEPLOYMENTS: Mapping[str, Callable[[Settings, Path, RunLock], Deployment]] = {
+WayToDeploy = Callable[[Settings, Path, RunLock], Deployment]
+"""Makes a deployment by these settings, which keeps its own files in this directory."""
+
+WAYS_TO_DEPLOY: Mapping[str, WayToDeploy] = {
     "terraform": TerraformDeployment,
 }
 
 
-def chosen_deployment(settings: Settings, directory: Path, lock: RunLock) -> Deployment:
-    """Return the deployment that `settings` names, which keeps its own files in `directory`."""
+def way_to_deploy(name: str) -> WayToDeploy:
+    """Return the way to deploy of this name; raise LocalStackError if there is none."""
     try:
-        way = DEPLOYMENTS[settings.deploy]
+        return WAYS_TO_DEPLOY[name]
     except KeyError:
         raise LocalStackError(
-            f"DEPLOY={settings.deploy} is not a way to deploy: choose {' or '.join(sorted(DEPLOYMENTS))}."
+            f"DEPLOY={name} is not a way to deploy: choose {' or '.join(sorted(WAYS_TO_DEPLOY))}."
         ) from None
-    return way(settings, directory, lock)

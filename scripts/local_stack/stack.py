@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from local_stack.alarms import Alarms
 from local_stack.aws import AwsConnection
 from local_stack.background import Background
-from local_stack.deployment import Deployment, chosen_deployment
+from local_stack.deployment import Deployment, way_to_deploy
 from local_stack.emulator import running_emulator
 from local_stack.errors import LocalStackError
 from local_stack.mailbox import Mailbox
@@ -94,13 +94,13 @@ class LocalStack:
         directory = settings.local_directory
         home = directory / settings.deploy
         logs = directory / "logs"
+        # Everything that can be wrong is looked at before anything is started.
+        deploy_to = way_to_deploy(settings.deploy)
         directory.mkdir(parents=True, exist_ok=True)
         lock = started.enter_context(RunLock(directory))
         stack_file = directory / "stack.json"
         stack_file.unlink(missing_ok=True)
-
-        # Everything that can be wrong is looked at before anything is started.
-        self.deployment = chosen_deployment(settings, home / "deployment", lock)
+        self.deployment = deploy_to(settings, home / "deployment", lock)
         self.deployment.require_tools()
         require_free(settings.storefront_port, "the storefront", "PORT")
         require_free(settings.aws_port, "the emulator of AWS", "AWS_PORT")

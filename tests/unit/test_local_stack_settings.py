@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from local_stack import LocalStackError, Settings
-from local_stack.deployment import chosen_deployment
+from local_stack.deployment import way_to_deploy
 from local_stack.ports import require_free
 from local_stack.run_lock import RunLock
 
@@ -47,10 +47,9 @@ def test_what_is_no_address_is_refused_by_name(text: str) -> None:
         Settings.from_environment({"NOTIFICATION_EMAIL": text})
 
 
-def test_an_unknown_way_to_deploy_is_refused_with_those_there_are(tmp_path: Path) -> None:
-    settings = Settings(deploy="by-hand", local_directory=tmp_path)
-    with RunLock(tmp_path) as lock, pytest.raises(LocalStackError, match=r"^DEPLOY=by-hand .* choose .*terraform"):
-        chosen_deployment(settings, tmp_path, lock)
+def test_an_unknown_way_to_deploy_is_refused_with_those_there_are() -> None:
+    with pytest.raises(LocalStackError, match=r"^DEPLOY=by-hand .* choose .*terraform"):
+        way_to_deploy("by-hand")
 
 
 @pytest.mark.parametrize(("family", "address"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
