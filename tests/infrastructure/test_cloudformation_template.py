@@ -246,9 +246,21 @@ def test_a_change_of_any_setting_makes_a_new_version(template: Template, functio
     told = resources[f"{function}Version"]["Properties"]["Description"]
     words = re.split(r", | (?:MB|s)(?:, |$)", told)
     settings = list(_settings(resources[f"{function}Function"]["Properties"]))
-    assert [setting for setting in settings if setting not in words] == [], "not told, so a change is not published"
+    assert [setting for setting in settings if setting not in words] == [], (
+        f"tell it in {function}Version, or it is not published"
+    )
     assert words[-1] == "<included>", "the hash of the zip is told"
     assert len(told) - len("<included>") + 64 <= 256, "as long as a version's description may be"
+
+
+def test_the_package_is_for_the_processor_that_runs_it(template: Template) -> None:
+    architecture = template.document["Mappings"]["Package"]["Target"]["Architecture"]
+    record = template.document["Mappings"]["Package"]["Record"]["Fn::Transform"]["Parameters"]["Location"]
+    assert record == f"../dist/orders-{architecture}.inputs"
+    for name, resource in template.resources(**EMAIL).items():
+        if resource["Type"] == "AWS::Lambda::Function":
+            assert resource["Properties"]["Code"] == f"../dist/orders-{architecture}.zip", name
+            assert resource["Properties"]["Architectures"] == [architecture], name
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
