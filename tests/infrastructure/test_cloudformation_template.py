@@ -177,6 +177,63 @@ def test_everything_that_can_carry_tags_has_project_and_environment(template: Te
     assert tagged > 30, "most resources carry tags"
 
 
+# Encryption with a customer's key, and roles within bounds
+
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+BOUNDARY = "arn:aws:iam::123456789012:policy/Boundary"
+
+KEY_PROPERTIES = {
+    "AWS::SQS::Queue": "KmsMasterKeyId",
+    "AWS::SNS::Topic": "KmsMasterKeyId",
+    "AWS::Logs::LogGroup": "KmsKeyId",
+    "AWS::Lambda::Function": "KmsKeyArn",
+}
+
+
+def test_a_customers_key_reaches_every_store_and_every_role_that_reads_it(template: Template) -> None:
+    resources = template.resources(**EMAIL, KmsKeyArn=KEY)
+    for name, resource in resources.items():
+        if resource["Type"] in KEY_PROPERTIES:
+            assert resource["Properties"][KEY_PROPERTIES[resource["Type"]]] == KEY, name
+    assert resources["OrdersTable"]["Properties"]["SSESpecification"]["KMSMasterKeyId"] == KEY
+    uses = {
+        function: {
+            statement["Sid"]
+            for statement in resources[f"{function}Role"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+            if statement["Resource"] == KEY
+        }
+        for function in FUNCTIONS
+    }
+    assert uses == {
+        "Submission": {"EncryptQueuedOrders", "DecryptWithCustomerKey"},
+        "Processing": {"EncryptStoredOrders", "DecryptWithCustomerKey"},
+        "Status": {"DecryptWithCustomerKey"},
+        "Notification": {"EncryptNotifications", "DecryptWithCustomerKey"},
+    }
+
+
+def test_without_a_customers_key_aws_encrypts_what_it_can_without_muting_the_alarms(template: Template) -> None:
+    for name, resource in template.resources(**EMAIL).items():
+        if resource["Type"] == "AWS::SQS::Queue":
+            assert resource["Properties"]["SqsManagedSseEnabled"] is True, name
+        assert KEY_PROPERTIES.get(resource["Type"]) not in resource["Properties"], name
+
+
+def test_every_role_is_bounded_where_the_account_demands_it(template: Template) -> None:
+    for boundary, parameters in ((BOUNDARY, {"PermissionsBoundaryArn": BOUNDARY}), (None, {})):
+        roles = [r for r in template.resources(**EMAIL, **parameters).values() if r["Type"] == "AWS::IAM::Role"]
+        assert {role["Properties"].get("PermissionsBoundary") for role in roles} == {boundary}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "subscribed"),
+    [("", "operations@example.com"), ("sales@example.com", "sales@example.com"), ("none", None)],
+)
+def test_completed_orders_are_mailed_to_whom_is_chosen(template: Template, chosen: str, subscribed: str | None) -> None:
+    subscription = template.resources(**EMAIL, CompletedOrderEmail=chosen).get("OrderCompletedEmail")
+    assert (subscription and subscription["Properties"]["Endpoint"]) == subscribed
+
+
 # What outlives what
 
 
