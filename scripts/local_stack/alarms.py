@@ -1,11 +1,11 @@
 """The evaluation of alarms, which the emulator does not do as CloudWatch does.
 
-The emulator keeps alarms and carries out their actions, but it evaluates them only when somebody puts a
-metric, and then without looking at their dimensions: a message in one dead-letter queue would ring for every
-dead-letter queue, an error of one function for all functions. So its own evaluation is muted
-(`Alarms.muted`), and `Alarms.evaluate` does what CloudWatch does: it reads each alarm's metric, dimensions
-and all, and sets the alarm's state by the alarm's own definition. An alarm that watches the wrong queue stays
-silent, as on AWS.
+The emulator keeps alarms and carries out their actions, but it evaluates them only when somebody puts a metric or
+defines an alarm, and then without looking at their dimensions: a message in one dead-letter queue would ring for every
+dead-letter queue, an error of one function for all functions. So its own evaluation is muted (`Alarms.muted`), and
+`Alarms.evaluate` does what CloudWatch does: it reads each alarm's metric, dimensions and all, and sets the alarm's
+state by the alarm's own definition. An alarm that watches the wrong queue stays silent, as on AWS. For the moment of
+a mute the state can be read wrong; nobody is told of it.
 
 What cannot ring here, because nothing in the emulator measures it: the age of the oldest message, a stream's
 iterator age, the API's responses. `SetAlarmState` rings any of them by hand.
@@ -36,9 +36,25 @@ class Alarms:
         pages = self._cloudwatch.get_paginator("describe_alarms").paginate(AlarmTypes=["MetricAlarm"])
         return [alarm for page in pages for alarm in page["MetricAlarms"]]
 
-    def enable(self) -> None:
-        """Let every alarm act again, should a run have ended while they were muted."""
-        if names := [alarm["AlarmName"] for alarm in self.definitions()]:
+    def states(self) -> dict[str, str]:
+        """Return the state of every alarm by its name."""
+        return {alarm["AlarmName"]: alarm["StateValue"] for alarm in self.definitions()}
+
+    def topics(self) -> set[str]:
+        """Return the ARNs of all that the alarms tell of a change."""
+        return {action for alarm in self.definitions() for action in alarm["AlarmActions"] + alarm["OKActions"]}
+
+    def settle(self, states: Mapping[str, str]) -> None:
+        """Put every alarm back into its state of `states`, and one that is new into OK, which is no news.
+
+        For after a deployment, during which the emulator has evaluated alarms in its own way.
+        """
+        for alarm in self.definitions():
+            state = states.get(alarm["AlarmName"], "OK")
+            if alarm["StateValue"] != state:
+                self._set_state(alarm["AlarmName"], state, "As before the deployment")
+        # Should a run have ended while they were muted.
+        if names := list(self.states()):
             self._cloudwatch.enable_alarm_actions(AlarmNames=names)
 
     def evaluate(self) -> None:
@@ -72,7 +88,7 @@ class Alarms:
         try:
             yield
         finally:
-            after = {alarm["AlarmName"]: alarm["StateValue"] for alarm in self.definitions()}
+            after = self.states()
             for alarm in before:
                 if after.get(alarm["AlarmName"], alarm["StateValue"]) != alarm["StateValue"]:
                     self._set_state(alarm["AlarmName"], alarm["StateValue"], alarm["StateReason"])

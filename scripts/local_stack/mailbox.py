@@ -8,7 +8,7 @@ confirmed first.
 
 import json
 import mailbox
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from email.message import EmailMessage
 from email.policy import default
@@ -28,17 +28,21 @@ TextOf = Callable[[str], str]
 
 
 class Mailbox:
-    """Delivers what is published to `topics`, topic ARN → how its messages read, into a Maildir."""
+    """Delivers what is published to topics into a Maildir."""
 
-    def __init__(self, sqs: Any, sns: Any, topics: Mapping[str, TextOf], directory: Path) -> None:
+    def __init__(self, sqs: Any, sns: Any, directory: Path) -> None:
         self._sqs = sqs
         self._sns = sns
-        self._topics = topics
+        self._topics: Mapping[str, TextOf] = {}
         self._maildir = mailbox.Maildir(directory, create=True)
         self._queue_url = ""
 
-    def subscribe(self) -> None:
-        """Subscribe to the topics; done again, it changes nothing, and what has not been collected stays."""
+    def subscribe(self, topics: Mapping[str, TextOf]) -> None:
+        """Subscribe to `topics`, topic ARN → how its messages read.
+
+        Done again, it changes nothing, and what has not been delivered yet is kept.
+        """
+        self._topics = topics
         self._queue_url = self._sqs.create_queue(QueueName=QUEUE_NAME)["QueueUrl"]
         attributes = self._sqs.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=["QueueArn"])
         queue_arn = attributes["Attributes"]["QueueArn"]
@@ -58,6 +62,13 @@ class Mailbox:
         self._sqs.set_queue_attributes(QueueUrl=self._queue_url, Attributes={"Policy": json.dumps(policy)})
         for topic_arn in self._topics:
             self._sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=queue_arn)
+
+    def unsubscribe(self, topic_arns: Iterable[str]) -> None:
+        """Hear no more of these topics, if of any, until `subscribe`."""
+        for topic_arn in topic_arns:
+            for subscription in self._subscriptions(topic_arn):
+                if subscription["Endpoint"].endswith(f":{QUEUE_NAME}"):
+                    self._sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
 
     def deliver(self) -> Iterator[EmailMessage]:
         """Write what has arrived into the mailbox, yielding each e-mail once it is there.
@@ -82,13 +93,12 @@ class Mailbox:
         return [(message["ReceiptHandle"], json.loads(message["Body"])) for message in answer.get("Messages", [])]
 
     def _recipients(self, topic_arn: str) -> list[str]:
+        subscriptions = self._subscriptions(topic_arn)
+        return [subscription["Endpoint"] for subscription in subscriptions if subscription["Protocol"] == "email"]
+
+    def _subscriptions(self, topic_arn: str) -> list[dict[str, Any]]:
         pages = self._sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic_arn)
-        return [
-            subscription["Endpoint"]
-            for page in pages
-            for subscription in page["Subscriptions"]
-            if subscription["Protocol"] == "email"
-        ]
+        return [subscription for page in pages for subscription in page["Subscriptions"]]
 
 
 def email_of(notification: Mapping[str, Any], recipient: str, text_of: TextOf) -> EmailMessage:

@@ -116,16 +116,20 @@ class LocalStack:
         self._processes.append(emulator)
 
         report.step(f"Deploying the backend with {settings.deploy}")
-        self.outputs = dict(self.deployment.deploy(zip_path, report))
-
         alarms = Alarms(self.client("cloudwatch"))
-        queue_metrics = QueueMetrics(self.client("sqs"), self.client("cloudwatch"), alarms)
-        alarms.enable()
-        # Before anybody is subscribed: that a new alarm turns out to be OK is no news.
-        queue_metrics.put()
-        alarms.evaluate()
-        self._watch_alarms(started, queue_metrics, alarms)
-        self._deliver_emails(started)
+        mailbox = Mailbox(self.client("sqs"), self.client("sns"), self.mailbox)
+        known_states = alarms.states()
+        mailbox.unsubscribe(alarms.topics())
+        self.outputs = dict(self.deployment.deploy(zip_path, report))
+        alarms.settle(known_states)
+        mailbox.subscribe(
+            {
+                self.outputs["alerts_topic_arn"]: alarm_text,
+                self.outputs["order_completed_topic_arn"]: completed_order_text,
+            }
+        )
+        self._watch_alarms(started, alarms)
+        self._deliver_emails(started, mailbox)
 
         report.step("Serving the storefront")
         storefront = running_storefront(settings.storefront_port, self.api_url, logs / "storefront.log", lock)
@@ -145,25 +149,16 @@ class LocalStack:
         else:
             self._report.line(f"Stopped, but orders of this run may be lost. {self._processes[0].last_words()}")
 
-    def _watch_alarms(self, started: ExitStack, queue_metrics: QueueMetrics, alarms: Alarms) -> None:
+    def _watch_alarms(self, started: ExitStack, alarms: Alarms) -> None:
+        queue_metrics = QueueMetrics(self.client("sqs"), self.client("cloudwatch"), alarms)
+
         def step() -> None:
             queue_metrics.put()
             alarms.evaluate()
 
         self._run_beside(started, "The watch over the alarms", step, _ALARM_SECONDS)
 
-    def _deliver_emails(self, started: ExitStack) -> None:
-        mailbox = Mailbox(
-            self.client("sqs"),
-            self.client("sns"),
-            {
-                self.outputs["alerts_topic_arn"]: alarm_text,
-                self.outputs["order_completed_topic_arn"]: completed_order_text,
-            },
-            self.mailbox,
-        )
-        mailbox.subscribe()
-
+    def _deliver_emails(self, started: ExitStack, mailbox: Mailbox) -> None:
         def step() -> None:
             for email in mailbox.deliver():
                 self._report.email(email)

@@ -158,6 +158,17 @@ def test_orders_and_subscriptions_are_there_once_after_a_new_start(new_stack: Ca
     assert sorted(subscription["Protocol"] for subscription in subscriptions) == ["email", "email", "sqs", "sqs"]
 
 
+def test_after_a_new_start_only_what_has_changed_is_told(new_stack: Callable[[], LocalStack]) -> None:
+    with new_stack() as first:
+        first.client("sqs").send_message(QueueUrl=first.outputs["orders_dlq_url"], MessageBody="poison")
+        wait_for("the e-mail", lambda: emails_in(first, "ALARM:"))
+    with new_stack() as second:
+        second.client("sqs").send_message(QueueUrl=second.outputs["notifications_dlq_url"], MessageBody="poison")
+        wait_for("the e-mail", lambda: emails_in(second, "notifications-dlq"))
+        subjects = [email["Subject"] for email in emails_in(second, "")]
+    assert sorted(subjects) == ['ALARM: "notifications-dlq" in us-east-1', 'ALARM: "orders-dlq" in us-east-1']
+
+
 def test_a_deployment_that_fails_leaves_nothing_running(
     new_stack: Callable[[], LocalStack], monkeypatch: pytest.MonkeyPatch
 ) -> None:

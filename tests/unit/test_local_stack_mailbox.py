@@ -89,6 +89,15 @@ class FakeSqs:
         self.messages = dict(enumerate(bodies))
         self.on_delete: Callable[[], None] = lambda: None
 
+    def create_queue(self, **_: Any) -> Any:
+        return {"QueueUrl": "http://queue"}
+
+    def get_queue_attributes(self, **_: Any) -> Any:
+        return {"Attributes": {"QueueArn": "arn:aws:sqs:us-east-1:000000000000:mailbox"}}
+
+    def set_queue_attributes(self, **_: Any) -> None:
+        pass
+
     def receive_message(self, **_: Any) -> Any:
         return {"Messages": [{"Body": body, "ReceiptHandle": handle} for handle, body in self.messages.items()]}
 
@@ -103,6 +112,9 @@ class FakeSns:
     def __init__(self, *subscriptions: tuple[str, str]) -> None:
         self._page = {"Subscriptions": [{"Protocol": protocol, "Endpoint": to} for protocol, to in subscriptions]}
 
+    def subscribe(self, **_: Any) -> None:
+        pass
+
     def get_paginator(self, _: str) -> "FakeSns":
         return self
 
@@ -111,7 +123,9 @@ class FakeSns:
 
 
 def delivered(sqs: FakeSqs, sns: FakeSns, directory: Path) -> list[Any]:
-    return list(Mailbox(sqs, sns, {TOPIC: str}, directory).deliver())
+    box = Mailbox(sqs, sns, directory)
+    box.subscribe({TOPIC: str})
+    return list(box.deliver())
 
 
 def test_every_subscribed_address_gets_an_email_of_its_own(tmp_path: Path) -> None:
