@@ -15,7 +15,7 @@ help:
 	@echo "  make run      run the whole system on this machine until Ctrl-C; orders are kept"
 	@echo "                  PORT=8080                    of the storefront"
 	@echo "                  AWS_PORT=4566                of the emulator of AWS"
-	@echo "                  DEPLOY=terraform             how the backend is deployed"
+	@echo "                  DEPLOY=cloudformation        how the backend is deployed; or terraform"
 	@echo "                  NOTIFICATION_EMAIL=…         who gets the e-mails, you@example.com"
 	@echo "  make test     run every test"
 	@echo "                  TESTS=tests/unit             or only these"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
+from local_stack.cloudformation import CloudFormationDeployment
 from local_stack.errors import LocalStackError
 from local_stack.report import Report
 from local_stack.run_lock import RunLock
@@ -31,6 +32,7 @@ WayToDeploy = Callable[[Settings, Path, RunLock], Deployment]
 """Makes a deployment by these settings, which keeps its own files in this directory."""
 
 WAYS_TO_DEPLOY: Mapping[str, WayToDeploy] = {
+    "cloudformation": CloudFormationDeployment,
     "terraform": TerraformDeployment,
 }
 

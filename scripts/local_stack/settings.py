@@ -23,7 +23,7 @@ class Settings:
 
     storefront_port: int = 8080
     aws_port: int = 4566
-    deploy: str = "terraform"
+    deploy: str = "cloudformation"
     notification_email: str = "you@example.com"
     local_directory: Path = REPOSITORY / ".local"
 

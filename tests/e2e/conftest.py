@@ -7,19 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deployed_stack import DeployedStack
 
+from deployed_stack import DeployedStack
 from free_ports import free_port
 from local_stack import LocalStack, Settings
 from requirements_of_tests import require_program
 
 
-@pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedStack]:
-    require_program("terraform", "install Terraform 1.9 or newer to run the end-to-end tests")
+@pytest.fixture(scope="session", params=["cloudformation", "terraform"])
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedStack]:
+    """The stack, deployed in each way; every test that asks for it runs against both."""
+    deploy: str = request.param
+    if deploy == "terraform":
+        require_program("terraform", "install Terraform 1.9 or newer to run the end-to-end tests against it")
     directory: Path = tmp_path_factory.mktemp("local-stack")
     settings = Settings(
-        storefront_port=free_port(), aws_port=free_port(), deploy="terraform", local_directory=directory
+        storefront_port=free_port(), aws_port=free_port(), deploy=deploy, local_directory=directory
     )
     with LocalStack(settings) as local:
         yield DeployedStack(local)
