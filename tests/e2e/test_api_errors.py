@@ -5,8 +5,8 @@ import json
 from typing import Any
 
 import pytest
-from deployed_stack import DeployedStack, in_path
 
+from deployed_stack import DeployedStack, in_path
 from sample_orders import SAMPLE_BODY, order_document
 
 JSON = {"Content-Type": "application/json"}

@@ -5,8 +5,8 @@ import uuid
 from typing import Any
 
 import pytest
-from deployed_stack import DeployedStack
 
+from deployed_stack import DeployedStack
 from waiting import wait_for
 
 RECEIVES = 5

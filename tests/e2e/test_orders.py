@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from deployed_stack import DeployedStack
-
 from orders.domain.order_id import parse_order_id
 from sample_orders import SAMPLE_BODY
 from waiting import wait_for
