@@ -1,4 +1,4 @@
-"""ministack, mended where this project relies on AWS doing otherwise: TLS, IAM actions, PartiQL.
+"""ministack, mended where this project relies on AWS doing otherwise: TLS, IAM actions, PartiQL, streams.
 
 A program of its own, apart from `local_stack`, which starts it, so that nothing of the runner is loaded into it.
 """

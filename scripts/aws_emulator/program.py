@@ -12,6 +12,7 @@ import ministack.app
 
 from aws_emulator.iam import mend_iam
 from aws_emulator.partiql import mend_partiql
+from aws_emulator.streams import mend_streams
 
 # As ASGI defines them: https://asgi.readthedocs.io/en/latest/specs/main.html
 Scope = MutableMapping[str, Any]
@@ -30,5 +31,6 @@ def main() -> None:
     """Run ministack until it is stopped."""
     mend_iam()
     mend_partiql()
+    mend_streams()
     ministack.app.app = _app_behind_tls
     ministack.app.main()

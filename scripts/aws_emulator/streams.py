@@ -1,0 +1,36 @@
+"""A table's stream that outlives the emulator, as ministack 1.5.33 lets only the table and its readers do.
+
+ministack keeps how many records a function has read from a stream, but not the records. After a new start the stream is
+empty and the function goes on after as many records as before: so many orders would never be announced.
+"""
+
+import copy
+from typing import Any
+
+from ministack.services import dynamodb
+
+_get_state = dynamodb.get_state
+_load_persisted_state = dynamodb.load_persisted_state
+
+
+def mend_streams() -> None:
+    """Keep a stream's records where its table is kept."""
+    dynamodb.get_state = _state_with_streams
+    dynamodb.load_persisted_state = _load_with_streams
+
+
+def _state_with_streams() -> dict[str, Any]:
+    return {
+        **_get_state(),
+        "stream_records": copy.deepcopy(dynamodb._stream_records),
+        "stream_trimmed": copy.deepcopy(dynamodb._stream_trimmed),
+        "stream_sequence": dynamodb._stream_seq_counter,
+    }
+
+
+def _load_with_streams(state: dict[str, Any]) -> None:
+    # Before the table, which a function that reads the stream waits for.
+    dynamodb._stream_records.update(state.get("stream_records", {}))
+    dynamodb._stream_trimmed.update(state.get("stream_trimmed", {}))
+    dynamodb._stream_seq_counter = state.get("stream_sequence", 0)
+    _load_persisted_state(state)
