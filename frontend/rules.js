@@ -15,7 +15,8 @@ function isCalendarDate(text) {
   const date = new Date(0);
   // Date.UTC would take the years 0 to 99 for 1900 to 1999.
   date.setUTCFullYear(year, month - 1, day);
-  return date.getUTCFullYear() === year && date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
+  // A day or month that there is not has carried over into another month.
+  return date.getUTCFullYear() === year && date.getUTCMonth() === month - 1;
 }
 
 const isText = (value) => typeof value === "string";

@@ -38,10 +38,9 @@ STOREFRONT: Final = Path(__file__).resolve().parent
 # hold a thread; the answer must have been taken within it as well.
 REQUEST_DEADLINE_SECONDS: Final = 10.0
 
-# How long, and how much, an already refused request is read on, so that closing does not reset the connection
-# before the client has read why.
+# How long an already refused request is read on, so that closing does not reset the connection before the
+# client has read why.
 LINGER_SECONDS: Final = 1.0
-LINGER_BYTES: Final = 1024 * 1024
 
 # What a file's ending says about its type. A file with another ending is not served, server.py among them.
 CONTENT_TYPES: Final = {
@@ -257,16 +256,13 @@ class StorefrontRequestHandler(BaseHTTPRequestHandler):
 
     def _linger(self) -> None:
         deadline = time.monotonic() + LINGER_SECONDS
-        bytes_left = LINGER_BYTES
         try:
             self.wfile.flush()
             self.connection.shutdown(socket.SHUT_WR)
-            while bytes_left > 0 and (seconds_left := deadline - time.monotonic()) > 0:
+            while (seconds_left := deadline - time.monotonic()) > 0:
                 self.connection.settimeout(seconds_left)
-                received = self.connection.recv(min(bytes_left, 65536))
-                if not received:
+                if not self.connection.recv(65536):
                     return
-                bytes_left -= len(received)
         except OSError:
             return
 

@@ -78,6 +78,7 @@ class FakeOrderApi:
 
     def __init__(self) -> None:
         self.processes = True
+        self.every_look: Behaviour | None = None
         self.submissions: list[Submission] = []
         self.looks: list[str] = []
         self.accepted: dict[str, Any] = {}
@@ -118,7 +119,7 @@ class FakeOrderApi:
 
     def on_look(self, order_id: str) -> Answer | Drop:
         self.looks.append(order_id)
-        behaviour = self._look_script.popleft() if self._look_script else None
+        behaviour = self._look_script.popleft() if self._look_script else self.every_look
         return self._play(behaviour, lambda: self._state(order_id))
 
     def _play(self, behaviour: Behaviour | None, ordinary: Callable[[], Answer]) -> Answer | Drop:

@@ -125,6 +125,14 @@ def test_an_open_second_tab_cannot_order_past_an_unsettled_order(visit: Visit, a
     api.release()
 
 
+def test_an_unsettled_order_this_tab_has_not_heard_of_yet_goes_first(visit: Visit, api: FakeOrderApi) -> None:
+    remember_submission(visit, "2025-04-25T10:00:00.000Z")  # as if by another tab, an instant ago
+    visit.place(product="Pear", quantity="9")
+    visit.expect_processed("2 × Banana")
+    assert api.keys == ["0123456789abcdef" * 2]
+    expect(visit.page.get_by_role("radio", name="Pear")).to_be_checked()
+
+
 def test_a_second_tab_shows_the_first_ones_order_without_a_reload(visit: Visit, api: FakeOrderApi) -> None:
     other = visit.another_tab()
     visit.place()

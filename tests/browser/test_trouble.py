@@ -154,26 +154,24 @@ def test_an_order_whose_state_cannot_be_read_stays_accepted_and_is_asked_for_aga
     visit_with_clock: Visit, api: FakeOrderApi
 ) -> None:
     visit = visit_with_clock
-    api.processes = False
-    visit.place()
-    expect(visit.receipts).to_have_count(1)
     trouble = "The shop does not say how this order is doing"
-    for failure in (
+    failures: list[Answer | Drop] = [
         problem(503, "STORE_UNAVAILABLE", "Please try again."),
         Answer(429, {"message": "Too Many Requests"}),
         Answer(404, {"message": "Not Found"}),
         Answer(200, {"status": "PROCESSED"}),
         Answer(200, text="[" * 5000),
         Drop(),
-    ):
-        # Twice, for Chromium itself repeats a GET whose connection was dropped.
-        api.answer_looks_with(failure, failure)
+    ]
+    for count, failure in enumerate(failures, start=1):
+        api.every_look = failure
+        visit.place()
+        expect(visit.receipts).to_have_count(count)
         visit.wind_on_until(trouble)
         expect(visit.receipts.first, str(failure)).to_contain_text("Being processed")
-        visit.page.reload()  # which looks at the order at once, and often
+        api.every_look = None
+        visit.wind_on_until("Processed")
         expect(visit.receipts.first, str(failure)).not_to_contain_text(trouble)
-    api.processes = True
-    visit.wind_on_until("Processed")
 
 
 def test_an_order_is_not_asked_for_before_retry_after(visit_with_clock: Visit, api: FakeOrderApi) -> None:
@@ -212,9 +210,13 @@ def test_the_networks_return_does_not_hurry_a_busy_shop(visit: Visit, api: FakeO
 
 def test_the_networks_return_ends_the_wait_for_an_unreachable_shop(visit_with_clock: Visit, api: FakeOrderApi) -> None:
     visit = visit_with_clock
-    api.answer_submissions_with(Drop())
+    api.answer_submissions_with(*[Drop()] * 5)
     visit.place()
+    for seconds in (1, 2, 4, 8):
+        expect(visit.notice).to_contain_text(f"will be sent again in {seconds} second")
+        visit.page.clock.run_for(seconds * 1000)
     expect(visit.notice).to_contain_text("The shop cannot be reached.")
+    expect(visit.notice).to_contain_text("will be sent again in 16 seconds")
     visit.page.evaluate("dispatchEvent(new Event('online'))")
     expect(visit.receipts).to_have_count(1)
 
