@@ -30,7 +30,7 @@ def stored_orders(local_stack: LocalStack, customer_id: str) -> list[dict[str, A
 def test_an_order_goes_from_the_form_to_processed(visit: Visit, local_stack: LocalStack) -> None:
     visit.place(product="Banana", quantity="2", customer_id="whole-story", order_date="2025-04-25")
     expect(visit.receipts.first).to_contain_text("Accepted")
-    expect(visit.receipts.first.get_by_text("Processed")).to_be_visible(timeout=30_000)
+    visit.expect_processed("2 × Banana", timeout_seconds=30)
     visit.expect_accessible()
     visit.screenshot("local-stack-processed")
 
@@ -61,7 +61,7 @@ def test_an_order_whose_answer_was_lost_is_stored_once(visit: Visit, local_stack
     visit.page.route("**/orders", lose_the_first_answer)
     visit.place(customer_id="lost-answer")
     expect(visit.notice).to_contain_text("The shop cannot be reached.")
-    expect(visit.receipts.first.get_by_text("Processed")).to_be_visible(timeout=30_000)
+    visit.expect_processed(timeout_seconds=30)
     assert len(keys) == 2
     assert len(set(keys)) == 1
     assert len(stored_orders(local_stack, "lost-answer")) == 1

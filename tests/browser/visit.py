@@ -104,10 +104,10 @@ class Visit:
 
     # What must hold
 
-    def expect_processed(self, title: str = "2 × Banana") -> None:
+    def expect_processed(self, title: str = "2 × Banana", timeout_seconds: float = 5) -> None:
         receipt = self.receipts.first
         expect(receipt.get_by_role("heading")).to_have_text(title)
-        expect(receipt.locator(".timeline__step").last).to_contain_text("Processed")
+        expect(receipt.locator(".timeline__step").last).to_contain_text("Processed", timeout=timeout_seconds * 1000)
 
     def expect_accessible(self) -> None:
         options: dict[str, Any] = {"runOnly": {"type": "tag", "values": _AXE_TAGS}, "resultTypes": ["violations"]}
@@ -117,6 +117,16 @@ class Visit:
     def expect_no_sideways_scrolling(self) -> None:
         widths = self.page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
         assert widths[0] <= widths[1], f"the page is {widths[0]} px wide in a window of {widths[1]} px"
+
+    def expect_nothing_cut_off(self) -> None:
+        """Nothing reaches out of the element that holds it."""
+        cut_off = self.page.evaluate(
+            """() => Array.from(document.querySelectorAll("body :not(.unseen)"))
+              .filter((element) => getComputedStyle(element).display !== "inline" && element.clientWidth > 1)
+              .filter((element) => element.scrollWidth > element.clientWidth + 1)
+              .map((element) => `${element.localName}.${element.className}`)"""
+        )
+        assert cut_off == [], f"cut off: {cut_off}"
 
     def screenshot(self, name: str) -> None:
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
