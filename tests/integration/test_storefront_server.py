@@ -308,10 +308,13 @@ def test_no_other_path_leads_anywhere(address: tuple[str, int], target: str) -> 
 )
 def test_a_malformed_request_is_refused_or_closed(address: tuple[str, int], request_bytes: bytes) -> None:
     with socket.create_connection(address, timeout=DEADLINE_SECONDS) as connection:
-        with contextlib.suppress(ConnectionError):
+        received = b""
+        # A server that has closed already, unread bytes and all, shows as a reset or as no connection to shut down.
+        with contextlib.suppress(OSError):
             connection.sendall(request_bytes)
             connection.shutdown(socket.SHUT_WR)
-        received = connection.recv(65536)
+        with contextlib.suppress(ConnectionError):
+            received = connection.recv(65536)
     assert received == b"" or re.match(rb"HTTP/1\.1 (4[0-9]{2}|501|505) ", received), received[:100]
     expect_alive(address)
 
