@@ -7,6 +7,8 @@ const STATUS_TIMEOUT_SECONDS = 10;
 
 const ORDER_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
+const MOMENT = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,20}(?:Z|[+-][0-9]{2}:[0-9]{2})$/;
+
 /** The longest text of a server that is shown. */
 const LONGEST_TEXT = 300;
 
@@ -15,7 +17,7 @@ export const isOrderId = (value) => typeof value === "string" && ORDER_ID.test(v
 
 /** Whether `value` is a moment as the API writes it (RFC 3339). */
 export const isMoment = (value) =>
-  typeof value === "string" && /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,20}(?:Z|[+-][0-9]{2}:[0-9]{2})$/.test(value) && !Number.isNaN(Date.parse(value));
+  typeof value === "string" && MOMENT.test(value) && !Number.isNaN(Date.parse(value));
 
 /**
  * A text from outside as it may be shown: of bounded length, and without the characters that reorder or hide the
@@ -51,7 +53,7 @@ export class OrderApi {
   /**
    * Submit an order under its idempotency key. Comes to one of
    *   { kind: "accepted", orderId }
-   *   { kind: "refused", detail, errors: [{ pointer, detail }], requestId }   it was not placed, and trying again is no use
+   *   { kind: "refused", detail, errors: [{ pointer, detail }], requestId }   it was not placed, nor would it be
    *   { kind: "unsettled", reason, retryAfter, maybePlaced, automatic }       to be tried again under the same key
    */
   async submit(order, key) {

@@ -123,7 +123,7 @@ async function open() {
       if (change.phase === "sending") {
         view.showPhase("sending");
         slowAnswer = setTimeout(
-          () => view.showNotice("The shop is slow to answer. Your order is on its way; there is no need to press again."),
+          () => view.showNotice("The shop is slow to answer. Your order is on its way; no need to press again."),
           SLOW_ANSWER_SECONDS * 1000,
         );
       } else if (change.phase === "waiting" || change.phase === "stopped") {

@@ -40,7 +40,8 @@ export const FIELDS = {
     label: "Customer ID",
     missing: "Enter your customer ID",
     wrong:
-      "Customer ID must be 1 to 64 letters A-Z or a-z, digits, dots, underscores or hyphens, beginning with a letter or digit",
+      "Customer ID must be 1 to 64 letters A-Z or a-z, digits, dots, underscores or hyphens, " +
+      "beginning with a letter or digit",
     admits: (value) => isText(value) && CUSTOMER_ID.test(value),
   },
   order_date: {
@@ -51,7 +52,7 @@ export const FIELDS = {
   },
 };
 
-/** The rules that `order` breaks: one `{ field, detail }` a field, in the order of the page; empty if it may be sent. */
+/** The rules that `order` breaks: one `{ field, detail }` a field, in the page's order; empty if it may be sent. */
 export function violations(order) {
   return Object.entries(FIELDS)
     .filter(([field, rule]) => !rule.admits(order[field]))

@@ -160,7 +160,11 @@ export function showPhase(phase) {
   for (const button of form.querySelectorAll("[data-step]")) button.disabled = locked;
   for (const input of [quantity, customerId, orderDate]) input.readOnly = locked;
   placeButton.ariaDisabled = String(phase === "sending");
-  placeButton.textContent = { editing: "Place order", sending: "Placing your order…", unsettled: "Try again now" }[phase];
+  placeButton.textContent = {
+    editing: "Place order",
+    sending: "Placing your order…",
+    unsettled: "Try again now",
+  }[phase];
   if (phase !== "unsettled" && document.activeElement === startOverButton) placeButton.focus();
   startOverButton.hidden = phase !== "unsettled";
 }
@@ -183,7 +187,7 @@ export function showHistory(orders) {
     fillReceipt(item, record, note);
     return item;
   });
-  for (const [orderId, item] of shown) if (!items.includes(item)) shown.get(orderId).remove();
+  for (const item of shown.values()) if (!items.includes(item)) item.remove();
   // Only what is out of place is moved: a moved element loses the focus.
   items.forEach((item, index) => {
     if (historyList.children[index] !== item) historyList.insertBefore(item, historyList.children[index] ?? null);
@@ -206,7 +210,9 @@ export function moveOnToOrder(orderId) {
 
 /** Say that what is shown will be forgotten. */
 export function showThatNothingIsKept() {
-  historyEmpty.textContent = "Nothing yet. Your browser does not let this page keep anything, so your orders will only be listed until you leave it.";
+  historyEmpty.textContent =
+    "Nothing yet. Your browser does not let this page keep anything, " +
+    "so your orders will only be listed until you leave it.";
 }
 
 function newReceipt(record) {
@@ -233,7 +239,8 @@ function fillReceipt(item, record, note) {
   slot("accepted").dataset.state = "done";
   fillTime(slot("accepted-time"), record.accepted_at);
   slot("processed").dataset.state = { ACCEPTED: "now", PROCESSED: "done", UNKNOWN: "lost" }[record.state];
-  setText(slot("processed-name"), { ACCEPTED: "Being processed", PROCESSED: "Processed", UNKNOWN: "Not found" }[record.state]);
+  const names = { ACCEPTED: "Being processed", PROCESSED: "Processed", UNKNOWN: "Not found" };
+  setText(slot("processed-name"), names[record.state]);
   if (processed) fillTime(slot("processed-time"), record.processed_at);
   setText(slot("note"), note);
   slot("note").hidden = note === "";
