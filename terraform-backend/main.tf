@@ -657,7 +657,7 @@ locals {
   # by its module.
   alarms = {
     orders-dlq = {
-      description = "An order was received five times and could not be stored; it waits in ${local.queue_names.orders_dlq}, for fourteen days at most. Look for order_failed in the log of ${module.processing.function_name}, repair the cause, then move the order back to ${local.queue_names.orders}."
+      description = "An order was received five times and could not be stored; it waits in ${local.queue_names.orders_dlq}, for fourteen days at most. Look for order_failed, order_conflict and request_failed in the log of ${module.processing.function_name}, repair the cause, then move the order back to ${local.queue_names.orders}."
       namespace   = "AWS/SQS"
       metric_name = "ApproximateNumberOfMessagesVisible"
       dimensions  = { QueueName = aws_sqs_queue.orders_dlq.name }

@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from local_stack.environment import essential_environment
@@ -22,6 +23,18 @@ sys.path.insert(0, {str(Path(__file__).parents[1])!r})
 from aws_emulator.program import main
 main()
 """
+
+# Says by its time when the emulator was started last.
+_STARTED = "started"
+
+
+def start_of_unsaved_run(directory: Path) -> datetime | None:
+    """Return when the emulator was started last if that run never wrote its state, being killed; else None."""
+    started = directory / _STARTED
+    if not started.exists():
+        return None
+    saved = max((file.stat().st_mtime for file in (directory / "state").glob("*.json")), default=0.0)
+    return datetime.fromtimestamp(started.stat().st_mtime) if saved < started.stat().st_mtime else None
 
 
 @contextmanager
@@ -64,6 +77,7 @@ def running_emulator(directory: Path, port: int, region: str, log: Path, lock: R
         grace_seconds=_STOP_SECONDS,
         inherited=[lock.file_descriptor],
     )
+    (directory / _STARTED).touch()
     with process:
         process.wait_until_it_answers(f"http://{LOOPBACK}:{port}/_ministack/health")
         yield process

@@ -13,7 +13,7 @@ from local_stack.alarms import Alarms
 from local_stack.aws import AwsConnection
 from local_stack.background import Background
 from local_stack.deployment import Deployment, way_to_deploy
-from local_stack.emulator import running_emulator
+from local_stack.emulator import running_emulator, start_of_unsaved_run
 from local_stack.errors import LocalStackError
 from local_stack.mailbox import Mailbox
 from local_stack.package import built_package
@@ -109,6 +109,11 @@ class LocalStack:
         zip_path = built_package(logs / "build.log", lock, report)
 
         report.step("Starting the emulator of AWS")
+        if unsaved := start_of_unsaved_run(home / "emulator"):
+            report.line(
+                f"  The run of {unsaved:%Y-%m-%d %H:%M} ended before the emulator could write its state: "
+                "what was placed in it is lost."
+            )
         self.deployment.agree_with(home / "emulator", report)
         emulator = started.enter_context(
             running_emulator(home / "emulator", settings.aws_port, settings.region, logs / "emulator.log", lock)

@@ -21,9 +21,7 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     if deploy == "terraform":
         require_program("terraform", "install Terraform 1.9 or newer to run the end-to-end tests against it")
     directory: Path = tmp_path_factory.mktemp("local-stack")
-    settings = Settings(
-        storefront_port=free_port(), aws_port=free_port(), deploy=deploy, local_directory=directory
-    )
+    settings = Settings(storefront_port=free_port(), aws_port=free_port(), deploy=deploy, local_directory=directory)
     with LocalStack(settings) as local:
         yield DeployedStack(local)
 
@@ -31,9 +29,7 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture
 def raw_announcements(stack: DeployedStack) -> Iterator[Callable[[], list[Any]]]:
     """Return a function that reads what was published on order-completed since it was last called."""
-    with stack.subscribed_queue(
-        stack.outputs["order_completed_topic_arn"], f"test-{uuid.uuid4().hex}"
-    ) as read:
+    with stack.subscribed_queue(stack.outputs["order_completed_topic_arn"], f"test-{uuid.uuid4().hex}") as read:
         yield read
 
 

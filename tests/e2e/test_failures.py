@@ -25,9 +25,11 @@ def poisoned(stack: DeployedStack) -> dict[str, Any]:
         stack.message(f"reused-{tag}", key="k"),
         stack.message(f"reused-{tag}", key="k", quantity=2),
     )
+    unwritable = stack.message(f"surrogate-{tag}")
+    unwritable["order"]["customer_id"] = "\ud800"
     stack.send_to_queue(first)
     stack.wait_until_processed(first["order_id"])
-    stack.send_to_queue(*good[:4], poison, unstorable, second, *good[4:7], good[7])
+    stack.send_to_queue(*good[:3], poison, unstorable, unwritable, second, *good[3:6], *good[6:])
     return {"good": good, "poison": poison, "unstorable": unstorable, "first": first, "second": second}
 
 
@@ -57,9 +59,7 @@ def test_a_poison_message_is_received_exactly_five_times_and_then_in_the_dead_le
         seconds=DLQ_SECONDS,
     )
     failures = [
-        event
-        for event in stack.events("processing", "order_failed")
-        if event["message_id"] == message["MessageId"]
+        event for event in stack.events("processing", "order_failed") if event["message_id"] == message["MessageId"]
     ]
     assert [event["receives"] for event in failures] == list(range(1, RECEIVES + 1))
     assert {event["reason"] for event in failures} == {"the message is not JSON"}
@@ -95,9 +95,7 @@ def test_an_order_in_the_dead_letter_queue_is_pending(stack: DeployedStack, pois
     assert stack.api.get(order_id).json() == {"order_id": order_id, "status": "PENDING"}
 
 
-def test_the_alarm_goes_off_and_a_person_gets_its_mail(
-    stack: DeployedStack, poisoned: dict[str, Any]
-) -> None:
+def test_the_alarm_goes_off_and_a_person_gets_its_mail(stack: DeployedStack, poisoned: dict[str, Any]) -> None:
     alarm = f"{stack.prefix}-orders-dlq"
     wait_for("the alarm", lambda: stack.alarm_state(alarm) == "ALARM", seconds=DLQ_SECONDS)
 
@@ -125,9 +123,7 @@ def test_a_refused_call_is_a_503_that_claims_nothing(
     assert answer.headers["retry-after"] == "1"
     assert "order_id" not in problem
     assert "location" not in answer.headers
-    assert [e["code"] for e in stack.events(function) if e.get("request_id") == problem["request_id"]] == [
-        code
-    ]
+    assert [e["code"] for e in stack.events(function) if e.get("request_id") == problem["request_id"]] == [code]
 
 
 def test_orders_wait_while_the_table_refuses_and_are_stored_when_it_takes_them_again(
@@ -138,9 +134,7 @@ def test_orders_wait_while_the_table_refuses_and_are_stored_when_it_takes_them_a
         accepted = stack.api.post(stack.sample_body.replace(b"001", customer.encode()))
         wait_for(
             "a refusal",
-            lambda: (
-                stack.events("processing", "request_failed") or stack.events("processing", "order_failed")
-            ),
+            lambda: stack.events("processing", "request_failed") or stack.events("processing", "order_failed"),
         )
         assert stack.api.get(accepted.json()["order_id"]).json()["status"] == "PENDING"
 

@@ -99,9 +99,7 @@ def test_a_retry_with_the_same_key_is_one_order_and_one_notification(
     wait_for("both repeats", lambda: len(stack.events("processing", "order_duplicate", order_id)) == 2)
     assert stack.order_ids_of(customer) == [order_id]
     assert [
-        m["order_id"]
-        for m in stack.announced_before_a_new_order(announcements)
-        if m["customer_id"] == customer
+        m["order_id"] for m in stack.announced_before_a_new_order(announcements) if m["customer_id"] == customer
     ] == [order_id]
 
 
@@ -115,10 +113,7 @@ def test_a_message_delivered_twice_is_one_order_and_one_notification(
 
     wait_for("the repeat", lambda: stack.events("processing", "order_duplicate", message["order_id"]))
     assert stack.order_ids_of(customer) == [message["order_id"]]
-    assert (
-        len([m for m in stack.announced_before_a_new_order(announcements) if m["customer_id"] == customer])
-        == 1
-    )
+    assert len([m for m in stack.announced_before_a_new_order(announcements) if m["customer_id"] == customer]) == 1
 
 
 def test_an_order_that_is_not_processed_yet_is_pending(stack: DeployedStack) -> None:

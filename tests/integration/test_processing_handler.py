@@ -4,7 +4,7 @@ Its true answers are seen on the emulator (tests/e2e); here it gives those that 
 request. moto 5.2 cannot run an INSERT with parameters.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
@@ -13,6 +13,8 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from lambda_events import item_of, sqs_event
+from orders.domain.errors import StoreUnavailableError
+from orders.usecases.processing import Outcome, QueueMessage, Result
 from sample_orders import SAMPLE_ORDER, processed, submitted
 
 
@@ -29,9 +31,7 @@ class FakeDynamoDb:
 
     def batch_execute_statement(self, *, Statements: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
         self.calls.append("BatchExecuteStatement")
-        items = [
-            dict(zip(item_of(processed()), statement["Parameters"], strict=True)) for statement in Statements
-        ]
+        items = [dict(zip(item_of(processed()), statement["Parameters"], strict=True)) for statement in Statements]
         if self.refuses_whole and (
             not self.refuses_whole_with or self.refuses_whole_with & {item["order_id"]["S"] for item in items}
         ):
@@ -149,9 +149,7 @@ def test_an_unreadable_message_fails_alone_and_its_reason_is_logged(
     assert "<poison>" not in str([vars(record) for record in caplog.records])
 
 
-@pytest.mark.parametrize(
-    "code", ["ThrottlingError", "InternalServerError", "ValidationError", "AccessDenied"]
-)
+@pytest.mark.parametrize("code", ["ThrottlingError", "InternalServerError", "ValidationError", "AccessDenied"])
 def test_one_order_of_ten_that_dynamodb_refuses_fails_alone(
     processing: ModuleType, dynamodb: FakeDynamoDb, code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -184,7 +182,7 @@ def test_a_request_refused_for_one_orders_sake_stores_its_neighbours_all_the_sam
         (RuntimeError("secret"), "RuntimeError"),
     ],
 )
-def test_an_error_of_the_whole_batch_fails_every_message_and_is_logged(
+def test_an_error_that_leaves_the_whole_batch_undone_is_the_functions_error(
     processing: ModuleType,
     dynamodb: FakeDynamoDb,
     error: Exception,
@@ -193,16 +191,15 @@ def test_an_error_of_the_whole_batch_fails_every_message_and_is_logged(
 ) -> None:
     dynamodb.refuses_whole = error
 
-    assert processing.handler(sqs_event(m1=submitted("1"), m2=submitted("2")), None) == failures("m1", "m2")
+    with pytest.raises((StoreUnavailableError, RuntimeError)):
+        processing.handler(sqs_event(m1=submitted("1"), m2=submitted("2")), None)
     assert dynamodb.calls == ["BatchExecuteStatement"]
     assert [record.message for record in caplog.records] == ["request_failed"]
     assert caplog.records[0].__dict__["error"] == name
     assert "secret" not in str(vars(caplog.records[0]))
 
 
-def test_a_duplicate_that_cannot_be_looked_at_stays_a_failure(
-    processing: ModuleType, dynamodb: FakeDynamoDb
-) -> None:
+def test_a_duplicate_that_cannot_be_looked_at_stays_a_failure(processing: ModuleType, dynamodb: FakeDynamoDb) -> None:
     processing.handler(sqs_event(m=submitted()), None)
     dynamodb.unread = {submitted().order_id}
 
@@ -210,18 +207,15 @@ def test_a_duplicate_that_cannot_be_looked_at_stays_a_failure(
 
 
 def test_an_error_on_the_way_fails_only_the_messages_that_are_not_stored(
-    processing: ModuleType, monkeypatch: pytest.MonkeyPatch, dynamodb: FakeDynamoDb
+    processing: ModuleType, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    log, calls = processing.log_event, []
+    def process_one(messages: Sequence[QueueMessage], **_: object) -> Iterator[Outcome]:
+        yield Outcome(messages[0].message_id, Result.STORED, submitted("1"))
+        raise RuntimeError
 
-    def fail_on_the_second(*arguments: Any, **fields: Any) -> None:
-        calls.append(arguments)
-        if len(calls) == 2:
-            raise RuntimeError
-        log(*arguments, **fields)
-
-    monkeypatch.setattr(processing, "log_event", fail_on_the_second)
+    monkeypatch.setattr(processing, "process_messages", process_one)
 
     answer = processing.handler(sqs_event(m1=submitted("1"), m2=submitted("2"), m3=submitted("3")), None)
 
     assert answer == failures("m2", "m3")
+    assert [record.message for record in caplog.records] == ["request_failed", "order_stored"]

@@ -1,6 +1,7 @@
 """Reading a body as one strict JSON document."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -88,6 +89,24 @@ def test_refuses_more_than_64_levels(body: bytes) -> None:
 )
 def test_admits_64_levels_and_any_number_of_brackets(body: bytes) -> None:
     assert read_json_document(body) == json.loads(body)
+
+
+def test_brackets_of_a_string_that_never_ends_are_no_nesting() -> None:
+    assert code_of(b'{"a":"' + b"[" * 100) == "INVALID_JSON"
+    assert code_of(b'{"a":"' + b"[" * 100 + b"\\") == "INVALID_JSON"
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 65 + b"]" * 65 + b'"' + b'\\"' * 8000, b'{"a":"' + b"[" * 70 + b'\\"' * 8100], ids=["deep", "flat"]
+)
+def test_the_time_it_takes_grows_with_the_body_and_not_with_its_square(body: bytes) -> None:
+    def seconds(text: bytes) -> float:
+        start = time.process_time()
+        code_of(text)
+        return time.process_time() - start
+
+    # Ten times the body took a hundred times as long, seconds of it; the floor is the clock's own grain.
+    assert seconds(body) < 30 * max(seconds(body[: len(body) // 10]), 0.001)
 
 
 def test_admits_escaped_characters_outside_the_basic_plane() -> None:

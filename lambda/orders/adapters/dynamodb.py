@@ -72,9 +72,7 @@ class DynamoDbOrderTable:
         return insertions
 
     def _insert_batch(self, orders: Sequence[ProcessedOrder]) -> dict[str, Insertion]:
-        statements = [
-            {"Statement": self._insert_statement, "Parameters": _parameters(order)} for order in orders
-        ]
+        statements = [{"Statement": self._insert_statement, "Parameters": _parameters(order)} for order in orders]
         try:
             responses = self._client.batch_execute_statement(Statements=statements)["Responses"]
         except ClientError as error:

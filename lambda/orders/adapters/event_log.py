@@ -34,6 +34,8 @@ class _JsonLine(logging.Formatter):
 
 def _set_up() -> None:
     _logger.setLevel(logging.INFO)
+    # Lambda's runtime lets everything from INFO on into the log; a client's own chatter is no event.
+    logging.getLogger("botocore").setLevel(logging.WARNING)
     if not logging.getLogger().handlers:
         handler = logging.StreamHandler(sys.stdout)
         handler.setFormatter(_JsonLine())

@@ -30,9 +30,7 @@ class SnsCompletionTopic:
         while batch := list(islice(remaining, _BATCH_SIZE)):
             entries = [_entry(position, announcement) for position, announcement in enumerate(batch)]
             try:
-                answer = self._client.publish_batch(
-                    TopicArn=self._topic_arn, PublishBatchRequestEntries=entries
-                )
+                answer = self._client.publish_batch(TopicArn=self._topic_arn, PublishBatchRequestEntries=entries)
             except (ClientError, BotoCoreError) as error:
                 raise TopicUnavailableError from error
             taken = {success["Id"] for success in answer.get("Successful", [])}
@@ -50,7 +48,6 @@ def _entry(position: int, announcement: Announcement) -> dict[str, Any]:
         "MessageStructure": "json",
         "Message": json.dumps({"default": announcement.document, "email": announcement.text}),
         "MessageAttributes": {
-            name: {"DataType": "String", "StringValue": value}
-            for name, value in announcement.attributes.items()
+            name: {"DataType": "String", "StringValue": value} for name, value in announcement.attributes.items()
         },
     }

@@ -19,6 +19,9 @@ from orders.domain.timestamp import is_timestamp
 
 VERSION = 1
 
+# The longest that an order admits is a tenth of it.
+MAX_LENGTH = 8 * 1024
+
 _ORDER_FIELDS = {"customer_id": str, "product_id": str, "quantity": int, "order_date": str}
 
 
@@ -30,16 +33,20 @@ def write_message(submitted: SubmittedOrder) -> str:
 def read_message(text: str) -> SubmittedOrder:
     """Return the submitted order that a message text carries.
 
-    Checks the shape and every type, so that what reaches the table is whole; the rules of an order
-    were checked before it was accepted. Raises MessageUnreadableError, saying what is wrong.
+    Checks the shape, every type and that all text can be written, so that what reaches the table is
+    whole and no message harms its neighbours. The rules of an order were checked before it was
+    accepted: only the submission function may send to the queue. Raises MessageUnreadableError,
+    saying what is wrong.
     """
+    if len(text) > MAX_LENGTH:
+        raise MessageUnreadableError(f"the message is over {MAX_LENGTH} characters")
     try:
         message = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise MessageUnreadableError("the message is not JSON") from error
     if not isinstance(message, dict):
         raise MessageUnreadableError("the message is not a JSON object")
-    if message.get("version") is True or message.get("version") != VERSION:
+    if type(message.get("version")) is not int or message["version"] != VERSION:
         raise MessageUnreadableError(f"the message is not of version {VERSION}")
     order_id = _text(message, "order_id")
     if parse_order_id(order_id) != order_id:
@@ -56,6 +63,8 @@ def _order(fields: Any) -> Order:
     for name, kind in _ORDER_FIELDS.items():
         if type(fields[name]) is not kind:  # a bool is an int to isinstance
             raise MessageUnreadableError(f"order.{name} is not of type {kind.__name__}")
+        if kind is str:
+            _require_characters(f"order.{name}", fields[name])
     return Order(**fields)
 
 
@@ -63,4 +72,12 @@ def _text(message: dict[str, Any], name: str) -> str:
     value = message.get(name)
     if not isinstance(value, str):
         raise MessageUnreadableError(f"{name} is not a string")
+    _require_characters(name, value)
     return value
+
+
+def _require_characters(name: str, text: str) -> None:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise MessageUnreadableError(f"{name} holds a lone surrogate, which is no character") from error

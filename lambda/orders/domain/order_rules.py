@@ -36,9 +36,7 @@ def validate_order(document: Any) -> Order:
     of the schema's own descriptions, so that nothing of the document is repeated but its keys.
     """
     violations = {
-        violation.pointer: violation
-        for error in _VALIDATOR.iter_errors(document)
-        for violation in _violations(error)
+        violation.pointer: violation for error in _VALIDATOR.iter_errors(document) for violation in _violations(error)
     }
     if violations:
         raise OrderInvalidError([violations[pointer] for pointer in sorted(violations)])
@@ -53,15 +51,9 @@ def validate_order(document: Any) -> Order:
 def _violations(error: ValidationError) -> list[Violation]:
     document: Any = error.instance
     if error.validator == "required":
-        return [
-            Violation(_pointer(name), "is required") for name in _SCHEMA["required"] if name not in document
-        ]
+        return [Violation(_pointer(name), "is required") for name in _SCHEMA["required"] if name not in document]
     if error.validator == "additionalProperties":
-        return [
-            Violation(_pointer(name), "is not a field of an order")
-            for name in document
-            if name not in _FIELDS
-        ]
+        return [Violation(_pointer(name), "is not a field of an order") for name in document if name not in _FIELDS]
     if not error.absolute_path:
         return [Violation("", "must be a JSON object")]
     name = str(error.absolute_path[0])

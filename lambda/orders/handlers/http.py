@@ -45,9 +45,7 @@ def body(event: Mapping[str, Any]) -> bytes:
         raise DocumentUnreadableError("INVALID_ENCODING", "The body is not valid base64.") from error
 
 
-def answer(
-    status: int, document: Mapping[str, Any], extra_headers: Mapping[str, str] | None = None
-) -> dict[str, Any]:
+def answer(status: int, document: Mapping[str, Any], extra_headers: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return an answer that carries `document` as JSON; no cache may keep it."""
     return _answer(status, "application/json", document, extra_headers or {})
 

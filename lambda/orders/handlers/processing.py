@@ -27,21 +27,28 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     Returns ``{"batchItemFailures": [{"itemIdentifier": message id}, …]}`` as the mapping's
     ReportBatchItemFailures expects it: SQS delivers exactly those again, and after five receives moves
     them to the dead-letter queue. A message counts as failed until its order is known to be stored, so
-    that an error nobody foresaw loses nothing.
+    that an error nobody foresaw loses nothing. Where such an error left the whole batch undone it is
+    raised, which fails the batch all the same and lets the function's error metric and alarm know.
     """
     receives = {
-        record["messageId"]: int(record["attributes"]["ApproximateReceiveCount"])
-        for record in event["Records"]
+        record["messageId"]: int(record["attributes"]["ApproximateReceiveCount"]) for record in event["Records"]
     }
     unsettled = dict.fromkeys(receives)
+    outcomes = []
     try:
         messages = [QueueMessage(record["messageId"], record["body"]) for record in event["Records"]]
         for outcome in process_messages(messages, now=utc_now(), store=_store):
-            _log(outcome, receives[outcome.message_id])
             if outcome.settled:
                 del unsettled[outcome.message_id]
+            outcomes.append(outcome)
     except Exception as error:
         log_failure("request_failed", error, messages=len(unsettled))
+        if len(unsettled) == len(receives):
+            raise
+    finally:
+        # Only now: whatever becomes of a line of the log, what is stored is settled.
+        for outcome in outcomes:
+            _log(outcome, receives[outcome.message_id])
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in unsettled]}
 
 

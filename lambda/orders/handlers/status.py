@@ -24,9 +24,7 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
         found = find_order(event["pathParameters"]["order_id"], store=_store)
     except OrderNotFoundError:
         log_event("order_not_found", request_id=request_id)
-        return http.problem(
-            404, "ORDER_NOT_FOUND", "No order has this id; check it for typos.", request_id=request_id
-        )
+        return http.problem(404, "ORDER_NOT_FOUND", "No order has this id; check it for typos.", request_id=request_id)
     except StoreUnavailableError as error:
         log_failure("request_failed", error, request_id=request_id, code="STORE_UNAVAILABLE")
         return http.problem(

@@ -45,9 +45,7 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
         return _accept(event, request_id)
     except _RefusedError as refusal:
         log_event("order_refused", logging.WARNING, request_id=request_id, code=refusal.code)
-        return http.problem(
-            refusal.status, refusal.code, refusal.detail, request_id=request_id, **refusal.more
-        )
+        return http.problem(refusal.status, refusal.code, refusal.detail, request_id=request_id, **refusal.more)
     except QueueUnavailableError as error:
         log_failure("order_refused", error, request_id=request_id, code="QUEUE_UNAVAILABLE")
         return http.problem(
@@ -98,9 +96,7 @@ def _body(event: Mapping[str, Any], headers: Mapping[str, str]) -> bytes:
     if "content-encoding" in headers:
         raise _RefusedError(415, "UNSUPPORTED_MEDIA_TYPE", "Send the body without Content-Encoding.")
     if not _is_json_in_utf8(headers.get("content-type", "")):
-        raise _RefusedError(
-            415, "UNSUPPORTED_MEDIA_TYPE", "Send the body as Content-Type: application/json, in UTF-8."
-        )
+        raise _RefusedError(415, "UNSUPPORTED_MEDIA_TYPE", "Send the body as Content-Type: application/json, in UTF-8.")
     if len(body) > MAX_BODY_BYTES:
         raise _RefusedError(413, "PAYLOAD_TOO_LARGE", f"The body is over {MAX_BODY_BYTES} bytes.")
     return body

@@ -56,9 +56,7 @@ class Outcome:
         return self.result in (Result.STORED, Result.DUPLICATE)
 
 
-def process_messages(
-    messages: Sequence[QueueMessage], *, now: datetime, store: OrderStore
-) -> Iterator[Outcome]:
+def process_messages(messages: Sequence[QueueMessage], *, now: datetime, store: OrderStore) -> Iterator[Outcome]:
     """Store the orders that `messages` carry and yield one outcome for each message.
 
     Outcomes come as they are known: where the store fails on the way (StoreUnavailableError), those

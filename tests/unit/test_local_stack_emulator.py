@@ -1,0 +1,47 @@
+"""What the local stack can tell of the emulator's last run."""
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from local_stack.emulator import start_of_unsaved_run
+
+STARTED = datetime(2025, 4, 25, 10, 0)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    (tmp_path / "state").mkdir()
+    return tmp_path
+
+
+def write(path: Path, moment: datetime) -> None:
+    path.touch()
+    os.utime(path, (moment.timestamp(), moment.timestamp()))
+
+
+def test_a_run_that_wrote_its_state_is_no_news(directory: Path) -> None:
+    write(directory / "started", STARTED)
+    write(directory / "state" / "dynamodb.json", STARTED.replace(hour=11))
+    write(directory / "state" / "sqs.json", STARTED.replace(hour=9))
+
+    assert start_of_unsaved_run(directory) is None
+
+
+def test_a_run_that_never_wrote_its_state_is_told_by_its_start(directory: Path) -> None:
+    write(directory / "started", STARTED)
+    write(directory / "state" / "dynamodb.json", STARTED.replace(hour=9))
+
+    assert start_of_unsaved_run(directory) == STARTED
+
+
+def test_so_is_a_first_run(directory: Path) -> None:
+    write(directory / "started", STARTED)
+
+    assert start_of_unsaved_run(directory) == STARTED
+
+
+def test_before_the_first_run_there_is_nothing_to_tell(directory: Path) -> None:
+    assert start_of_unsaved_run(directory) is None
