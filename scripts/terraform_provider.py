@@ -35,9 +35,7 @@ def init(terraform: str, root: Path, env: Mapping[str, str], say: Callable[[str]
     mirror = find_mirror(version, usual_places())
     if mirror is None:
         places = ", ".join(map(str, usual_places()))
-        raise TerraformInitError(
-            f"{failure}\n\nNo mirror of {PROVIDER} {version} was found either, in {places}."
-        )
+        raise TerraformInitError(f"{failure}\n\nNo mirror of {PROVIDER} {version} was found either, in {places}.")
     say(f"The provider registry does not answer: {PROVIDER} {version} is taken from {mirror}.")
     failure = _try_init(terraform, root, env, f"-plugin-dir={mirror}")
     if failure is not None:

@@ -120,15 +120,11 @@ class DeployedStack:
         )
         return "\n".join(event["message"] for page in pages for event in page["events"])
 
-    def events(
-        self, function: str, name: str | None = None, order_id: str | None = None
-    ) -> list[dict[str, Any]]:
+    def events(self, function: str, name: str | None = None, order_id: str | None = None) -> list[dict[str, Any]]:
         """Return a function's log events, in their order, of this name and order where given."""
         events = [json.loads(line) for line in self.log_of(function).splitlines() if line.startswith("{")]
         return [
-            event
-            for event in events
-            if name in (None, event["message"]) and order_id in (None, event.get("order_id"))
+            event for event in events if name in (None, event["message"]) and order_id in (None, event.get("order_id"))
         ]
 
     def alarm_state(self, name: str) -> str:
@@ -145,9 +141,7 @@ class DeployedStack:
     def permission_removed(self, function: str, action: str) -> Iterator[None]:
         """Deny a function's role one action for the length of a `with` block."""
         iam = self.client("iam")
-        configuration = self.client("lambda").get_function_configuration(
-            FunctionName=f"{self.prefix}-{function}"
-        )
+        configuration = self.client("lambda").get_function_configuration(FunctionName=f"{self.prefix}-{function}")
         role = configuration["Role"].rpartition("/")[2]
         policy = {"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": action, "Resource": "*"}}
         iam.put_role_policy(RoleName=role, PolicyName="removed-by-test", PolicyDocument=json.dumps(policy))
@@ -171,9 +165,9 @@ class DeployedStack:
         }
         policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
         sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-        subscription = sns.subscribe(
-            TopicArn=topic_arn, Protocol="sqs", Endpoint=arn, ReturnSubscriptionArn=True
-        )["SubscriptionArn"]
+        subscription = sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn, ReturnSubscriptionArn=True)[
+            "SubscriptionArn"
+        ]
 
         def read() -> list[Any]:
             messages = []

@@ -69,9 +69,7 @@ def test_native_libraries_are_for_the_target_wherever_the_zip_is_built(
 
 
 @pytest.mark.parametrize("target", build_lambda.TARGET_NAMES)
-def test_the_whole_package_and_its_schema_are_inside(
-    target: str, real_zip: Callable[[str], zipfile.ZipFile]
-) -> None:
+def test_the_whole_package_and_its_schema_are_inside(target: str, real_zip: Callable[[str], zipfile.ZipFile]) -> None:
     archive = real_zip(target)
 
     package = {
@@ -85,9 +83,7 @@ def test_the_whole_package_and_its_schema_are_inside(
 
 
 @pytest.mark.parametrize("target", build_lambda.TARGET_NAMES)
-def test_nothing_is_inside_that_no_invocation_reads(
-    target: str, real_zip: Callable[[str], zipfile.ZipFile]
-) -> None:
+def test_nothing_is_inside_that_no_invocation_reads(target: str, real_zip: Callable[[str], zipfile.ZipFile]) -> None:
     unneeded = {
         "boto3",
         "botocore",
@@ -124,9 +120,7 @@ def test_the_zip_is_small(target: str, real_zip: Callable[[str], zipfile.ZipFile
 
 
 @pytest.mark.parametrize("target", build_lambda.TARGET_NAMES)
-def test_every_file_can_be_read_by_the_functions_user(
-    target: str, real_zip: Callable[[str], zipfile.ZipFile]
-) -> None:
+def test_every_file_can_be_read_by_the_functions_user(target: str, real_zip: Callable[[str], zipfile.ZipFile]) -> None:
     modes = {stat.filemode(entry.external_attr >> 16) for entry in real_zip(target).infolist()}
 
     assert modes == {"-rw-r--r--"}
@@ -139,9 +133,7 @@ def test_libraries_that_only_older_pythons_need_are_left_out_for_aws(
     assert "typing_extensions.py" not in real_zip(target).namelist()
 
 
-def test_the_local_zip_needs_nothing_but_itself(
-    real_zip: Callable[[str], zipfile.ZipFile], tmp_path: Path
-) -> None:
+def test_the_local_zip_needs_nothing_but_itself(real_zip: Callable[[str], zipfile.ZipFile], tmp_path: Path) -> None:
     real_zip("local").extractall(tmp_path)
     check = """
 import sys
@@ -161,9 +153,7 @@ assert not foreign, foreign
     assert ran.returncode == 0, ran.stderr
 
 
-def test_the_same_inputs_give_the_same_bytes_from_another_folder_time_and_umask(
-    checkout: Path, tmp_path: Path
-) -> None:
+def test_the_same_inputs_give_the_same_bytes_from_another_folder_time_and_umask(checkout: Path, tmp_path: Path) -> None:
     first = lambda_zip("arm64", checkout)
     other = copy_of_repository(tmp_path / "a folder with spaces")
     for path in (other / "lambda").rglob("*"):
@@ -398,9 +388,7 @@ def test_a_library_for_another_processor_is_refused_and_the_zip_left_alone(tree:
     whole = tree.build().read_bytes()
     tree.lock(native_wheel("manylinux_2_17_aarch64", elf("x86_64")))
 
-    with pytest.raises(
-        BuildError, match=r"_speedups\.cpython-313\.so is built for Linux on x86_64, but .* arm64"
-    ):
+    with pytest.raises(BuildError, match=r"_speedups\.cpython-313\.so is built for Linux on x86_64, but .* arm64"):
         tree.build()
 
     assert tree.zip.read_bytes() == whole
@@ -424,9 +412,7 @@ def test_wheels_for_the_runtimes_c_library_or_an_older_one_are_taken(tree: Small
 def test_wheels_that_the_runtime_could_not_load_are_not(tree: SmallTree, tag: str) -> None:
     tree.lock(native_wheel(tag, elf("arm64")))
 
-    with pytest.raises(
-        BuildError, match=r"finds no wheel of native==1\.0 for Linux on arm64, Python 3\.13; "
-    ):
+    with pytest.raises(BuildError, match=r"finds no wheel of native==1\.0 for Linux on arm64, Python 3\.13; "):
         tree.build()
 
 
@@ -450,9 +436,7 @@ def macos_library(*machines: str) -> bytes:
         (b"", []),
     ],
 )
-def test_the_platform_of_a_library_is_read_from_its_header(
-    library: bytes, platforms: list[tuple[str, str]]
-) -> None:
+def test_the_platform_of_a_library_is_read_from_its_header(library: bytes, platforms: list[tuple[str, str]]) -> None:
     assert build_lambda.platforms_of(library) == platforms
 
 
@@ -478,9 +462,7 @@ NEW_LINUX = Target("local", "Linux", "x86_64", "3.14.0rc1", ())
         ("implementation_name != 'cpython' or sys_platform == 'win32'", []),
     ],
 )
-def test_markers_are_settled_for_the_target_and_not_for_this_interpreter(
-    marker: str, holding_on: list[Target]
-) -> None:
+def test_markers_are_settled_for_the_target_and_not_for_this_interpreter(marker: str, holding_on: list[Target]) -> None:
     lock = f"some-library==1.0 ; {marker} \\\n    --hash=sha256:00\n    # via other\n"
 
     for target in [LAMBDA, OLD_LINUX, OLD_MAC, NEW_LINUX]:
@@ -488,9 +470,7 @@ def test_markers_are_settled_for_the_target_and_not_for_this_interpreter(
         assert build_lambda.requirements_for(target, lock) == expected, target
 
 
-@pytest.mark.parametrize(
-    "marker", ["extra == 'fast'", "python_version ~= '3.9'", "__import__('os')", "'a' < 1"]
-)
+@pytest.mark.parametrize("marker", ["extra == 'fast'", "python_version ~= '3.9'", "__import__('os')", "'a' < 1"])
 def test_a_marker_that_is_not_understood_is_not_guessed(marker: str) -> None:
     with pytest.raises(BuildError, match="is not understood"):
         build_lambda.requirements_for(LAMBDA, f"some-library==1.0 ; {marker}\n")
@@ -516,9 +496,7 @@ def test_a_missing_source_is_named(tree: SmallTree, name: str) -> None:
         tree.build()
 
 
-def test_an_index_out_of_reach_is_told_from_a_missing_wheel(
-    tree: SmallTree, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_index_out_of_reach_is_told_from_a_missing_wheel(tree: SmallTree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PIP_NO_INDEX")
     monkeypatch.setenv("PIP_FIND_LINKS", "")
     monkeypatch.setenv("PIP_RETRIES", "1")

@@ -77,9 +77,7 @@ class LambdaRuntime:
         command += [f"{name}={value}" for name, value in self.environment.items()]
         command += [f"PYTHONPATH={self.task}:{self.site}", "PYTHONDONTWRITEBYTECODE=1"]
         command += ["/usr/bin/python3", "-W", "error", "-c", INVOKE, function]
-        ran = subprocess.run(
-            command, input=json.dumps(event), capture_output=True, text=True, check=False, timeout=60
-        )
+        ran = subprocess.run(command, input=json.dumps(event), capture_output=True, text=True, check=False, timeout=60)
         assert ran.returncode == 0, ran.stderr
         assert ran.stderr == ""
         *log, last = [json.loads(line) for line in ran.stdout.splitlines()]
@@ -107,9 +105,7 @@ def queue_url(aws: AwsConnection) -> str:
 @pytest.fixture(scope="module")
 def announced_url(aws: AwsConnection) -> str:
     """A queue that takes what the topic sends."""
-    policy = {
-        "Statement": {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
-    }
+    policy = {"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}}
     created = aws.client("sqs").create_queue(QueueName="announced", Attributes={"Policy": json.dumps(policy)})
     return str(created["QueueUrl"])
 
@@ -211,9 +207,7 @@ def test_a_stored_order_is_found(runtime: LambdaRuntime, aws: AwsConnection, tab
     assert body_of(answer) == {**order.to_document(), "status": "PROCESSED"}
 
 
-def test_a_completed_order_is_announced(
-    runtime: LambdaRuntime, aws: AwsConnection, announced_url: str
-) -> None:
+def test_a_completed_order_is_announced(runtime: LambdaRuntime, aws: AwsConnection, announced_url: str) -> None:
     order = processed("completed")
 
     answer = runtime.invoke("notification", stream_event(order)).answer

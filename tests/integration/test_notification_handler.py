@@ -36,9 +36,7 @@ def subscriber(topic_arn: str) -> Callable[[], list[Any]]:
     return received
 
 
-def test_each_new_order_is_announced_once(
-    notification: ModuleType, subscriber: Callable[[], list[Any]]
-) -> None:
+def test_each_new_order_is_announced_once(notification: ModuleType, subscriber: Callable[[], list[Any]]) -> None:
     orders = [processed(str(number)) for number in range(25)]
 
     assert notification.handler(stream_event(*orders), None) == {"batchItemFailures": []}

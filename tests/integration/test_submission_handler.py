@@ -197,9 +197,7 @@ def test_a_queue_that_refuses_or_does_not_answer_is_a_503_and_claims_nothing(
     assert "order_id" not in body_of(answer)
     assert "Location" not in answer["headers"]
     assert "secret" not in answer["body"] + caplog.text
-    assert [(r.message, r.__dict__["code"]) for r in caplog.records] == [
-        ("order_refused", "QUEUE_UNAVAILABLE")
-    ]
+    assert [(r.message, r.__dict__["code"]) for r in caplog.records] == [("order_refused", "QUEUE_UNAVAILABLE")]
     assert type(error).__name__ in caplog.records[0].__dict__["error"]
 
 

@@ -120,8 +120,7 @@ def test_refuses_a_document_that_is_no_object_at_its_root(document: Any) -> None
 
 def test_names_every_violation_at_once_in_the_order_of_their_pointers() -> None:
     assert [
-        (v.pointer, v.detail)
-        for v in violations_of({"quantity": 0, "product_id": "Banana", "a/b~c": 1, "Z": 2})
+        (v.pointer, v.detail) for v in violations_of({"quantity": 0, "product_id": "Banana", "a/b~c": 1, "Z": 2})
     ] == [
         ("/Z", "is not a field of an order"),
         ("/a~1b~0c", "is not a field of an order"),

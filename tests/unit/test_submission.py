@@ -28,9 +28,7 @@ class FakeQueue:
         self.sent.append(submitted)
 
 
-def submit(
-    body: bytes, queue: FakeQueue, key: str | None = None, randomness: bytes = bytes(12)
-) -> SubmittedOrder:
+def submit(body: bytes, queue: FakeQueue, key: str | None = None, randomness: bytes = bytes(12)) -> SubmittedOrder:
     return submit_order(
         body,
         idempotency_key=key,
