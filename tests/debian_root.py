@@ -58,9 +58,7 @@ def _make(root: Path, suite: str, packages: Sequence[str]) -> None:
     )
     if made.returncode != 0:
         words = "; ".join(made.stdout.strip().splitlines()[-3:])
-        missing(
-            f"Debian {suite}", f"debootstrap could not make it from the machine's package source ({words})"
-        )
+        missing(f"Debian {suite}", f"debootstrap could not make it from the machine's package source ({words})")
     subprocess.run(["chroot", str(root), "apt-get", "clean"], check=True)
 
 
@@ -68,9 +66,7 @@ def _mirror() -> str:
     """Return the address of the Debian mirror that this machine's own apt uses."""
     release = platform.freedesktop_os_release()
     if release["ID"] != "debian":
-        missing(
-            "a Debian mirror", f"this machine is {release['PRETTY_NAME']}, whose packages are not Debian's"
-        )
+        missing("a Debian mirror", f"this machine is {release['PRETTY_NAME']}, whose packages are not Debian's")
     listed = subprocess.run(
         ["apt-get", "indextargets", "--no-release-info", "--format", "$(RELEASE) $(COMPONENT) $(REPO_URI)"],
         capture_output=True,
@@ -79,9 +75,7 @@ def _mirror() -> str:
     )
     own_suites = {release.get("VERSION_CODENAME"), "stable", "testing", "unstable"}
     targets = [line.split(maxsplit=2) for line in listed.stdout.splitlines()]
-    addresses = [
-        address for suite, component, address in targets if suite in own_suites and component == "main"
-    ]
+    addresses = [address for suite, component, address in targets if suite in own_suites and component == "main"]
     if not addresses:
         missing("a Debian mirror", "apt's sources name none (apt-get indextargets)")
     return _first_of_list(addresses[0]) if addresses[0].startswith("mirror+file:") else addresses[0]
@@ -95,9 +89,7 @@ def _first_of_list(address: str) -> str:
 
 def _is_whole(root: Path) -> bool:
     """Whether every file of every package is there and has the checksum that it was installed with."""
-    verified = subprocess.run(
-        ["chroot", str(root), "dpkg", "--verify"], capture_output=True, check=False, timeout=60
-    )
+    verified = subprocess.run(["chroot", str(root), "dpkg", "--verify"], capture_output=True, check=False, timeout=60)
     return verified.returncode == 0 and not verified.stdout
 
 
