@@ -9,6 +9,7 @@ variable "project" {
   description = "Name of the system: first part of every resource name and value of the tag Project."
   type        = string
   default     = "order-processing"
+  nullable    = false
 
   # IAM allows 64 characters for a role name. "-staging", "-notification" and the
   # longest region name with its hyphen take 37 of them.
@@ -22,6 +23,7 @@ variable "environment" {
   description = "Stage of the deployment: second part of every resource name and value of the tag Environment. In prod the table is protected against deletion by default."
   type        = string
   default     = "dev"
+  nullable    = false
 
   validation {
     condition     = contains(["dev", "staging", "prod"], var.environment)
@@ -84,6 +86,7 @@ variable "deletion_protection_enabled" {
 variable "notification_email" {
   description = "Address that receives every alarm. AWS sends a confirmation first; until its link is followed, no alarm arrives."
   type        = string
+  nullable    = false
 
   validation {
     condition     = can(regex("^[^@[:space:]<>,;]+@[a-zA-Z0-9-]+([.][a-zA-Z0-9-]+)+$", var.notification_email))
@@ -110,6 +113,7 @@ variable "lambda_architecture" {
   description = "Processor of the functions, \"arm64\" or \"x86_64\". The package holds compiled code, so it must be built for the same one; arm64 costs a fifth less."
   type        = string
   default     = "arm64"
+  nullable    = false
 
   validation {
     condition     = contains(["arm64", "x86_64"], var.lambda_architecture)
@@ -139,6 +143,7 @@ variable "processing_timeout_seconds" {
   description = "Longest time, in seconds, that the processing of one batch may take. The queue hides a received order for six times as long, so this also sets how soon a failed one is tried again."
   type        = number
   default     = 30
+  nullable    = false
 
   validation {
     condition     = var.processing_timeout_seconds >= 2 && var.processing_timeout_seconds <= 900 && floor(var.processing_timeout_seconds) == var.processing_timeout_seconds
@@ -150,6 +155,7 @@ variable "processing_maximum_concurrency" {
   description = "How many batches of up to ten orders are processed at the same time at most. Orders beyond that wait in the queue."
   type        = number
   default     = 10
+  nullable    = false
 
   validation {
     condition     = var.processing_maximum_concurrency >= 2 && var.processing_maximum_concurrency <= 1000 && floor(var.processing_maximum_concurrency) == var.processing_maximum_concurrency
@@ -193,6 +199,7 @@ variable "cors_allowed_origins" {
   description = "Origins whose pages may call the API from a browser: \"*\" for any, or the storefront's, e.g. \"https://shop.example.com\"."
   type        = list(string)
   default     = ["*"]
+  nullable    = false
 
   validation {
     condition     = length(var.cors_allowed_origins) > 0
@@ -211,6 +218,7 @@ variable "api_throttling_rate_limit" {
   description = "Requests a second that each route accepts in the long run; those beyond are answered with 429. Bounds what a flood can cost."
   type        = number
   default     = 500
+  nullable    = false
 
   validation {
     condition     = var.api_throttling_rate_limit >= 1 && var.api_throttling_rate_limit <= 10000
@@ -222,6 +230,7 @@ variable "api_throttling_burst_limit" {
   description = "Requests that each route accepts at the same moment, before api_throttling_rate_limit takes hold."
   type        = number
   default     = 1000
+  nullable    = false
 
   validation {
     condition     = var.api_throttling_burst_limit >= 1 && var.api_throttling_burst_limit <= 5000 && floor(var.api_throttling_burst_limit) == var.api_throttling_burst_limit
@@ -237,6 +246,7 @@ variable "log_retention_days" {
   description = "Days that every log is kept. More days cost more storage; fewer leave less to look into after a failure."
   type        = number
   default     = 30
+  nullable    = false
 
   validation {
     condition = contains(

@@ -3,6 +3,7 @@
 The rules look at variables only, so they are tried on variables.tf alone, which takes no provider and no time.
 """
 
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -187,6 +188,12 @@ def test_a_wrong_value_is_refused_with_what_to_choose_instead(case: Case, rules:
 def test_the_smallest_and_largest_sensible_values_are_accepted(values: dict[str, Any], rules: TerraformRoot) -> None:
     errors = rules.errors({"notification_email": "operations@example.com", **values})
     assert errors == [], "these values make sense"
+
+
+def test_null_means_the_default_as_from_a_module_that_passes_its_own_variables_on(rules: TerraformRoot) -> None:
+    declared = re.findall(r'(?m)^variable "(\w+)"', (REPOSITORY / "terraform-backend" / "variables.tf").read_text())
+    values = {**dict.fromkeys(declared), "notification_email": "operations@example.com"}
+    assert rules.errors(values) == [], "null is no choice, so the default holds"
 
 
 def test_only_the_address_for_alarms_has_to_be_given(rules: TerraformRoot) -> None:
