@@ -4,7 +4,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,21 +63,32 @@ def api() -> Iterator[FakeOrderApi]:
     api.close()
 
 
+@contextmanager
+def _served(api_url: str | None) -> Iterator[str]:
+    server = load_server().start("127.0.0.1", "0", api_url)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield str(server.url)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
 @pytest.fixture
 def serve() -> Iterator[Callable[[str | None], str]]:
     """Serve the storefront with an API address; return where."""
     with ExitStack() as stack:
+        yield lambda api_url: stack.enter_context(_served(api_url))
 
-        def serve_storefront(api_url: str | None) -> str:
-            server = load_server().start("127.0.0.1", "0", api_url)
-            thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-            thread.start()
-            stack.callback(server.server_close)
-            stack.callback(thread.join)
-            stack.callback(server.shutdown)
-            return str(server.url)
 
-        yield serve_storefront
+@pytest.fixture(scope="session")
+def in_page(chromium: Browser) -> Iterator[Callable[..., Any]]:
+    """Call a function, given as JavaScript, in a page that may import the storefront's modules but is not open."""
+    with _served(None) as url, closing(chromium.new_page()) as page:
+        page.goto(f"{url}/health")
+        yield page.evaluate
 
 
 @pytest.fixture

@@ -99,7 +99,7 @@ def test_an_order_is_placed_with_the_keyboard_alone(visit: Visit, api: FakeOrder
     keyboard.type("001")
     keyboard.press("Enter")
     expect(visit.receipts.first).to_be_focused()
-    visit.expect_processed("2 × Banana")
+    visit.expect_accepted("2 × Banana")
 
 
 def test_what_has_the_focus_is_seen(visit: Visit, api: FakeOrderApi) -> None:
@@ -191,7 +191,7 @@ def test_the_choice_is_seen_without_colours(new_visit: Callable[..., Visit]) -> 
 
 def test_the_page_has_one_main_heading_and_no_level_left_out(visit: Visit) -> None:
     visit.place()
-    visit.expect_processed()
+    visit.expect_accepted()
     levels = visit.page.locator("h1, h2, h3, h4").evaluate_all(
         "(headings) => headings.filter((heading) => heading.checkVisibility()).map((heading) => heading.localName)"
     )

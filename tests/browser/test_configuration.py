@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable
+from typing import Any
 
 from playwright.sync_api import expect
 
@@ -39,7 +40,7 @@ def test_a_config_without_a_usable_address_is_said_so(new_visit: Callable[..., V
     expect(visit.place_button).to_be_disabled()
 
 
-def test_an_address_is_usable_when_it_is_plain_http(visit: Visit) -> None:
+def test_an_address_is_usable_when_it_is_plain_http(in_page: Callable[..., Any]) -> None:
     meant: dict[str, str | None] = {
         "{ apiUrl: 'https://abc.execute-api.eu-central-1.amazonaws.com' }": (
             "https://abc.execute-api.eu-central-1.amazonaws.com"
@@ -61,7 +62,7 @@ def test_an_address_is_usable_when_it_is_plain_http(visit: Visit) -> None:
         "{ apiUrl: 'http://127.0.0.1/#here' }": None,
     }
     configs = ", ".join(meant)
-    read = visit.page.evaluate(f"import('./api.js').then((api) => [{configs}].map(api.readApiUrl))")
+    read = in_page(f"import('/api.js').then((api) => [{configs}].map(api.readApiUrl))")
     assert dict(zip(meant, read, strict=True)) == meant
 
 

@@ -52,7 +52,7 @@ def test_every_module_is_fetched_early_and_once(visit: Visit) -> None:
 
 def test_the_api_is_told_nothing_but_the_order(visit: Visit, api: FakeOrderApi) -> None:
     visit.place()
-    visit.expect_processed()
+    visit.expect_accepted()
     [submission] = api.submissions
     assert "Referer" not in submission.headers
     assert "Cookie" not in submission.headers

@@ -12,7 +12,7 @@ from sample_orders import SAMPLE_BODY
 
 def test_the_sample_order_is_sent_as_the_contract_states_it(visit: Visit, api: FakeOrderApi) -> None:
     visit.place(product="Banana", quantity="1", customer_id="001", order_date="2025-04-25")
-    visit.expect_processed("1 × Banana")
+    visit.expect_accepted("1 × Banana")
 
     [submission] = api.submissions
     assert submission.body.replace(b'","', b'", "').replace(b'":"', b'": "') == SAMPLE_BODY
@@ -149,7 +149,7 @@ def test_the_docket_repeats_what_was_picked(visit: Visit) -> None:
 
 def test_spaces_around_a_value_are_no_mistake(visit: Visit, api: FakeOrderApi) -> None:
     visit.place(quantity=" 2 ", customer_id="\t001 ")
-    visit.expect_processed()
+    visit.expect_accepted()
     assert api.submissions[0].order["quantity"] == "2"
     assert api.submissions[0].order["customer_id"] == "001"
 

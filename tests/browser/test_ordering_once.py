@@ -36,7 +36,7 @@ def test_clicks_while_the_order_is_sent_do_nothing(visit: Visit, api: FakeOrderA
     visit.place_button.click(force=True)
     visit.page.get_by_label("Quantity").press("Enter")
     api.release()
-    visit.expect_processed()
+    visit.expect_accepted()
     assert len(api.submissions) == 1
 
 
@@ -53,7 +53,7 @@ def test_a_wish_repeated_on_purpose_is_another_order(visit_with_clock: Visit, ap
 def test_a_retry_carries_the_same_key(visit: Visit, api: FakeOrderApi, failure: Drop) -> None:
     api.answer_submissions_with(failure)
     visit.place()
-    visit.expect_processed()
+    visit.expect_accepted()
     first, second = api.submissions
     assert first.key == second.key
     assert first.body == second.body
@@ -63,7 +63,7 @@ def test_a_retry_carries_the_same_key(visit: Visit, api: FakeOrderApi, failure: 
 
 def test_a_key_is_long_random_and_visible_ascii(visit: Visit, api: FakeOrderApi) -> None:
     visit.place()
-    visit.expect_processed()
+    visit.expect_accepted()
     [key] = api.keys
     assert key is not None
     assert len(bytes.fromhex(key)) == 16
@@ -74,7 +74,7 @@ def test_a_reload_while_the_order_is_sent_finds_the_same_order(visit: Visit, api
     visit.place()
     expect(visit.place_button).to_have_text("Placing your order…")
     visit.page.reload()
-    visit.expect_processed()
+    visit.expect_accepted()
     assert len(set(api.keys)) == 1
     expect(visit.receipts).to_have_count(1)
     api.release()
@@ -85,7 +85,7 @@ def test_a_reload_does_not_move_the_reader(visit: Visit, api: FakeOrderApi) -> N
     visit.place()
     expect(visit.place_button).to_have_text("Placing your order…")
     visit.page.reload()
-    visit.expect_processed()
+    visit.expect_accepted()
     assert visit.page.evaluate("document.activeElement === document.body")
     api.release()
 
@@ -103,9 +103,9 @@ def test_a_second_tab_takes_up_the_unsettled_order_under_the_same_key(visit: Vis
     visit.place()
     expect(visit.place_button).to_have_text("Placing your order…")
     other = visit.another_tab()
-    other.expect_processed()
+    other.expect_accepted()
     api.release()
-    visit.expect_processed()
+    visit.expect_accepted()
     assert len(set(api.keys)) == 1
     assert len(api.accepted) == 1
     expect(visit.receipts).to_have_count(1)
@@ -119,7 +119,7 @@ def test_an_open_second_tab_cannot_order_past_an_unsettled_order(visit: Visit, a
     visit.place(product="Banana")
     expect(other.notice).to_contain_text("Your order for 2 × Banana is not confirmed yet")
     other.place_button.click()
-    other.expect_processed("2 × Banana")
+    other.expect_accepted("2 × Banana")
     expect(other.page.get_by_role("radio", name="Pear")).to_be_checked()
     assert len(set(api.keys)) == 1
     api.release()
@@ -128,7 +128,7 @@ def test_an_open_second_tab_cannot_order_past_an_unsettled_order(visit: Visit, a
 def test_an_unsettled_order_this_tab_has_not_heard_of_yet_goes_first(visit: Visit, api: FakeOrderApi) -> None:
     remember_submission(visit, "2025-04-25T10:00:00.000Z")  # as if by another tab, an instant ago
     visit.place(product="Pear", quantity="9")
-    visit.expect_processed("2 × Banana")
+    visit.expect_accepted("2 × Banana")
     assert api.keys == ["0123456789abcdef" * 2]
     expect(visit.page.get_by_role("radio", name="Pear")).to_be_checked()
 
@@ -136,8 +136,8 @@ def test_an_unsettled_order_this_tab_has_not_heard_of_yet_goes_first(visit: Visi
 def test_a_second_tab_shows_the_first_ones_order_without_a_reload(visit: Visit, api: FakeOrderApi) -> None:
     other = visit.another_tab()
     visit.place()
-    visit.expect_processed()
-    other.expect_processed()
+    visit.expect_accepted()
+    other.expect_accepted()
     expect(other.place_button).to_have_text("Place order")
 
 
@@ -147,7 +147,7 @@ def test_an_order_given_up_is_forgotten_and_the_next_one_has_its_own_key(visit: 
     visit.start_over_button.click()
     expect(visit.notice).to_be_empty()
     visit.place(quantity="3")
-    visit.expect_processed("3 × Banana")
+    visit.expect_accepted("3 × Banana")
     assert len(set(api.keys)) == 2
     assert len(api.accepted) == 1
 
@@ -174,7 +174,7 @@ def test_an_old_unsettled_order_is_not_sent_before_the_reader_is_asked(
     expect(visit.page.locator(".docket__pick")).to_have_text("2 × Banana")
     assert api.submissions == []
     visit.place_button.click()
-    visit.expect_processed()
+    visit.expect_accepted()
     assert api.keys == ["0123456789abcdef" * 2]
 
 

@@ -67,7 +67,7 @@ def test_errors_go_away_once_they_are_put_right(visit: Visit, api: FakeOrderApi)
     visit.place_button.click()
     expect(visit.summary).to_be_visible()
     visit.place()
-    visit.expect_processed()
+    visit.expect_accepted()
     expect(visit.summary).to_be_hidden()
     expect(visit.error_of("customer_id")).to_be_hidden()
     expect(visit.page).to_have_title("The Fruit Stand")
@@ -119,7 +119,7 @@ def test_after_a_refusal_the_corrected_order_has_its_own_key(visit: Visit, api: 
     visit.place()
     expect(visit.summary).to_be_visible()
     visit.place(quantity="3")
-    visit.expect_processed("3 × Banana")
+    visit.expect_accepted("3 × Banana")
     assert len(set(api.keys)) == 2
 
 

@@ -54,7 +54,7 @@ def test_the_reader_can_try_again_at_once(visit: Visit, api: FakeOrderApi) -> No
     expect(visit.place_button).to_have_text("Try again now")
     expect(visit.place_button).to_be_focused()
     visit.place_button.click()
-    visit.expect_processed()
+    visit.expect_accepted()
 
 
 def test_the_order_cannot_be_changed_while_it_is_unsettled(visit: Visit, api: FakeOrderApi) -> None:
@@ -256,5 +256,5 @@ def test_a_full_browser_storage_still_orders_once(visit: Visit, api: FakeOrderAp
     visit.page.evaluate("localStorage.setItem('another page', 'x'.repeat(5 * 1024 * 1024 - 60))")
     api.answer_submissions_with(problem(503, "QUEUE_UNAVAILABLE", "Please try again.", retry_after=1))
     visit.place()
-    visit.expect_processed()
+    visit.expect_accepted()
     assert len(set(api.keys)) == 1

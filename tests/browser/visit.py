@@ -104,10 +104,15 @@ class Visit:
 
     # What must hold
 
+    def expect_accepted(self, title: str = "2 × Banana") -> None:
+        """The newest order is this one; whether it is processed yet does not matter."""
+        expect(self.receipts.first.get_by_role("heading")).to_have_text(title)
+
     def expect_processed(self, title: str = "2 × Banana", timeout_seconds: float = 5) -> None:
-        receipt = self.receipts.first
-        expect(receipt.get_by_role("heading")).to_have_text(title)
-        expect(receipt.locator(".timeline__step").last).to_contain_text("Processed", timeout=timeout_seconds * 1000)
+        self.expect_accepted(title)
+        expect(self.receipts.first.locator(".timeline__step").last).to_contain_text(
+            "Processed", timeout=timeout_seconds * 1000
+        )
 
     def expect_accessible(self) -> None:
         options: dict[str, Any] = {"runOnly": {"type": "tag", "values": _AXE_TAGS}, "resultTypes": ["violations"]}
