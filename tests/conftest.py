@@ -6,17 +6,14 @@ import pytest
 
 from free_ports import free_port
 from local_stack import LocalStack, Settings
-from requirements_of_tests import require_program
 
 
 @pytest.fixture(scope="session")
 def local_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     """The running system as `make run` starts it: real zip, real deployment, IAM enforced, storefront served."""
-    require_program("terraform", "install Terraform 1.9 or newer to run the tests of the whole system")
     settings = Settings(
         storefront_port=free_port(),
         aws_port=free_port(),
-        deploy="terraform",
         local_directory=tmp_path_factory.mktemp("local-stack"),
     )
     with LocalStack(settings) as running:

@@ -1,9 +1,8 @@
-"""The deployed stack, once for all end-to-end tests: emulator with IAM enforced, real zip, real deployment."""
+"""The deployed stack, once a way to deploy for all end-to-end tests: real zip, real deployment, IAM enforced."""
 
 import json
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,16 +13,25 @@ from local_stack import LocalStack, Settings
 from requirements_of_tests import require_program
 
 
+@pytest.fixture(scope="session")
+def terraform_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """The same system, deployed with Terraform."""
+    require_program("terraform", "install Terraform 1.9 or newer to run the end-to-end tests against it")
+    settings = Settings(
+        storefront_port=free_port(),
+        aws_port=free_port(),
+        deploy="terraform",
+        local_directory=tmp_path_factory.mktemp("terraform-stack"),
+    )
+    with LocalStack(settings) as running:
+        yield running
+
+
 @pytest.fixture(scope="session", params=["cloudformation", "terraform"])
-def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedStack]:
+def stack(request: pytest.FixtureRequest) -> DeployedStack:
     """The stack, deployed in each way; every test that asks for it runs against both."""
-    deploy: str = request.param
-    if deploy == "terraform":
-        require_program("terraform", "install Terraform 1.9 or newer to run the end-to-end tests against it")
-    directory: Path = tmp_path_factory.mktemp("local-stack")
-    settings = Settings(storefront_port=free_port(), aws_port=free_port(), deploy=deploy, local_directory=directory)
-    with LocalStack(settings) as local:
-        yield DeployedStack(local)
+    deployed_by = {"cloudformation": "local_stack", "terraform": "terraform_stack"}
+    return DeployedStack(request.getfixturevalue(deployed_by[request.param]))
 
 
 @pytest.fixture
