@@ -345,6 +345,7 @@ resource "aws_vpc_security_group_egress_rule" "software" {
 resource "aws_lb" "storefront" {
   name               = substr(local.prefix, 0, 32) # at most; what a longer one loses is an end of "staging"
   load_balancer_type = "application"
+  internal           = false
   security_groups    = [aws_security_group.load_balancer.id]
   subnets            = local.load_balancer_subnet_ids
 
