@@ -270,7 +270,7 @@ locals {
 
 resource "aws_security_group" "load_balancer" {
   name_prefix = "${local.prefix}-load-balancer-"
-  description = "The storefront's load balancer: from customers, to the web servers"
+  description = "Load balancer of the storefront: from customers, to the web servers"
   vpc_id      = local.vpc_id
 
   tags = { Name = "${local.prefix}-load-balancer" }
@@ -305,7 +305,7 @@ resource "aws_vpc_security_group_egress_rule" "to_web_servers" {
 
 resource "aws_security_group" "web_server" {
   name_prefix = "${local.prefix}-web-server-"
-  description = "The storefront's web servers: from the load balancer only, to where they fetch their software"
+  description = "Web servers of the storefront: from the load balancer only, to where they fetch their software"
   vpc_id      = local.vpc_id
 
   tags = { Name = "${local.prefix}-web-server" }

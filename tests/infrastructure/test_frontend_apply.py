@@ -3,13 +3,16 @@
 The tests share one deployment and come in the order of its life; the last one ends it.
 """
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from infrastructure.emulator import Emulator, running_emulator
 from infrastructure.frontend_root import VARIABLES
 from infrastructure.terraform_root import REPOSITORY, Plan, TerraformRoot
+from local_stack.environment import without_personal_choices
 from requirements_of_tests import require_program
 
 PREFIX = "order-processing-dev"
@@ -45,7 +48,7 @@ def empty_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulato
 
 
 @pytest.fixture(scope="module")
-def deployment(empty_emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TerraformRoot]:
+def deployment(empty_emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> TerraformRoot:
     directory = tmp_path_factory.mktemp("terraform") / "terraform-frontend"
     frontend = TerraformRoot(REPOSITORY / "terraform-frontend", directory, empty_emulator.environment)
     frontend.apply(DEPLOYED)
@@ -57,12 +60,17 @@ def second_plan(deployment: TerraformRoot) -> Plan:
     return deployment.plan(DEPLOYED)
 
 
-def test_the_storefronts_address_is_an_origin_that_the_backend_admits(deployment: TerraformRoot) -> None:
+def test_the_storefronts_address_is_an_origin_that_the_backend_admits(
+    deployment: TerraformRoot, tmp_path: Path
+) -> None:
     outputs = deployment.outputs()
     assert outputs["storefront_url"] == f"http://{outputs['load_balancer_dns_name']}"
-    backend = (REPOSITORY / "terraform-backend" / "variables.tf").read_text()
-    assert "cors_allowed_origins" in backend, "where it goes"
-    assert outputs["storefront_url"] == outputs["storefront_url"].lower().rstrip("/"), "as a browser sends it"
+    source = tmp_path / "source"
+    source.mkdir()
+    shutil.copy(REPOSITORY / "terraform-backend" / "variables.tf", source)
+    backend = TerraformRoot(source, tmp_path / "backend", without_personal_choices())
+    origins = {"cors_allowed_origins": [outputs["storefront_url"]], "notification_email": "operations@example.com"}
+    assert backend.errors(origins) == [], "the backend's own rule"
 
 
 def test_each_outputs_resource_is_there(deployment: TerraformRoot, empty_emulator: Emulator) -> None:

@@ -1,5 +1,6 @@
 """The frontend that Terraform plans is the one of the design: every number and rule of it, as data."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -172,6 +173,14 @@ def test_the_load_balancer_admits_whom_it_is_told_to(production: Resources) -> N
     assert {(rule["from_port"], rule["to_port"], rule["cidr_ipv4"]) for rule in rules} == {
         (port, port, cidr) for port in (80, 443) for cidr in ("203.0.113.0/24", "198.51.100.0/24")
     }
+
+
+def test_every_description_is_one_that_ec2_takes(production: Resources) -> None:
+    # The emulator takes any: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html
+    kinds = ("aws_security_group", "aws_vpc_security_group_ingress_rule", "aws_vpc_security_group_egress_rule")
+    for kind in kinds:
+        for address, values in production.of_type(kind).items():
+            assert re.fullmatch(r"[a-zA-Z0-9 ._:/()#,@\[\]+=&;{}!$*-]{1,255}", values["description"]), address
 
 
 # Load balancer
