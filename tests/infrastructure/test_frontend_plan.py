@@ -267,37 +267,35 @@ def test_an_instance_is_what_was_chosen(resources: Resources, production: Resour
         assert block(template, "block_device_mappings")["device_name"] == device
 
 
-@pytest.fixture
-def images(emulator: Emulator) -> dict[str, str]:
-    """Ids of images by name, which Debian and another account have published."""
-    published = {
-        DEBIAN: ["debian-13-arm64-20260101-1", "debian-13-amd64-20260102-1", "debian-14-arm64-20260103-1"],
-        "123456789012": ["debian-13-arm64-20260104-1"],
-    }
-    ids = {}
-    for account, names in published.items():
-        # To the emulator, a numeric access key names its account.
-        ec2 = boto3.client(
-            "ec2",
-            endpoint_url=emulator.endpoint_url,
-            region_name=emulator.region,
-            aws_access_key_id=account,
-            aws_secret_access_key="any",
-        )
-        for name in names:
-            architecture = "x86_64" if "amd64" in name else "arm64"
-            image = ec2.register_image(Name=name, Architecture=architecture, VirtualizationType="hvm")
-            ids[name] = image["ImageId"]
-            ec2.modify_image_attribute(ImageId=ids[name], LaunchPermission={"Add": [{"Group": "all"}]})
-    return ids
+def publish_image(emulator: Emulator, account: str, name: str) -> str:
+    """Publish an image as another account, for all to use; return its id."""
+    # To the emulator, a numeric access key names its account.
+    ec2 = boto3.client(
+        "ec2",
+        endpoint_url=emulator.endpoint_url,
+        region_name=emulator.region,
+        aws_access_key_id=account,
+        aws_secret_access_key="any",
+    )
+    architecture = "x86_64" if "amd64" in name else "arm64"
+    image = ec2.register_image(Name=name, Architecture=architecture, VirtualizationType="hvm")
+    ec2.modify_image_attribute(ImageId=image["ImageId"], LaunchPermission={"Add": [{"Group": "all"}]})
+    return str(image["ImageId"])
 
 
 def test_debians_official_image_for_arm64_is_taken_where_none_is_named(
-    frontend: TerraformRoot, images: dict[str, str]
+    frontend: TerraformRoot, emulator: Emulator
 ) -> None:
     without_image = {name: value for name, value in VARIABLES.items() if name != "ami_id"}
+    publish_image(emulator, DEBIAN, "debian-13-amd64-20260101-1")
+    publish_image(emulator, DEBIAN, "debian-14-arm64-20260101-1")
+    publish_image(emulator, "123456789012", "debian-13-arm64-20260101-1")
+    [error] = frontend.errors(without_image)
+    assert "query returned no results" in error, "not another processor, version or publisher"
+
+    image = publish_image(emulator, DEBIAN, "debian-13-arm64-20260101-1")
     template = frontend.plan(without_image).resources["aws_launch_template.web_server"]
-    assert template["image_id"] == images["debian-13-arm64-20260101-1"], "not another version, processor or publisher"
+    assert template["image_id"] == image
     assert block(template, "block_device_mappings")["device_name"] == "/dev/xvda", "the image's own"
 
 
