@@ -84,9 +84,7 @@ class TerraformRoot:
 
         Without `refresh` what was applied is taken for what is there, which is faster.
         """
-        path = str(self._directory / "tests.tfplan")
-        self._run("plan", var=dict(variables), out=path, input=False, refresh=refresh)
-        shown = json.loads(self._run("show", path, json=IsFlagged))
+        shown = self.plan_document(variables, refresh)
         changes = [_change(raw) for raw in shown["resource_changes"] if raw["mode"] == "managed"]
         read_already = shown.get("prior_state", {}).get("values", {}).get("root_module", {})
         read_during_apply = {
@@ -97,6 +95,16 @@ class TerraformRoot:
             tuple(change for change in changes if change.actions != ("no-op",)),
             Resources({**dict(_resources(read_already, "data")), **read_during_apply}),
         )
+
+    def plan_document(self, variables: Values, refresh: bool = True) -> dict[str, Any]:
+        """Plan with these variables; return the plan as the JSON document that other tools read.
+
+        https://developer.hashicorp.com/terraform/internals/json-format#plan-representation
+        """
+        path = str(self._directory / "tests.tfplan")
+        self._run("plan", var=dict(variables), out=path, input=False, refresh=refresh)
+        document: dict[str, Any] = json.loads(self._run("show", path, json=IsFlagged))
+        return document
 
     def errors(self, variables: Values) -> list[str]:
         """Plan with these variables and return what Terraform reports as errors, each on one line."""

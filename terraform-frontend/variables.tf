@@ -1,0 +1,359 @@
+# What may differ between two deployments. Everything else is a decision of the
+# design and stands, with its reason, in main.tf.
+
+################################################################################
+# Naming and lookups
+################################################################################
+
+variable "project" {
+  description = "Name of the system, the same as the backend's: first part of every resource name and value of the tag Project."
+  type        = string
+  default     = "order-processing"
+
+  # The backend's own rule, so that one name does for both.
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,23}[a-z0-9]$", var.project)) && !strcontains(var.project, "--")
+    error_message = "Choose a project name of 2 to 25 lower-case letters, digits and single hyphens that starts with a letter and does not end in a hyphen, e.g. \"order-processing\"."
+  }
+
+  validation {
+    condition     = !can(regex("^internal(-|$)", var.project))
+    error_message = "Choose a project name that does not begin with \"internal-\": AWS keeps that beginning for load balancers of its own."
+  }
+}
+
+variable "environment" {
+  description = "Stage of the deployment: second part of every resource name and value of the tag Environment. In prod the load balancer is protected against deletion by default."
+  type        = string
+  default     = "dev"
+
+  validation {
+    condition     = contains(["dev", "staging", "prod"], var.environment)
+    error_message = "Choose \"dev\", \"staging\" or \"prod\" as environment."
+  }
+}
+
+variable "aws_region" {
+  description = "Region to deploy to, e.g. \"eu-central-1\". Null takes the region of the environment (AWS_REGION or the profile)."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.aws_region == null || can(regex("^[a-z]{2,4}(-[a-z]+)+-[0-9]$", var.aws_region))
+    error_message = "Choose a region code such as \"eu-central-1\", or leave aws_region out to take the environment's region."
+  }
+}
+
+variable "permissions_boundary_arn" {
+  description = "ARN of an IAM policy to set as permissions boundary of every role, for accounts that demand one. Null sets none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.permissions_boundary_arn == null || can(regex("^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary_arn))
+    error_message = "Give the ARN of a managed IAM policy (\"arn:aws:iam::<account>:policy/<name>\"), or leave permissions_boundary_arn out."
+  }
+}
+
+################################################################################
+# Network
+################################################################################
+
+variable "vpc_cidr" {
+  description = "Private addresses of the network that is made for the storefront. Choose others where it is to be connected with a network that has these."
+  type        = string
+  default     = "10.20.0.0/16"
+
+  # A load balancer wants a /27 for each subnet, and the network is cut into sixteen.
+  validation {
+    condition     = can(regex("^(10|172|192)[.][0-9.]+/(1[6-9]|2[0-3])$", var.vpc_cidr)) && try(cidrsubnet(var.vpc_cidr, 0, 0) == var.vpc_cidr, false)
+    error_message = "Give a private IPv4 network of /16 to /23 by its first address as vpc_cidr, e.g. \"10.20.0.0/16\"."
+  }
+}
+
+variable "availability_zones" {
+  description = "Zones to spread over, e.g. [\"eu-central-1a\", \"eu-central-1b\"]. Null takes the first two of the region; name others where these do not offer instance_type."
+  type        = list(string)
+  default     = null
+
+  validation {
+    condition     = var.availability_zones == null || try(length(distinct(var.availability_zones)) == length(var.availability_zones) && length(var.availability_zones) >= 2 && length(var.availability_zones) <= 6, false)
+    error_message = "Name two to six different zones as availability_zones, or leave it out: with one zone, its failure takes the storefront away."
+  }
+
+  validation {
+    condition     = alltrue([for zone in coalesce(var.availability_zones, []) : can(regex("^[a-z]{2,4}(-[a-z]+)+-[0-9][a-z]$", zone))])
+    error_message = "Write each of availability_zones as the region's code and a letter, e.g. \"eu-central-1a\"."
+  }
+}
+
+variable "existing_network" {
+  description = <<-EOT
+    A network that is there already, instead of one made for the storefront. load_balancer_subnet_ids must have a route
+    to the internet gateway; instance_subnet_ids need a way out to GitHub, Debian's package source and Systems Manager:
+    the same, or with instances_are_private a NAT gateway. Each list spreads over two zones or more.
+  EOT
+  type = object({
+    vpc_id                   = string
+    load_balancer_subnet_ids = list(string)
+    instance_subnet_ids      = list(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.existing_network == null || can(regex("^vpc-[0-9a-f]+$", var.existing_network.vpc_id))
+    error_message = "Give the id of a VPC (\"vpc-0123456789abcdef0\") as existing_network.vpc_id, or leave existing_network out to have one made."
+  }
+
+  validation {
+    condition = var.existing_network == null || alltrue([
+      for subnet_ids in try([var.existing_network.load_balancer_subnet_ids, var.existing_network.instance_subnet_ids], []) :
+      length(distinct(subnet_ids)) == length(subnet_ids) && length(subnet_ids) >= 2 && alltrue([for id in subnet_ids : can(regex("^subnet-[0-9a-f]+$", id))])
+    ])
+    error_message = "Name two or more different subnets (\"subnet-0123456789abcdef0\"), in different zones, for the load balancer and for the instances in existing_network: with one zone, its failure takes the storefront away."
+  }
+
+  validation {
+    condition     = var.existing_network == null || var.availability_zones == null
+    error_message = "Leave availability_zones out: with existing_network, its subnets say which zones."
+  }
+}
+
+variable "instances_are_private" {
+  description = "Whether the instances have no public address and reach the internet through a NAT gateway in each zone, which costs more than the instances. Either way only the load balancer reaches them."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "flow_logs_enabled" {
+  description = "Whether the traffic of the network that is made is logged, which is paid by volume."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "log_retention_days" {
+  description = "Days that flow logs are kept. More days cost more storage; fewer leave less to look into after an attack."
+  type        = number
+  default     = 365
+
+  validation {
+    condition = contains(
+      [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653],
+      var.log_retention_days
+    )
+    error_message = "Choose one of the periods CloudWatch knows as log_retention_days: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
+  }
+}
+
+################################################################################
+# Load balancer
+################################################################################
+
+variable "allowed_cidrs" {
+  description = "IPv4 networks that may open the storefront. The default is everybody."
+  type        = list(string)
+  default     = ["0.0.0.0/0"]
+
+  validation {
+    condition     = length(var.allowed_cidrs) > 0
+    error_message = "Name at least one network in allowed_cidrs: with none, nobody reaches the storefront."
+  }
+
+  validation {
+    condition     = alltrue([for cidr in var.allowed_cidrs : can(regex("^[0-9.]+/[0-9]+$", cidr)) && try(cidrsubnet(cidr, 0, 0) == cidr, false)])
+    error_message = "Write each of allowed_cidrs as an IPv4 network by its first address, e.g. \"203.0.113.0/24\"."
+  }
+}
+
+variable "certificate_arn" {
+  description = "ARN of a certificate of AWS Certificate Manager for domain_name, in the region of the deployment. Turns HTTPS on, and plain HTTP into a redirect. Null serves plain HTTP."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.certificate_arn == null || can(regex("^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]+$", var.certificate_arn))
+    error_message = "Give the ARN of a certificate (\"arn:aws:acm:<region>:<account>:certificate/<id>\"), or leave certificate_arn out to serve plain HTTP."
+  }
+
+  # No certificate can be had for the load balancer's own name.
+  validation {
+    condition     = var.certificate_arn == null || var.domain_name != null
+    error_message = "Set domain_name to the name that the certificate is for: under the load balancer's own name, browsers refuse it."
+  }
+}
+
+variable "domain_name" {
+  description = "Name under which customers open the storefront, e.g. \"shop.example.com\". Let it lead to load_balancer_dns_name, or have hosted_zone_id do that. Null uses the load balancer's own name."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.domain_name == null || can(regex("^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?[.])+[a-z]{2,63}$", var.domain_name))
+    error_message = "Give a complete name in lower case without scheme, port or slash, e.g. \"shop.example.com\", as domain_name."
+  }
+}
+
+variable "hosted_zone_id" {
+  description = "Hosted zone of Route 53 in which domain_name is made to lead to the load balancer. Null leaves that to you."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.hosted_zone_id == null || can(regex("^Z[A-Z0-9]+$", var.hosted_zone_id))
+    error_message = "Give the id of a hosted zone (\"Z0123456789ABCDEFGHIJ\"), or leave hosted_zone_id out."
+  }
+
+  validation {
+    condition     = var.hosted_zone_id == null || var.domain_name != null
+    error_message = "Set domain_name to the name to make in the hosted zone, or leave hosted_zone_id out."
+  }
+}
+
+variable "web_acl_arn" {
+  description = "ARN of a regional web ACL of AWS WAF that looks at requests before the storefront does. Null uses none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.web_acl_arn == null || can(regex("^arn:aws[a-z-]*:wafv2:[a-z0-9-]+:[0-9]{12}:regional/webacl/[^/]+/[^/]+$", var.web_acl_arn))
+    error_message = "Give the ARN of a regional web ACL (\"arn:aws:wafv2:<region>:<account>:regional/webacl/<name>/<id>\"), or leave web_acl_arn out. One for CloudFront does not fit a load balancer."
+  }
+}
+
+variable "access_log_bucket" {
+  description = "Name of an S3 bucket, in the region of the deployment, that takes a record of every request; its policy must let the region's load balancers write. Null keeps no records."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.access_log_bucket == null || can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.access_log_bucket))
+    error_message = "Give the name of a bucket, not its ARN or address, or leave access_log_bucket out."
+  }
+}
+
+variable "deletion_protection_enabled" {
+  description = "Whether the load balancer refuses to be deleted. Null protects it in prod only. To destroy a protected deployment, apply false first."
+  type        = bool
+  default     = null
+}
+
+################################################################################
+# Web servers
+################################################################################
+
+variable "api_url" {
+  description = "Address of the order API that the page calls: the backend's output api_endpoint."
+  type        = string
+
+  # What frontend/server.py takes, and only encrypted. The emulator's API has no
+  # certificate and never leaves the machine.
+  validation {
+    condition     = can(regex("^(https://([a-z0-9]([a-z0-9-]*[a-z0-9])?[.])*[a-z0-9]([a-z0-9-]*[a-z0-9])?|http://(([a-z0-9]([a-z0-9-]*[a-z0-9])?[.])*localhost|127[.]0[.]0[.]1))(:[0-9]{1,5})?(/[A-Za-z0-9._~!$&()*+:@=%/-]*)?$", var.api_url))
+    error_message = "Give the backend's api_endpoint as api_url, such as \"https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com\": https:// (http:// only for the emulator on localhost), a host in lower case, no user, query or fragment."
+  }
+}
+
+variable "repository_url" {
+  description = "Git repository that holds the storefront in its folder frontend, e.g. \"https://github.com/your-shop/order-processing-system.git\". It must be readable without a password."
+  type        = string
+
+  # Port 443 because that is what the instances' security group lets out.
+  validation {
+    condition     = can(regex("^https://([a-z0-9]([a-z0-9-]*[a-z0-9])?[.])+[a-z]{2,63}(/[A-Za-z0-9._~+-]+)+/?$", var.repository_url))
+    error_message = "Give the repository's https address without user, password, port, query or fragment as repository_url, e.g. \"https://github.com/your-shop/order-processing-system.git\": over plain http anybody on the way could replace the page."
+  }
+}
+
+variable "repository_ref" {
+  description = "Branch, tag or whole commit id to serve. Pin a tag or commit: a branch that moves between the launches of two instances has them serve different pages, and only a change of this value replaces the instances."
+  type        = string
+  default     = "main"
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_][A-Za-z0-9._/+-]{0,199}$", var.repository_ref)) && !can(regex("[.][.]|//|/[.]|[./]$|[.]lock$", var.repository_ref))
+    error_message = "Give the name of a branch or tag, or a commit's whole id, as repository_ref, e.g. \"v1.2.0\"."
+  }
+
+  validation {
+    condition     = !can(regex("^[0-9a-f]{7,39}$", var.repository_ref)) || !can(regex("[0-9]", var.repository_ref)) || !can(regex("[a-f]", var.repository_ref))
+    error_message = "Give all 40 digits of the commit as repository_ref: a server does not hand out a commit by the first few."
+  }
+}
+
+variable "ami_id" {
+  description = "Image to start instances from: Debian 13 or one derived from it, for the processor of instance_type. Null takes Debian's newest official one for arm64 at each apply, and then replaces the instances if there is a newer one."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.ami_id == null || can(regex("^ami-[0-9a-f]+$", var.ami_id))
+    error_message = "Give the id of an image (\"ami-0123456789abcdef0\"), or leave ami_id out to take Debian's newest."
+  }
+}
+
+variable "root_device_name" {
+  description = "Name of the root volume in the image of ami_id. With another name the instances get a second volume, and the first is as the image has it."
+  type        = string
+  default     = "/dev/xvda"
+
+  validation {
+    condition     = can(regex("^/dev/[a-z0-9]+$", var.root_device_name))
+    error_message = "Give the root device's name as the image has it, e.g. \"/dev/xvda\" or \"/dev/sda1\"."
+  }
+}
+
+variable "instance_type" {
+  description = "Size of an instance. Debian's image is for arm64, so without ami_id it must be a Graviton type."
+  type        = string
+  default     = "t4g.micro"
+
+  validation {
+    condition     = can(regex("^[a-z0-9-]+[.][a-z0-9-]+$", var.instance_type))
+    error_message = "Give an instance type such as \"t4g.micro\"."
+  }
+
+  # All families with a g after their generation, and the first one.
+  validation {
+    condition     = var.ami_id != null || !can(regex("[.]", var.instance_type)) || can(regex("^(a1|[a-z]+[0-9]+g[a-z]*)[.]", var.instance_type))
+    error_message = "Choose a Graviton type such as \"t4g.micro\" as instance_type, or set ami_id to an image for the other processor: Debian's arm64 image does not start on it."
+  }
+}
+
+variable "min_size" {
+  description = "Instances that run at the least. With one, the storefront is away until a failed instance is replaced."
+  type        = number
+  default     = 2
+
+  validation {
+    condition     = var.min_size >= 1 && floor(var.min_size) == var.min_size
+    error_message = "Run at least 1 instance, better 2 (in two zones): with min_size 0 there is no storefront."
+  }
+}
+
+variable "max_size" {
+  description = "Instances that run at the most, however many customers come; bounds what a flood can cost. While instances are replaced there may be twice as many."
+  type        = number
+  default     = 4
+
+  validation {
+    condition     = var.max_size >= var.min_size && var.max_size <= 100 && floor(var.max_size) == var.max_size
+    error_message = "Choose a whole number from min_size to 100 as max_size."
+  }
+}
+
+################################################################################
+# Watching
+################################################################################
+
+variable "alerts_topic_arn" {
+  description = "ARN of the SNS topic that hears of every alarm: the backend's output alerts_topic_arn. Null leaves the alarms to be looked at."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.alerts_topic_arn == null || can(regex("^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$", var.alerts_topic_arn))
+    error_message = "Give the ARN of an SNS topic that is not FIFO (\"arn:aws:sns:<region>:<account>:<name>\"), such as the backend's alerts_topic_arn, or leave alerts_topic_arn out."
+  }
+}
