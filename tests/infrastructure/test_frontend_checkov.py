@@ -6,7 +6,6 @@ without it this is skipped.
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from infrastructure.accepted_findings import ALWAYS, BY_DEFAULT, WITH_EVERYTHING
 from infrastructure.emulator import Emulator
 from infrastructure.frontend_root import VARIABLES
 from infrastructure.terraform_root import REPOSITORY, TerraformRoot
+from requirements_of_tests import require_program
 
 EVERYTHING_ON = {
     "environment": "prod",
@@ -32,10 +32,7 @@ EVERYTHING_ON = {
 
 @pytest.fixture(scope="module")
 def checkov() -> str:
-    path = shutil.which("checkov")
-    if path is None:
-        pytest.skip("the program 'checkov' is missing: install it apart from the tests, with: pipx install checkov")
-    return path
+    return require_program("checkov", "install it apart from the tests, with: pipx install checkov")
 
 
 @pytest.fixture(scope="module")
