@@ -9,6 +9,7 @@ variable "project" {
   description = "Name of the system, the same as the backend's: first part of every resource name and value of the tag Project."
   type        = string
   default     = "order-processing"
+  nullable    = false
 
   # The backend's own rule, so that one name does for both.
   validation {
@@ -26,6 +27,7 @@ variable "environment" {
   description = "Stage of the deployment: second part of every resource name and value of the tag Environment. In prod the load balancer is protected against deletion by default."
   type        = string
   default     = "dev"
+  nullable    = false
 
   validation {
     condition     = contains(["dev", "staging", "prod"], var.environment)
@@ -63,6 +65,7 @@ variable "vpc_cidr" {
   description = "Private addresses of the network that is made for the storefront. Choose others where it is to be connected with a network that has these."
   type        = string
   default     = "10.20.0.0/16"
+  nullable    = false
 
   # A load balancer wants a /27 for each subnet, and the network is cut into sixteen.
   validation {
@@ -137,6 +140,7 @@ variable "log_retention_days" {
   description = "Days that flow logs are kept. More days cost more storage; fewer leave less to look into after an attack."
   type        = number
   default     = 365
+  nullable    = false
 
   validation {
     condition = contains(
@@ -155,6 +159,7 @@ variable "allowed_cidrs" {
   description = "IPv4 networks that may open the storefront. The default is everybody."
   type        = list(string)
   default     = ["0.0.0.0/0"]
+  nullable    = false
 
   validation {
     condition     = length(var.allowed_cidrs) > 0
@@ -270,6 +275,7 @@ variable "repository_ref" {
   description = "Branch, tag or whole commit id to serve. Pin a tag or commit: a branch that moves between the launches of two instances has them serve different pages, and only a change of this value replaces the instances."
   type        = string
   default     = "main"
+  nullable    = false
 
   validation {
     condition     = can(regex("^[A-Za-z0-9_][A-Za-z0-9._/+-]{0,199}$", var.repository_ref)) && !can(regex("[.][.]|//|/[.]|[./]$|[.]lock$", var.repository_ref))
@@ -297,6 +303,7 @@ variable "root_device_name" {
   description = "Name of the root volume in the image of ami_id. With another name the instances get a second volume, and the first is as the image has it."
   type        = string
   default     = "/dev/xvda"
+  nullable    = false
 
   validation {
     condition     = can(regex("^/dev/[a-z0-9]+$", var.root_device_name))
@@ -308,6 +315,7 @@ variable "instance_type" {
   description = "Size of an instance. Debian's image is for arm64, so without ami_id it must be a Graviton type."
   type        = string
   default     = "t4g.micro"
+  nullable    = false
 
   validation {
     condition     = can(regex("^[a-z0-9-]+[.][a-z0-9-]+$", var.instance_type))
@@ -325,6 +333,7 @@ variable "min_size" {
   description = "Instances that run at the least. With one, the storefront is away until a failed instance is replaced."
   type        = number
   default     = 2
+  nullable    = false
 
   validation {
     condition     = var.min_size >= 1 && floor(var.min_size) == var.min_size
@@ -336,6 +345,7 @@ variable "max_size" {
   description = "Instances that run at the most, however many customers come; bounds what a flood can cost. While instances are replaced there may be twice as many."
   type        = number
   default     = 4
+  nullable    = false
 
   validation {
     condition     = var.max_size >= var.min_size && var.max_size <= 100 && floor(var.max_size) == var.max_size

@@ -267,3 +267,19 @@ def test_the_smallest_and_largest_sensible_values_are_accepted(values: dict[str,
 def test_the_api_and_the_repository_have_to_be_given(variable: str, rules: TerraformRoot) -> None:
     assert rules.errors(REQUIRED) == [], "the rest has defaults"
     assert rules.errors({name: value for name, value in REQUIRED.items() if name != variable}) != []
+
+
+def test_null_takes_the_default(rules: TerraformRoot) -> None:
+    optional = (
+        "project",
+        "environment",
+        "vpc_cidr",
+        "allowed_cidrs",
+        "repository_ref",
+        "instance_type",
+        "min_size",
+        "max_size",
+    )
+    assert rules.errors({**dict.fromkeys(optional), **REQUIRED}) == [], (
+        "a module that passes its own variables on hands over null"
+    )
