@@ -139,3 +139,23 @@ def test_orders_wait_while_the_table_refuses_and_are_stored_when_it_takes_them_a
         assert stack.api.get(accepted.json()["order_id"]).json()["status"] == "PENDING"
 
     stack.wait_until_processed(accepted.json()["order_id"], seconds=60)
+
+
+def test_an_error_that_nobody_foresaw_is_a_500_that_leaks_nothing_and_is_logged(stack: DeployedStack) -> None:
+    order_id = stack.api.post(stack.sample_body).json()["order_id"]
+    stack.wait_until_processed(order_id)
+    # A change, not an insert, so that the stream has nothing new to announce.
+    stack.client("dynamodb").update_item(
+        TableName=stack.outputs["orders_table_name"],
+        Key={"order_id": {"S": order_id}},
+        UpdateExpression="REMOVE quantity",
+    )
+
+    answer = stack.api.get(order_id)
+
+    problem = answer.json()
+    assert (answer.status, problem["code"]) == (500, "INTERNAL_ERROR")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "quantity" not in answer.body.decode()
+    [event] = [e for e in stack.events("status", "request_failed") if e["request_id"] == problem["request_id"]]
+    assert event["error"] == "KeyError"
