@@ -86,7 +86,6 @@ variable "deletion_protection_enabled" {
 variable "notification_email" {
   description = "Address that receives every alarm. AWS sends a confirmation first; until its link is followed, no alarm arrives."
   type        = string
-  nullable    = false
 
   validation {
     condition     = can(regex("^[^@[:space:]<>,;]+@[a-zA-Z0-9-]+([.][a-zA-Z0-9-]+)+$", var.notification_email))
