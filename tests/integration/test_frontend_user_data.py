@@ -106,7 +106,8 @@ def test_the_script_says_what_it_does_and_which_commit_it_serves(apache: WebServ
         "done",
     ):
         assert f" storefront: {step}" in log, step
-    assert apache.installation.pauses == [], "nothing had to be tried again"
+    # Told by the log and not by its pauses: Apache's own start script may pause as well.
+    assert " of 5 failed: " not in log, "nothing had to be tried again"
 
 
 def test_the_agent_of_session_manager_is_fetched_from_the_region_and_not_needed_to_serve(apache: WebServer) -> None:
