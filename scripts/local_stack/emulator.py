@@ -1,6 +1,7 @@
 """ministack, the emulator of AWS that executes the real Lambda zip."""
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from aws_emulator.program import main
 main()
 """
 
-# Says by its time when the emulator was started last.
+# Says when the emulator was started last, by its time, and at which port.
 _STARTED = "started"
 
 
@@ -35,6 +36,24 @@ def start_of_unsaved_run(directory: Path) -> datetime | None:
         return None
     saved = max((file.stat().st_mtime for file in (directory / "state").glob("*.json")), default=0.0)
     return datetime.fromtimestamp(started.stat().st_mtime) if saved < started.stat().st_mtime else None
+
+
+def move_to_port(home: Path, port: int) -> None:
+    """Give all addresses that are kept under `home` the port that the emulator will have now.
+
+    The emulator finds a queue by its address, and so does Terraform: with the former port neither would.
+    """
+    started = home / "emulator" / _STARTED
+    former = started.read_text() if started.exists() else ""
+    if former in ("", str(port)):
+        return
+    for file in [*(home / "emulator" / "state").glob("*.json"), *home.glob("deployment/*.tfstate")]:
+        text = file.read_text(encoding="utf-8")
+        moved = re.sub(rf"(localhost|127\.0\.0\.1):{former}\b", rf"\g<1>:{port}", text)
+        if moved != text:
+            kept = file.stat()
+            file.write_text(moved, encoding="utf-8")
+            os.utime(file, (kept.st_atime, kept.st_mtime))
 
 
 @contextmanager
@@ -77,7 +96,7 @@ def running_emulator(directory: Path, port: int, region: str, log: Path, lock: R
         grace_seconds=_STOP_SECONDS,
         inherited=[lock.file_descriptor],
     )
-    (directory / _STARTED).touch()
+    (directory / _STARTED).write_text(str(port))
     with process:
         process.wait_until_it_answers(f"http://{LOOPBACK}:{port}/_ministack/health")
         yield process

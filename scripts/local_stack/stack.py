@@ -13,7 +13,7 @@ from local_stack.alarms import Alarms
 from local_stack.aws import AwsConnection
 from local_stack.background import Background
 from local_stack.deployment import Deployment, way_to_deploy
-from local_stack.emulator import running_emulator, start_of_unsaved_run
+from local_stack.emulator import move_to_port, running_emulator, start_of_unsaved_run
 from local_stack.errors import LocalStackError
 from local_stack.mailbox import Mailbox
 from local_stack.package import built_package
@@ -114,6 +114,7 @@ class LocalStack:
                 f"  The run of {unsaved:%Y-%m-%d %H:%M} ended before the emulator could write its state: "
                 "what was placed in it is lost."
             )
+        move_to_port(home, settings.aws_port)
         self.deployment.agree_with(home / "emulator", report)
         emulator = started.enter_context(
             running_emulator(home / "emulator", settings.aws_port, settings.region, logs / "emulator.log", lock)

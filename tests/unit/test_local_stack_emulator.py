@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local_stack.emulator import start_of_unsaved_run
+from local_stack.emulator import move_to_port, start_of_unsaved_run
 
 STARTED = datetime(2025, 4, 25, 10, 0)
 
@@ -45,3 +45,17 @@ def test_so_is_a_first_run(directory: Path) -> None:
 
 def test_before_the_first_run_there_is_nothing_to_tell(directory: Path) -> None:
     assert start_of_unsaved_run(directory) is None
+
+
+def test_addresses_move_to_the_port_of_the_next_run(tmp_path: Path) -> None:
+    state, deployment = tmp_path / "emulator" / "state", tmp_path / "deployment"
+    state.mkdir(parents=True)
+    deployment.mkdir()
+    (tmp_path / "emulator" / "started").write_text("4566")
+    (state / "sqs.json").write_text('{"http://localhost:4566/0/orders": {"quantity": 4566}}')
+    (deployment / "terraform.tfstate").write_text('{"id": "http://127.0.0.1:4566/0/orders"}')
+
+    move_to_port(tmp_path, 4740)
+
+    assert (state / "sqs.json").read_text() == '{"http://localhost:4740/0/orders": {"quantity": 4566}}'
+    assert (deployment / "terraform.tfstate").read_text() == '{"id": "http://127.0.0.1:4740/0/orders"}'
