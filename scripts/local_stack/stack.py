@@ -126,8 +126,7 @@ class LocalStack:
         mailbox = Mailbox(self.client("sqs"), self.client("sns"), self.mailbox)
         known_states = alarms.states()
         mailbox.unsubscribe(alarms.topics())
-        outputs = self.deployment.deploy(zip_path, report)
-        self.outputs = {name: at_port(value, settings.aws_port) for name, value in outputs.items()}
+        self.outputs = dict(self.deployment.deploy(zip_path, report))
         alarms.settle(known_states)
         mailbox.subscribe(
             {
@@ -183,14 +182,6 @@ class LocalStack:
             "storefront_url": self.storefront_url,
             "mailbox": str(self.mailbox),
         }
-
-
-def at_port(value: str, port: int) -> str:
-    """Return an output as it holds today: an address has the port that the emulator had when it was made."""
-    address = urlsplit(value)
-    if address.scheme != "http":
-        return value
-    return address._replace(netloc=f"{address.hostname}:{port}").geturl()
 
 
 def _write_at_once(path: Path, text: str) -> None:
