@@ -42,7 +42,18 @@ async function connect() {
   return new OrderApi(apiUrl);
 }
 
-/** An empty form, as a reader finds it. */
+/** The form as a reader finds it who has been quicker than this script: what is there already stays. */
+function beginOrder() {
+  const begun = view.readForm();
+  const empty = emptyOrder();
+  view.fillForm({
+    ...begun,
+    customer_id: begun.customer_id || empty.customer_id,
+    order_date: begun.order_date || empty.order_date,
+  });
+}
+
+/** An empty form. */
 function emptyOrder() {
   return { product_id: "", quantity: "1", customer_id: memory.customerId(), order_date: localDate(new Date()) };
 }
@@ -94,11 +105,10 @@ function keepDateCurrent(submissions) {
 }
 
 async function open() {
-  view.fillForm(emptyOrder());
+  beginOrder();
   const api = await connect();
   if (api === null) {
     showHistory(null);
-    view.closeShop();
     return;
   }
 
@@ -184,6 +194,7 @@ async function open() {
   tracking.follow();
   const unsettled = submissions.resume();
   if (unsettled) view.fillForm(unsettled);
+  view.openShop();
 }
 
 function showHistory(tracking) {

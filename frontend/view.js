@@ -174,9 +174,9 @@ export function showNotice(text) {
   notice.textContent = text;
 }
 
-/** No order can be placed at all. */
-export function closeShop() {
-  placeButton.ariaDisabled = "true";
+/** Orders can be placed from now on: before, a click would be lost. */
+export function openShop() {
+  placeButton.disabled = false;
 }
 
 /** Show the orders: `[{ record, note }]`, newest first, `note` empty where there is nothing to add. */

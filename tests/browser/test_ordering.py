@@ -3,7 +3,8 @@
 import datetime
 from collections.abc import Callable
 
-from playwright.sync_api import expect
+import pytest
+from playwright.sync_api import Route, expect
 
 from browser.fake_order_api import FakeOrderApi, Hang
 from browser.visit import Visit
@@ -17,6 +18,31 @@ def test_the_sample_order_is_sent_as_the_contract_states_it(visit: Visit, api: F
     [submission] = api.submissions
     assert submission.body.replace(b'","', b'", "').replace(b'":"', b'": "') == SAMPLE_BODY
     assert submission.headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize("script", ["main.js", "config.js"])
+def test_a_reader_who_is_quicker_than_the_page_loses_nothing(
+    new_visit: Callable[..., Visit], api: FakeOrderApi, script: str
+) -> None:
+    visit = new_visit()
+    held_back: list[Route] = []
+
+    def hold_back(route: Route) -> None:
+        held_back.append(route)
+
+    visit.page.route(f"**/{script}", hold_back)
+    with visit.page.expect_request(f"**/{script}"):
+        visit.page.goto(visit.storefront_url, wait_until="commit")
+    visit.fill(customer_id="quick")
+    expect(visit.place_button).to_be_disabled()
+    visit.page.get_by_label("Quantity").press("Enter")
+    held_back[0].continue_()
+    expect(visit.place_button).to_be_enabled()
+    assert visit.page.url == f"{visit.storefront_url}/"
+    expect(visit.page.get_by_label("Customer ID")).to_have_value("quick")
+    visit.place_button.click()
+    visit.expect_processed()
+    assert len(api.submissions) == 1
 
 
 def test_an_order_goes_from_accepted_to_processed_without_a_reload(visit: Visit, api: FakeOrderApi) -> None:

@@ -46,7 +46,7 @@ class Visit:
 
     def open(self) -> None:
         self.page.goto(self.storefront_url)
-        expect(self.place_button).to_be_visible()
+        expect(self.place_button).to_be_enabled()  # the page has made itself ready
 
     def another_tab(self) -> "Visit":
         """Open the storefront in a second tab of the same browser."""
