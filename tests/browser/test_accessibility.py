@@ -75,7 +75,7 @@ def test_a_shop_without_config_is_accessible(
     new_visit: Callable[..., Visit], serve: Callable[[str | None], str]
 ) -> None:
     visit = new_visit(serve(None))
-    visit.open()
+    visit.open_unconnected()
     expect(visit.page.get_by_role("alert")).to_be_visible()
     visit.expect_accessible()
     visit.screenshot("desktop-1280-light-7-not-connected")

@@ -14,7 +14,7 @@ def test_without_config_the_page_says_so_and_takes_no_orders(
     new_visit: Callable[..., Visit], serve: Callable[[str | None], str]
 ) -> None:
     visit = new_visit(serve(None))
-    visit.page.goto(visit.storefront_url)
+    visit.open_unconnected()
     banner = visit.page.get_by_role("alert")
     expect(banner).to_contain_text("config.js, which names the order API, is missing or cannot be read")
     expect(visit.place_button).to_be_disabled()
@@ -35,7 +35,7 @@ def test_a_config_without_a_usable_address_is_said_so(new_visit: Callable[..., V
             content_type="text/javascript", body="export default { apiUrl: 'not an address' };"
         ),
     )
-    visit.page.goto(visit.storefront_url)
+    visit.open_unconnected()
     expect(visit.page.get_by_role("alert")).to_contain_text("config.js does not name a usable address")
     expect(visit.place_button).to_be_disabled()
 
