@@ -1,0 +1,119 @@
+"""The backend, as terraform-backend and cloudformation/ deploy it."""
+
+from drawings.model import Arrow, Box, Component, Field, Flow, Frame, Picture
+
+
+def _function(name: str, at: tuple[float, float]) -> Component:
+    return Component(name, "Lambda", "function", Field.COMPUTE, at, (f"module.{name}.aws_lambda_*",))
+
+
+BACKEND = Picture(
+    title="Order processing: the backend",
+    subtitle="What was accepted is stored once and announced, or a person is told.",
+    folder="terraform-backend",
+    columns=8.6,
+    rows=3.15,
+    components={
+        "customers": Component("customers", "page or program", "people", Field.OUTSIDE, (0, 1)),
+        "api": Component(
+            "HTTP API",
+            "API Gateway",
+            "api",
+            Field.NETWORK,
+            (1.25, 1),
+            ("aws_apigatewayv2_api.orders", "aws_apigatewayv2_stage.default"),
+        ),
+        "submission": _function("submission", (2.55, 1)),
+        "status": _function("status", (2.55, 0)),
+        "orders": Component("orders", "SQS queue", "queue", Field.MESSAGING, (3.5, 1), ("aws_sqs_queue.orders",)),
+        "processing": _function("processing", (4.45, 1)),
+        "table": Component(
+            "orders", "DynamoDB table", "table", Field.DATABASE, (5.4, 1), ("aws_dynamodb_table.orders",)
+        ),
+        "notification": _function("notification", (6.4, 1)),
+        "order_completed": Component(
+            "order-completed", "SNS topic", "topic", Field.MESSAGING, (7.5, 1), ("aws_sns_topic.order_completed",)
+        ),
+        "subscribers": Component("subscribers", "e-mail, queues, …", "mail", Field.OUTSIDE, (8.6, 1)),
+        "orders_dlq": Component(
+            "orders-dlq", "SQS queue", "dead-letters", Field.MESSAGING, (3.5, 2.1), ("aws_sqs_queue.orders_dlq",)
+        ),
+        "notifications_dlq": Component(
+            "notifications-dlq",
+            "SQS queue",
+            "dead-letters",
+            Field.MESSAGING,
+            (6.4, 2.1),
+            ("aws_sqs_queue.notifications_dlq",),
+        ),
+        "alarms": Component(
+            "alarms, dashboard",
+            "CloudWatch",
+            "alarm",
+            Field.WATCHING,
+            (6.4, 3.15),
+            (
+                "aws_cloudwatch_metric_alarm.*",
+                "module.*.aws_cloudwatch_metric_alarm.*",
+                "aws_cloudwatch_dashboard.orders",
+            ),
+        ),
+        "alerts": Component("alerts", "SNS topic", "topic", Field.MESSAGING, (7.5, 3.15), ("aws_sns_topic.alerts",)),
+        "person": Component("person on call", "e-mail", "mail", Field.OUTSIDE, (8.6, 3.15)),
+    },
+    arrows=(
+        Arrow("customers", "api", Flow.MAIN, "HTTPS"),
+        Arrow(
+            "api",
+            "submission",
+            Flow.MAIN,
+            "POST /orders",
+            stands_for=("aws_apigatewayv2_*.submission", "aws_lambda_permission.submission"),
+        ),
+        Arrow("submission", "orders", Flow.MAIN, "queues"),
+        Arrow("orders", "processing", Flow.MAIN, "by ten", stands_for=("aws_lambda_event_source_mapping.orders",)),
+        Arrow("processing", "table", Flow.MAIN, "inserts"),
+        Arrow(
+            "table",
+            "notification",
+            Flow.MAIN,
+            "stream",
+            stands_for=("aws_lambda_event_source_mapping.stored_orders",),
+        ),
+        Arrow("notification", "order_completed", Flow.MAIN, "announces"),
+        Arrow(
+            "order_completed",
+            "subscribers",
+            Flow.MAIN,
+            stands_for=("aws_sns_topic_subscription.order_completed_email",),
+        ),
+        Arrow(
+            "api",
+            "status",
+            Flow.SIDE,
+            "GET /orders/{id}",
+            via=((1.25, 0),),
+            stands_for=("aws_apigatewayv2_*.status", "aws_lambda_permission.status"),
+        ),
+        Arrow("status", "table", Flow.SIDE, "reads: PROCESSED or PENDING", via=((5.4, 0),)),
+        Arrow("orders", "orders_dlq", Flow.FAILURE, "after five", "receives"),
+        Arrow("notification", "notifications_dlq", Flow.FAILURE, "retries", "used up"),
+        Arrow("orders_dlq", "alarms", Flow.FAILURE, "a message waits there", via=((3.5, 3.15),)),
+        Arrow("notifications_dlq", "alarms", Flow.FAILURE),
+        Arrow("alarms", "alerts", Flow.FAILURE),
+        Arrow("alerts", "person", Flow.FAILURE, stands_for=("aws_sns_topic_subscription.alerts_email",)),
+    ),
+    boxes=(Box("AWS: made by terraform-backend, or by CloudFormation", Frame.ACCOUNT, (0.82, -0.5), (8.07, 3.72)),),
+    legend={
+        Flow.MAIN: "an order's way",
+        Flow.SIDE: "a question about it",
+        Flow.FAILURE: "when something fails",
+    },
+    too_small={
+        "aws_cloudwatch_log_group": "every function has one, and the API",
+        "aws_cloudwatch_log_metric_filter": "counts what the logs say, for the dashboard",
+        "aws_iam_role": "every function has its own",
+        "aws_iam_role_policy": "what a role may do is what its function's arrows say",
+        "aws_sns_topic_policy": "admits the alarms that the arrow shows",
+    },
+)

@@ -1,0 +1,149 @@
+"""The storefront's servers, as terraform-frontend deploys them."""
+
+from drawings.model import Arrow, Box, Component, Field, Flow, Frame, Picture, Point
+
+
+def _web_server(at: Point) -> Component:
+    return Component("web server", "EC2, Apache", "server", Field.COMPUTE, at, ("aws_launch_template.web_server",))
+
+
+def _nat_gateway(at: Point) -> Component:
+    return Component(
+        "NAT gateway",
+        "private instances",
+        "translation",
+        Field.NETWORK,
+        at,
+        ("aws_nat_gateway.zone", "aws_eip.nat"),
+        is_optional=True,
+    )
+
+
+FRONTEND = Picture(
+    title="Order processing: the storefront",
+    subtitle="Web servers in two zones serve the page; the page itself calls the backend.",
+    folder="terraform-frontend",
+    columns=8.6,
+    rows=4.1,
+    components={
+        "customers": Component("customers", "browser", "browser", Field.OUTSIDE, (0, 2.05)),
+        "backend": Component("HTTP API", "of the backend", "api", Field.OUTSIDE, (0, 4.1)),
+        "domain": Component(
+            "domain",
+            "Route 53",
+            "signpost",
+            Field.NETWORK,
+            (1.82, 0),
+            ("aws_route53_record.storefront",),
+            is_optional=True,
+        ),
+        "firewall": Component(
+            "firewall",
+            "AWS WAF",
+            "shield",
+            Field.NETWORK,
+            (3.2, 0),
+            ("aws_wafv2_web_acl_association.storefront",),
+            is_optional=True,
+        ),
+        "internet_gateway": Component(
+            "internet gateway",
+            "way in and out",
+            "gateway",
+            Field.NETWORK,
+            (1.82, 2.05),
+            ("aws_internet_gateway.storefront",),
+        ),
+        "load_balancer": Component(
+            "load balancer", "ALB", "balancer", Field.NETWORK, (3.2, 2.05), ("aws_lb.storefront",)
+        ),
+        "web_server_a": _web_server((5.1, 1.45)),
+        "web_server_b": _web_server((5.1, 2.65)),
+        "nat_gateway_a": _nat_gateway((6.45, 1.45)),
+        "nat_gateway_b": _nat_gateway((6.45, 2.65)),
+        "software": Component("software", "GitHub, Debian", "source", Field.OUTSIDE, (8.6, 1.45)),
+        "shell": Component("shell", "Systems Manager", "operator", Field.OUTSIDE, (8.6, 2.65)),
+        "flow_log": Component(
+            "flow log",
+            "CloudWatch Logs",
+            "log",
+            Field.WATCHING,
+            (1.82, 4.1),
+            ("aws_flow_log.storefront", "aws_cloudwatch_log_group.flow"),
+            is_optional=True,
+        ),
+        "alarms": Component(
+            "alarms", "CloudWatch", "alarm", Field.WATCHING, (6.45, 4.1), ("aws_cloudwatch_metric_alarm.failure",)
+        ),
+        "alerts": Component("alerts", "topic of the backend", "topic", Field.OUTSIDE, (8.6, 4.1)),
+    },
+    arrows=(
+        Arrow("customers", "domain", Flow.SIDE, "looks up", via=((0, 0),), label_share=0.33),
+        Arrow(
+            "customers",
+            "internet_gateway",
+            Flow.MAIN,
+            "HTTP(S)",
+            label_share=0.28,
+            stands_for=("aws_vpc_security_group_ingress_rule.customers", "aws_lb_listener.*"),
+        ),
+        Arrow("internet_gateway", "load_balancer", Flow.MAIN),
+        Arrow("firewall", "load_balancer", Flow.SIDE, "filters"),
+        Arrow(
+            "load_balancer",
+            "web_server_a",
+            Flow.MAIN,
+            "HTTP",
+            via=((4.05, 2.05), (4.05, 1.45)),
+            stands_for=(
+                "aws_lb_target_group.web_servers",
+                "aws_vpc_security_group_egress_rule.to_web_servers",
+                "aws_vpc_security_group_ingress_rule.from_load_balancer",
+            ),
+        ),
+        Arrow("load_balancer", "web_server_b", Flow.MAIN, via=((4.05, 2.05), (4.05, 2.65))),
+        Arrow(
+            "web_server_a",
+            "nat_gateway_a",
+            Flow.SIDE,
+            stands_for=("aws_vpc_security_group_egress_rule.software",),
+        ),
+        Arrow("web_server_b", "nat_gateway_b", Flow.SIDE),
+        Arrow("nat_gateway_a", "software", Flow.SIDE),
+        Arrow("nat_gateway_b", "shell", Flow.SIDE),
+        Arrow("nat_gateway_a", "shell", Flow.SIDE, via=((8.1, 1.45), (8.1, 2.65))),
+        Arrow("nat_gateway_b", "software", Flow.SIDE, via=((8.1, 2.65), (8.1, 1.45))),
+        Arrow("customers", "backend", Flow.MAIN, "orders"),
+        Arrow("internet_gateway", "flow_log", Flow.SIDE, "traffic"),
+        Arrow("load_balancer", "alarms", Flow.FAILURE, "errors, servers that do not answer", via=((3.2, 4.1),)),
+        Arrow("alarms", "alerts", Flow.FAILURE),
+    ),
+    boxes=(
+        Box("AWS: made by terraform-frontend", Frame.ACCOUNT, (0.95, -0.5), (7.85, 4.7)),
+        Box("VPC, made here or yours", Frame.NETWORK, (1.18, 0.7), (7.62, 3.5), ("aws_vpc.storefront",)),
+        Box("zone a", Frame.ZONE, (4.32, 1.1), (7.4, 2.05), ("aws_subnet.public", "aws_subnet.private")),
+        Box("zone b", Frame.ZONE, (4.32, 2.3), (7.4, 3.25), ("aws_subnet.public", "aws_subnet.private")),
+        Box(
+            "Auto Scaling group",
+            Frame.FLEET,
+            (4.48, 0.86),
+            (5.78, 3.37),
+            ("aws_autoscaling_group.storefront", "aws_autoscaling_policy.cpu"),
+        ),
+    ),
+    legend={
+        Flow.MAIN: "a customer's request",
+        Flow.SIDE: "everything else",
+        Flow.FAILURE: "when something fails",
+    },
+    too_small={
+        "aws_default_security_group": "admits nothing, so nothing goes through it",
+        "aws_iam_instance_profile": "hands the role to the instances",
+        "aws_iam_role": "what the web servers and the flow log may do",
+        "aws_iam_role_policy": "what a role may do is what its arrows say",
+        "aws_route": "where a subnet's traffic goes is what its arrows say",
+        "aws_route_table": "where a subnet's traffic goes is what its arrows say",
+        "aws_route_table_association": "where a subnet's traffic goes is what its arrows say",
+        "aws_security_group": "its rules are arrows",
+    },
+)

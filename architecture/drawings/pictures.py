@@ -1,0 +1,9 @@
+"""All pictures there are, by the name of their file in architecture/."""
+
+from drawings.backend import BACKEND
+from drawings.frontend import FRONTEND
+
+PICTURES = {
+    "orderprocessingsystem-backend.svg": BACKEND,
+    "orderprocessingsystem-frontend.svg": FRONTEND,
+}
