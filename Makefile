@@ -6,7 +6,7 @@ VENV   := .venv/bin
 .DEFAULT_GOAL := help
 
 # No target is a file, and none may run beside another: they share .venv, dist and .local.
-.PHONY: help run test build check format diagrams lock clean set-up-run set-up-test
+.PHONY: help run test build check format draw lock clean set-up-run set-up-test
 .NOTPARALLEL:
 
 help:
@@ -24,7 +24,7 @@ help:
 	@echo "  make build    build the Lambda package, dist/orders-arm64.zip"
 	@echo "                  TARGET=x86_64                for that processor; local for this machine"
 	@echo "  make format   format the sources"
-	@echo "  make diagrams draw the pictures of the architecture anew"
+	@echo "  make draw     draw the pictures of the architecture anew"
 	@echo "  make lock     choose the newest packages that pyproject.toml admits, and pin them"
 	@echo
 	@echo "  make clean    delete what was built and installed; orders and e-mails stay, in .local"
@@ -55,7 +55,7 @@ format: set-up-test
 	$(VENV)/ruff format .
 	@if command -v terraform >/dev/null; then terraform fmt -recursive; fi
 
-diagrams:
+draw:
 	@$(PYTHON) architecture/draw.py
 
 # The larger set first: what it pins constrains the smaller one, so that .venv serves both.

@@ -42,7 +42,7 @@ def test_everything_that_terraform_makes_is_drawn_or_too_small(picture: Picture)
         small = type_of(address) in picture.too_small
         assert drawn or small, (
             f"{picture.folder} makes {address}, which the picture does not show: in {source_of(picture)}, add it to what a "
-            "part stands for, or say in too_small why its type is left out; then run `make diagrams`"
+            "part stands for, or say in too_small why its type is left out; then run `make draw`"
         )
         assert not (drawn and small), (
             f"{address} is drawn, and its type is called too small in {source_of(picture)}: take it out of one of the two"
@@ -56,7 +56,7 @@ def test_everything_that_is_drawn_is_made_by_terraform(picture: Picture) -> None
         for pattern in stands_for:
             assert any(fnmatchcase(address, pattern) for address in addresses), (
                 f"{part} of {source_of(picture)} stands for {pattern}, which {picture.folder} does not make: "
-                "name what it stands for now, or take it out; then run `make diagrams`"
+                "name what it stands for now, or take it out; then run `make draw`"
             )
 
 
@@ -81,7 +81,7 @@ def test_what_terraform_does_not_make_is_drawn_as_outside(picture: Picture) -> N
 @each_file
 def test_the_picture_that_is_checked_in_is_drawn_from_its_source(name: str) -> None:
     checked_in = (ARCHITECTURE / name).read_text(encoding="utf-8")
-    assert checked_in == draw(PICTURES[name]), f"architecture/{name} is not what its source says: run `make diagrams`"
+    assert checked_in == draw(PICTURES[name]), f"architecture/{name} is not what its source says: run `make draw`"
 
 
 @each_file

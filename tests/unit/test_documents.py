@@ -1,0 +1,97 @@
+"""The documents lead where they say, and nothing that is checked in names the machine it was written on."""
+
+import re
+from itertools import pairwise
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from checked_in_files import REPOSITORY, checked_in_files
+
+
+def anchors_of(document: Path) -> set[str]:
+    """Return the anchors that GitHub gives the headings of a Markdown file.
+
+    Lower case, without punctuation, spaces as hyphens; a repeated one is numbered.
+    https://docs.github.com/en/get-started/writing-on-github/getting-started-with-writing-and-formatting-on-github/basic-writing-and-formatting-syntax#section-links
+    """
+    tokens = parsed(document)
+    anchors: set[str] = set()
+    for opening, inline in pairwise(tokens):
+        if opening.type == "heading_open":
+            words = "".join(child.content for child in inline.children or [] if child.type in ("text", "code_inline"))
+            anchor = first = re.sub(r"[^\w\- ]", "", words.strip().lower()).replace(" ", "-")
+            number = 0
+            while anchor in anchors:
+                number += 1
+                anchor = f"{first}-{number}"
+            anchors.add(anchor)
+    return anchors
+
+
+def links_of(document: Path) -> list[str]:
+    """Return where a Markdown file's links and pictures lead, as written."""
+    return [
+        str(child.attrs["href" if child.type == "link_open" else "src"])
+        for token in parsed(document)
+        for child in token.children or []
+        if child.type in ("link_open", "image")
+    ]
+
+
+def parsed(document: Path) -> list[Token]:
+    return MarkdownIt("commonmark").enable("table").parse(document.read_text(encoding="utf-8"))
+
+
+def test_a_heading_gets_the_anchor_that_github_gives_it(tmp_path: Path) -> None:
+    document = tmp_path / "document.md"
+    document.write_text(
+        "# The `orders` tool: list, show & drop\n\n## Why?\n\n## Why\n\n## DynamoDB's answer_code – twice\n"
+    )
+    assert anchors_of(document) == {
+        "the-orders-tool-list-show--drop",
+        "why",
+        "why-1",
+        "dynamodbs-answer_code--twice",
+    }
+
+
+def fault_of(link: str, document: Path) -> str | None:
+    """Return what is wrong with a link of a document, or None; what leads to the web is not followed."""
+    parts = urlsplit(link)
+    if parts.scheme or parts.netloc:
+        return None
+    if parts.path.startswith("/"):
+        return "is not relative to the file"
+    target = document.parent / unquote(parts.path) if parts.path else document
+    if not target.exists() or not target.resolve().is_relative_to(REPOSITORY):
+        return "leads to nothing in this repository"
+    if parts.fragment and target.suffix == ".md" and parts.fragment not in anchors_of(target):
+        return f"names no heading of {target.name}, which has {', '.join(sorted(anchors_of(target)))}"
+    return None
+
+
+def test_every_link_of_every_document_leads_somewhere() -> None:
+    documents = checked_in_files("*.md")
+    assert len(documents) > 5
+    faults = [
+        f"{document.relative_to(REPOSITORY)}: {link} {fault}"
+        for document in documents
+        for link in links_of(document)
+        if (fault := fault_of(link, document))
+    ]
+    assert not faults, "\n".join(faults)
+
+
+def test_no_file_names_a_folder_of_this_machine() -> None:
+    folders = {folder for folder in (REPOSITORY, Path.home()) if folder != Path("/")}
+    names = re.compile("|".join(rf"(?<![\w.}}/-]){re.escape(str(folder))}(?![\w-])" for folder in folders))
+    found = [
+        f"{path.relative_to(REPOSITORY)}:{number}"
+        for path in checked_in_files()
+        for number, line in enumerate(path.read_bytes().decode("utf-8", "replace").splitlines(), 1)
+        if names.search(line)
+    ]
+    assert not found, f"name it by an environment variable, or relative to the repository: {', '.join(found)}"
