@@ -1,0 +1,195 @@
+"""The workflows on GitHub and the hooks before a commit run what a person runs, pinned, and with no more rights than needed."""
+
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+from checked_in_files import REPOSITORY
+from requirements_of_tests import require_program
+
+WORKFLOWS = sorted((REPOSITORY / ".github" / "workflows").glob("*.y*ml"))
+
+# What installs the machine's own packages, before there is a Makefile to call.
+PREPARING = ("apt-get", "git config")
+
+each_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+
+
+def load(path: Any) -> dict[Any, Any]:
+    document: dict[Any, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return document
+
+
+def jobs_of(path: Any) -> dict[str, dict[str, Any]]:
+    jobs: dict[str, dict[str, Any]] = load(path)["jobs"]
+    return jobs
+
+
+def steps_of(path: Any) -> Iterator[dict[str, Any]]:
+    for job in jobs_of(path).values():
+        yield from job["steps"]
+
+
+def variants_of(job: dict[str, Any]) -> list[dict[str, str]]:
+    """Return the job's matrix, one mapping for each variant."""
+    variants: list[dict[str, str]] = job.get("strategy", {}).get("matrix", {}).get("include", [{}])
+    return variants
+
+
+def targets_of_the_makefile() -> set[str]:
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    return set(re.findall(r"^([a-z][a-z-]*):(?!=)", makefile, re.MULTILINE))
+
+
+def steps_of_make_check() -> list[str]:
+    """Return the commands that `make check` runs, as make itself tells them."""
+    make = require_program("make", "install GNU make")
+    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS")}
+    told = subprocess.run(
+        [make, "--dry-run", "check"], cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True
+    ).stdout
+    commands = []
+    for line in re.sub(r"\s*\\\n\s*", " ", told).splitlines():
+        # A tool that may be missing is asked for first, and its command is shown before it runs.
+        guarded = re.search(r"then (?:echo ([^;]+); )?([^;]+);", line)
+        commands.append(guarded[2] if guarded else line)
+    return [command for command in commands if "set_up_venv.py" not in command]
+
+
+def test_there_is_a_workflow() -> None:
+    assert WORKFLOWS
+
+
+@each_workflow
+def test_every_action_is_pinned_by_its_hash_with_its_version(path: Any) -> None:
+    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if "uses:" in line]
+    assert lines
+    for line in lines:
+        assert re.fullmatch(r"- uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line), (
+            f"{path.name}: {line}: pin it as owner/name@<hash of 40 digits> # v<version>"
+        )
+    assert len({line.split("@")[0] for line in lines}) == len(set(lines)), "one action, two versions"
+
+
+@each_workflow
+def test_every_image_is_pinned_by_its_digest(path: Any) -> None:
+    for name, job in jobs_of(path).items():
+        image = job.get("container", {}).get("image")
+        assert image is None or re.search(r"@sha256:[0-9a-f]{64}$", image), f"{name} in {path.name} runs in {image}"
+
+
+@each_workflow
+def test_a_job_may_only_read_and_only_a_deployment_may_take_a_role(path: Any) -> None:
+    assert load(path)["permissions"] == {}
+    for name, job in jobs_of(path).items():
+        expected = {"contents": "read"} | ({"id-token": "write"} if "environment" in job else {})
+        assert job["permissions"] == expected, name
+        assert job["timeout-minutes"] <= 90, name
+
+
+@each_workflow
+def test_no_job_knows_a_secret_or_leaves_the_tokens_behind(path: Any) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert "secrets" not in text
+    assert "access-key" not in text
+    checkouts = [step for step in steps_of(path) if step.get("uses", "").startswith("actions/checkout@")]
+    assert checkouts
+    assert all(step["with"]["persist-credentials"] is False for step in checkouts)
+
+
+@each_workflow
+def test_no_command_is_put_together_from_what_somebody_else_wrote(path: Any) -> None:
+    assert not [step["run"] for step in steps_of(path) if "${{" in step.get("run", "")]
+
+
+@each_workflow
+def test_every_command_is_one_that_a_person_has(path: Any) -> None:
+    for job in jobs_of(path).values():
+        for step in job["steps"]:
+            if "run" not in step or step["run"].startswith(PREPARING):
+                continue
+            program, *arguments = shlex.split(step["run"])
+            if program in ("make", ".ci/run"):
+                targets = {argument for argument in arguments if "=" not in argument and argument != "$TARGET"}
+                if "$TARGET" in arguments:
+                    targets |= {variant["target"] for variant in variants_of(job)}
+                assert targets
+                assert targets <= targets_of_the_makefile(), f"{step['run']}: the Makefile has no such target"
+            else:
+                assert [program, *arguments[:1]] == [".venv/bin/aws", "cloudformation"], step["run"]
+
+
+@each_workflow
+def test_every_folder_of_tests_that_is_named_is_there(path: Any) -> None:
+    text = path.read_text(encoding="utf-8")
+    folders = re.findall(r"(?:TESTS=|tests: )(tests[\w/]*)", text)
+    assert folders
+    assert all((REPOSITORY / folder).is_dir() for folder in folders)
+
+
+def test_the_oldest_terraform_that_is_promised_is_tested_and_a_newer_one() -> None:
+    promised = re.search(
+        r'required_version = ">= (\d+)\.(\d+)"', (REPOSITORY / "terraform-backend" / "providers.tf").read_text()
+    )
+    assert promised
+    tested = {
+        tuple(map(int, str(variant["terraform"]).split(".")[:2]))
+        for path in WORKFLOWS
+        for job in jobs_of(path).values()
+        for variant in variants_of(job)
+        if variant.get("target") == "test"
+    }
+    assert min(tested) == (int(promised[1]), int(promised[2]))
+    assert len(tested) >= 3
+
+
+def test_the_oldest_python_that_is_promised_is_tested() -> None:
+    promised = re.search(r'requires-python = ">=([\d.]+)"', (REPOSITORY / "pyproject.toml").read_text())
+    assert promised
+    named = [
+        step["with"]["python-version"]
+        for path in WORKFLOWS
+        for step in jobs_of(path).get("python", {}).get("steps", [])
+        if "setup-python" in step.get("uses", "")
+    ]
+    assert named == [promised[1]]
+
+
+@each_workflow
+def test_a_deployment_is_asked_for_and_agreed_to_and_waits_for_every_test(path: Any) -> None:
+    jobs = jobs_of(path)
+    for name, job in jobs.items():
+        if "id-token" in job["permissions"]:
+            assert job["environment"] == "${{ inputs.environment }}"
+            assert job["if"] == "github.event_name == 'workflow_dispatch' && github.ref == 'refs/heads/main'"
+            assert set(job["needs"]) == jobs.keys() - {name}
+
+
+@each_workflow
+def test_a_deployment_gives_only_parameters_that_the_template_has(path: Any) -> None:
+    template = (REPOSITORY / "cloudformation" / "order-processing.yaml").read_text(encoding="utf-8")
+    parameters = template[template.index("\nParameters:\n") : template.index("\nConditions:\n")]
+    for step in steps_of(path):
+        _, _, overrides = step.get("run", "").partition("--parameter-overrides")
+        for override in shlex.split(overrides):
+            name = override.partition("=")[0]
+            assert re.search(rf"^  {name}:$", parameters, re.MULTILINE), f"the template has no parameter {name}"
+
+
+def test_the_hooks_before_a_commit_are_the_steps_of_make_check() -> None:
+    [repository] = load(REPOSITORY / ".pre-commit-config.yaml")["repos"]
+    assert repository["repo"] == "local"
+    hooks = repository["hooks"]
+    assert [hook["entry"] for hook in hooks] == steps_of_make_check(), (
+        "give .pre-commit-config.yaml one hook for each step of `make check`, in its order, with its command as entry"
+    )
+    for hook in hooks:
+        assert hook["language"] == "system", f"{hook['id']} would bring another version than `make check` has"
+        assert hook["pass_filenames"] is False, f"{hook['id']} would look at other files than `make check` does"
+        re.compile(hook["files"])
