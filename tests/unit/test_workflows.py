@@ -50,10 +50,11 @@ def targets_of_the_makefile() -> set[str]:
 def steps_of_make_check() -> list[str]:
     """Return the commands that `make check` runs, as make itself tells them."""
     make = require_program("make", "install GNU make")
-    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS")}
-    told = subprocess.run(
-        [make, "--dry-run", "check"], cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True
-    ).stdout
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")
+    }
+    command = [make, "--no-print-directory", "--dry-run", "check"]
+    told = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True).stdout
     commands = []
     for line in re.sub(r"\s*\\\n\s*", " ", told).splitlines():
         # A tool that may be missing is asked for first, and its command is shown before it runs.
