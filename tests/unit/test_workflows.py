@@ -194,3 +194,11 @@ def test_the_hooks_before_a_commit_are_the_steps_of_make_check() -> None:
         assert hook["language"] == "system", f"{hook['id']} would bring another version than `make check` has"
         assert hook["pass_filenames"] is False, f"{hook['id']} would look at other files than `make check` does"
         re.compile(hook["files"])
+
+
+@each_workflow
+def test_the_readme_names_every_variable_that_a_deployment_needs(path: Any) -> None:
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    needed = set(re.findall(r"\bvars\.(\w+)", path.read_text(encoding="utf-8")))
+    missing = {name for name in needed if f"`{name}`" not in readme}
+    assert not missing, f"say in README.md, From GitHub, that the environment needs {missing}"
