@@ -255,3 +255,42 @@ variable "log_retention_days" {
     error_message = "Choose one of the periods CloudWatch knows as log_retention_days: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653. Keeping logs for ever is not offered: it costs more every day."
   }
 }
+
+variable "runbook_url" {
+  description = "Where the people who are alerted read the runbook, an https address; every alarm links its section there. The default is the runbook's place in the repository."
+  type        = string
+  default     = "docs/runbook.md"
+  nullable    = false
+
+  # With the longest names an alarm's text and this fit into CloudWatch's 1024 characters.
+  validation {
+    condition     = can(regex("^(docs/runbook[.]md|https://[^[:space:]#]{1,292})$", var.runbook_url))
+    error_message = "Give the https address, of at most 300 characters and without a fragment, at which the runbook is read as runbook_url, e.g. \"https://github.com/your-shop/order-processing-system/blob/main/docs/runbook.md\": each alarm appends the name of its section."
+  }
+}
+
+variable "latency_alarm_threshold_ms" {
+  description = "Milliseconds within which the API answers 99 of 100 requests; an alarm goes off when it does not, in three of five minutes. The default is over what a cold start takes and under what a customer puts up with."
+  type        = number
+  default     = 3000
+  nullable    = false
+
+  validation {
+    condition     = var.latency_alarm_threshold_ms >= 100 && var.latency_alarm_threshold_ms <= 29000
+    error_message = "Choose 100 (below, a healthy API raises the alarm) to 29000 milliseconds (the API itself gives up after 30000, so the alarm would never go off) as latency_alarm_threshold_ms."
+  }
+}
+
+variable "no_orders_alarm_minutes" {
+  description = "Minutes without any accepted order after which an alarm goes off, longer than the longest pause in the shop's ordinary day or night. The time before it is turned on counts as without orders. Null never expects an order."
+  type        = number
+  default     = null
+
+  # CloudWatch looks back over one day at most.
+  validation {
+    condition = var.no_orders_alarm_minutes == null || (
+      try(var.no_orders_alarm_minutes >= 5 && var.no_orders_alarm_minutes <= 1440 && floor(var.no_orders_alarm_minutes) == var.no_orders_alarm_minutes, false)
+    )
+    error_message = "Choose a whole number of minutes from 5 (below, any pause raises the alarm) to 1440 (the day that CloudWatch looks back) as no_orders_alarm_minutes, or leave it out where hours without an order are ordinary."
+  }
+}

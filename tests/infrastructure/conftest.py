@@ -65,13 +65,16 @@ class DeployedTwice:
 def deployed_twice(
     lambda_zip: Path, variables: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[DeployedTwice]:
-    """Deploy both with their defaults. Not to the emulator of the other tests, which look for what is left there."""
+    """Deploy both, with all that can be chosen to be there and otherwise their defaults.
+
+    Not to the emulator of the other tests, which look for what is left there.
+    """
     require_program("terraform", "install Terraform 1.9 or newer to compare the two deployments")
     with running_emulator(tmp_path_factory.mktemp("emulator"), REGION) as emulator:
         stack = Stack("orders", tmp_path_factory.mktemp("stack"), emulator.environment)
         stack.take_code(lambda_zip)
-        stack.deploy(Environment="dev", NotificationEmail=variables["notification_email"])
-        staging = {**variables, "environment": "staging"}
+        stack.deploy(Environment="dev", NotificationEmail=variables["notification_email"], NoOrdersAlarmMinutes="60")
+        staging = {**variables, "environment": "staging", "no_orders_alarm_minutes": 60}
         directory = tmp_path_factory.mktemp("terraform") / "terraform-backend"
         terraform = TerraformRoot(REPOSITORY / "terraform-backend", directory, emulator.environment)
         terraform.apply(staging)

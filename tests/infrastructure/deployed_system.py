@@ -190,9 +190,10 @@ class DeployedSystem:
             described[f"log {name}"] = {**group, "Tags": logs.list_tags_for_resource(resourceArn=arn)["tags"]}
             for metric_filter in logs.describe_metric_filters(logGroupName=name)["metricFilters"]:
                 [metric] = metric_filter["metricTransformations"]
-                # Met by nobody: the metric's own name is what counts.
+                # Met by nobody: what counts is the metric, and what is counted into it.
                 del metric_filter["filterName"]
-                described[f"metric {metric['metricName']}"] = metric_filter
+                by = "".join(f" by {dimension}" for dimension in metric.get("dimensions") or {})
+                described[f"metric {metric['metricName']}{by} of {metric_filter['filterPattern']}"] = metric_filter
         return described
 
     def _api(self) -> Description:

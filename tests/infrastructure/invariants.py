@@ -4,13 +4,21 @@ To add an invariant, add an entry. A sentence says what holds, `of` finds what i
 these.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
-from infrastructure.system import Alarm, Queue, Statement, System, Topic
+from infrastructure.system import Alarm, MetricFilter, Queue, Statement, System, Topic
+
+RUNBOOK = Path(__file__).resolve().parents[2] / "docs" / "runbook.md"
 
 VISIBLE_MESSAGES = ("AWS/SQS", "ApproximateNumberOfMessagesVisible")
+
+# How far CloudWatch looks back for an alarm with periods of less than an hour.
+DAY_SECONDS = 24 * 60 * 60
 
 # X-Ray knows no resource.
 ACTIONS_WITHOUT_RESOURCE = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
@@ -47,6 +55,28 @@ def is_heard_of(alarm: Alarm, system: System) -> bool:
     """Whether the alarm notifies somebody, and every topic that it notifies has a subscriber."""
     heard = {topic.arn for topic in system.topics if topic.subscribers}
     return bool(alarm.topics) and heard.issuperset(alarm.topics)
+
+
+@cache
+def sections_of_the_runbook() -> frozenset[str]:
+    """Return the anchor of each of the runbook's headings, as GitHub makes it."""
+    headings = re.findall(r"(?m)^#+ (.+)$", RUNBOOK.read_text(encoding="utf-8"))
+    return frozenset(re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings)
+
+
+def leads_to_its_section(alarm: Alarm) -> bool:
+    """Whether the alarm's text ends in a link to the section of its name, and the runbook has that."""
+    link = re.search(r"[.] Runbook: [^ #]+#([a-z0-9-]+)$", alarm.description)
+    return (
+        link is not None
+        and link[1] in sections_of_the_runbook()
+        and alarm.name.endswith("-" + link[1].removeprefix("function-"))
+    )
+
+
+def is_counted(alarm: Alarm, filters: Iterable[MetricFilter]) -> bool:
+    """Whether a filter counts into the very metric that the alarm watches."""
+    return any(each.metric == alarm.metric and not each.dimensions for each in filters)
 
 
 def names_its_resources(statement: Statement) -> bool:
@@ -145,6 +175,38 @@ INVARIANTS = [
         "every alarm reaches a subscriber",
         lambda system: system.alarms,
         is_heard_of,
+    ),
+    Invariant(
+        "every alarm ends in a link to its section of the runbook",
+        lambda system: system.alarms,
+        lambda alarm, system: leads_to_its_section(alarm),
+    ),
+    Invariant(
+        "an alarm looks back over a day at most",
+        lambda system: system.alarms,
+        lambda alarm, system: 0 < alarm.period_seconds * alarm.periods <= DAY_SECONDS,
+    ),
+    Invariant(
+        "missing data is a failure where something is expected, and nowhere else",
+        lambda system: system.alarms,
+        lambda alarm, system: (
+            alarm.missing_data == ("breaching" if alarm.comparison.startswith("LessThan") else "notBreaching")
+        ),
+    ),
+    Invariant(
+        "every alarm on a metric of the log watches one that is counted",
+        lambda system: [alarm for alarm in system.alarms if not alarm.metric[0].startswith("AWS/")],
+        lambda alarm, system: is_counted(alarm, system.metric_filters),
+    ),
+    Invariant(
+        "every metric of the log is counted where a function logs",
+        lambda system: system.metric_filters,
+        lambda each, system: each.log_group in {function.log_group for function in system.functions},
+    ),
+    Invariant(
+        "a metric without dimensions is zero where nothing is counted; one with them cannot be",
+        lambda system: system.metric_filters,
+        lambda each, system: each.default == (None if each.dimensions else "0"),
     ),
     Invariant(
         "no throttle stops all requests",

@@ -111,9 +111,24 @@ class Alarm:
     """Namespace and name."""
     dimensions: Mapping[str, str]
     statistic: str
+    comparison: str
     threshold: float
+    period_seconds: int
+    periods: int
     missing_data: str
+    description: str
     topics: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class MetricFilter:
+    log_group: str
+    pattern: str
+    metric: tuple[str, str]
+    """Namespace and name."""
+    dimensions: Mapping[str, str]
+    """The field of the event that each takes its value from."""
+    default: str | None
 
 
 @dataclass(frozen=True)
@@ -126,6 +141,7 @@ class System:
     log_groups: tuple[LogGroup, ...]
     stages: tuple[Stage, ...]
     alarms: tuple[Alarm, ...]
+    metric_filters: tuple[MetricFilter, ...]
     permissions: tuple[Statement, ...] = field(repr=False)
     """What the functions' roles may do."""
 
@@ -242,13 +258,28 @@ def from_template(resources: Mapping[str, Document]) -> System:
             Alarm(
                 name=alarm["AlarmName"],
                 metric=(alarm["Namespace"], alarm["MetricName"]),
-                dimensions={each["Name"]: each["Value"] for each in alarm["Dimensions"]},
-                statistic=alarm["Statistic"],
-                threshold=alarm["Threshold"],
+                dimensions={each["Name"]: each["Value"] for each in alarm.get("Dimensions", [])},
+                statistic=alarm.get("Statistic") or alarm["ExtendedStatistic"],
+                comparison=alarm["ComparisonOperator"],
+                threshold=float(alarm["Threshold"]),
+                period_seconds=int(alarm["Period"]),
+                periods=int(alarm["EvaluationPeriods"]),
                 missing_data=alarm["TreatMissingData"],
+                description=alarm["AlarmDescription"],
                 topics=_many(alarm.get("AlarmActions")),
             )
             for _, alarm in all_of("AWS::CloudWatch::Alarm")
+        ),
+        metric_filters=tuple(
+            MetricFilter(
+                log_group=properties["LogGroupName"],
+                pattern=properties["FilterPattern"],
+                metric=(transformation["MetricNamespace"], transformation["MetricName"]),
+                dimensions={each["Key"]: each["Value"] for each in transformation.get("Dimensions", [])},
+                default=_text(transformation.get("DefaultValue")),
+            )
+            for _, properties in all_of("AWS::Logs::MetricFilter")
+            for transformation in properties["MetricTransformations"]
         ),
         permissions=tuple(
             statement
@@ -350,13 +381,28 @@ def from_plan(resources: Mapping[str, Document]) -> System:
             Alarm(
                 name=alarm["alarm_name"],
                 metric=(alarm["namespace"], alarm["metric_name"]),
-                dimensions=alarm["dimensions"],
-                statistic=alarm["statistic"],
+                dimensions=alarm["dimensions"] or {},
+                statistic=alarm["statistic"] or alarm["extended_statistic"],
+                comparison=alarm["comparison_operator"],
                 threshold=alarm["threshold"],
+                period_seconds=alarm["period"],
+                periods=alarm["evaluation_periods"],
                 missing_data=alarm["treat_missing_data"],
+                description=alarm["alarm_description"],
                 topics=_many(alarm["alarm_actions"]),
             )
             for _, alarm in all_of("aws_cloudwatch_metric_alarm")
+        ),
+        metric_filters=tuple(
+            MetricFilter(
+                log_group=values["log_group_name"],
+                pattern=values["pattern"],
+                metric=(transformation["namespace"], transformation["name"]),
+                dimensions=transformation["dimensions"] or {},
+                default=transformation["default_value"] or None,
+            )
+            for _, values in all_of("aws_cloudwatch_log_metric_filter")
+            for transformation in values["metric_transformation"]
         ),
         permissions=tuple(
             statement
@@ -379,6 +425,10 @@ def _only(blocks: Any) -> Document:
 
 def _number(value: Any) -> int | None:
     return None if value is None else int(value)
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
 
 
 def _function_name(arn: str) -> str:

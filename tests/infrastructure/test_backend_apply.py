@@ -4,6 +4,7 @@ The tests share one deployment and come in the order of its life; the last one e
 """
 
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ FORGOTTEN_OF_ALARMS = {
     "alarm_actions",
     "alarm_description",
     "dimensions",
+    "extended_statistic",
     "ok_actions",
     "period",
     "statistic",
@@ -211,16 +213,17 @@ def test_every_alarm_is_heard_of_when_it_goes_off_and_when_it_is_over(resources:
     topic = resources["aws_sns_topic.alerts"]["arn"]
     # From the plan, for the emulator forgets some of it, but with the topic's ARN, which it has now.
     alarms = second_plan.resources.of_type("aws_cloudwatch_metric_alarm")
-    assert len(alarms) == 13, "five of the system, two of each function"
+    assert len(alarms) == 16, "eight of the system, two of each function"
     for address, alarm in alarms.items():
         assert alarm["actions_enabled"], f"{address} is not muted"
         assert alarm["alarm_actions"] == [topic], f"{address} is heard of"
         assert alarm["ok_actions"] == [topic], f"{address} is heard of when it is over"
 
 
-def test_every_alarm_says_where_to_look(second_plan: Plan) -> None:
+def test_every_alarm_says_where_to_look_first(second_plan: Plan) -> None:
     for address, alarm in second_plan.resources.of_type("aws_cloudwatch_metric_alarm").items():
         assert PREFIX in alarm["alarm_description"], f"{address} names a log, a queue or a function"
+        assert " Look first " in alarm["alarm_description"], f"{address} says what to do"
 
 
 def test_the_dashboard_shows_an_orders_path_from_left_to_right(resources: Resources) -> None:
@@ -231,6 +234,30 @@ def test_the_dashboard_shows_an_orders_path_from_left_to_right(resources: Resour
     stations = [widget["properties"]["title"].partition(":")[0] for widget in first_row]
     assert stations == ["API", "Submission", "Orders queue", "Processing", "Notification", "Dead letters"]
     assert all(widget["x"] + widget["width"] <= 24 for widget in widgets), "CloudWatch's grid has 24 columns"
+    cells = [
+        (x, y)
+        for widget in widgets
+        for x in range(widget["x"], widget["x"] + widget["width"])
+        for y in range(widget["y"], widget["y"] + widget["height"])
+    ]
+    assert len(cells) == len(set(cells)), "no graph lies over another"
+
+
+def test_the_dashboard_draws_the_line_at_which_each_waiting_order_raises_its_alarm(
+    resources: Resources, second_plan: Plan
+) -> None:
+    widgets = json.loads(resources["aws_cloudwatch_dashboard.orders"]["dashboard_body"])["widgets"]
+    lines = [
+        (line["label"], line["value"], widget["properties"]["metrics"][0][:2])
+        for widget in widgets
+        for line in widget["properties"].get("annotations", {}).get("horizontal", [])
+    ]
+    alarms = second_plan.resources.of_type("aws_cloudwatch_metric_alarm").values()
+    by_name = {alarm["alarm_name"].removeprefix(f"{PREFIX}-"): alarm for alarm in alarms}
+    assert [label for label, *_ in lines] == ["api-slow", "orders-waiting", "notifications-late"]
+    for label, value, metric in lines:
+        alarm = by_name[label]
+        assert (alarm["threshold"], [alarm["namespace"], alarm["metric_name"]]) == (value, metric), label
 
 
 def test_the_dashboard_shows_every_alarm(resources: Resources) -> None:
@@ -253,11 +280,26 @@ def test_every_metric_on_the_dashboard_is_of_something_that_exists(resources: Re
     }
     shown = [metric for w in widgets if w["type"] == "metric" for metric in w["properties"]["metrics"]]
     assert shown, "there are graphs"
-    for namespace, name, *dimension in shown:
+    for namespace, name, *more in (metric for metric in shown if isinstance(metric[0], str)):
+        dimension = [each for each in more if isinstance(each, str)]
         if dimension:
             assert dimension[1] in exists[dimension[0]], f"{namespace} {name} {dimension}"
         else:
             assert (namespace, name) in counted, f"{namespace} {name} is a metric filter's"
+    # And of what is shown by an expression, which names a metric by its id, or searches for it.
+    ids = {options["id"] for metric in shown if isinstance(options := metric[-1], dict)}
+    for expression in (metric[0]["expression"] for metric in shown if isinstance(metric[0], dict)):
+        if search := re.match(r"""SEARCH\('\{"(.+)",Code\} MetricName="(\w+)"', 'Sum', 60\)$""", expression):
+            assert (search[1], search[2]) in counted, expression
+        else:
+            assert (running := re.fullmatch(r"RUNNING_SUM\(FILL\((\w+), 0\)\)", expression)), expression
+            assert running[1] in ids, expression
+
+
+def test_the_dashboard_shows_every_metric_that_is_counted(resources: Resources) -> None:
+    body = resources["aws_cloudwatch_dashboard.orders"]["dashboard_body"]
+    for filter_ in resources.of_type("aws_cloudwatch_log_metric_filter").values():
+        assert filter_["metric_transformation"][0]["name"] in body, filter_["name"]
 
 
 @pytest.mark.parametrize("queue", ["orders", "orders-dlq", "notifications-dlq"])

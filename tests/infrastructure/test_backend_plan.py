@@ -14,6 +14,7 @@ PREFIX = "order-processing-dev"
 OTHER_REGION = "ap-southeast-2"
 KEY = f"arn:aws:kms:{OTHER_REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/Boundary"
+RUNBOOK_URL = f"https://wiki.example.com/{'r' * 275}"  # as long as it may be
 
 QUEUES = ("orders", "orders_dlq", "notifications_dlq")
 FUNCTIONS = ("submission", "processing", "status", "notification")
@@ -48,6 +49,9 @@ def production_plan(backend: TerraformRoot, variables: dict[str, Any]) -> Plan:
         "api_throttling_rate_limit": 20,
         "api_throttling_burst_limit": 30,
         "log_retention_days": 365,
+        "runbook_url": RUNBOOK_URL,
+        "latency_alarm_threshold_ms": 1500,
+        "no_orders_alarm_minutes": 120,
     }
     return backend.plan({**variables, **chosen})
 
@@ -458,51 +462,138 @@ def test_every_functions_errors_and_throttles_raise_an_alarm(resources: Resource
     )
 
 
-def test_every_alarm_looks_at_each_minute_and_says_what_to_do(resources: Resources) -> None:
-    for address, alarm in resources.of_type("aws_cloudwatch_metric_alarm").items():
+def test_every_alarm_looks_at_minutes_and_most_at_the_last_one_alone(resources: Resources) -> None:
+    alarms = resources.of_type("aws_cloudwatch_metric_alarm")
+    for address, alarm in alarms.items():
         assert_holds(
             alarm,
-            {"period": 60, "evaluation_periods": 1, "treat_missing_data": "notBreaching"},
+            {"period": 60, "treat_missing_data": "notBreaching"},
             f"an idle shop is a healthy one: {address}",
+        )
+    patient = {
+        alarm["alarm_name"].removeprefix(f"{PREFIX}-"): (alarm["datapoints_to_alarm"], alarm["evaluation_periods"])
+        for alarm in alarms.values()
+        if alarm["evaluation_periods"] != 1
+    }
+    assert patient == {"api-slow": (3, 5), "processing-failing": (2, 5), "notification-failing": (2, 5)}
+
+
+def test_a_slow_api_raises_an_alarm_that_a_cold_start_at_night_does_not(
+    resources: Resources, production: Resources
+) -> None:
+    for deployed, threshold in ((resources, 3000), (production, 1500)):
+        assert_holds(
+            deployed['aws_cloudwatch_metric_alarm.failure["api-slow"]'],
+            {
+                "namespace": "AWS/ApiGateway",
+                "metric_name": "Latency",
+                "statistic": None,
+                "extended_statistic": "p99",
+                "comparison_operator": "GreaterThanThreshold",
+                "threshold": threshold,
+                "evaluation_periods": 5,
+                "datapoints_to_alarm": 3,
+            },
+            "one slow minute is no news",
         )
 
 
-def test_every_event_of_an_orders_life_is_counted_where_it_is_logged(resources: Resources) -> None:
+@pytest.mark.parametrize(
+    ("alarm", "metric"), [("processing-failing", "ProcessingFailed"), ("notification-failing", "NotificationFailed")]
+)
+def test_what_fails_again_raises_an_alarm_although_lambda_sees_no_error(
+    resources: Resources, alarm: str, metric: str
+) -> None:
+    assert_holds(
+        resources[f'aws_cloudwatch_metric_alarm.failure["{alarm}"]'],
+        {
+            "namespace": "order-processing/dev",
+            "metric_name": metric,
+            "dimensions": None,
+            "statistic": "Sum",
+            "comparison_operator": "GreaterThanThreshold",
+            "threshold": 0,
+        },
+        "a batch that is done in part is no error of the function",
+    )
+
+
+def test_orders_are_missed_where_they_are_expected_alone(resources: Resources, production: Resources) -> None:
+    address = 'aws_cloudwatch_metric_alarm.failure["no-orders"]'
+    assert address not in resources, "no shop is told to have orders at night"
+    assert_holds(
+        production[address],
+        {
+            "alarm_name": "order-processing-prod-no-orders",
+            "namespace": "order-processing/prod",
+            "metric_name": "OrdersAccepted",
+            "statistic": "Sum",
+            "comparison_operator": "LessThanThreshold",
+            "threshold": 1,
+            "period": 60,
+            "evaluation_periods": 120,
+            "datapoints_to_alarm": None,
+            "treat_missing_data": "breaching",
+        },
+        "not one order in any of the minutes",
+    )
+
+
+def test_every_alarm_fits_into_cloudwatch_with_its_link_whatever_the_names(production: Resources) -> None:
+    prefix, longest_prefix = "order-processing-prod", f"{'p' * 25}-staging"
+    for address, alarm in production.of_type("aws_cloudwatch_metric_alarm").items():
+        description = alarm["alarm_description"].replace(prefix, longest_prefix)
+        assert RUNBOOK_URL in description, address
+        # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+        assert len(description) <= 1024, address
+
+
+def test_every_event_of_an_orders_life_and_every_failure_is_counted_where_it_is_logged(resources: Resources) -> None:
     filters = resources.of_type("aws_cloudwatch_log_metric_filter").values()
     counted = {
-        filter_["metric_transformation"][0]["name"]: (
+        filter_["name"]: (
+            filter_["metric_transformation"][0]["name"],
             filter_["log_group_name"].rpartition("-")[2],
             filter_["pattern"],
         )
         for filter_ in filters
     }
     assert counted == {
-        "OrdersAccepted": ("submission", '{ $.message = "order_accepted" }'),
-        "OrdersRefused": ("submission", '{ $.message = "order_refused" }'),
-        "OrdersStored": ("processing", '{ $.message = "order_stored" }'),
-        "OrdersDuplicate": ("processing", '{ $.message = "order_duplicate" }'),
-        "OrdersConflict": ("processing", '{ $.message = "order_conflict" }'),
-        "OrdersFailed": ("processing", '{ $.message = "order_failed" }'),
-        "OrdersNotified": ("notification", '{ $.message = "order_notified" }'),
+        "OrdersAccepted": ("OrdersAccepted", "submission", '{ $.message = "order_accepted" }'),
+        "OrdersRefused": ("OrdersRefused", "submission", '{ $.message = "order_refused" }'),
+        "OrdersRefusedByCode": ("OrdersRefused", "submission", '{ $.message = "order_refused" }'),
+        "OrdersStored": ("OrdersStored", "processing", '{ $.message = "order_stored" }'),
+        "OrdersDuplicate": ("OrdersDuplicate", "processing", '{ $.message = "order_duplicate" }'),
+        "OrdersConflict": ("OrdersConflict", "processing", '{ $.message = "order_conflict" }'),
+        "OrdersFailed": ("OrdersFailed", "processing", '{ $.message = "order_failed" }'),
+        "OrdersNotified": ("OrdersNotified", "notification", '{ $.message = "order_notified" }'),
+        "SubmissionFailed": ("SubmissionFailed", "submission", '{ $.message = "request_failed" }'),
+        "ProcessingFailed": ("ProcessingFailed", "processing", '{ $.message = "request_failed" }'),
+        "ProcessingFailedByOrder": ("ProcessingFailed", "processing", '{ $.message = "order_failed" }'),
+        "StatusFailed": ("StatusFailed", "status", '{ $.message = "request_failed" }'),
+        "NotificationFailed": ("NotificationFailed", "notification", '{ $.message = "notification_failed" }'),
     }
 
 
-def test_every_metric_counts_one_for_each_order_in_the_deployments_own_namespace(
+def test_every_metric_counts_one_for_each_event_in_the_deployments_own_namespace(
     resources: Resources,
 ) -> None:
     for address, filter_ in resources.of_type("aws_cloudwatch_log_metric_filter").items():
         assert_holds(
             filter_,
-            {
-                "metric_transformation": {
-                    "namespace": "order-processing/dev",
-                    "value": "1",
-                    "default_value": "0",
-                    "unit": "Count",
-                }
-            },
+            {"metric_transformation": {"namespace": "order-processing/dev", "value": "1", "unit": "Count"}},
             f"two deployments must not be added up: {address}",
         )
+
+
+def test_refused_orders_are_counted_as_a_whole_and_by_their_code(resources: Resources) -> None:
+    filters = resources.of_type("aws_cloudwatch_log_metric_filter").values()
+    by_code = {
+        filter_["name"]: filter_["metric_transformation"][0]["dimensions"]
+        for filter_ in filters
+        if filter_["metric_transformation"][0]["dimensions"]
+    }
+    assert by_code == {"OrdersRefusedByCode": {"Code": "$.code"}}
 
 
 # Encryption with a customer's key
@@ -596,11 +687,17 @@ LOCAL_NAMES = {
     "live",
     "OrdersAccepted",
     "OrdersRefused",
+    "OrdersRefusedByCode",
     "OrdersStored",
     "OrdersDuplicate",
     "OrdersConflict",
     "OrdersFailed",
     "OrdersNotified",
+    "SubmissionFailed",
+    "ProcessingFailed",
+    "ProcessingFailedByOrder",
+    "StatusFailed",
+    "NotificationFailed",
 }
 
 

@@ -121,6 +121,27 @@ REFUSED = [
         Case("log_retention_days", value, "Choose one of the periods CloudWatch knows")
         for value in (-1, 0, 2, 31, 10000)
     ),
+    *(
+        Case("runbook_url", value, "Give the https address")
+        for value in (
+            "",
+            "runbook.md",
+            "http://wiki.example.com/runbook",
+            "https://",
+            "https://wiki.example.com/runbook#alarms",
+            "https://wiki.example.com/the runbook",
+            "https://wiki.example.com/runbook\n",
+            f"https://{'r' * 293}",
+        )
+    ),
+    *(
+        Case("latency_alarm_threshold_ms", value, "100 (below, a healthy API raises the alarm) to 29000")
+        for value in (-1, 0, 99, 29001)
+    ),
+    *(
+        Case("no_orders_alarm_minutes", value, "from 5 (below, any pause raises the alarm) to 1440")
+        for value in (-1, 0, 4, 7.5, 1441)
+    ),
 ]
 
 ACCEPTED: list[dict[str, Any]] = [
@@ -142,6 +163,9 @@ ACCEPTED: list[dict[str, Any]] = [
         "api_throttling_rate_limit": 1,
         "api_throttling_burst_limit": 1,
         "log_retention_days": 1,
+        "runbook_url": "https://r",
+        "latency_alarm_threshold_ms": 100,
+        "no_orders_alarm_minutes": 5,
     },
     {
         "project": "a" * 25,
@@ -165,6 +189,9 @@ ACCEPTED: list[dict[str, Any]] = [
         "api_throttling_rate_limit": 10000,
         "api_throttling_burst_limit": 5000,
         "log_retention_days": 3653,
+        "runbook_url": f"https://{'r' * 292}",
+        "latency_alarm_threshold_ms": 29000,
+        "no_orders_alarm_minutes": 1440,
     },
 ]
 

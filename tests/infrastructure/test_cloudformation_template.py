@@ -234,6 +234,30 @@ def test_completed_orders_are_mailed_to_whom_is_chosen(template: Template, chose
     assert (subscription and subscription["Properties"]["Endpoint"]) == subscribed
 
 
+@pytest.mark.parametrize(("minutes", "there"), [("", False), ("5", True), ("1440", True)])
+def test_orders_are_missed_where_they_are_expected_alone(template: Template, minutes: str, there: bool) -> None:
+    resources = template.resources(**EMAIL, NoOrdersAlarmMinutes=minutes)
+    shown = json.loads(resources["OrdersDashboard"]["Properties"]["DashboardBody"])["widgets"][0]
+    alarms = {each["Properties"]["AlarmName"] for each in resources.values() if each["Type"].endswith("::Alarm")}
+    assert ("order-processing-dev-no-orders" in alarms) is there
+    assert {arn.rpartition(":")[2] for arn in shown["properties"]["alarms"]} == alarms, "the dashboard shows all"
+
+
+def test_every_alarm_fits_into_cloudwatch_with_its_link_whatever_the_names(template: Template) -> None:
+    longest = {
+        "Project": "p" * 25,
+        "Environment": "staging",
+        "RunbookUrl": f"https://{'r' * 292}",
+        "LatencyAlarmThresholdMs": "29000",
+        "NoOrdersAlarmMinutes": "1440",
+    }
+    assert re.fullmatch(template.document["Parameters"]["RunbookUrl"]["AllowedPattern"], longest["RunbookUrl"])
+    for name, resource in template.resources(**EMAIL, **longest).items():
+        if resource["Type"] == "AWS::CloudWatch::Alarm":
+            assert longest["RunbookUrl"] in resource["Properties"]["AlarmDescription"], name
+            assert len(resource["Properties"]["AlarmDescription"]) <= 1024, name
+
+
 # What outlives what
 
 

@@ -14,6 +14,8 @@ from infrastructure.invariants import INVARIANTS, violations
 from infrastructure.system import from_plan, from_template
 
 EMAIL = {"NotificationEmail": "operations@example.com"}
+# Everything that a deployment can have, as deployed_twice has it.
+EVERYTHING = {**EMAIL, "NoOrdersAlarmMinutes": "60"}
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 # What a stack may be made of, as far as a choice could break something.
@@ -25,6 +27,7 @@ CHOICES: list[dict[str, str]] = [
     {"ProcessingConcurrencyReserved": "true", "SubmissionReservedConcurrency": "1"},
     {"ProcessingConcurrencyReserved": "true", "ProcessingMaximumConcurrency": "1000"},
     {"ApiThrottlingRateLimit": "1", "ApiThrottlingBurstLimit": "1", "LogRetentionDays": "1"},
+    {"NoOrdersAlarmMinutes": "1440", "LatencyAlarmThresholdMs": "100", "RunbookUrl": "https://wiki.example.com/run"},
 ]
 
 
@@ -73,6 +76,8 @@ class Break:
 SUBMISSION_ROLE = "SubmissionRole/Properties/Policies/0/PolicyDocument/Statement/0"
 SUBMISSION_POLICY = "module.submission.aws_iam_role_policy.this policy Statement 0"
 PROCESSING = "module.processing.aws_lambda_function.this"
+ALARM = "aws_cloudwatch_metric_alarm.failure"
+METRIC = "aws_cloudwatch_log_metric_filter.orders"
 
 BREAKS = [
     Break(
@@ -197,6 +202,59 @@ BREAKS = [
         ("aws_sns_topic_subscription.alerts_email topic_arn", "arn:aws:sns:eu-west-1:1:another"),
     ),
     Break(
+        "every alarm ends in a link to its section of the runbook",
+        ("OrdersDlqAlarm/Properties/AlarmDescription", "It failed. Runbook: docs/runbook.md#notifications-dlq"),
+        (f'{ALARM}["orders-dlq"] alarm_description', "It failed. Runbook: docs/runbook.md#notifications-dlq"),
+    ),
+    Break(
+        "every alarm ends in a link to its section of the runbook",
+        ("StatusErrorsAlarm/Properties/AlarmDescription", "It failed. Runbook: docs/runbook.md#errors"),
+        (
+            "module.status.aws_cloudwatch_metric_alarm.errors alarm_description",
+            "It failed. Runbook: docs/runbook.md#errors",
+        ),
+    ),
+    Break(
+        "an alarm looks back over a day at most",
+        ("ApiSlowAlarm/Properties/EvaluationPeriods", 1441),
+        (f'{ALARM}["api-slow"] evaluation_periods', 1441),
+    ),
+    Break(
+        "missing data is a failure where something is expected, and nowhere else",
+        ("OrdersWaitingAlarm/Properties/TreatMissingData", "breaching"),
+        (f'{ALARM}["orders-waiting"] treat_missing_data', "breaching"),
+    ),
+    Break(
+        "missing data is a failure where something is expected, and nowhere else",
+        ("NoOrdersAlarm/Properties/TreatMissingData", "notBreaching"),
+        (f'{ALARM}["no-orders"] treat_missing_data', "notBreaching"),
+    ),
+    Break(
+        "every alarm on a metric of the log watches one that is counted",
+        ("ProcessingFailingAlarm/Properties/MetricName", "OrdersLost"),
+        (f'{ALARM}["processing-failing"] metric_name', "OrdersLost"),
+    ),
+    Break(
+        "every alarm on a metric of the log watches one that is counted",
+        ("NoOrdersAlarm/Properties/Namespace", "order-processing/prod"),
+        (f'{ALARM}["no-orders"] namespace', "order-processing/prod"),
+    ),
+    Break(
+        "every metric of the log is counted where a function logs",
+        ("OrdersStoredMetric/Properties/LogGroupName", {"Ref": "AccessLog"}),
+        (f'{METRIC}["OrdersStored"] log_group_name', "/aws/vendedlogs/apigateway/orders"),
+    ),
+    Break(
+        "a metric without dimensions is zero where nothing is counted; one with them cannot be",
+        ("OrdersAcceptedMetric/Properties/MetricTransformations/0/DefaultValue", None),
+        (f'{METRIC}["OrdersAccepted"] metric_transformation 0 default_value', ""),
+    ),
+    Break(
+        "a metric without dimensions is zero where nothing is counted; one with them cannot be",
+        ("OrdersRefusedByCodeMetric/Properties/MetricTransformations/0/DefaultValue", 0),
+        (f'{METRIC}["OrdersRefusedByCode"] metric_transformation 0 default_value', "0"),
+    ),
+    Break(
         "no throttle stops all requests",
         ("DefaultStage/Properties/DefaultRouteSettings/ThrottlingRateLimit", 0),
         ("aws_apigatewayv2_stage.default default_route_settings 0 throttling_rate_limit", 0),
@@ -240,7 +298,7 @@ def test_every_invariant_is_broken_once() -> None:
 
 @pytest.mark.parametrize("broken", BREAKS, ids=str)
 def test_a_template_that_breaks_an_invariant_is_noticed(template: Template, broken: Break) -> None:
-    resources = template.changed(*broken.in_template).resources(**EMAIL)
+    resources = template.changed(*broken.in_template).resources(**EVERYTHING)
     noticed = {sentence for sentence, _ in violations(from_template(resources))}
     assert broken.sentence in noticed
 

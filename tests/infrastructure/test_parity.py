@@ -146,7 +146,7 @@ def test_both_have_the_same_resources(deployed_twice: DeployedTwice) -> None:
     assert deployed_twice.cloudformation.keys() == deployed_twice.terraform.keys()
     kinds = Counter(name.split()[0] for name in deployed_twice.terraform)
     assert kinds == {
-        "alarm": 13,
+        "alarm": 17,
         "alias": 4,
         "api": 1,
         "dashboard": 1,
@@ -154,7 +154,7 @@ def test_both_have_the_same_resources(deployed_twice: DeployedTwice) -> None:
         "integration": 2,
         "log": 5,
         "mapping": 2,
-        "metric": 7,
+        "metric": 13,
         "queue": 3,
         "role": 4,
         "route": 2,
@@ -166,7 +166,7 @@ def test_both_have_the_same_resources(deployed_twice: DeployedTwice) -> None:
 
 
 def test_there_is_no_kind_of_resource_that_is_not_compared(deployed_twice: DeployedTwice) -> None:
-    template = Template.read().resources(NotificationEmail="operations@example.com")
+    template = Template.read().resources(NotificationEmail="operations@example.com", NoOrdersAlarmMinutes="60")
     in_template = Counter(resource["Type"] for resource in template.values())
     in_terraform = Counter(address.split("[")[0].split(".")[-2] for address in deployed_twice.plan.resources)
     told = {kind: in_terraform.pop(kind) for kind in list(in_terraform) if kind not in WITHIN_ANOTHER}

@@ -120,7 +120,7 @@ resource "aws_lambda_alias" "live" {
 
 resource "aws_cloudwatch_metric_alarm" "errors" {
   alarm_name        = "${local.function_name}-errors"
-  alarm_description = "An invocation of ${local.function_name} ended with an error that the code did not expect, or ran out of time or memory. Read its log around this time, then roll back or repair."
+  alarm_description = "An invocation of ${local.function_name} ended with an error that the code did not expect, or ran out of time or memory. Look first at its log around this time, then roll back or repair. Runbook: ${var.shared.runbook_url}#function-errors"
 
   namespace           = "AWS/Lambda"
   metric_name         = "Errors"
@@ -138,7 +138,7 @@ resource "aws_cloudwatch_metric_alarm" "errors" {
 
 resource "aws_cloudwatch_metric_alarm" "throttles" {
   alarm_name        = "${local.function_name}-throttles"
-  alarm_description = "${local.function_name} was refused an execution: its reserved concurrency, or the account's, is used up. Raise the limit, or find what uses it up."
+  alarm_description = "${local.function_name} was refused an execution: its reserved concurrency, or the account's, is used up. Look first at the concurrent executions of all functions in the account; raise the limit, or stop what uses it up. Runbook: ${var.shared.runbook_url}#function-throttles"
 
   namespace           = "AWS/Lambda"
   metric_name         = "Throttles"

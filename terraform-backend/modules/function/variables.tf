@@ -45,5 +45,6 @@ variable "shared" {
     kms_key_arn              = optional(string)
     log_retention_days       = number
     alerts_topic_arn         = string
+    runbook_url              = string
   })
 }
