@@ -1,0 +1,201 @@
+"""The metric filters over what the handlers really log: nothing that happens to an order goes uncounted.
+
+The lines are those of the package where no Lambda runtime writes them; over the deployed functions' own logs the filters
+are held in tests/e2e/test_metrics.py.
+"""
+
+import ast
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import boto3
+import pytest
+
+import orders.handlers
+from infrastructure.cloudformation_template import Template
+from infrastructure.system import MetricFilter, from_template
+from lambda_events import http_event, item_of, sqs_event, stream_event
+from metric_filters import dimensions, matches
+from orders.adapters.event_log import _JsonLine
+from orders.domain.errors import QueueUnavailableError, StoreUnavailableError, TopicUnavailableError
+from orders.usecases.processing import Outcome, QueueMessage, Result
+from sample_orders import SAMPLE_BODY, processed, submitted
+
+HANDLERS = Path(orders.handlers.__file__).parent
+FUNCTIONS = ("submission", "processing", "status", "notification")
+
+# Looking an order up changes nothing about it, and failing to is counted.
+NOT_COUNTED = {("status", event) for event in ("order_found", "order_pending", "order_not_found")}
+
+Lines = Callable[[], list[str]]
+ImportFunction = Callable[[str], ModuleType]
+
+
+@pytest.fixture
+def import_function(
+    import_handler: Callable[..., ModuleType], queue_url: str, table_name: str, topic_arn: str
+) -> ImportFunction:
+    """Return a function that imports a handler with all that it is told by its environment."""
+    return lambda name: import_handler(
+        name, ORDERS_QUEUE_URL=queue_url, ORDERS_TABLE_NAME=table_name, ORDER_COMPLETED_TOPIC_ARN=topic_arn
+    )
+
+
+@pytest.fixture
+def lines(caplog: pytest.LogCaptureFixture) -> Lines:
+    """Return a function that returns what was logged, as it is written."""
+    write = _JsonLine().format
+    return lambda: [write(record) for record in caplog.records if record.name == "orders"]
+
+
+def refuse(error: Exception) -> Callable[..., Any]:
+    """Return a function that raises `error` whatever it is called with."""
+
+    def raising(*_: object, **__: object) -> None:
+        raise error
+
+    return raising
+
+
+def run_submission(import_function: ImportFunction, monkeypatch: pytest.MonkeyPatch) -> None:
+    submission = import_function("submission")
+    sample = http_event(SAMPLE_BODY.decode())
+    submission.handler(sample, None)
+    submission.handler(http_event("{}"), None)
+    monkeypatch.setattr(submission._queue, "send", refuse(QueueUnavailableError()))
+    submission.handler(sample, None)
+    monkeypatch.setattr(submission, "submit_order", refuse(RuntimeError()))
+    submission.handler(sample, None)
+
+
+def run_processing(import_function: ImportFunction, monkeypatch: pytest.MonkeyPatch) -> None:
+    processing = import_function("processing")
+    results = {f"m{place}": result for place, result in enumerate(Result)}
+
+    def come_to_every_result(messages: list[QueueMessage], **_: object) -> Iterator[Outcome]:
+        for message_id, result in results.items():
+            yield Outcome(message_id, result, submitted(message_id))
+        raise StoreUnavailableError
+
+    monkeypatch.setattr(processing, "process_messages", come_to_every_result)
+    processing.handler(sqs_event(**{message_id: submitted(message_id) for message_id in results}), None)
+
+
+def run_status(import_function: ImportFunction, monkeypatch: pytest.MonkeyPatch) -> None:
+    boto3.client("dynamodb").put_item(TableName="orders", Item=item_of(processed("stored")))
+    status = import_function("status")
+    for order_id in (processed("stored").order_id, processed("on-its-way").order_id, "never issued"):
+        status.handler(http_event(order_id=order_id), None)
+    monkeypatch.setattr(status, "find_order", refuse(StoreUnavailableError()))
+    status.handler(http_event(order_id="1"), None)
+
+
+def run_notification(import_function: ImportFunction, monkeypatch: pytest.MonkeyPatch) -> None:
+    notification = import_function("notification")
+    notification.handler(stream_event(processed()), None)
+    monkeypatch.setattr(notification._topic, "publish", refuse(TopicUnavailableError()))
+    with pytest.raises(TopicUnavailableError):
+        notification.handler(stream_event(processed()), None)
+
+
+# Each makes a function log every event that it can.
+RUNS = {
+    "submission": run_submission,
+    "processing": run_processing,
+    "status": run_status,
+    "notification": run_notification,
+}
+
+
+def filters_of(function: str) -> list[MetricFilter]:
+    """Return the filters over a function's log. Terraform's are the same: tests/infrastructure/test_parity.py."""
+    system = from_template(Template.read().resources(NotificationEmail="operations@example.com"))
+    return [each for each in system.metric_filters if each.log_group.endswith(f"-{function}")]
+
+
+def events_in_the_code(function: str) -> set[str]:
+    """Return the name of every event that the code of a handler logs."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse((HANDLERS / f"{function}.py").read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id.startswith("log_"):
+            match node.args[0]:
+                case ast.Constant(value=str(name)):
+                    names.add(name)
+                case argument:
+                    assert ast.unparse(argument) == "outcome.result.value", "a name that this test cannot tell"
+                    names |= {result.value for result in Result}
+    return names
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_event_is_counted_or_named_as_one_that_is_not(
+    function: str,
+    import_function: ImportFunction,
+    monkeypatch: pytest.MonkeyPatch,
+    lines: Lines,
+) -> None:
+    RUNS[function](import_function, monkeypatch)
+    logged = lines()
+    assert {json.loads(line)["message"] for line in logged} == events_in_the_code(function), "all were logged"
+
+    counted = [line for line in logged if any(matches(each.pattern, line) for each in filters_of(function))]
+    missed = {(function, json.loads(line)["message"]) for line in logged if line not in counted}
+    assert missed == {each for each in NOT_COUNTED if each[0] == function}
+    for each in filters_of(function):
+        assert any(matches(each.pattern, line) for line in logged), f"{each.pattern} matches nothing that is logged"
+
+
+def test_only_handlers_log_events() -> None:
+    package = HANDLERS.parent
+    callers = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in ("log_event", "log_failure")
+    }
+    assert callers - {"adapters/event_log.py"} == {f"handlers/{function}.py" for function in FUNCTIONS}
+
+
+def test_every_refusal_is_counted_under_its_code(
+    import_function: ImportFunction, monkeypatch: pytest.MonkeyPatch, lines: Lines
+) -> None:
+    run_submission(import_function, monkeypatch)
+    [by_code] = [each for each in filters_of("submission") if each.dimensions]
+    found = [dimensions(by_code.dimensions, line) for line in lines() if matches(by_code.pattern, line)]
+    assert found == [{"Code": "VALIDATION_FAILED"}, {"Code": "QUEUE_UNAVAILABLE"}]
+
+
+def test_a_pattern_is_compared_as_cloudwatch_compares_it() -> None:
+    pattern = '{ $.message = "order_stored" }'
+    assert matches(pattern, '{"message": "order_stored", "order_id": "1"}')
+    assert not matches(pattern, '{"message": "order_stored_twice"}')
+    assert not matches(pattern, '{"event": "order_stored"}')
+    assert not matches(pattern, "START RequestId: order_stored")
+    assert not matches(pattern, '["order_stored"]')
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "",
+        "order_stored",
+        '{ $.message = "order_*" }',
+        '{ $.message != "a" }',
+        '{ $.a = "1" && $.b = "2" }',
+        "{ $.a = 1 }",
+    ],
+)
+def test_a_pattern_that_cannot_be_evaluated_is_refused(pattern: str) -> None:
+    with pytest.raises(ValueError, match="only patterns such as"):
+        matches(pattern, "{}")
+
+
+def test_a_missing_field_leaves_its_dimension_out() -> None:
+    assert dimensions({"Code": "$.code"}, '{"message": "order_refused"}') == {}
+    with pytest.raises(ValueError, match="only selectors such as"):
+        dimensions({"Code": "$.a.b"}, "{}")
