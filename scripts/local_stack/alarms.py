@@ -8,7 +8,9 @@ state by the alarm's own definition. An alarm that watches the wrong queue stays
 a mute the state can be read wrong; nobody is told of it.
 
 What cannot ring here, because nothing in the emulator measures it: the age of the oldest message, a stream's
-iterator age, the API's responses. `SetAlarmState` rings any of them by hand.
+iterator age, the API's responses and their latency, and what metric filters count, for to evaluate them every log
+would have to be read again and again. `SetAlarmState` rings any of them by hand. An alarm for which missing data is
+the failure is left alone for as long as its metric has never been measured.
 """
 
 import operator
@@ -74,6 +76,8 @@ class Alarms:
         for position, alarm in enumerate(alarms):
             result = results[f"alarm{position}"]
             datapoints = list(zip(result["Timestamps"], result["Values"], strict=True))
+            if not datapoints and alarm.get("TreatMissingData") == "breaching" and not self._is_measured(alarm):
+                continue
             state, reason = state_of(alarm, datapoints, now)
             if state != alarm["StateValue"]:
                 self._set_state(alarm["AlarmName"], state, reason)
@@ -95,6 +99,13 @@ class Alarms:
             if enabled:
                 self._cloudwatch.enable_alarm_actions(AlarmNames=enabled)
 
+    def _is_measured(self, alarm: Mapping[str, Any]) -> bool:
+        """Whether the alarm's metric has ever had a value."""
+        found = self._cloudwatch.list_metrics(
+            Namespace=alarm["Namespace"], MetricName=alarm["MetricName"], Dimensions=alarm["Dimensions"]
+        )
+        return bool(found["Metrics"])
+
     def _set_state(self, name: str, state: str, reason: str) -> None:
         # Somebody may have deleted it meanwhile, such as Terraform.
         with suppress(self._cloudwatch.exceptions.ResourceNotFound):
@@ -103,34 +114,38 @@ class Alarms:
 
 def _query(query_id: str, alarm: Mapping[str, Any]) -> dict[str, Any]:
     metric = {name: alarm[name] for name in ("Namespace", "MetricName", "Dimensions")}
+    # A percentile first: the emulator makes up a Statistic beside it.
+    statistic = alarm.get("ExtendedStatistic") or alarm["Statistic"]
     return {
         "Id": query_id,
-        "MetricStat": {"Metric": metric, "Period": alarm["Period"], "Stat": alarm["Statistic"]},
+        "MetricStat": {"Metric": metric, "Period": alarm["Period"], "Stat": statistic},
     }
 
 
 def state_of(alarm: Mapping[str, Any], datapoints: Sequence[tuple[datetime, float]], now: datetime) -> tuple[str, str]:
     """Return the state of `alarm`, and the reason, from its metric's `datapoints`, oldest first.
 
-    As on AWS it is in ALARM when the last EvaluationPeriods datapoints are all over the threshold, and the
-    newest one counts while its period is not over. A datapoint is too old once a whole period without one has
-    followed.
+    As on AWS it is in ALARM when DatapointsToAlarm of the last EvaluationPeriods datapoints, or all of them where
+    that is not given, are over the threshold, and the newest one counts while its period is not over. A datapoint is
+    too old once a whole period without one has followed.
     """
     period, count = timedelta(seconds=alarm["Period"]), alarm["EvaluationPeriods"]
+    needed = alarm.get("DatapointsToAlarm") or count
     recent = [value for start, value in datapoints if start + period * (count + 1) > now][-count:]
     missing = count - len(recent)
     comparison, threshold = alarm["ComparisonOperator"], alarm["Threshold"]
     breaching = [value for value in recent if _COMPARISONS[comparison](value, threshold)]
-    if missing and alarm.get("TreatMissingData", "missing") in ("missing", "ignore"):
-        return alarm["StateValue"], "no new data"
-    if missing and alarm.get("TreatMissingData") == "breaching":
-        breaching += [threshold] * missing
-    ringing = len(breaching) == count
+    ringing = len(breaching) >= needed
+    if missing and not ringing:
+        if alarm.get("TreatMissingData", "missing") in ("missing", "ignore"):
+            return alarm["StateValue"], "no new data"
+        ringing = alarm["TreatMissingData"] == "breaching" and len(breaching) + missing >= needed
     reason = (
         f"Threshold Crossed: {len(breaching)} of the last {count} datapoints {recent} "
-        f"{'was' if ringing else 'needed to be'} {comparison} ({threshold})."
+        f"{'was' if ringing else 'needed to be'} {comparison} ({threshold})"
         if recent
-        else f"No datapoint was received for {count} periods and missing data is treated as "
-        f"{alarm.get('TreatMissingData')}."
+        else f"No datapoint was received for {count} periods"
     )
-    return ("ALARM" if ringing else "OK"), reason
+    if missing:
+        reason += f"; missing data is treated as {alarm.get('TreatMissingData')}"
+    return ("ALARM" if ringing else "OK"), f"{reason}."

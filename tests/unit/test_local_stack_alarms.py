@@ -62,6 +62,35 @@ def test_an_alarm_over_several_periods_needs_all_of_them() -> None:
     assert state_of(alarm, datapoints(1, 1), NOW)[0] == "OK"
 
 
+def test_an_alarm_can_need_some_of_several_periods() -> None:
+    alarm = {**ALARM, "EvaluationPeriods": 5, "DatapointsToAlarm": 3}
+    assert state_of(alarm, datapoints(1, 0, 1, 0, 1), NOW)[0] == "ALARM"
+    assert state_of(alarm, datapoints(1, 0, 0, 0, 1), NOW)[0] == "OK"
+    assert state_of(alarm, datapoints(1, 1, 1), NOW)[0] == "ALARM", "whatever else is missing"
+    assert state_of(alarm, datapoints(1, 1, 1, 0, 0, 0, 0), NOW)[0] == "OK", "they are too old"
+
+
+@pytest.mark.parametrize("treatment", ["missing", "ignore"])
+def test_missing_data_does_not_keep_an_alarm_from_ringing_that_has_all_it_needs(treatment: str) -> None:
+    alarm = {**ALARM, "EvaluationPeriods": 5, "DatapointsToAlarm": 2, "TreatMissingData": treatment}
+    assert state_of(alarm, datapoints(1, 1), NOW)[0] == "ALARM"
+    assert state_of(alarm, datapoints(1, 0), NOW)[0] == "OK", "as it was"
+
+
+def test_an_alarm_on_what_is_missed_rings_once_it_was_missed_all_the_time() -> None:
+    alarm = {
+        **ALARM,
+        "EvaluationPeriods": 5,
+        "Threshold": 1.0,
+        "ComparisonOperator": "LessThanThreshold",
+        "TreatMissingData": "breaching",
+    }
+    assert state_of(alarm, [], NOW)[0] == "ALARM"
+    assert state_of(alarm, datapoints(0, 0), NOW)[0] == "ALARM", "nothing in two minutes, and unknown before"
+    assert state_of(alarm, datapoints(3, 0, 0), NOW)[0] == "OK", "something two minutes ago"
+    assert state_of(alarm, datapoints(3, 0, 0, 0, 0, 0, 0), NOW)[0] == "ALARM"
+
+
 @pytest.mark.parametrize(
     ("comparison", "value", "state"),
     [
@@ -80,4 +109,10 @@ def test_the_threshold_is_compared_as_the_alarm_says(comparison: str, value: flo
 def test_the_reason_names_what_was_measured() -> None:
     assert state_of(ALARM, datapoints(2), NOW)[1] == (
         "Threshold Crossed: 1 of the last 1 datapoints [2] was GreaterThanThreshold (0.0)."
+    )
+
+
+def test_the_reason_says_how_what_was_not_measured_was_taken() -> None:
+    assert state_of(ALARM, [], NOW)[1] == (
+        "No datapoint was received for 1 periods; missing data is treated as notBreaching."
     )
