@@ -3,7 +3,7 @@
 import json
 import mailbox
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from email.message import Message
@@ -151,7 +151,9 @@ class DeployedStack:
             iam.delete_role_policy(RoleName=role, PolicyName="removed-by-test")
 
     @contextmanager
-    def subscribed_queue(self, topic_arn: str, name: str) -> Iterator[Callable[[], list[Any]]]:
+    def subscribed_queue(
+        self, topic_arn: str, name: str, filter_policy: Mapping[str, Any] | None = None
+    ) -> Iterator[Callable[[], list[Any]]]:
         """Subscribe a queue to a topic for the length of a `with` block; yield what reads its new messages."""
         sqs, sns = self._sqs, self.client("sns")
         url = sqs.create_queue(QueueName=name)["QueueUrl"]
@@ -165,9 +167,13 @@ class DeployedStack:
         }
         policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
         sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-        subscription = sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn, ReturnSubscriptionArn=True)[
-            "SubscriptionArn"
-        ]
+        subscription = sns.subscribe(
+            TopicArn=topic_arn,
+            Protocol="sqs",
+            Endpoint=arn,
+            Attributes={"FilterPolicy": json.dumps(filter_policy)} if filter_policy else {},
+            ReturnSubscriptionArn=True,
+        )["SubscriptionArn"]
 
         def read() -> list[Any]:
             messages = []

@@ -10,7 +10,7 @@ from typing import Any
 
 from deployed_stack import DeployedStack
 from orders.domain.order_id import parse_order_id
-from sample_orders import SAMPLE_BODY
+from sample_orders import SAMPLE_BODY, order_document
 from waiting import wait_for
 
 
@@ -140,6 +140,40 @@ def test_a_notification_carries_the_order_and_attributes_to_filter_by(
     assert json.loads(message["Message"]) == {k: v for k, v in processed.items() if k != "status"}
     assert message["MessageAttributes"]["customer_id"] == {"Type": "String", "Value": customer}
     assert message["MessageAttributes"]["product_id"] == {"Type": "String", "Value": "Banana"}
+
+
+def test_a_subscriber_gets_the_orders_of_one_customer_or_product_alone(
+    stack: DeployedStack, announcements: Callable[[], list[Any]]
+) -> None:
+    topic, tag = stack.outputs["order_completed_topic_arn"], uuid.uuid4().hex[:8]
+    with (
+        stack.subscribed_queue(topic, f"customer-{tag}", {"customer_id": [f"vip-{tag}"]}) as of_customer,
+        stack.subscribed_queue(topic, f"product-{tag}", {"product_id": [f"Pear {tag}"]}) as of_product,
+    ):
+        placed = [
+            stack.api.post(json.dumps(order_document(customer_id=customer, product_id=product)).encode()).json()[
+                "order_id"
+            ]
+            for customer, product in (
+                (f"vip-{tag}", "Banana"),
+                (f"vip-{tag}", f"Pear {tag}"),
+                (f"other-{tag}", f"Pear {tag}"),
+                (f"other-{tag}", "Banana"),
+            )
+        ]
+        told: list[str] = []
+
+        def all_told() -> bool:
+            told.extend(message["order_id"] for message in announcements())
+            return set(placed) <= set(told)
+
+        wait_for("the announcements without a filter", all_told)
+        # One more, for SNS hands an announcement to all its subscribers before the next.
+        stack.announced_before_a_new_order(announcements)
+        received = [
+            {json.loads(message["Message"])["order_id"] for message in read()} for read in (of_customer, of_product)
+        ]
+    assert received == [{placed[0], placed[1]}, {placed[1], placed[2]}]
 
 
 def test_the_functions_log_events_with_ids_and_never_an_orders_content(stack: DeployedStack) -> None:

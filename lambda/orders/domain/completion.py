@@ -10,8 +10,9 @@ from orders.domain.order import ProcessedOrder
 class Announcement:
     """One order's announcement.
 
-    `subject` is ASCII without a line break and under 100 characters, the limit of SNS; `text` is for
-    a person, `document` for a machine; `attributes` are what a subscription's filter policy can match.
+    `subject` is ASCII without a line break and under 100 characters, the limit of SNS, and names the
+    order; `text` is for a person, `document` for a machine; `attributes` are what a subscription's
+    filter policy can match.
     """
 
     subject: str
@@ -29,8 +30,8 @@ def announce(processed: ProcessedOrder) -> Announcement:
         "Product": order.product_id,
         "Quantity": order.quantity,
         "Order date": order.order_date,
-        "Submitted": processed.submitted_at,
-        "Processed": processed.processed_at,
+        "Submitted": _moment(processed.submitted_at),
+        "Processed": _moment(processed.processed_at),
     }
     table = "\n".join(f"{name + ':':<12}{value}" for name, value in rows.items())
     return Announcement(
@@ -39,3 +40,8 @@ def announce(processed: ProcessedOrder) -> Announcement:
         document=json.dumps(processed.to_document()),
         attributes={"customer_id": order.customer_id, "product_id": order.product_id},
     )
+
+
+def _moment(timestamp: str) -> str:
+    """Return a moment as `format_timestamp` writes it, to the second and in words that need no standard."""
+    return f"{timestamp[:10]} {timestamp[11:19]} UTC"
