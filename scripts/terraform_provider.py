@@ -22,13 +22,21 @@ class TerraformInitError(Exception):
     """`terraform init` failed; the text holds what Terraform said and where a mirror was looked for."""
 
 
-def init(terraform: str, root: Path, env: Mapping[str, str], say: Callable[[str], None] = print) -> None:
+def init(
+    terraform: str,
+    root: Path,
+    env: Mapping[str, str],
+    say: Callable[[str], None] = print,
+    options: Iterable[str] = (),
+) -> None:
     """Initialize the Terraform folder `root`, with the provider from a mirror if the registry is away.
 
-    `terraform` is the program, `env` its whole environment; `say` hears of a mirror that is used. The
-    folder's lock file is honoured and never changed. Raises TerraformInitError.
+    `terraform` is the program, `env` its whole environment; `say` hears of a mirror that is used;
+    `options` are more of init's own, such as -backend-config. The folder's lock file is honoured and
+    never changed. Raises TerraformInitError.
     """
-    failure = _try_init(terraform, root, env)
+    options = tuple(options)
+    failure = _try_init(terraform, root, env, *options)
     if failure is None:
         return
     version = locked_version(root)
@@ -37,7 +45,7 @@ def init(terraform: str, root: Path, env: Mapping[str, str], say: Callable[[str]
         places = ", ".join(map(str, usual_places()))
         raise TerraformInitError(f"{failure}\n\nNo mirror of {PROVIDER} {version} was found either, in {places}.")
     say(f"The provider registry does not answer: {PROVIDER} {version} is taken from {mirror}.")
-    failure = _try_init(terraform, root, env, f"-plugin-dir={mirror}")
+    failure = _try_init(terraform, root, env, *options, f"-plugin-dir={mirror}")
     if failure is not None:
         raise TerraformInitError(f"{failure}\n\nThe provider was to be taken from the mirror {mirror}.")
 

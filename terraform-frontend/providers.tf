@@ -12,9 +12,7 @@ terraform {
     }
   }
 
-  # State is a local file until a team shares it. To keep it in S3, add a file
-  # backend.tf with `terraform { backend "s3" { … use_lockfile = true } }` and
-  # run `terraform init -migrate-state`.
+  # State is a local file until a team shares it: see backend.tf.example.
 }
 
 provider "aws" {

@@ -6,8 +6,9 @@ Terraform runs in a copy of the folder, so that no state and no provider ends up
 import json
 import os
 import shutil
+import subprocess
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,27 +65,39 @@ class Plan:
 class TerraformRoot:
     """A working copy of the Terraform folder `source`, made in `directory` and initialized.
 
-    `environment` is all that Terraform sees of the environment.
+    `environment` is all that Terraform sees of the environment. With `backend_options`, options of init,
+    the state is kept where backend.tf.example says, otherwise in the directory.
     """
 
-    def __init__(self, source: Path, directory: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        source: Path,
+        directory: Path,
+        environment: Mapping[str, str],
+        backend_options: Sequence[str] = (),
+    ) -> None:
         program = require_program("terraform", "install Terraform 1.9 or newer to test the infrastructure")
         shutil.copytree(
             source,
             directory,
-            ignore=shutil.ignore_patterns(".terraform", "*.tfvars", "*.tfstate*", "*.tfplan", "*_override.tf"),
+            ignore=shutil.ignore_patterns(
+                ".terraform", "*.tfvars", "*.tfbackend", "*.tfstate*", "*.tfplan", "*_override.tf", "backend.tf"
+            ),
         )
+        if backend_options:
+            shutil.copy(directory / "backend.tf.example", directory / "backend.tf")
         self._environment = {**environment, "CHECKPOINT_DISABLE": "1"}
-        self._directory = directory
-        init(program, directory, self._environment)
+        self.directory = directory
+        self._program = program
+        init(program, directory, self._environment, options=backend_options)
         self._terraform = Terraform(working_dir=str(directory), terraform_bin_path=program)
 
-    def plan(self, variables: Values, refresh: bool = True) -> Plan:
-        """Plan with these variables; raises TerraformError.
+    def plan(self, variables: Values, refresh: bool = True, profile: Path | None = None) -> Plan:
+        """Plan with these variables, over those of a profile; raises TerraformError.
 
         Without `refresh` what was applied is taken for what is there, which is faster.
         """
-        shown = self.plan_document(variables, refresh)
+        shown = self.plan_document(variables, refresh, profile)
         changes = [_change(raw) for raw in shown["resource_changes"] if raw["mode"] == "managed"]
         read_already = shown.get("prior_state", {}).get("values", {}).get("root_module", {})
         read_during_apply = {
@@ -96,19 +109,22 @@ class TerraformRoot:
             Resources({**dict(_resources(read_already, "data")), **read_during_apply}),
         )
 
-    def plan_document(self, variables: Values, refresh: bool = True) -> dict[str, Any]:
+    def plan_document(self, variables: Values, refresh: bool = True, profile: Path | None = None) -> dict[str, Any]:
         """Plan with these variables; return the plan as the JSON document that other tools read.
 
         https://developer.hashicorp.com/terraform/internals/json-format#plan-representation
         """
-        path = str(self._directory / "tests.tfplan")
-        self._run("plan", var=dict(variables), out=path, input=False, refresh=refresh)
+        path = str(self.directory / "tests.tfplan")
+        self._run("plan", **_values(variables, profile), out=path, input=False, refresh=refresh)
         document: dict[str, Any] = json.loads(self._run("show", path, json=IsFlagged))
         return document
 
-    def errors(self, variables: Values) -> list[str]:
-        """Plan with these variables and return what Terraform reports as errors, each on one line."""
-        _, out, _ = self._call("plan", var=dict(variables), json=IsFlagged, input=False)
+    def errors(self, variables: Values, profile: Path | None = None) -> list[str]:
+        """Plan with these variables, over those of a profile, and return what Terraform reports as errors.
+
+        Each is on one line.
+        """
+        _, out, _ = self._call("plan", **_values(variables, profile), json=IsFlagged, input=False)
         diagnostics = [
             event["diagnostic"]
             for event in map(json.loads, out.splitlines())
@@ -116,11 +132,33 @@ class TerraformRoot:
         ]
         return [" ".join(f"{error['summary']}: {error['detail']}".split()) for error in diagnostics]
 
-    def apply(self, variables: Values) -> None:
-        """Apply with these variables; raises TerraformError."""
+    def apply(self, variables: Values, target: str | None = None) -> None:
+        """Apply with these variables, or only the resource of this address; raises TerraformError."""
         with _running_in(self._environment):
-            status, out, err = self._terraform.apply(var=dict(variables), skip_plan=True)
+            status, out, err = self._terraform.apply(var=dict(variables), skip_plan=True, target=target)
         _require_success("apply", status, out, err)
+
+    @contextmanager
+    def asked_to_apply(self, variables: Values, target: str) -> Iterator[Callable[[str], None]]:
+        """Apply as a person would at a terminal, for the length of a `with` block; yield what answers its question.
+
+        Without an answer it ends by itself when its input does.
+        """
+        values = [f"-var={name}={value}" for name, value in variables.items()]
+        with subprocess.Popen(
+            [self._program, "apply", "-no-color", f"-target={target}", "-replace", target, *values],
+            cwd=self.directory,
+            env=dict(self._environment),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        ) as terraform:
+            assert terraform.stdin
+            try:
+                yield lambda text: print(text, file=terraform.stdin, flush=True)
+            finally:
+                terraform.stdin.close()
 
     def destroy(self, variables: Values) -> None:
         """Destroy what was applied; raises TerraformError."""
@@ -154,6 +192,11 @@ class TerraformRoot:
         with _running_in(self._environment):
             status, out, err = self._terraform.cmd(*arguments, **options)
         return status, out, err
+
+
+def _values(variables: Values, profile: Path | None) -> dict[str, Any]:
+    # In this order, for what comes later on the command line holds.
+    return {**({"var_file": str(profile)} if profile else {}), "var": dict(variables)}
 
 
 @contextmanager

@@ -1,0 +1,11 @@
+# A deployment to try things out: nothing is protected, little is kept.
+#
+#   terraform apply -var-file=profiles/dev.tfvars -var notification_email=you@your-shop.example
+
+environment = "dev"
+
+log_retention_days = 7
+
+# Enough for a few people, too little for an accident to become expensive.
+api_throttling_rate_limit  = 20
+api_throttling_burst_limit = 40
