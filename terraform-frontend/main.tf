@@ -712,6 +712,7 @@ locals {
   load_balancer_dimension = { LoadBalancer = aws_lb.storefront.arn_suffix }
   target_group_dimensions = merge(local.load_balancer_dimension, { TargetGroup = aws_lb_target_group.web_servers.arn_suffix })
 
+  # Each has a section of its name in the runbook.
   alarms = {
     # Longer than a new instance takes to answer for the first time.
     unhealthy-hosts = {
@@ -744,7 +745,7 @@ resource "aws_cloudwatch_metric_alarm" "failure" {
   for_each = local.alarms
 
   alarm_name        = "${local.prefix}-${each.key}"
-  alarm_description = each.value.description
+  alarm_description = "${each.value.description} Runbook: ${var.runbook_url}#${each.key}"
 
   namespace           = "AWS/ApplicationELB"
   metric_name         = each.value.metric_name

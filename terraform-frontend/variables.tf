@@ -367,3 +367,16 @@ variable "alerts_topic_arn" {
     error_message = "Give the ARN of an SNS topic that is not FIFO (\"arn:aws:sns:<region>:<account>:<name>\"), such as the backend's alerts_topic_arn, or leave alerts_topic_arn out."
   }
 }
+
+variable "runbook_url" {
+  description = "Where the people who are alerted read the runbook, an https address; every alarm links its section there. The default is the runbook's place in the repository."
+  type        = string
+  default     = "docs/runbook.md"
+  nullable    = false
+
+  # With the longest names an alarm's text and this fit into CloudWatch's 1024 characters.
+  validation {
+    condition     = can(regex("^(docs/runbook[.]md|https://[^[:space:]#]{1,292})$", var.runbook_url))
+    error_message = "Give the https address, of at most 300 characters and without a fragment, at which the runbook is read as runbook_url, e.g. \"https://github.com/your-shop/order-processing-system/blob/main/docs/runbook.md\": each alarm appends the name of its section."
+  }
+}

@@ -30,5 +30,5 @@ log_retention_days = 365
 # A day without any order is wrong in every shop. Choose less if your nights are short.
 no_orders_alarm_minutes = 1440
 
-# The address at which those who are told read docs/runbook.md.
+# The address at which those who are told of an alarm read docs/runbook.md.
 # runbook_url = "https://github.com/your-shop/order-processing-system/blob/main/docs/runbook.md"

@@ -26,3 +26,6 @@ deletion_protection_enabled = true
 
 flow_logs_enabled  = true
 log_retention_days = 365
+
+# The address at which those who are told of an alarm read docs/runbook.md.
+# runbook_url = "https://github.com/your-shop/order-processing-system/blob/main/docs/runbook.md"

@@ -64,13 +64,13 @@ def sections_of_the_runbook() -> frozenset[str]:
     return frozenset(re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings)
 
 
-def leads_to_its_section(alarm: Alarm) -> bool:
-    """Whether the alarm's text ends in a link to the section of its name, and the runbook has that."""
-    link = re.search(r"[.] Runbook: [^ #]+#([a-z0-9-]+)$", alarm.description)
+def leads_to_its_section(alarm: str, description: str) -> bool:
+    """Whether an alarm's text ends in a link to the section of its name, and the runbook has that."""
+    link = re.search(r"[.] Runbook: [^ #]+#([a-z0-9-]+)$", description)
     return (
         link is not None
         and link[1] in sections_of_the_runbook()
-        and alarm.name.endswith("-" + link[1].removeprefix("function-"))
+        and alarm.endswith("-" + link[1].removeprefix("function-"))
     )
 
 
@@ -179,7 +179,7 @@ INVARIANTS = [
     Invariant(
         "every alarm ends in a link to its section of the runbook",
         lambda system: system.alarms,
-        lambda alarm, system: leads_to_its_section(alarm),
+        lambda alarm, system: leads_to_its_section(alarm.name, alarm.description),
     ),
     Invariant(
         "an alarm looks back over a day at most",

@@ -9,6 +9,7 @@ import pytest
 
 from infrastructure.emulator import Emulator
 from infrastructure.frontend_root import API_URL, IMAGE, LISTEN_ADDRESS, REPOSITORY_URL, VARIABLES, user_data
+from infrastructure.invariants import leads_to_its_section
 from infrastructure.terraform_root import REPOSITORY, Plan, Resources, TerraformRoot
 
 PREFIX = "order-processing-dev"
@@ -20,6 +21,7 @@ WEB_ACL = "arn:aws:wafv2:ap-southeast-2:123456789012:regional/webacl/shop/1234ab
 DEBIAN = "136693071363"
 
 BOUNDARY = "arn:aws:iam::123456789012:policy/Boundary"
+RUNBOOK_URL = f"https://wiki.example.com/{'r' * 275}"  # as long as it may be
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +64,7 @@ def production_plan(frontend: TerraformRoot) -> Plan:
         "min_size": 3,
         "max_size": 9,
         "alerts_topic_arn": TOPIC,
+        "runbook_url": RUNBOOK_URL,
     }
     return frontend.plan({**VARIABLES, **chosen})
 
@@ -364,6 +367,14 @@ def test_unhealthy_instances_and_errors_raise_an_alarm(resources: Resources) -> 
         assert alarm["namespace"] == "AWS/ApplicationELB"
         assert (alarm["threshold"], alarm["comparison_operator"]) == (0, "GreaterThanThreshold")
         assert alarm["treat_missing_data"] == "notBreaching"
+
+
+def test_every_alarm_leads_to_its_section_of_the_runbook(resources: Resources, production: Resources) -> None:
+    for deployed, runbook in ((resources, "docs/runbook.md"), (production, RUNBOOK_URL)):
+        for address, alarm in deployed.of_type("aws_cloudwatch_metric_alarm").items():
+            assert leads_to_its_section(alarm["alarm_name"], alarm["alarm_description"]), address
+            assert f" {runbook}#" in alarm["alarm_description"], address
+            assert len(alarm["alarm_description"]) < 900, "CloudWatch takes 1024, and names may be longer"
 
 
 def test_every_alarm_goes_to_the_topic_that_was_given(resources: Resources, production: Resources) -> None:

@@ -198,6 +198,10 @@ REFUSED = [
             "arn:aws:sns:eu-west-1:123456789012:alerts.fifo",
         )
     ),
+    *(
+        Case("runbook_url", value, "Give the https address")
+        for value in ("", "runbook.md", "http://wiki.example.com/runbook", "https://wiki.example.com/runbook#alarms")
+    ),
 ]
 
 ACCEPTED: list[dict[str, Any]] = [
@@ -214,6 +218,7 @@ ACCEPTED: list[dict[str, Any]] = [
         "min_size": 1,
         "max_size": 1,
         "log_retention_days": 1,
+        "runbook_url": "https://r",
     },
     {
         "project": "a" * 25,
@@ -239,6 +244,7 @@ ACCEPTED: list[dict[str, Any]] = [
         "max_size": 100,
         "log_retention_days": 3653,
         "alerts_topic_arn": "arn:aws:sns:eu-west-1:123456789012:order-processing-prod-alerts",
+        "runbook_url": f"https://{'r' * 292}",
     },
 ]
 
@@ -279,6 +285,7 @@ def test_null_takes_the_default(rules: TerraformRoot) -> None:
         "instance_type",
         "min_size",
         "max_size",
+        "runbook_url",
     )
     assert rules.errors({**dict.fromkeys(optional), **REQUIRED}) == [], (
         "a module that passes its own variables on hands over null"
