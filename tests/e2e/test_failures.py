@@ -101,6 +101,7 @@ def test_the_alarm_goes_off_and_a_person_gets_its_mail(stack: DeployedStack, poi
 
     mail = wait_for("the mail", lambda: stack.mails_about(alarm), seconds=DLQ_SECONDS)[0]
     assert "ALARM" in mail["Subject"]
+    assert f"Runbook: docs/runbook.md#{alarm.removeprefix(f'{stack.prefix}-')}" in mail.get_payload()
     assert stack.alarm_state(f"{stack.prefix}-notifications-dlq") != "ALARM"
 
 
