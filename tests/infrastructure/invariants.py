@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from infrastructure.system import Alarm, MetricFilter, Queue, Statement, System, Topic
+from markdown_files import anchors_of
 
 RUNBOOK = Path(__file__).resolve().parents[2] / "docs" / "runbook.md"
 
@@ -59,9 +60,8 @@ def is_heard_of(alarm: Alarm, system: System) -> bool:
 
 @cache
 def sections_of_the_runbook() -> frozenset[str]:
-    """Return the anchor of each of the runbook's headings, as GitHub makes it."""
-    headings = re.findall(r"(?m)^#+ (.+)$", RUNBOOK.read_text(encoding="utf-8"))
-    return frozenset(re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings)
+    """Return the anchor of each of the runbook's headings."""
+    return frozenset(anchors_of(RUNBOOK))
 
 
 def leads_to_its_section(alarm: str, description: str) -> bool:
