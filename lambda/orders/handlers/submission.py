@@ -3,7 +3,6 @@
 import logging
 import os
 from collections.abc import Mapping
-from email.message import Message
 from typing import Any
 
 from orders.adapters.clients import make_client
@@ -17,6 +16,7 @@ from orders.domain.errors import (
     QueueUnavailableError,
 )
 from orders.handlers import http
+from orders.handlers.media_type import is_json_in_utf8
 from orders.usecases.submission import submit_order
 
 MAX_BODY_BYTES = 16 * 1024
@@ -95,16 +95,8 @@ def _body(event: Mapping[str, Any], headers: Mapping[str, str]) -> bytes:
         raise _RefusedError(400, "BODY_MISSING", "The request has no body; send an order as JSON.")
     if "content-encoding" in headers:
         raise _RefusedError(415, "UNSUPPORTED_MEDIA_TYPE", "Send the body without Content-Encoding.")
-    if not _is_json_in_utf8(headers.get("content-type", "")):
+    if not is_json_in_utf8(headers.get("content-type", "")):
         raise _RefusedError(415, "UNSUPPORTED_MEDIA_TYPE", "Send the body as Content-Type: application/json, in UTF-8.")
     if len(body) > MAX_BODY_BYTES:
         raise _RefusedError(413, "PAYLOAD_TOO_LARGE", f"The body is over {MAX_BODY_BYTES} bytes.")
     return body
-
-
-def _is_json_in_utf8(content_type: str) -> bool:
-    # The standard library's parser of MIME headers knows quoting; its value decides, not a pattern.
-    message = Message()
-    message["Content-Type"] = content_type
-    charset = message.get_param("charset", "utf-8")
-    return message.get_content_type() == "application/json" and str(charset).lower() == "utf-8"
