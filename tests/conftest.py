@@ -2,10 +2,17 @@
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from free_ports import free_port
 from local_stack import LocalStack, Settings
+
+# The same examples at every run, so that what fails is the change and not bad luck; to look further,
+# `pytest --hypothesis-profile=explore`. What time may pass is the business of tests that measure it.
+hypothesis.settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
+hypothesis.settings.register_profile("explore", max_examples=5000, deadline=None)
+hypothesis.settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")

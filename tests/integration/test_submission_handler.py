@@ -9,10 +9,13 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from lambda_events import body_of, http_event
 from orders.domain.order_id import derived_order_id, parse_order_id
 from sample_orders import SAMPLE_BODY
+from unit.hostile_strategies import damaged, json_texts, near_orders
 
 SAMPLE = SAMPLE_BODY.decode()
 
@@ -174,6 +177,30 @@ def test_a_422_lists_every_violation_by_pointer(submission: ModuleType) -> None:
         "/product_id",
         "/quantity",
     ]
+
+
+HEADER_VALUES = st.text(max_size=20) | st.text(' \t;=*"\\,/aApplication/jsonchrset-utf8\u00e9', max_size=40)
+HEADERS = st.dictionaries(
+    st.sampled_from(["content-type", "Content-Type", "content-encoding", "idempotency-key", "x", "", "__proto__"]),
+    st.just("application/json") | HEADER_VALUES.map("application/json".__add__) | HEADER_VALUES,
+)
+BODIES = (
+    st.text(st.characters(), max_size=50)
+    | st.just("\ud800")
+    | damaged(json_texts(near_orders())).map(lambda body: body.decode("utf-8", "replace"))
+    | damaged(json_texts(near_orders())).map(lambda body: base64.b64encode(body).decode())
+)
+
+
+# One handler for all examples: it keeps nothing of a request.
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(headers=HEADERS, body=st.none() | BODIES, is_base64=st.booleans())
+def test_no_request_is_one_that_nobody_foresaw(
+    submission: ModuleType, headers: dict[str, str], body: str | None, is_base64: bool
+) -> None:
+    answer = submission.handler(http_event(body, headers, base64=is_base64), None)
+
+    assert answer["statusCode"] in {202, 400, 413, 415, 422}
 
 
 @pytest.mark.parametrize(

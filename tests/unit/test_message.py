@@ -1,16 +1,21 @@
 """A submitted order as the text of a queue message."""
 
 import json
+from dataclasses import asdict
+from datetime import UTC
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orders.domain.errors import MessageUnreadableError
 from orders.domain.message import read_message, write_message
-from orders.domain.order import Order
+from orders.domain.order import Order, SubmittedOrder
+from orders.domain.order_id import random_order_id
+from orders.domain.timestamp import format_timestamp
 from sample_orders import SUBMITTED_AT, submitted
+from unit.hostile_strategies import JSON_VALUES, damaged, json_texts
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 
@@ -35,12 +40,17 @@ def test_a_message_carries_version_order_id_time_and_request() -> None:
     }
 
 
-@given(TEXT, TEXT, st.integers(), TEXT)
-def test_what_was_written_is_read_back_and_is_ascii(customer: str, product: str, quantity: int, date: str) -> None:
-    order = submitted(order=Order(customer, product, quantity, date))
+@given(
+    st.binary(min_size=12, max_size=12).map(random_order_id),
+    st.builds(Order, TEXT, TEXT, st.integers(), TEXT),
+    st.datetimes(timezones=st.just(UTC)).map(format_timestamp),
+    TEXT,
+)
+def test_what_was_written_is_read_back_and_is_ascii(order_id: str, order: Order, at: str, request_id: str) -> None:
+    written = SubmittedOrder(order_id, order, at, request_id)
 
-    assert write_message(order).isascii()
-    assert read_message(write_message(order)) == order
+    assert write_message(written).isascii()
+    assert read_message(write_message(written)) == written
 
 
 @pytest.mark.parametrize(
@@ -85,3 +95,31 @@ def test_what_was_written_is_read_back_and_is_ascii(customer: str, product: str,
 def test_refuses_any_other_text_and_says_why(text: str, reason: str) -> None:
     with pytest.raises(MessageUnreadableError, match=reason):
         read_message(text)
+
+
+@st.composite
+def near_messages(draw: st.DrawFn) -> dict[str, Any]:
+    """Draw a message with some of its fields, or of its order's, replaced, left out or put to others."""
+    drawn = message()
+    for fields in (drawn, drawn["order"]):
+        for name in draw(st.lists(st.sampled_from(sorted(fields)), unique=True, max_size=2)):
+            fields[name] = draw(JSON_VALUES | st.text("a\ud800\udc00", max_size=2))
+    if draw(st.booleans()):
+        del drawn[draw(st.sampled_from(sorted(drawn)))]
+    return drawn
+
+
+@settings(max_examples=500)
+@given(
+    st.text(max_size=200)
+    | json_texts(near_messages())
+    | damaged(json_texts(near_messages())).map(lambda body: body.decode("utf-8", "surrogateescape"))
+)
+def test_any_text_is_a_whole_order_or_unreadable(text: str) -> None:
+    try:
+        read = read_message(text)
+    except MessageUnreadableError:
+        return
+    assert read_message(write_message(read)) == read
+    assert type(read.order.quantity) is int
+    assert json.dumps(asdict(read), ensure_ascii=False).encode("utf-8")

@@ -104,3 +104,39 @@ def test_admits_1_to_255_visible_ascii_characters_as_a_key(key: str) -> None:
 def test_refuses_any_other_key(key: str) -> None:
     with pytest.raises(IdempotencyKeyInvalidError):
         derived_order_id("001", key)
+
+
+CUSTOMER = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True)
+
+
+@given(CUSTOMER, st.text(max_size=260) | st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_size=260))
+def test_any_text_is_a_key_that_gives_one_issued_id_or_is_refused(customer_id: str, key: str) -> None:
+    is_key = 1 <= len(key) <= 255 and all("!" <= character <= "~" for character in key)
+    try:
+        order_id = derived_order_id(customer_id, key)
+    except IdempotencyKeyInvalidError:
+        assert not is_key
+    else:
+        assert is_key
+        assert parse_order_id(order_id) == order_id == derived_order_id(customer_id, key)
+
+
+@given(
+    st.text(max_size=60)
+    | st.uuids().map(str)
+    | st.text("0123456789abcdefABCDEF-", min_size=36, max_size=36)
+    | st.builds(
+        lambda order_id, place, more: order_id[:place] + more + order_id[place:],
+        RANDOMNESS.map(random_order_id),
+        st.sampled_from([0, 36]) | st.integers(0, 36),
+        st.sampled_from(["\n", " ", "0", "-", "}"]) | st.text(max_size=2),
+    )
+)
+def test_any_text_is_read_as_an_id_that_spells_itself_or_as_none(text: str) -> None:
+    order_id = parse_order_id(text)
+
+    if order_id is not None:
+        assert order_id == text.lower()
+        parsed = uuid.UUID(text)
+        assert (parsed.version, parsed.variant) == (8, uuid.RFC_4122)
+        assert random_order_id(parsed.bytes[:12]) == order_id

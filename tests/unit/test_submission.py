@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orders.domain.errors import (
     DocumentUnreadableError,
@@ -15,6 +17,7 @@ from orders.domain.order import SubmittedOrder
 from orders.domain.order_id import derived_order_id, random_order_id
 from orders.usecases.submission import submit_order
 from sample_orders import SAMPLE_BODY, SAMPLE_ORDER
+from unit.hostile_strategies import damaged, json_texts, near_orders
 
 
 class FakeQueue:
@@ -84,3 +87,18 @@ def test_the_quantity_is_queued_as_a_number_however_it_was_written() -> None:
     body: Any = SAMPLE_BODY.replace(b'"1"', b"1")
 
     assert submit(body, queue, key="k") == submit(SAMPLE_BODY, queue, key="k")
+
+
+@given(
+    st.just(SAMPLE_BODY) | st.binary(max_size=100) | damaged(json_texts(near_orders())),
+    st.none() | st.text(max_size=5) | st.just("k" * 256),
+)
+def test_any_body_and_key_are_queued_once_or_refused_for_a_reason_of_the_contract(body: bytes, key: str | None) -> None:
+    queue = FakeQueue()
+
+    try:
+        submitted = submit(body, queue, key)
+    except (DocumentUnreadableError, OrderInvalidError, IdempotencyKeyInvalidError):
+        assert queue.sent == []
+    else:
+        assert queue.sent == [submitted]
