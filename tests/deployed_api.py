@@ -2,7 +2,8 @@
 
 import http.client
 import json
-from collections.abc import Mapping
+import socket
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -58,3 +59,22 @@ class DeployedApi:
             )
         finally:
             connection.close()
+
+    def exchange(self, method: bytes, target: bytes, headers: Iterable[tuple[bytes, bytes]], rest: bytes) -> Answer:
+        """Send a request of exactly these bytes, which need not be valid HTTP, after a Host of the API's own.
+
+        `rest` is what follows the headers; what says how long it is must be among them.
+        """
+        address = urlsplit(self.endpoint)
+        fields = [(b"Host", address.netloc.encode()), (b"Connection", b"close"), *headers]
+        head = b"%b %b HTTP/1.1\r\n" % (method, address.path.encode() + target)
+        head += b"".join(b"%b: %b\r\n" % field for field in fields)
+        with socket.create_connection(("127.0.0.1", address.port or 80), timeout=60) as connection:
+            connection.sendall(head + b"\r\n" + rest)
+            response = http.client.HTTPResponse(connection, method=method.decode())
+            response.begin()
+            return Answer(
+                response.status,
+                {name.lower(): value for name, value in response.getheaders()},
+                response.read(),
+            )

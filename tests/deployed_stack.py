@@ -9,7 +9,6 @@ from dataclasses import asdict
 from email.message import Message
 from functools import cached_property
 from typing import Any
-from urllib.parse import quote
 
 from deployed_api import DeployedApi
 from local_stack import LocalStack
@@ -203,8 +202,3 @@ class DeployedStack:
 
         wait_for(f"the announcement of {last}", last_is_announced)
         return [message for message in announced if message["order_id"] != last]
-
-
-def in_path(text: str) -> str:
-    """Escape `text` for one segment of a URL's path."""
-    return quote(text, safe="")

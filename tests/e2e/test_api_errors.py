@@ -1,4 +1,4 @@
-"""Each row of the contract's error table, sent as bytes through the deployed API."""
+"""Each row of the contract's error table, sent as bytes through the deployed API; hostile_requests.py has hundreds more."""
 
 import gzip
 import json
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deployed_stack import DeployedStack, in_path
+from deployed_stack import DeployedStack
 from sample_orders import SAMPLE_BODY, order_document
 
 JSON = {"Content-Type": "application/json"}
@@ -18,31 +18,13 @@ def with_field(name: str, value: Any) -> bytes:
 
 REFUSED = [
     pytest.param(None, JSON, 400, "BODY_MISSING", id="no body"),
-    pytest.param(b"", JSON, 400, "BODY_MISSING", id="empty body"),
-    pytest.param(b"{", JSON, 400, "INVALID_JSON", id="half an object"),
-    pytest.param(SAMPLE_BODY + b"{}", JSON, 400, "INVALID_JSON", id="two documents"),
-    pytest.param(b"\xef\xbb\xbf" + SAMPLE_BODY, JSON, 400, "INVALID_JSON", id="byte order mark"),
     pytest.param(SAMPLE_BODY.replace(b'"1"', b"NaN"), JSON, 400, "INVALID_JSON", id="NaN"),
-    pytest.param(SAMPLE_BODY.replace(b'"1"', b"-Infinity"), JSON, 400, "INVALID_JSON", id="Infinity"),
-    pytest.param(SAMPLE_BODY.replace(b'"1"', b"9" * 5000), JSON, 400, "INVALID_JSON", id="5000 digits"),
-    pytest.param(SAMPLE_BODY.replace(b"Banana", b"\\ud800"), JSON, 400, "INVALID_JSON", id="lone surrogate"),
     pytest.param(SAMPLE_BODY.replace(b"Banana", b"\xff\xfe"), JSON, 400, "INVALID_ENCODING", id="not UTF-8"),
-    pytest.param(SAMPLE_BODY.decode().encode("utf-16"), JSON, 400, "INVALID_ENCODING", id="UTF-16"),
     pytest.param(SAMPLE_BODY[:-1] + b', "quantity": 2}', JSON, 400, "DUPLICATE_KEY", id="a key twice"),
     pytest.param(b"[" * 5000 + b"]" * 5000, JSON, 400, "NESTING_TOO_DEEP", id="5000 levels"),
-    pytest.param(SAMPLE_BODY, JSON | {"Idempotency-Key": ""}, 400, "IDEMPOTENCY_KEY_INVALID", id="empty key"),
     pytest.param(SAMPLE_BODY, JSON | {"Idempotency-Key": "k" * 256}, 400, "IDEMPOTENCY_KEY_INVALID", id="key of 256"),
-    pytest.param(SAMPLE_BODY, JSON | {"Idempotency-Key": "a b"}, 400, "IDEMPOTENCY_KEY_INVALID", id="key with a space"),
     pytest.param(SAMPLE_BODY.ljust(16 * 1024 + 1), JSON, 413, "PAYLOAD_TOO_LARGE", id="16 KiB and a byte"),
-    pytest.param(SAMPLE_BODY, {}, 415, "UNSUPPORTED_MEDIA_TYPE", id="no content type"),
     pytest.param(SAMPLE_BODY, {"Content-Type": "text/plain"}, 415, "UNSUPPORTED_MEDIA_TYPE", id="text/plain"),
-    pytest.param(
-        SAMPLE_BODY,
-        {"Content-Type": "application/json; charset=latin-1"},
-        415,
-        "UNSUPPORTED_MEDIA_TYPE",
-        id="another charset",
-    ),
     pytest.param(
         gzip.compress(SAMPLE_BODY),
         JSON | {"Content-Encoding": "gzip"},
@@ -50,12 +32,6 @@ REFUSED = [
         "UNSUPPORTED_MEDIA_TYPE",
         id="gzip",
     ),
-    pytest.param(b"null", JSON, 422, "VALIDATION_FAILED", id="null"),
-    pytest.param(b"[]", JSON, 422, "VALIDATION_FAILED", id="a list"),
-    pytest.param(b"{}", JSON, 422, "VALIDATION_FAILED", id="an empty object"),
-    pytest.param(with_field("extra", 1), JSON, 422, "VALIDATION_FAILED", id="an unknown field"),
-    pytest.param(with_field("quantity", 1.0), JSON, 422, "VALIDATION_FAILED", id="1.0"),
-    pytest.param(with_field("quantity", "１"), JSON, 422, "VALIDATION_FAILED", id="a full-width digit"),
     pytest.param(with_field("order_date", "2026-02-30"), JSON, 422, "VALIDATION_FAILED", id="no such day"),
 ]
 
@@ -89,36 +65,14 @@ def test_a_422_names_every_violation_by_its_pointer(stack: DeployedStack) -> Non
     assert "hello" not in json.dumps(problem)
 
 
-@pytest.mark.parametrize("body", [SAMPLE_BODY.ljust(16 * 1024), SAMPLE_BODY.replace(b'"1"', b"9999")])
-def test_an_order_at_the_limit_is_accepted(stack: DeployedStack, body: bytes) -> None:
-    assert stack.api.post(body).status == 202
-
-
-@pytest.mark.parametrize(
-    "order_id",
-    [
-        "1",
-        "nonsense",
-        "null",
-        "00000000-0000-0000-0000-000000000000",
-        "3f2504e0-4f89-41d3-9a0c-0305e82c3301",
-        "%00",
-        "é",
-    ],
-)
-def test_an_id_that_was_never_issued_is_not_found(stack: DeployedStack, order_id: str) -> None:
-    answer = stack.api.get(in_path(order_id))
-
-    assert (answer.status, answer.json()["code"]) == (404, "ORDER_NOT_FOUND")
-    assert answer.headers["content-type"] == "application/problem+json"
-
-
 def test_a_mistyped_id_is_not_found(stack: DeployedStack) -> None:
     order_id = stack.api.post(SAMPLE_BODY).json()["order_id"]
     mistyped = order_id[:-1] + ("0" if order_id[-1] != "0" else "1")
 
     assert stack.api.get(order_id).status == 200
-    assert stack.api.get(mistyped).status == 404
+    answer = stack.api.get(mistyped)
+    assert (answer.status, answer.json()["code"]) == (404, "ORDER_NOT_FOUND")
+    assert answer.headers["content-type"] == "application/problem+json"
 
 
 @pytest.mark.parametrize("body", [SAMPLE_BODY, b"{}"], ids=["accepted", "refused"])
