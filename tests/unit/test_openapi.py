@@ -1,0 +1,146 @@
+"""docs/openapi.yaml is valid, and says what the package `orders` says."""
+
+import ast
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
+
+from jsonschema import Draft202012Validator, FormatChecker
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from openapi_document import REPOSITORY, URI, document, operations, registry, resolved, responses
+from orders.domain.json_document import MAX_DEPTH
+from orders.domain.order_id import parse_order_id
+from orders.handlers.http import _TITLES
+from sample_orders import SAMPLE_BODY
+
+PACKAGE = REPOSITORY / "lambda" / "orders"
+READING = PACKAGE / "domain" / "json_document.py"
+HTTP = PACKAGE / "handlers" / "http.py"
+
+# Where the problems of each route are made.
+MODULES = {
+    "POST /orders": (PACKAGE / "handlers" / "submission.py", READING, HTTP),
+    "GET /orders/{order_id}": (PACKAGE / "handlers" / "status.py", HTTP),
+}
+# What is raised without a status is answered with this one.
+READING_STATUS = 400
+# Raised where a body is decoded, and GET has none.
+ONLY_OF_BODIES = {("GET /orders/{order_id}", READING_STATUS, "INVALID_ENCODING")}
+
+
+def is_code(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.replace("_", "").isupper()
+
+
+def problems_of(module: Path) -> Iterator[tuple[int, str]]:
+    """Yield each status and code that a module hands to what makes or raises a problem."""
+    for call in ast.walk(ast.parse(module.read_text())):
+        if isinstance(call, ast.Call):
+            name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+            match name, call.args:
+                case (("problem" | "_RefusedError"), [ast.Constant(value=int(status)), code, *_]) if is_code(code):
+                    yield status, code.value  # type: ignore[attr-defined]
+                case "DocumentUnreadableError", [code, *_] if is_code(code):
+                    yield READING_STATUS, code.value  # type: ignore[attr-defined]
+
+
+def test_the_document_is_valid_openapi() -> None:
+    OpenAPIV31SpecValidator(document(), base_uri=URI).validate()
+
+
+def test_every_code_that_the_functions_can_answer_is_documented_and_no_other() -> None:
+    made = {
+        (route, status, code)
+        for route, modules in MODULES.items()
+        for module in modules
+        for status, code in problems_of(module)
+    }
+    documented = {(response.route, response.status, code) for response in responses() for code in response.codes}
+
+    assert documented == made - ONLY_OF_BODIES
+
+
+def test_every_code_has_its_example() -> None:
+    for response in responses():
+        examples = response.content.get("application/problem+json", {}).get("examples", {})
+        assert examples.keys() == response.codes, response
+        for code, example in examples.items():
+            problem = example["value"]
+            assert problem["code"] == code
+            assert problem["status"] == response.status
+            assert problem["title"] == _TITLES[response.status]
+            assert problem["type"] == "urn:problem:order-processing:" + code.lower().replace("_", "-")
+
+
+def test_every_example_is_of_its_schema() -> None:
+    checked = 0
+    for owner in every_owner_of_examples(document()):
+        examples = [each["value"] for each in owner.get("examples", {}).values()]
+        examples += [owner["example"]] if "example" in owner else []
+        for example in examples:
+            validator_of(owner["schema"]).validate(example)
+            checked += 1
+    assert checked >= 20
+
+
+def every_owner_of_examples(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield what has a schema and examples: media types, parameters and headers."""
+    if isinstance(value, dict):
+        if "schema" in value:
+            yield value
+        for each in value.values():
+            yield from every_owner_of_examples(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from every_owner_of_examples(each)
+
+
+def validator_of(schema: dict[str, Any]) -> Draft202012Validator:
+    return Draft202012Validator(absolute(schema), registry=registry(), format_checker=FormatChecker())
+
+
+def absolute(value: Any) -> Any:
+    """Return a schema of the document with its references written in full."""
+    if isinstance(value, dict):
+        return {name: urljoin(URI, each) if name == "$ref" else absolute(each) for name, each in value.items()}
+    return [absolute(each) for each in value] if isinstance(value, list) else value
+
+
+def test_the_first_example_is_the_sample_order_byte_for_byte() -> None:
+    [first, *_] = operations()["POST /orders"]["requestBody"]["content"]["application/json"]["examples"].values()
+
+    assert json.dumps(first["value"]).encode() == SAMPLE_BODY
+
+
+def test_every_order_id_of_an_example_is_one_that_could_have_been_issued() -> None:
+    text = json.dumps(document())
+    ids = {
+        word for word in text.replace("/orders/", " ").replace('"', " ").split() if len(word) == 36 and word[14] == "8"
+    }
+
+    assert ids
+    assert all(parse_order_id(order_id) for order_id in ids)
+
+
+def test_the_order_is_stated_by_reference_to_the_one_schema() -> None:
+    schema = operations()["POST /orders"]["requestBody"]["content"]["application/json"]["schema"]
+
+    assert resolved(schema) == json.loads((PACKAGE / "order.schema.json").read_bytes())
+    assert "maxLength: 64" not in (REPOSITORY / "docs" / "openapi.yaml").read_text()
+
+
+def test_the_limits_in_its_words_are_those_of_the_code() -> None:
+    text = " ".join(operations()["POST /orders"]["requestBody"]["description"].split())
+
+    assert "at most 16 KiB" in text
+    assert f"and {MAX_DEPTH} levels" in text
+
+
+def test_what_can_be_tried_again_says_when() -> None:
+    unavailable = [response for response in responses() if response.status == 503]
+
+    assert len(unavailable) == 2
+    assert all("Retry-After" in response.headers for response in unavailable)
