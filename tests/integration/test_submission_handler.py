@@ -67,6 +67,13 @@ def test_a_retry_with_the_same_key_gives_the_same_id(submission: ModuleType) -> 
     ] * 2
 
 
+def test_two_keys_that_the_gateway_joined_are_one_other_key(submission: ModuleType) -> None:
+    # An HTTP API hands a header that came twice over as "k,k", which is a key like any other: nobody can tell.
+    event = http_event(SAMPLE, {"Content-Type": "application/json", "Idempotency-Key": "k,k"})
+
+    assert body_of(submission.handler(event, None))["order_id"] == derived_order_id("001", "k,k")
+
+
 @pytest.mark.parametrize(
     "content_type",
     [
