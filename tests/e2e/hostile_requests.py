@@ -185,6 +185,10 @@ def encodings() -> Iterable[HostileRequest]:
         "U+FFFD itself": "\N{REPLACEMENT CHARACTER}".encode(),
     }.items():
         yield refused(name, "INVALID_ENCODING", with_literal("product_id", b'"%b"' % byte_sequence))
+    # The emulator's gateway makes three bytes of each, more than 16 KiB; the client sent fewer, and is told so.
+    yield refused(
+        "6000 bytes that are not UTF-8", "INVALID_ENCODING", with_literal("product_id", b'"%b"' % (b"\xff" * 6000))
+    )
     yield refused("invalid UTF-8 after the document", "INVALID_ENCODING", order() + b"\xff")
     yield refused(
         "invalid UTF-8 that says charset=utf-8",

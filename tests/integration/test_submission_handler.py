@@ -107,6 +107,8 @@ def refusals() -> list[Any]:
         pytest.param(http_event("{"), 400, "INVALID_JSON", id="not JSON"),
         pytest.param(http_event("\ud800"), 400, "INVALID_ENCODING", id="a surrogate from the gateway"),
         pytest.param(http_event("\ufffd"), 400, "INVALID_ENCODING", id="replaced bytes"),
+        pytest.param(http_event("\ufffd" * 6000), 400, "INVALID_ENCODING", id="replaced bytes of less than 16 KiB"),
+        pytest.param(http_event("\ufffd" * 16385), 413, "PAYLOAD_TOO_LARGE", id="replaced bytes of over 16 KiB"),
         pytest.param(http_event("/w==", base64=True), 400, "INVALID_ENCODING", id="base64 of no UTF-8"),
         pytest.param(http_event("e30", base64=True), 400, "INVALID_ENCODING", id="base64 without padding"),
         pytest.param(http_event("e3\n0=", base64=True), 400, "INVALID_ENCODING", id="base64 with a newline"),

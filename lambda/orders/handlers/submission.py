@@ -21,6 +21,8 @@ from orders.usecases.submission import submit_order
 
 MAX_BODY_BYTES = 16 * 1024
 
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
+
 _queue = SqsOrderQueue(make_client("sqs"), os.environ["ORDERS_QUEUE_URL"])
 
 
@@ -97,6 +99,7 @@ def _body(event: Mapping[str, Any], headers: Mapping[str, str]) -> bytes:
         raise _RefusedError(415, "UNSUPPORTED_MEDIA_TYPE", "Send the body without Content-Encoding.")
     if not is_json_in_utf8(headers.get("content-type", "")):
         raise _RefusedError(415, "UNSUPPORTED_MEDIA_TYPE", "Send the body as Content-Type: application/json, in UTF-8.")
-    if len(body) > MAX_BODY_BYTES:
+    # A gateway may have put the three bytes of U+FFFD for one that is not UTF-8; the reader refuses the character.
+    if len(body) - 2 * body.count(_REPLACEMENT) > MAX_BODY_BYTES:
         raise _RefusedError(413, "PAYLOAD_TOO_LARGE", f"The body is over {MAX_BODY_BYTES} bytes.")
     return body
