@@ -6,7 +6,7 @@ VENV   := .venv/bin
 .DEFAULT_GOAL := help
 
 # No target is a file, and none may run beside another: they share .venv, dist and .local.
-.PHONY: help run test build check format draw lock clean set-up-run set-up-test
+.PHONY: help run test build check format draw lock clean set-up-run set-up-plan set-up-test
 .NOTPARALLEL:
 
 help:
@@ -26,6 +26,8 @@ help:
 	@echo "  make format   format the sources"
 	@echo "  make draw     draw the pictures of the architecture anew"
 	@echo "  make lock     choose the newest packages that pyproject.toml admits, and pin them"
+	@echo
+	@echo "  make set-up-plan  install what \`orders capacity\` needs"
 	@echo
 	@echo "  make clean    delete what was built and installed; orders and e-mails stay, in .local"
 	@echo
@@ -58,11 +60,12 @@ format: set-up-test
 draw:
 	@$(PYTHON) architecture/draw.py
 
-# The larger set first: what it pins constrains the smaller one, so that .venv serves both.
+# The largest set first: what it pins constrains the smaller ones, so that .venv serves all.
 LOCK := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header
 lock:
 	@command -v uv >/dev/null || { echo "make lock: uv is needed, see https://docs.astral.sh/uv" >&2; exit 1; }
-	$(LOCK) pyproject.toml --extra run --extra test --output-file requirements-test.txt
+	$(LOCK) pyproject.toml --extra run --extra plan --extra test --output-file requirements-test.txt
+	$(LOCK) pyproject.toml --extra run --extra plan --constraint requirements-test.txt --output-file requirements-plan.txt
 	$(LOCK) pyproject.toml --extra run --constraint requirements-test.txt --output-file requirements-run.txt
 	$(LOCK) lambda/requirements.in --output-file lambda/requirements.txt
 
@@ -72,6 +75,9 @@ clean:
 
 set-up-run:
 	@$(PYTHON) scripts/set_up_venv.py run
+
+set-up-plan:
+	@$(PYTHON) scripts/set_up_venv.py plan
 
 set-up-test:
 	@$(PYTHON) scripts/set_up_venv.py test

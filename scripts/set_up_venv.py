@@ -2,6 +2,7 @@
 """Bring .venv up to date: make it, install what a lock file pins, and do nothing where that is done.
 
     python3 scripts/set_up_venv.py run     what the local stack needs
+    python3 scripts/set_up_venv.py plan    that, and what `orders capacity` and `orders cost` need
     python3 scripts/set_up_venv.py test    that, and what the tests and checks need
 
 It uses the standard library only and says so where Python is too old, so it is written for old ones too.
@@ -26,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OLDEST_PYTHON = (3, 11)
 
 # Each holds all of those before it, at the same versions; `make lock` sees to that.
-LOCKS = {"run": "requirements-run.txt", "test": "requirements-test.txt"}
+LOCKS = {"run": "requirements-run.txt", "plan": "requirements-plan.txt", "test": "requirements-test.txt"}
 
 # Where pip would install in place of .venv, or refuse to.
 MISLEADING_VARIABLES = {"PIP_PREFIX", "PIP_ROOT", "PIP_TARGET", "PIP_USER", "PYTHONHOME", "PYTHONPATH"}

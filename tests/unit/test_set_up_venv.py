@@ -15,7 +15,7 @@ from waiting import wait_for
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A checkout with both locks and an environment that works, in which nothing has been installed."""
+    """A checkout with all locks and an environment that works, in which nothing has been installed."""
     for name in set_up_venv.LOCKS.values():
         (tmp_path / name).write_text("package==1 --hash=sha256:0\n")
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
@@ -23,20 +23,22 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("purpose", ["run", "test"])
+@pytest.mark.parametrize("purpose", ["run", "plan", "test"])
 def test_what_has_been_installed_is_not_installed_again(root: Path, purpose: str) -> None:
     set_up_venv.record(purpose, root)
     assert set_up_venv.is_satisfied(purpose, root)
 
 
-def test_what_the_tests_need_is_all_that_the_local_stack_needs(root: Path) -> None:
-    set_up_venv.record("test", root)
-    assert set_up_venv.is_satisfied("run", root)
+@pytest.mark.parametrize(("larger", "smaller"), [("test", "run"), ("test", "plan"), ("plan", "run")])
+def test_a_larger_set_holds_all_of_a_smaller_one(root: Path, larger: str, smaller: str) -> None:
+    set_up_venv.record(larger, root)
+    assert set_up_venv.is_satisfied(smaller, root)
 
 
-def test_what_the_local_stack_needs_is_not_all_that_the_tests_need(root: Path) -> None:
-    set_up_venv.record("run", root)
-    assert not set_up_venv.is_satisfied("test", root)
+@pytest.mark.parametrize(("smaller", "larger"), [("run", "test"), ("plan", "test"), ("run", "plan")])
+def test_a_smaller_set_is_not_all_of_a_larger_one(root: Path, smaller: str, larger: str) -> None:
+    set_up_venv.record(smaller, root)
+    assert not set_up_venv.is_satisfied(larger, root)
 
 
 def test_a_changed_lock_is_installed(root: Path) -> None:
@@ -51,12 +53,12 @@ def test_an_environment_of_unknown_content_is_installed_into(root: Path, text: s
     assert not set_up_venv.is_satisfied("run", root)
 
 
-def test_the_test_lock_pins_all_that_the_run_lock_pins() -> None:
+def test_each_lock_pins_all_that_the_one_before_it_pins() -> None:
     def pins(purpose: str) -> set[str]:
         text = (set_up_venv.ROOT / set_up_venv.LOCKS[purpose]).read_text()
         return {line.split()[0] for line in text.splitlines() if line[:1].isalnum()}
 
-    assert pins("run") <= pins("test")
+    assert pins("run") < pins("plan") < pins("test")
 
 
 def test_an_environment_whose_python_is_gone_is_broken(root: Path) -> None:
