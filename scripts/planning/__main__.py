@@ -2,6 +2,7 @@
 
 import click
 
+from planning.calibration import calibrate
 from planning.capacity_command import capacity
 from planning.cost_command import cost
 from planning.documents import docs
@@ -17,6 +18,7 @@ planning.add_command(capacity)
 planning.add_command(cost)
 planning.add_command(docs)
 planning.add_command(measure)
+planning.add_command(calibrate)
 
 if __name__ == "__main__":
     planning(prog_name="python -m planning")

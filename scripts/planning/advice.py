@@ -3,14 +3,13 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from planning.arrivals import Arrivals
-from planning.deployment import Deployment
-from planning.durations import Durations
 from planning.limits import Limit, LimitHit
 from planning.outcome import Outcome, outcome
-from planning.pipeline import Load, simulate
-from planning.quotas import Quotas
+from planning.pipeline import simulate
+from planning.plan import Plan
 
 _MARGIN = 1.2
 _MOST_CHANGES = 12
@@ -23,16 +22,6 @@ _MOST_PARALLELIZATION = 10
 
 
 @dataclass(frozen=True)
-class Plan:
-    """All that a run depends on besides the arrivals."""
-
-    deployment: Deployment
-    quotas: Quotas
-    durations: Durations
-    load: Load
-
-
-@dataclass(frozen=True)
 class Change:
     """One setting of the deployment, or one quota of the account, at another value."""
 
@@ -42,9 +31,10 @@ class Change:
 
     def applied_to(self, plan: Plan) -> Plan:
         """Return the plan with this change."""
+        new: dict[str, Any] = {self.setting: self.value}
         if self.is_quota:
-            return replace(plan, quotas=replace(plan.quotas, **{self.setting: self.value}))
-        return replace(plan, deployment=replace(plan.deployment, **{self.setting: self.value}))
+            return replace(plan, quotas=replace(plan.quotas, **new))
+        return replace(plan, deployment=replace(plan.deployment, **new))
 
 
 @dataclass(frozen=True)
@@ -59,7 +49,7 @@ class Stage:
 def advise(arrivals: Arrivals, plan: Plan, seed: int) -> Iterator[Stage]:
     """Run, change what the first movable limit asks for, and run again, until there is none."""
     for _ in range(_MOST_CHANGES):
-        record = simulate(arrivals, plan.deployment, plan.quotas, plan.durations, plan.load, seed=seed)
+        record = simulate(arrivals, plan, seed=seed)
         result = outcome(arrivals, record)
         hit, changes = next(
             ((hit, changes) for hit in result.limits if (changes := _remedy(hit.limit, arrivals, plan))), (None, ())
@@ -85,7 +75,7 @@ def _remedy(limit: Limit, arrivals: Arrivals, plan: Plan) -> tuple[Change, ...]:
 def _above(value: float) -> int:
     """Return a round number with some room above `value`."""
     wanted = value * _MARGIN
-    unit = 10 ** max(0, math.floor(math.log10(max(wanted, 1))) - 1)
+    unit = int(10 ** max(0, math.floor(math.log10(max(wanted, 1))) - 1))
     return math.ceil(wanted / unit) * unit
 
 

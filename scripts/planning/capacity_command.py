@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from planning import arrivals as profiles
-from planning.advice import Plan, advise
+from planning.advice import advise
 from planning.arrivals import Arrivals, duration
 from planning.deployment import STATED, Deployment
 from planning.durations import Durations
 from planning.errors import PlanningError
 from planning.needed_packages import require_needed_packages
 from planning.outcome import Outcome, outcome
-from planning.pipeline import Load, simulate
+from planning.pipeline import simulate
+from planning.plan import Load, Plan
+from planning.printing import plain_table, print_table
 from planning.quotas import SOURCES, Quotas
 
 _OUTPUT = Path(".local/capacity")
@@ -46,7 +46,9 @@ POSITIVE = click.FloatRange(min=0, min_open=True)
 
 def _common_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
-        click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="Change a setting, see `settings`."),
+        click.option(
+            "--set", "settings", metavar="NAME=VALUE", multiple=True, help="Change a setting, see `settings`."
+        ),
         click.option("--gets-per-order", type=click.FloatRange(min=0), default=1, show_default=True),
         click.option(
             "--hottest-customer",
@@ -114,13 +116,11 @@ def recorded(file: Path, **options: Any) -> None:
 @capacity.command()
 def settings() -> None:
     """List what --set changes, with the defaults and where they are from."""
-    table = Table(box=None, pad_edge=False)
-    for heading in ("setting", "default", "from"):
-        table.add_column(heading, overflow="fold")
+    table = plain_table(("setting", "left"), ("default", "left"), ("from", "left"))
     for name, value in _defaults().items():
         source = f"terraform-backend/{STATED[name].file}" if name in STATED else SOURCES.get(name, "see durations.py")
         table.add_row(name, "null" if value is None else f"{value}", source)
-    Console().print(table)
+    print_table(table)
 
 
 def _defaults() -> dict[str, Any]:
@@ -133,11 +133,13 @@ def _defaults() -> dict[str, Any]:
 
 def _plan(assignments: tuple[str, ...], load: Load) -> Plan:
     """Return the defaults with `assignments`, each NAME=VALUE, applied; raises PlanningError where one is none."""
-    plan = Plan(Deployment(), Quotas(), Durations(), load)
+    plan = Plan(load=load)
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
         if not equals or name not in _defaults():
-            raise PlanningError(f"{assignment!r} sets nothing: write NAME=VALUE with a NAME of `orders capacity settings`.")
+            raise PlanningError(
+                f"{assignment!r} sets nothing: write NAME=VALUE with a NAME of `orders capacity settings`."
+            )
         for part in ("deployment", "quotas", "durations"):
             group = getattr(plan, part)
             if hasattr(group, name):
@@ -183,7 +185,7 @@ def _run(
     if is_advice:
         _run_advice(arrivals, plan, seed, as_json)
         return
-    record = simulate(arrivals, plan.deployment, plan.quotas, plan.durations, plan.load, seed=seed)
+    record = simulate(arrivals, plan, seed=seed)
     result = outcome(arrivals, record)
     document = result.to_document() | {"settings": list(settings), "seed": seed}
     _OUTPUT.mkdir(parents=True, exist_ok=True)
@@ -197,7 +199,9 @@ def _run(
         click.echo(json.dumps(document, indent=2))
         return
     _print(result)
-    click.echo(f"\nNumbers in {written}" + ("" if plot == "none" else f", picture in {written.with_suffix('.' + plot)}"))
+    click.echo(
+        f"\nNumbers in {written}" + ("" if plot == "none" else f", picture in {written.with_suffix('.' + plot)}")
+    )
 
 
 def _run_advice(arrivals: Arrivals, plan: Plan, seed: int, as_json: bool) -> None:
@@ -230,9 +234,7 @@ def _run_advice(arrivals: Arrivals, plan: Plan, seed: int, as_json: bool) -> Non
 
 def _print(result: Outcome) -> None:
     click.echo(f"{result.profile}\n")
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column()
-    table.add_column(justify="right")
+    table = plain_table(("", "left"), ("", "right"), has_headings=False)
     drained = "not before the end of the run" if result.drain_seconds is None else duration(result.drain_seconds)
     for label, value in (
         ("orders offered", f"{result.offered:,}"),
@@ -251,15 +253,12 @@ def _print(result: Outcome) -> None:
         ("announcements given up", f"{result.announcements_given_up:,}"),
     ):
         table.add_row(label, value)
-    Console().print(table)
+    print_table(table)
     if not result.limits:
         click.echo("\nNo limit is met.")
         return
     click.echo("\nLimits met, the first one first:")
-    limits = Table(box=None, pad_edge=False)
-    limits.add_column("after", justify="right")
-    limits.add_column("what happens", overflow="fold")
-    limits.add_column("moved by", overflow="fold")
+    limits = plain_table(("after", "right"), ("what happens", "left"), ("moved by", "left"))
     for hit in result.limits:
         limits.add_row(duration(hit.seconds), hit.limit.value.text, hit.limit.value.setting)
-    Console().print(limits)
+    print_table(limits)

@@ -28,6 +28,10 @@ class OnDemandTable:
         """Parts that the table must consist of to have its capacity; the stream has a shard for each."""
         return max(1, -(-int(self.capacity) // int(self._quotas.partition_write_units_per_second)))
 
+    def available(self, seconds: float) -> int:
+        """Return how many units could be written within the next `seconds`."""
+        return self._bucket.available(seconds)
+
     def write(self, units: int, seconds: float) -> int:
         """Return how many of `units` are written within the next `seconds`."""
         written = self._bucket.admit(units, seconds)

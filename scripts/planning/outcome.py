@@ -5,7 +5,7 @@ from typing import Any
 
 from planning.arrivals import Arrivals
 from planning.limits import LimitHit
-from planning.pipeline import Record
+from planning.run import Record
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from planning.outcome import Outcome
-from planning.pipeline import Record
+from planning.run import Record
 
 # More points than a picture is wide make the file large and say nothing.
 _MOST_POINTS = 1_000
@@ -20,10 +20,9 @@ def draw(record: Record, result: Outcome, path: Path) -> None:
     times = np.arange(0, length, every) * record.step_seconds
     unit, divisor = ("h", 3600) if times[-1] > 3 * 3600 else ("min", 60) if times[-1] > 300 else ("s", 1)
 
-    def rate(counts: list[int]) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
-        padded = np.zeros(len(times) * every)
-        padded[: min(len(counts), len(padded))] = counts[: len(padded)]
-        return padded.reshape(-1, every).sum(axis=1) / (every * record.step_seconds)
+    def rate(counts: list[int]) -> list[float]:
+        groups = [counts[start : start + every] for start in range(0, length, every)]
+        return [sum(group) / (len(group) * record.step_seconds) for group in groups]
 
     figure = Figure(figsize=(9, 9), layout="constrained")
     rates, backlog, oldest, places = figure.subplots(4, 1, sharex=True)
@@ -42,18 +41,19 @@ def draw(record: Record, result: Outcome, path: Path) -> None:
     places.plot(times / divisor, record.places[::every])
     places.set_ylabel("batches at a time")
     places.set_xlabel(unit)
-    for hit in result.limits[:3]:
-        rates.axvline(hit.seconds / divisor, color="tab:red", linewidth=0.8)
+    if result.limits:
+        first = result.limits[0]
+        rates.axvline(first.seconds / divisor, color="tab:red", linewidth=0.8)
         rates.annotate(
-            hit.limit.value.setting.partition(":")[0],
-            (hit.seconds / divisor, 0.02),
+            f" first limit: {first.limit.value.setting}",
+            (first.seconds / divisor, 0.03),
             xycoords=("data", "axes fraction"),
-            rotation=90,
-            fontsize=7,
+            fontsize=8,
             color="tab:red",
         )
     for axes in (rates, backlog, oldest, places):
         axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_formatter("{x:,.6g}")
         axes.grid(alpha=0.3)
     # The same run gives the same file: no date in it, and ids that do not change.
     with mpl.rc_context({"svg.hashsalt": "orders"}):

@@ -12,9 +12,12 @@ class TokenBucket:
         self.burst = burst
         self._tokens = float(burst)
 
+    def available(self, seconds: float) -> int:
+        """Return how many could be admitted over the next `seconds`."""
+        return int(self._tokens + self.rate * seconds + 1e-9)
+
     def admit(self, wanted: int, seconds: float) -> int:
         """Return how many of `wanted`, spread evenly over the next `seconds`, are admitted."""
-        available = self._tokens + self.rate * seconds
-        admitted = min(wanted, int(available + 1e-9))
-        self._tokens = min(self.burst, available - admitted)
+        admitted = min(wanted, self.available(seconds))
+        self._tokens = min(self.burst, self._tokens + self.rate * seconds - admitted)
         return admitted

@@ -1,0 +1,198 @@
+"""`python -m planning calibrate`: holds the capacity model against the local stack, at small scale.
+
+Starts a local stack of its own, measures how long a batch takes while a first backlog drains, and lets the
+model foretell how long a larger one takes, alone and with orders coming in meanwhile. The local engine has no
+ramps and no quotas, so that only the queue, its places and its batches are compared. Takes about a minute; the
+machine should have nothing else to do.
+"""
+
+import contextlib
+import json
+import os
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from planning.arrivals import Arrivals
+from planning.deployment import Deployment
+from planning.durations import Durations
+from planning.errors import PlanningError
+from planning.needed_packages import require_needed_packages
+from planning.pipeline import simulate
+from planning.plan import Plan
+from planning.quotas import Quotas
+from planning.terraform_text import ROOT
+
+TOLERANCE = 0.20
+_STEP_SECONDS = 0.1
+_PAUSE_SECONDS = 0.02
+_DEADLINE_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A backlog's drain time as it was measured, and as the model foretold it."""
+
+    what: str
+    measured_seconds: float
+    model_seconds: float
+
+    @property
+    def difference(self) -> float:
+        """The model's error, as a part of what was measured."""
+        return self.model_seconds / self.measured_seconds - 1
+
+
+class _LocalQueue:
+    """The orders queue of a local stack, with its consumer switched on and off."""
+
+    def __init__(self, stack: Any) -> None:
+        self._sqs = stack.client("sqs")
+        self._lambda = stack.client("lambda")
+        self._url = stack.outputs["orders_queue_url"]
+        arn = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        [mapping] = self._lambda.list_event_source_mappings(EventSourceArn=arn)["EventSourceMappings"]
+        self._mapping = mapping["UUID"]
+        self.places: int = mapping["ScalingConfig"]["MaximumConcurrency"]
+        self.batch_size: int = mapping["BatchSize"]
+
+    def send(self, count: int) -> None:
+        """Put so many orders into the queue."""
+        for start in range(0, count, 10):
+            entries = [{"Id": str(place), "MessageBody": _message()} for place in range(min(10, count - start))]
+            self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
+
+    def waiting(self) -> int:
+        """Return how many are in the queue, visible or not."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        attributes = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)["Attributes"]
+        return sum(int(value) for value in attributes.values())
+
+    def switch(self, is_on: bool) -> None:
+        """Switch the consumer on or off."""
+        self._lambda.update_event_source_mapping(UUID=self._mapping, Enabled=is_on)
+
+    def drain(self, count: int, rate: int = 0) -> float:
+        """Let `count` orders gather, then drain them while `rate` a second come in; return the seconds it takes."""
+        self.switch(False)
+        self.send(count)
+        with self._arrivals(rate):
+            self.switch(True)
+            full = self.waiting()
+            started = time.monotonic()
+            deadline = started + _DEADLINE_SECONDS
+            while (left := self.waiting()) and time.monotonic() < deadline:
+                if left >= full:  # the consumer has not begun yet
+                    full, started = left, time.monotonic()
+                time.sleep(_PAUSE_SECONDS)
+            if left:
+                raise PlanningError(f"The local stack has not drained {count} orders within {_DEADLINE_SECONDS} s.")
+            return time.monotonic() - started
+
+    @contextlib.contextmanager
+    def _arrivals(self, rate: int) -> Iterator[None]:
+        ended = threading.Event()
+
+        def arrive() -> None:
+            beginning = time.monotonic()
+            sent = 0
+            while rate and not ended.wait(0.01):
+                due = int((time.monotonic() - beginning) * rate)
+                self.send(due - sent)
+                sent = due
+
+        thread = threading.Thread(target=arrive)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+
+def _message() -> str:
+    from orders.domain.message import write_message
+    from orders.domain.order import Order, SubmittedOrder
+    from orders.domain.order_id import RANDOM_BYTES, random_order_id
+
+    order = Order("calibration", "Banana", 1, "2025-04-25")
+    order_id = random_order_id(os.urandom(RANDOM_BYTES))
+    return write_message(SubmittedOrder(order_id, order, "2025-04-25T10:00:00.000Z", "calibration"))
+
+
+def compare_with(stack: Any, orders: int, rate: int) -> tuple[float, list[Comparison]]:
+    """Return a batch's measured seconds on a running local stack, and the model against two larger backlogs."""
+    queue = _LocalQueue(stack)
+    queue.drain(queue.places * queue.batch_size)  # starts the workers
+    first = max(queue.places * queue.batch_size * 2, orders // 4)
+    cycle = queue.drain(first) * queue.places * queue.batch_size / first
+    return cycle, [
+        Comparison(f"{orders:,} orders", queue.drain(orders), _foretold(queue, cycle, orders, 0)),
+        Comparison(
+            f"{orders:,} orders and {rate} a second", queue.drain(orders, rate), _foretold(queue, cycle, orders, rate)
+        ),
+    ]
+
+
+def _foretold(queue: _LocalQueue, cycle_seconds: float, orders: int, rate: int) -> float:
+    import numpy as np
+
+    steps = round(_DEADLINE_SECONDS / _STEP_SECONDS)
+    due = (np.arange(steps + 1) * rate * _STEP_SECONDS).astype(np.int64)
+    arrivals = Arrivals("evenly", _STEP_SECONDS, np.diff(due))
+    deployment = Deployment(
+        processing_maximum_concurrency=queue.places,
+        processing_batch_size=queue.batch_size,
+        api_throttling_rate_limit=1e6,
+    )
+    plan = Plan(
+        deployment,
+        replace(Quotas(), mapping_first_batches=queue.places),
+        Durations(processing_seconds=cycle_seconds, mapping_overhead_seconds=0),
+    )
+    record = simulate(arrivals, plan, queued=orders)
+    return next(step for step, waiting in enumerate(record.waiting) if waiting == 0) * _STEP_SECONDS
+
+
+@click.command()
+@click.option("--orders", type=click.IntRange(min=400), default=2000, show_default=True)
+@click.option("--rate", type=click.IntRange(min=1), default=20, show_default=True, help="Orders a second meanwhile.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def calibrate(orders: int, rate: int, as_json: bool) -> None:
+    """Compare the model with the local stack: drain times, at most 20 % apart."""
+    require_needed_packages()
+    sys.path[:0] = [str(ROOT / "lambda"), str(ROOT / "scripts")]
+    from local_stack import LocalStack, Settings
+
+    with tempfile.TemporaryDirectory(prefix="orders-calibration-") as directory:
+        settings = Settings(storefront_port=_free_port(), aws_port=_free_port(), local_directory=Path(directory))
+        click.echo("Starting a local stack", err=True)
+        with LocalStack(settings) as stack:
+            click.echo("Measuring", err=True)
+            cycle, comparisons = compare_with(stack, orders, rate)
+    if as_json:
+        rows = [{**vars(each), "difference": each.difference} for each in comparisons]
+        click.echo(json.dumps({"batch_seconds": cycle, "comparisons": rows}, indent=2))
+    else:
+        click.echo(f"a batch of ten takes {cycle:.3f} s")
+        for each in comparisons:
+            click.echo(
+                f"{each.what}: measured {each.measured_seconds:.1f} s, model {each.model_seconds:.1f} s, "
+                f"{each.difference:+.0%}"
+            )
+    if any(abs(each.difference) > TOLERANCE for each in comparisons):
+        raise PlanningError(f"The model is more than {TOLERANCE:.0%} off: is the machine busy?")
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])

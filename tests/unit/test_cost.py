@@ -1,0 +1,268 @@
+"""`orders cost` against bills that are written out by hand."""
+
+import json
+import math
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from click.testing import CliRunner
+
+from planning.bill import Bill, Choices, Part, bill
+from planning.cost_command import TARGET, cost
+from planning.durations import Durations
+from planning.footprint import Footprint
+from planning.price_table import PriceTable, load_price_table
+from planning.workload import (
+    ACCESS_LOG_BYTES,
+    INVOCATION_LOG_BYTES,
+    MEASURED,
+    OWN_LINE_EXTRA_BYTES,
+    PROFILES,
+    Workload,
+    empty_receives,
+    sampled_traces,
+)
+
+# Round numbers of things and times, so that a hand can follow.
+FOOTPRINT = Footprint(
+    memory_mb={"submission": 1024, "status": 1024, "processing": 512, "notification": 512},
+    alarms=13,
+    order_metrics=7,
+    route_metrics=12,
+    dashboards=1,
+    storefront_alarms=3,
+    storefront_instances=2,
+    storefront_zones=2,
+    storefront_volume_gb=8,
+    page_bytes=100_000,
+)
+DURATIONS = Durations(
+    submission_seconds=0.020,
+    status_seconds=0.010,
+    processing_seconds=0.030,
+    notification_seconds=0.040,
+    cold_start_seconds=0.5,
+)
+BACKEND = Choices(has_storefront=False)
+
+
+@pytest.fixture(scope="module")
+def prices() -> PriceTable:
+    return load_price_table()
+
+
+def month(prices: PriceTable, workload: Workload, choices: Choices = BACKEND) -> Bill:
+    return bill(workload, choices, prices, FOOTPRINT, durations=DURATIONS)
+
+
+def amounts(of: Bill) -> dict[str, float]:
+    return {line.what: float(line.amount) for line in of.lines}
+
+
+def test_a_million_orders_at_full_batches_by_hand(prices: PriceTable) -> None:
+    by_hand = {
+        # 1,000,000 × $1.00 a million
+        "API: POST /orders": 1.00,
+        "API: GET /orders/{id}": 1.00,
+        # 1,000,000 × $0.20 a million
+        "submission: requests": 0.20,
+        # (1,000,000 × 0.020 s + 1 % × 1,000,000 × 0.5 s) × 1 GB = 25,000 GB-s × $0.0000133334
+        "submission: GB-seconds": 0.333335,
+        "status: requests": 0.20,
+        # (1,000,000 × 0.010 s + 10,000 × 0.5 s) × 1 GB = 15,000 GB-s
+        "status: GB-seconds": 0.200001,
+        # 1,000,000 / 10 batches × $0.20 a million
+        "processing: requests": 0.02,
+        # (100,000 × 0.030 s + 1,000 × 0.5 s) × 0.5 GB = 1,750 GB-s
+        "processing: GB-seconds": 0.02333345,
+        "notification: requests": 0.02,
+        # (100,000 × 0.040 s + 1,000 × 0.5 s) × 0.5 GB = 2,250 GB-s
+        "notification: GB-seconds": 0.03000015,
+        # 1,000,000 × $0.40 a million, and a tenth of it for each of the two of a batch
+        "SQS: SendMessage": 0.40,
+        "SQS: ReceiveMessage": 0.04,
+        "SQS: DeleteMessageBatch": 0.04,
+        # 1,000,000 × $0.625 a million, twice
+        "table: writes": 0.625,
+        "index by_customer: writes": 0.625,
+        "table: reads": 0.125,
+        # 100,000 batches × $0.50 a million
+        "SNS: PublishBatch": 0.05,
+        # 1,000,000 × $2.00 for 100,000
+        "SNS: e-mails": 20.00,
+        # (7 + 12) × $0.30, 13 × $0.10, 1 × $3.00
+        "metrics": 5.70,
+        "alarms": 1.30,
+        "dashboard": 3.00,
+    }
+    found = amounts(month(prices, TARGET))
+    assert {what: found[what] for what in by_hand} == pytest.approx(by_hand)
+    # The order's own way: all of the above from POST to PublishBatch without the status.
+    own = 1 + 0.2 + 0.333335 + 0.02 + 0.02333345 + 0.02 + 0.03000015 + 0.4 + 0.04 + 0.04 + 0.625 + 0.625 + 0.05
+    assert float(month(prices, TARGET).per_million(Part.PATH)) == pytest.approx(own)
+
+
+def test_logs_traces_and_storage_by_hand(prices: PriceTable) -> None:
+    found = amounts(month(prices, TARGET))
+    own_lines = (
+        MEASURED.submission_log_bytes
+        + MEASURED.status_log_bytes
+        + MEASURED.processing_log_bytes
+        + MEASURED.notification_log_bytes
+        + 4 * OWN_LINE_EXTRA_BYTES
+    )
+    # Two invocations that are requests and two tenths of one that are batches; two requests at the API.
+    each = own_lines + 2.2 * INVOCATION_LOG_BYTES + 2 * ACCESS_LOG_BYTES
+    assert found["logs taken in"] == pytest.approx(each * 1_000_000 / 1e9 * 0.50)
+    assert found["logs kept"] == pytest.approx(each * 1_000_000 / 1e9 * 0.15 * 0.03)
+    # 12 months × 1,000,000 × (176 + 100) bytes = 3.312 GB: twice at $0.25, once at $0.20.
+    assert found["table: storage"] == pytest.approx(2 * 3.312 * 0.25)
+    assert found["table: point-in-time recovery"] == pytest.approx(3.312 * 0.20)
+    # In 2,628,000 s, 1,000,000 requests are 0.3805 a second: a second has one with 31.65 %, which is traced,
+    # and of the other 168,230 every twentieth.
+    first = (1 - math.exp(-1_000_000 / 2_628_000)) * 2_628_000
+    assert first == pytest.approx(831_770, rel=1e-4)
+    requests = first + 0.05 * (1_000_000 - first)
+    # A tenth as many batches: 98,128 seconds have one.
+    first_batch = (1 - math.exp(-100_000 / 2_628_000)) * 2_628_000
+    batches = first_batch + 0.05 * (100_000 - first_batch)
+    assert found["X-Ray: traces"] == pytest.approx((2 * requests + 2 * batches) * 5 / 1_000_000)
+
+
+def test_idle_costs_the_pollers_the_alarms_and_the_dashboard(prices: PriceTable) -> None:
+    # Five pollers, three receives a minute each, 43,800 minutes: 657,000 × $0.40 a million.
+    assert amounts(month(prices, PROFILES["idle"])) == pytest.approx(
+        {"SQS: receives that find nothing": 0.2628, "alarms": 1.30, "dashboard": 3.00}
+    )
+
+
+def test_the_storefront_by_hand(prices: PriceTable) -> None:
+    found = amounts(month(prices, Workload("shop", 10_000), Choices()))
+    by_hand = {
+        "load balancer": 730 * 0.0225,
+        "instances": 2 * 730 * 0.0084,
+        "volumes": 2 * 8 * 0.08,
+        "public addresses": 4 * 730 * 0.005,
+        "alarms of the storefront": 3 * 0.10,
+        # 10,000 × 20 visits × 100,000 bytes = 20 GB
+        "page to browsers": 20 * 0.09,
+        # 20 GB in 730 h are 20 unit-hours; 200,000 × 6 connections in 2,628,000 s are 0.018 units.
+        "load balancer: capacity units": 20 * 0.008,
+    }
+    assert {what: found[what] for what in by_hand} == pytest.approx(by_hand)
+
+
+def test_private_instances_pay_for_nat_gateways_instead_of_addresses(prices: PriceTable) -> None:
+    found = amounts(month(prices, PROFILES["idle"], Choices(instances_are_private=True)))
+    assert found["NAT gateways"] == pytest.approx(2 * 730 * 0.045)
+    # Two of the load balancer and two of the gateways, none of the instances.
+    assert found["public addresses"] == pytest.approx(4 * 730 * 0.005)
+
+
+def test_a_rest_api_and_single_orders_by_hand(prices: PriceTable) -> None:
+    choices = replace(BACKEND, is_rest_api=True, processing_batch_size=1)
+    found = amounts(month(prices, TARGET, choices))
+    assert found["API: POST /orders"] == pytest.approx(3.50)
+    assert found["SQS: ReceiveMessage"] == found["SQS: DeleteMessageBatch"] == pytest.approx(0.40)
+    assert found["processing: requests"] == pytest.approx(0.20)
+
+
+def test_without_the_customer_index_writes_and_storage_halve(prices: PriceTable) -> None:
+    with_index, without = month(prices, TARGET), month(prices, TARGET, replace(BACKEND, has_customer_index=False))
+    # 1,000,000 writes and 3.312 GB-months less.
+    assert float(with_index.total() - without.total()) == pytest.approx(0.625 + 3.312 * 0.25)
+
+
+def test_snapstart_pays_for_snapshots_and_restores_instead_of_cold_starts(prices: PriceTable) -> None:
+    found = amounts(month(prices, TARGET, replace(BACKEND, is_snapstart=True)))
+    # 2,628,000 s × 1 GB × $0.0000015046
+    assert found["submission: snapshot kept"] == pytest.approx(3.9540888)
+    # 10,000 × 1 GB × $0.0001397998
+    assert found["submission: snapshot restored"] == pytest.approx(1.397998)
+    assert found["submission: GB-seconds"] == pytest.approx(20_000 * 0.0000133334)
+    assert "processing: snapshot kept" not in found
+
+
+def test_a_customers_key_costs_its_month_and_eight_calls_in_five_minutes(prices: PriceTable) -> None:
+    found = amounts(month(prices, PROFILES["million-a-day"], replace(BACKEND, has_customer_key=True)))
+    assert found["KMS: key"] == 1
+    assert found["KMS: requests"] == pytest.approx(8 * 8760 * 0.03 / 10_000)
+
+
+def test_free_quantities_are_taken_off_once_for_the_whole_account(prices: PriceTable) -> None:
+    month_ = bill(TARGET, BACKEND, prices, FOOTPRINT, durations=DURATIONS, counts_free_quantities=True)
+    found = {line.what: line for line in month_.lines}
+    # The first million requests to Lambda are free: those of submission. What follows is paid.
+    assert found["submission: requests"].amount == 0
+    assert float(found["status: requests"].amount) == pytest.approx(0.20)
+    assert found["dashboard"].amount == 0
+    assert float(found["alarms"].amount) == pytest.approx(0.30)
+    assert "are free" in found["dashboard"].why
+
+
+def test_batches_are_full_only_where_orders_come_fast_enough(prices: PriceTable) -> None:
+    # At 11.6 a second a place of the mapping is free for every order.
+    slow = amounts(month(prices, PROFILES["million-a-day"]))
+    assert slow["SQS: ReceiveMessage"] == pytest.approx(slow["SQS: SendMessage"])
+    # At 500 a second five places have five orders each every 50 ms.
+    fast = amounts(month(prices, Workload("fast", 500 * 2_628_000)))
+    assert fast["SQS: ReceiveMessage"] == pytest.approx(fast["SQS: SendMessage"] / 5)
+
+
+def test_fewer_traces_are_taken_of_more_requests() -> None:
+    assert sampled_traces(1000) == pytest.approx(1000, rel=0.001)
+    # At a thousand a second each second has a first one, and 5 % of the 999 others: 50.95.
+    assert sampled_traces(1000 * 2_628_000) / 2_628_000 == pytest.approx(50.95)
+
+
+def test_busy_pollers_find_nothing_less_often() -> None:
+    assert empty_receives(0, 5) == 657_000
+    # One order in 20 s for each poller: none comes with the chance of 1/e.
+    assert empty_receives(2_628_000 / 4, 5) == pytest.approx(657_000 / math.e)
+
+
+def test_what_orders_cost_more_does_not_hold_what_is_paid_anyway(prices: PriceTable) -> None:
+    fixed = sum((line.amount for line in month(prices, TARGET).lines if line.is_fixed), Decimal(0))
+    of = month(prices, TARGET)
+    assert of.per_million() == of.total() - fixed
+    assert month(prices, PROFILES["idle"]).per_million() == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["target"],
+        ["compare"],
+        ["compare", "--batch-fill", "10"],
+        ["prices"],
+        ["show", "idle"],
+        ["show", "--orders", "5000", "--rest-api", "--no-customer-index", "--snapstart", "--customer-key"],
+        ["show", "million-a-month", "--free-tier", "--private-instances", "--no-email", "--no-tracing"],
+    ],
+)
+def test_each_command_prints(arguments: list[str]) -> None:
+    result = CliRunner().invoke(cost, arguments)
+    assert result.exit_code == 0, result.output
+    assert result.output
+
+
+def test_the_bill_as_json_adds_up() -> None:
+    document = json.loads(CliRunner().invoke(cost, ["show", "small-shop", "--json"]).output)
+    assert sum(line["amount"] for line in document["lines"]) == pytest.approx(document["total"], abs=1e-4)
+    assert document["prices_read"] == load_price_table().read.isoformat()
+    assert all(line["why"] for line in document["lines"])
+
+
+def test_the_verdict_on_the_target_is_what_the_sums_say() -> None:
+    output = CliRunner().invoke(cost, ["target"]).output
+    for verdict, amount in (line.split(":")[:2] for line in output.splitlines() if line.startswith(("Met", "Not met"))):
+        assert (float(amount.split()[0]) <= 3.80) == (verdict == "Met")
+
+
+def test_a_profile_or_a_number_of_orders_is_wanted() -> None:
+    for arguments in (["show"], ["show", "idle", "--orders", "5"]):
+        result = CliRunner().invoke(cost, arguments)
+        assert result.exit_code == 2
+        assert "one of the two" in result.output
