@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # A run has at most this many steps of arrivals, so that an hour at 10,000 a second takes seconds.
-_MOST_STEPS = 4_000
+_MOST_STEPS = 3_000
 _STEPS_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 _DAY_SECONDS = 24 * 60 * 60
 

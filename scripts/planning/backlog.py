@@ -57,6 +57,10 @@ class Backlog:
         heads = [groups[0].since for groups in (self._returned, self._fresh) if groups]
         return min(heads, default=None)
 
+    def oldest_fresh(self) -> int | None:
+        """Return the step since which the oldest one waits that was not handed out yet, or None."""
+        return self._fresh[0].since if self._fresh else None
+
     def drop_older_than(self, step: int) -> int:
         """Remove all that wait since before `step` and return how many."""
         dropped = 0

@@ -81,21 +81,30 @@ class _LocalQueue:
         self._lambda.update_event_source_mapping(UUID=self._mapping, Enabled=is_on)
 
     def drain(self, count: int, rate: int = 0) -> float:
-        """Let `count` orders gather, then drain them while `rate` a second come in; return the seconds it takes."""
+        """Let `count` orders gather, then drain them while `rate` a second come in; return the seconds it takes.
+
+        Drained is what holds no more than came in during the last second, since some are always on their way.
+        """
         self.switch(False)
         self.send(count)
         with self._arrivals(rate):
             self.switch(True)
-            full = self.waiting()
-            started = time.monotonic()
-            deadline = started + _DEADLINE_SECONDS
-            while (left := self.waiting()) and time.monotonic() < deadline:
-                if left >= full:  # the consumer has not begun yet
-                    full, started = left, time.monotonic()
-                time.sleep(_PAUSE_SECONDS)
-            if left:
-                raise PlanningError(f"The local stack has not drained {count} orders within {_DEADLINE_SECONDS} s.")
-            return time.monotonic() - started
+            drained = self._seconds_until(rate)
+        self._seconds_until(0)
+        return drained
+
+    def _seconds_until(self, few: int) -> float:
+        """Return how long it takes until no more than `few` wait, from when the consumer begins."""
+        full = self.waiting()
+        started = time.monotonic()
+        deadline = started + _DEADLINE_SECONDS
+        while (left := self.waiting()) > few:
+            if time.monotonic() > deadline:
+                raise PlanningError(f"The local stack has not drained {full} orders within {_DEADLINE_SECONDS} s.")
+            if left >= full:  # the consumer has not begun yet
+                full, started = left, time.monotonic()
+            time.sleep(_PAUSE_SECONDS)
+        return time.monotonic() - started
 
     @contextlib.contextmanager
     def _arrivals(self, rate: int) -> Iterator[None]:
@@ -159,7 +168,7 @@ def _foretold(queue: _LocalQueue, cycle_seconds: float, orders: int, rate: int) 
         Durations(processing_seconds=cycle_seconds, mapping_overhead_seconds=0),
     )
     record = simulate(arrivals, plan, queued=orders)
-    return next(step for step, waiting in enumerate(record.waiting) if waiting == 0) * _STEP_SECONDS
+    return next(step for step, waiting in enumerate(record.waiting) if waiting <= rate) * _STEP_SECONDS
 
 
 @click.command()

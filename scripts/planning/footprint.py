@@ -28,7 +28,7 @@ class Footprint:
     storefront_instances: int
     storefront_zones: int
     storefront_volume_gb: int
-    page_bytes: int  # of all files that a visitor's browser fetches at the first visit
+    page_bytes: int  # of all files that a visitor's browser fetches at the first visit, to ten thousand
 
 
 def read_footprint() -> Footprint:
@@ -50,7 +50,7 @@ def read_footprint() -> Footprint:
         storefront_instances=int(value(block(variables, 'variable "min_size"'), "default")),
         storefront_zones=2,  # the region's first two, by default
         storefront_volume_gb=int(value(storefront, "volume_size")),
-        page_bytes=sum(path.stat().st_size for path in _page_files()),
+        page_bytes=round(sum(path.stat().st_size for path in _page_files()), -4),
     )
 
 

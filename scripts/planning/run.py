@@ -1,6 +1,5 @@
 """One run of the capacity model: its clock, what its stations share, and the record of what happens."""
 
-import math
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -69,6 +68,11 @@ class Run:
         self.record = Record(self.seconds)
         # Executions at the same time of the functions without a reservation, as of their last step.
         self.executing = dict.fromkeys(("submission", "status", "processing", "notification"), 0.0)
+        reserved = {
+            "submission": plan.deployment.submission_reserved_concurrency,
+            "processing": plan.deployment.processing_reserved_concurrency,
+        }
+        self._reserved = {function: kept for function, kept in reserved.items() if kept is not None}
 
     @property
     def step(self) -> int:
@@ -77,7 +81,7 @@ class Run:
 
     def steps(self, seconds: float) -> int:
         """Return how many steps a time takes, one at least."""
-        return max(1, math.ceil(seconds / self.seconds - 1e-9))
+        return max(1, round(seconds / self.seconds))
 
     def seconds_since(self, step: int | None) -> float:
         """Return how long ago a step was; 0 for None."""
@@ -98,13 +102,11 @@ class Run:
         self.env.process(process())
 
     def later(self, seconds: float, act: Callable[[], None]) -> None:
-        """Have `act` called once, after some time."""
-
-        def process() -> Process:
-            yield self.env.timeout(self.steps(seconds))
-            act()
-
-        self.env.process(process())
+        """Have `act` called once, after some time and before the stations act in that step."""
+        # An event of its own and not a process, whose first timeout would come after the stations'.
+        event = self.env.timeout(self.steps(seconds))
+        assert event.callbacks is not None
+        event.callbacks.append(lambda _: act())
 
     def every(self, seconds: float, act: Callable[[], None]) -> None:
         """Have `act` called again and again, for the first time after `seconds`."""
@@ -118,13 +120,8 @@ class Run:
 
     def shared_concurrency(self, besides: str) -> float:
         """Return what the other functions leave of the account's concurrency to one that shares it."""
-        reserved = {
-            "submission": self.plan.deployment.submission_reserved_concurrency,
-            "processing": self.plan.deployment.processing_reserved_concurrency,
-        }
-        left = float(self.plan.quotas.lambda_concurrency)
+        left = self.plan.quotas.lambda_concurrency + self.executing[besides] - sum(self._reserved.values())
         for function, executions in self.executing.items():
-            if function != besides:
-                kept = reserved.get(function)
-                left -= executions if kept is None else kept
+            if function not in self._reserved:
+                left -= executions
         return max(0.0, left)

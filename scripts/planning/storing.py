@@ -33,7 +33,6 @@ class Storing:
         run = self._run
         retention = run.steps(run.plan.deployment.queue_retention_seconds)
         run.record.expired += self._queue.drop_older_than(run.step - retention)
-        had_orders = self._queue.count > 0
         reserved = run.plan.deployment.processing_reserved_concurrency
         allowed = run.shared_concurrency(besides="processing") if reserved is None else float(reserved)
         running = min(self.places, allowed)
@@ -43,7 +42,7 @@ class Storing:
         self._write(received)
         if allowed < self.places:
             self._drop_throttled(running)
-        if had_orders and run.seconds_since(self._queue.oldest()) >= NOTABLE_WAIT_SECONDS:
+        if run.seconds_since(self._queue.oldest_fresh()) >= NOTABLE_WAIT_SECONDS:
             run.hit(Limit.MAPPING_RAMP if self.places < self._most_places else Limit.MAPPING_CONCURRENCY)
         self._scale()
 

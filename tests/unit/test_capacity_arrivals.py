@@ -16,7 +16,7 @@ def test_a_constant_rate_has_so_many_orders() -> None:
 
 def test_longer_runs_have_longer_steps() -> None:
     assert constant(1, 60, 1).step_seconds == 0.1
-    assert constant(1, 3600, 1).step_seconds == 1
+    assert constant(1, 3600, 1).step_seconds == 2
     assert constant(1, 86_400, 1).step_seconds == 30
     assert constant(1, 30 * 86_400, 1).step_seconds == 60
 
