@@ -1,5 +1,6 @@
 """The capacity model against results that can be computed by hand, and against a simulation of each batch."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -240,6 +241,16 @@ def test_a_mapping_with_few_executions_loses_nothing_while_each_gets_its_turn_in
     assert record.settled_step * 0.1 == pytest.approx(5000 / (2 * 10 / 0.05), rel=0.02)
 
 
+def test_pollers_that_wait_too_long_for_an_execution_use_up_receives() -> None:
+    deployment = replace(OPEN_API, processing_reserved_concurrency=2)
+    durations = Durations(processing_seconds=60, mapping_overhead_seconds=0)
+    record = simulate(evenly((0, 1), step=1), plan(deployment, durations=durations), queued=2000)
+    drained = next(step for step, waiting in enumerate(record.waiting) if waiting == 0)
+    # Eight of ten pollers wait for one of two executions: 8 / 2 × 60 s in the mean, of which exp(-180 / 240) are
+    # over the 180 s; each of those drops ten orders.
+    assert record.receives_used_up == pytest.approx(8 * 10 * drained / 180 * math.exp(-180 / 240), rel=0.1)
+
+
 def test_a_queue_hands_out_no_more_than_its_in_flight_quota() -> None:
     quotas = replace(WIDE_OPEN, queue_in_flight_messages=1000)
     deployment = replace(OPEN_API, table_warm_write_units=0)
@@ -281,10 +292,10 @@ def test_more_than_ten_emails_a_second_end_the_subscription() -> None:
 
 
 def test_the_same_seed_gives_the_same_run() -> None:
-    def run(seed: int) -> dict[str, Any]:
+    def run(seed: int) -> tuple[dict[int, int], dict[str, Any]]:
         arrivals = constant(2500, 60, seed)
-        hot = Load(hottest_customer_share=0.6)
-        return outcome(arrivals, simulate(arrivals, plan(load=hot), seed=seed)).to_document()
+        record = simulate(arrivals, plan(load=Load(hottest_customer_share=0.6)), seed=seed)
+        return record.waits, outcome(arrivals, record).to_document()
 
     assert run(1) == run(1)
     assert run(1) != run(2)
