@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from planning.bill import Bill, Choices, Line, Part, bill
-from planning.footprint import read_footprint
+from planning.footprint import FOOTPRINT
 from planning.price_table import PriceTable, load_price_table
 from planning.printing import plain_table, print_table
 from planning.workload import PROFILES, Workload
@@ -95,7 +95,7 @@ def show(profile: str | None, orders: int | None, free_tier: bool, as_json: bool
         instances_are_private=options["private_instances"],
     )
     table = load_price_table()
-    month = bill(workload, choices, table, read_footprint(), counts_free_quantities=free_tier)
+    month = bill(workload, choices, table, FOOTPRINT, counts_free_quantities=free_tier)
     if as_json:
         click.echo(json.dumps(_document(month, table), indent=2))
     else:
@@ -128,12 +128,12 @@ def prices() -> None:
 
 def print_overview() -> None:
     """Print the profiles side by side."""
-    prices_, footprint = load_price_table(), read_footprint()
+    prices_ = load_price_table()
     click.echo(
         f"A month in {prices_.region}, {prices_.currency}, prices looked up on {prices_.read}, nothing free counted.\n"
     )
     table = plain_table(("", "left"), *((name, "right") for name in PROFILES))
-    bills = [bill(workload, Choices(), prices_, footprint) for workload in PROFILES.values()]
+    bills = [bill(workload, Choices(), prices_, FOOTPRINT) for workload in PROFILES.values()]
     table.add_row("orders a month", *(f"{month.workload.orders:,}" for month in bills))
     for part in Part:
         if any(month.total(part) for month in bills):
@@ -166,13 +166,13 @@ def print_bill(month: Bill, prices_: PriceTable) -> None:
 
 def print_comparison(workload: Workload) -> None:
     """Print the variants of the backend side by side."""
-    prices_, footprint = load_price_table(), read_footprint()
+    prices_ = load_price_table()
     fill = "" if workload.batch_fill is None else f" and {workload.batch_fill:g} orders in a batch"
     click.echo(f"The backend at {workload.orders:,} orders a month{fill}, {prices_.currency}\n")
     table = plain_table(("", "left"), ("a month", "right"), ("difference", "right"), ("each million more", "right"))
-    base = bill(workload, VARIANTS["as deployed"], prices_, footprint)
+    base = bill(workload, VARIANTS["as deployed"], prices_, FOOTPRINT)
     for name, choices in VARIANTS.items():
-        month = bill(workload, choices, prices_, footprint)
+        month = bill(workload, choices, prices_, FOOTPRINT)
         difference = month.total() - base.total()
         table.add_row(
             name, _dollars(month.total()), f"{difference:+,.2f}" if difference else "", _dollars(month.per_million())
@@ -182,8 +182,8 @@ def print_comparison(workload: Workload) -> None:
 
 def print_target() -> None:
     """Print what a million orders cost at full batches, part by part, against the target."""
-    prices_, footprint = load_price_table(), read_footprint()
-    month = bill(TARGET, Choices(has_storefront=False), prices_, footprint)
+    prices_ = load_price_table()
+    month = bill(TARGET, Choices(has_storefront=False), prices_, FOOTPRINT)
     own = month.per_million(Part.PATH)
     everything = month.per_million(*_BACKEND)
     click.echo(

@@ -12,14 +12,15 @@ import io
 import re
 import shlex
 from contextlib import redirect_stdout
+from pathlib import Path
 
 import click
 
 from planning.capacity_command import capacity
 from planning.cost_command import cost
 from planning.errors import PlanningError
-from planning.terraform_text import ROOT
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 DOCUMENTS = (ROOT / "docs" / "scaling.md", ROOT / "docs" / "cost.md")
 _COMMANDS: dict[str, click.Command] = {"capacity": capacity, "cost": cost}
 _BLOCK = re.compile(

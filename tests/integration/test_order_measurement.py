@@ -6,15 +6,15 @@ import subprocess
 import sys
 from dataclasses import asdict
 
-from planning.terraform_text import ROOT
 from planning.workload import MEASURED
+from terraform_text import REPOSITORY
 
 
 def test_the_bytes_of_an_order_are_as_the_handlers_write_them() -> None:
     # A process of its own: the handlers' log keeps the stream of their first import.
     result = subprocess.run(
         [sys.executable, "-m", "planning", "measure", "--json"],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "scripts")},
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY / "scripts")},
         capture_output=True,
         text=True,
         check=True,

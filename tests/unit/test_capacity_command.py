@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from planning import needed_packages
 from planning.capacity_command import capacity
-from planning.terraform_text import ROOT
+from terraform_text import REPOSITORY
 
 Run = Callable[..., Result]
 
@@ -107,7 +107,7 @@ def test_the_commands_load_no_heavy_package_before_they_run() -> None:
         "import sys, planning.capacity_command, planning.cost_command; "
         "print(sorted({'numpy', 'simpy', 'matplotlib', 'boto3'} & set(sys.modules)))"
     )
-    environment = {"PYTHONPATH": str(ROOT / "scripts")}
+    environment = {"PYTHONPATH": str(REPOSITORY / "scripts")}
     output = subprocess.run(
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
     )

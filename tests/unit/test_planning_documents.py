@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from planning import documents
 from planning.documents import DOCUMENTS, brought_up_to_date, docs
 from planning.errors import PlanningError
-from planning.terraform_text import ROOT
+from terraform_text import REPOSITORY
 
 _MARK = "<!-- `{}`, by `python -m planning docs` -->\n"
 
@@ -60,4 +60,4 @@ def test_a_command_that_is_none_of_planning_is_refused() -> None:
 def test_the_pages_say_how_to_run_the_commands_from_the_projects_folder() -> None:
     for path in DOCUMENTS:
         assert "PYTHONPATH=scripts .venv/bin/python -m planning" in path.read_text(encoding="utf-8")
-    assert (ROOT / "scripts" / "planning" / "__main__.py").exists()
+    assert (REPOSITORY / "scripts" / "planning" / "__main__.py").exists()

@@ -7,12 +7,11 @@ import pytest
 
 from planning.advice import _REMEDIES
 from planning.deployment import STATED, VARIABLES, Deployment
-from planning.errors import PlanningError
-from planning.footprint import FUNCTIONS, read_footprint
+from planning.footprint import FOOTPRINT
 from planning.limits import Limit
 from planning.quotas import SOURCES, Quotas
-from planning.terraform_text import block, entries, read_terraform, value
 from planning.workload import ACCESS_LOG_LINE
+from terraform_text import REPOSITORY, block, entries, read_terraform, value
 
 
 def stated(name: str) -> str:
@@ -62,16 +61,22 @@ def test_each_quota_names_the_page_of_aws_that_states_it() -> None:
         assert re.match(r"https://(docs\.aws\.amazon\.com|repost\.aws)/", page)
 
 
-def test_the_footprint_is_read_from_the_terraform_files() -> None:
-    footprint = read_footprint()
-    assert set(footprint.memory_mb) == set(FUNCTIONS)
-    assert footprint.memory_mb["submission"] == 1024
-    main = read_terraform("terraform-backend", "main.tf")
-    # Five of the backend's own, at least, and two of each function.
-    assert footprint.alarms >= 5 + 2 * len(FUNCTIONS)
-    assert footprint.order_metrics == main.count('{ event = "')
-    assert footprint.dashboards == 1
-    assert footprint.page_bytes > 10_000
+def test_the_storefronts_footprint_is_that_of_its_terraform() -> None:
+    main = read_terraform("terraform-frontend", "main.tf")
+    variables = read_terraform("terraform-frontend", "variables.tf")
+    assert len(entries(block(main, "alarms ="))) == FOOTPRINT.storefront_alarms
+    assert int(value(block(variables, 'variable "min_size"'), "default")) == FOOTPRINT.storefront_instances
+    assert int(value(main, "volume_size")) == FOOTPRINT.storefront_volume_gb
+    assert "slice(sort(data.aws_availability_zones.available.names), 0, 2)" in main
+    assert FOOTPRINT.storefront_zones == 2
+
+
+def test_the_page_weighs_what_its_files_do() -> None:
+    suffixes = {".html", ".css", ".js", ".svg"}
+    files = [
+        path for path in (REPOSITORY / "frontend").rglob("*") if path.suffix in suffixes and path.name != "config.js"
+    ]
+    assert round(sum(path.stat().st_size for path in files), -4) == FOOTPRINT.page_bytes
 
 
 def test_the_sample_line_of_the_access_log_has_the_formats_fields() -> None:
@@ -84,12 +89,3 @@ def test_a_block_and_its_entries_are_found_as_terraform_fmt_writes_them() -> Non
     text = "locals {\n  alarms = {\n    first = {\n      inner = 1 # why\n    }\n    second = 2\n  }\n}\n"
     assert entries(block(text, "alarms =")) == ["first", "second"]
     assert value(block(text, "first ="), "inner") == "1"
-
-
-def test_what_is_no_longer_in_the_terraform_files_is_said() -> None:
-    with pytest.raises(PlanningError, match="no block `alarms =`"):
-        block("locals {\n}\n", "alarms =")
-    with pytest.raises(PlanningError, match="`inner` is not assigned"):
-        value("", "inner")
-    with pytest.raises(PlanningError, match="cannot be read"):
-        read_terraform("terraform-backend", "gone.tf")

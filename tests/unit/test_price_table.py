@@ -8,7 +8,7 @@ import pytest
 
 from planning.bill import Choices, bill
 from planning.errors import PlanningError
-from planning.footprint import read_footprint
+from planning.footprint import FOOTPRINT
 from planning.price_table import PATH, load_price_table
 from planning.workload import PROFILES
 
@@ -25,13 +25,13 @@ def test_each_price_names_aws_page_and_where_and_when_it_was_seen() -> None:
 
 
 def test_each_price_is_used_and_each_that_is_used_is_there() -> None:
-    table, footprint = load_price_table(), read_footprint()
+    table = load_price_table()
     workload = PROFILES["million-a-month"]
     everything = [
         Choices(has_customer_key=True, is_snapstart=True),
         Choices(is_rest_api=True, instances_are_private=True),
     ]
-    used = {line.price for choices in everything for line in bill(workload, choices, table, footprint).lines}
+    used = {line.price for choices in everything for line in bill(workload, choices, table, FOOTPRINT).lines}
     assert used == set(table.prices)
 
 

@@ -1,4 +1,4 @@
-"""Looks into the Terraform files for the few facts that planning needs of them.
+"""Looks into the Terraform files for single facts, where no plan is needed.
 
 No parser of HCL: it relies on the formatting of `terraform fmt`, which `make check` holds the files to.
 """
@@ -6,28 +6,18 @@ No parser of HCL: it relies on the formatting of `terraform fmt`, which `make ch
 import re
 from pathlib import Path
 
-from planning.errors import PlanningError
-
-ROOT = Path(__file__).resolve().parent.parent.parent
+REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 def read_terraform(folder: str, file: str) -> str:
-    """Return the text of a file of a Terraform root; raises PlanningError where it is not there."""
-    path = ROOT / folder / file
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise PlanningError(f"{path} cannot be read: run this in the project's own folder.") from error
+    """Return the text of a file of a Terraform root."""
+    return (REPOSITORY / folder / file).read_text(encoding="utf-8")
 
 
 def block(text: str, opening: str) -> str:
-    """Return what stands between the braces that follow `opening`, e.g. 'variable "project"' or 'alarms ='.
-
-    Raises PlanningError where there is no such block.
-    """
+    """Return what stands between the braces that follow `opening`, e.g. 'variable "project"' or 'alarms ='."""
     match = re.search(rf"^([ \t]*){re.escape(opening)} \{{$(.*?)^\1\}}", text, re.MULTILINE | re.DOTALL)
-    if match is None:
-        raise PlanningError(f"There is no block `{opening}` in the Terraform files any more: mend scripts/planning.")
+    assert match is not None, f"there is no block `{opening}` in the Terraform files any more"
     return match[2]
 
 
@@ -41,6 +31,5 @@ def entries(body: str) -> list[str]:
 def value(body: str, name: str) -> str:
     """Return what a block's body assigns to `name`, as it stands there without a comment."""
     match = re.search(rf"^[ \t]*{re.escape(name)}\s+= (.+?)(?:\s+#.*)?$", body, re.MULTILINE)
-    if match is None:
-        raise PlanningError(f"`{name}` is not assigned in the Terraform files any more: mend scripts/planning.")
+    assert match is not None, f"`{name}` is not assigned in the Terraform files any more"
     return match[1].strip()
