@@ -1,20 +1,17 @@
 """`python -m planning calibrate`: holds the capacity model against the local stack, at small scale.
 
-Starts a local stack of its own, measures how long a batch takes while a first backlog drains, and lets the
-model foretell how long a larger one takes, alone and with orders coming in meanwhile. The local engine has no
-ramps and no quotas, so that only the queue, its places and its batches are compared. Takes about a minute; the
-machine should have nothing else to do.
+Starts a local stack of its own, measures how long a batch takes while small backlogs drain, and lets the model
+foretell how long larger ones take. The local engine has no ramps and no quotas, so that only the queue, its places
+and its batches are compared; and what sends orders meanwhile would take the processors that process them, so that
+none come in. Takes about a minute; the machine should have nothing else to do.
 """
 
-import contextlib
 import json
 import os
 import socket
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -86,51 +83,21 @@ class _LocalQueue:
         """Switch the consumer on or off."""
         self._lambda.update_event_source_mapping(UUID=self._mapping, Enabled=is_on)
 
-    def drain(self, count: int, rate: int = 0) -> float:
-        """Let `count` orders gather, then drain them while `rate` a second come in; return the seconds it takes.
-
-        Drained is what holds no more than came in during the last second, since some are always on their way.
-        """
+    def drain(self, count: int) -> float:
+        """Let `count` orders gather, then drain them; return the seconds from when the consumer begins."""
         self.switch(False)
         self.send(count)
-        with self._arrivals(rate):
-            self.switch(True)
-            drained = self._seconds_until(rate)
-        self._seconds_until(0)
-        return drained
-
-    def _seconds_until(self, few: int) -> float:
-        """Return how long it takes until no more than `few` wait, from when the consumer begins."""
+        self.switch(True)
         full = self.waiting()
         started = time.monotonic()
         deadline = started + _DEADLINE_SECONDS
-        while (left := self.waiting()) > few:
+        while left := self.waiting():
             if time.monotonic() > deadline:
-                raise PlanningError(f"The local stack has not drained {full} orders within {_DEADLINE_SECONDS} s.")
+                raise PlanningError(f"The local stack has not drained {count} orders within {_DEADLINE_SECONDS} s.")
             if left >= full:  # the consumer has not begun yet
-                full, started = left, time.monotonic()
+                started = time.monotonic()
             time.sleep(_PAUSE_SECONDS)
         return time.monotonic() - started
-
-    @contextlib.contextmanager
-    def _arrivals(self, rate: int) -> Iterator[None]:
-        ended = threading.Event()
-
-        def arrive() -> None:
-            beginning = time.monotonic()
-            sent = 0
-            while rate and not ended.wait(0.01):
-                due = int((time.monotonic() - beginning) * rate)
-                self.send(due - sent)
-                sent = due
-
-        thread = threading.Thread(target=arrive)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
 
 
 def _message() -> str:
@@ -143,7 +110,7 @@ def _message() -> str:
     return write_message(SubmittedOrder(order_id, order, "2025-04-25T10:00:00.000Z", "calibration"))
 
 
-def compare_with(stack: Any, orders: int, rate: int) -> tuple[float, list[Comparison]]:
+def compare_with(stack: Any, orders: int) -> tuple[float, list[Comparison]]:
     """Return a batch's measured seconds on a running local stack, and the model against two larger backlogs."""
     queue = _LocalQueue(stack)
     full = queue.places * queue.batch_size
@@ -154,44 +121,33 @@ def compare_with(stack: Any, orders: int, rate: int) -> tuple[float, list[Compar
         return queue.drain(half) * full / half
 
     # Measured before and after each backlog: the machine is not equally fast all the time.
-    before = cycle()
-    alone = queue.drain(orders)
-    between = cycle()
-    joined = queue.drain(orders, rate)
-    after = cycle()
-    return (before + between + after) / 3, [
-        Comparison(f"{orders:,} orders", alone, _foretold(queue, (before + between) / 2, orders, 0)),
-        Comparison(
-            f"{orders:,} orders and {rate} a second", joined, _foretold(queue, (between + after) / 2, orders, rate)
-        ),
-    ]
+    cycles, comparisons = [cycle()], []
+    for count in (orders, 2 * orders):
+        measured = queue.drain(count)
+        cycles.append(cycle())
+        foretold = _foretold(queue, (cycles[-2] + cycles[-1]) / 2, count)
+        comparisons.append(Comparison(f"{count:,} orders", measured, foretold))
+    return sum(cycles) / len(cycles), comparisons
 
 
-def _foretold(queue: _LocalQueue, cycle_seconds: float, orders: int, rate: int) -> float:
+def _foretold(queue: _LocalQueue, cycle_seconds: float, orders: int) -> float:
     import numpy as np
 
-    steps = round(_DEADLINE_SECONDS / _STEP_SECONDS)
-    due = (np.arange(steps + 1) * rate * _STEP_SECONDS).astype(np.int64)
-    arrivals = Arrivals("evenly", _STEP_SECONDS, np.diff(due))
-    deployment = Deployment(
-        processing_maximum_concurrency=queue.places,
-        processing_batch_size=queue.batch_size,
-        api_throttling_rate_limit=1e6,
-    )
+    deployment = Deployment(processing_maximum_concurrency=queue.places, processing_batch_size=queue.batch_size)
     plan = Plan(
         deployment,
         replace(Quotas(), mapping_first_batches=queue.places),
         Durations(processing_seconds=cycle_seconds, mapping_overhead_seconds=0),
     )
+    arrivals = Arrivals("none", _STEP_SECONDS, np.zeros(1, dtype=np.int64))
     record = simulate(arrivals, plan, queued=orders)
-    return next(step for step, waiting in enumerate(record.waiting) if waiting <= rate) * _STEP_SECONDS
+    return (record.settled_step + 1) * _STEP_SECONDS
 
 
 @click.command()
 @click.option("--orders", type=click.IntRange(min=400), default=2000, show_default=True)
-@click.option("--rate", type=click.IntRange(min=1), default=20, show_default=True, help="Orders a second meanwhile.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def calibrate(orders: int, rate: int, as_json: bool) -> None:
+def calibrate(orders: int, as_json: bool) -> None:
     """Compare the model with the local stack: drain times, at most 20 % apart."""
     require_needed_packages()
     sys.path[:0] = [str(_ROOT / "lambda"), str(_ROOT / "scripts")]
@@ -202,7 +158,7 @@ def calibrate(orders: int, rate: int, as_json: bool) -> None:
         click.echo("Starting a local stack", err=True)
         with LocalStack(settings) as stack:
             click.echo("Measuring", err=True)
-            cycle, comparisons = compare_with(stack, orders, rate)
+            cycle, comparisons = compare_with(stack, orders)
     if as_json:
         rows = [{**vars(each), "difference": each.difference} for each in comparisons]
         click.echo(json.dumps({"batch_seconds": cycle, "comparisons": rows}, indent=2))
