@@ -34,6 +34,20 @@ class DeployedStack:
         """Return a client with the rights of the account's owner."""
         return self.local.client(service)
 
+    def arn(self, service: str, resource: str) -> str:
+        """Return the ARN of a resource of the stack's account and region."""
+        account = self.outputs["alerts_topic_arn"].split(":")[4]
+        return f"arn:aws:{service}:{self.local.settings.region}:{account}:{resource}"
+
+    def queue_url(self, queue: str) -> str:
+        """Return the address of one of the queues: orders, orders-dlq or notifications-dlq."""
+        return str(self._sqs.get_queue_url(QueueName=f"{self.prefix}-{queue}")["QueueUrl"])
+
+    def role(self, function: str) -> str:
+        """Return the ARN of a function's role."""
+        configuration = self.client("lambda").get_function_configuration(FunctionName=f"{self.prefix}-{function}")
+        return str(configuration["Role"])
+
     @cached_property
     def _sqs(self) -> Any:
         return self.client("sqs")
@@ -140,8 +154,7 @@ class DeployedStack:
     def permission_removed(self, function: str, action: str) -> Iterator[None]:
         """Deny a function's role one action for the length of a `with` block."""
         iam = self.client("iam")
-        configuration = self.client("lambda").get_function_configuration(FunctionName=f"{self.prefix}-{function}")
-        role = configuration["Role"].rpartition("/")[2]
+        role = self.role(function).rpartition("/")[2]
         policy = {"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": action, "Resource": "*"}}
         iam.put_role_policy(RoleName=role, PolicyName="removed-by-test", PolicyDocument=json.dumps(policy))
         try:

@@ -1,4 +1,4 @@
-"""Which IAM actions a request needs, where ministack 1.5.33 differs from AWS.
+"""Which IAM actions a request needs and on what, where ministack 1.5.33 differs from AWS.
 
 ministack asks for an action by the name of the API operation. Some operations have no action of that name on AWS, so
 no policy written for AWS would grant it:
@@ -7,6 +7,13 @@ no policy written for AWS would grant it:
   Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-iam.html
 - PublishBatch needs Publish.
   Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsns.html
+
+And it asks for rights on every stream where a request reads one, and on a log where AWS names the stream in it:
+
+- Reading a table's stream needs rights on that stream, listing a table's streams on any of them.
+  Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
+- A log is `log-group:NAME:log-stream:STREAM`, without the latter where a request names none.
+  Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
 """
 
 import json
@@ -14,6 +21,7 @@ import re
 from typing import Any
 
 from ministack.core import iam_actions
+from ministack.services import dynamodb_streams
 
 Checks = list[tuple[str, str]]
 """What one request needs: pairs of IAM action and resource ARN."""
@@ -26,18 +34,49 @@ _STATEMENT = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _extract_iam_action = iam_actions.extract_iam_action
+_extract_resource_arn = iam_actions.extract_resource_arn
 _transaction_checks = iam_actions.dynamodb_transaction_checks
 
 
 def mend_iam() -> None:
     """Replace what ministack asks for by what AWS asks for."""
     iam_actions.extract_iam_action = _action
+    iam_actions.extract_resource_arn = _resource
     iam_actions.dynamodb_transaction_checks = _checks
 
 
 def _action(*request: Any, **more: Any) -> str | None:
     action: str | None = _extract_iam_action(*request, **more)
     return _ACTION_OF_OPERATION.get(action, action) if action else None
+
+
+def _resource(service: str, method: str, path: str, headers: Any, body: bytes, *more: Any) -> str:
+    arn: str = _extract_resource_arn(service, method, path, headers, body, *more)
+    if service == "dynamodbstreams":
+        _, region, account_id = more
+        return stream_arn(body, region, account_id)
+    if service == "logs" and "logGroupName" in (request := _request(body)):
+        return f"{arn}:log-stream:{request.get('logStreamName', '')}"
+    return arn
+
+
+def stream_arn(body: bytes, region: str, account_id: str) -> str:
+    """Return the ARN of the stream that a request reads, of no stream where it names none."""
+    request = _request(body)
+    if table := request.get("TableName"):
+        return f"arn:aws:dynamodb:{region}:{account_id}:table/{table}/stream/"
+    if iterator := request.get("ShardIterator"):
+        decoded = dynamodb_streams._decode_iterator(iterator) or {}
+        return str(decoded.get("arn", "*"))
+    return str(request.get("StreamArn", "*"))
+
+
+def _request(body: bytes) -> dict[str, Any]:
+    try:
+        request = json.loads(body)
+    except ValueError:
+        return {}
+    return request if isinstance(request, dict) else {}
 
 
 def _checks(iam_action: str, body: bytes, region: str, account_id: str) -> Checks:

@@ -6,6 +6,7 @@ from typing import Any
 
 import boto3
 import botocore.session
+from botocore import UNSIGNED
 from botocore.config import Config
 
 from local_stack.environment import DUMMY_KEY
@@ -20,24 +21,43 @@ _NO_PERSONAL_FILES = {
 
 
 @dataclass(frozen=True)
+class Credentials:
+    """What a caller signs its requests with."""
+
+    access_key: str
+    secret_key: str
+    session_token: str | None = None
+
+
+OWNER = Credentials(DUMMY_KEY, DUMMY_KEY)
+"""The emulator's root user, who has every right."""
+
+NOBODY = Credentials("", "")
+"""Somebody who signs nothing."""
+
+
+@dataclass(frozen=True)
 class AwsConnection:
-    """Where the emulator listens and which region its resources are in."""
+    """Where the emulator listens, which region its resources are in, and who calls."""
 
     endpoint_url: str
     region: str
+    credentials: Credentials = OWNER
 
     def client(self, service: str) -> Any:
         """Return a new boto3 client of `service`, whatever the person's own AWS settings are."""
         session = boto3.session.Session(
             botocore_session=botocore.session.Session(session_vars=_NO_PERSONAL_FILES),
-            aws_access_key_id=DUMMY_KEY,
-            aws_secret_access_key=DUMMY_KEY,
+            aws_access_key_id=self.credentials.access_key or None,
+            aws_secret_access_key=self.credentials.secret_key or None,
+            aws_session_token=self.credentials.session_token,
             region_name=self.region,
         )
         return session.client(
             service,
             endpoint_url=self.endpoint_url,
             config=Config(
+                signature_version=UNSIGNED if self.credentials == NOBODY else None,
                 # An empty mapping, not None, keeps a proxy of the environment out.
                 proxies={},
                 use_dualstack_endpoint=False,
