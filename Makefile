@@ -19,7 +19,7 @@ help:
 	@echo "                  NOTIFICATION_EMAIL=…         who gets the e-mails, you@example.com"
 	@echo "  make test     run every test"
 	@echo "                  TESTS=tests/unit             or only these"
-	@echo "  make check    look the sources over: lint, format and types"
+	@echo "  make check    look all over without running it: lint, format, types, known vulnerabilities, checkov"
 	@echo
 	@echo "  make build    build the Lambda package, dist/orders-arm64.zip"
 	@echo "                  TARGET=x86_64                for that processor; local for this machine"
@@ -47,6 +47,8 @@ check: set-up-test
 	$(VENV)/mypy lambda scripts tests
 	@if command -v terraform >/dev/null; then echo terraform fmt -check -recursive; terraform fmt -check -recursive; \
 	  else echo "make check: Terraform is not installed, so its files are not looked at" >&2; fi
+	$(VENV)/python scripts/audit_packages.py
+	$(VENV)/python -m pytest --quiet tests/infrastructure/test_checkov.py
 
 TARGET ?= arm64
 build:

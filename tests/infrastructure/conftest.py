@@ -15,6 +15,11 @@ from infrastructure.terraform_root import REPOSITORY, Plan, TerraformRoot
 from requirements_of_tests import require_program
 
 REGION = "eu-west-1"
+OTHER_REGION = "ap-southeast-2"
+ACCOUNT = "000000000000"
+KEY = f"arn:aws:kms:{OTHER_REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/Boundary"
+RUNBOOK_URL = f"https://wiki.example.com/{'r' * 275}"  # as long as it may be
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +54,31 @@ def backend(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Ter
 def plan(backend: TerraformRoot, variables: dict[str, Any]) -> Plan:
     """The backend with all defaults."""
     return backend.plan(variables)
+
+
+@pytest.fixture(scope="session")
+def production_plan(backend: TerraformRoot, variables: dict[str, Any]) -> Plan:
+    """Another deployment in the same account, with everything that can be chosen."""
+    chosen = {
+        "environment": "prod",
+        "aws_region": OTHER_REGION,
+        "kms_key_arn": KEY,
+        "permissions_boundary_arn": BOUNDARY,
+        "completed_order_email": "sales@example.com",
+        "lambda_architecture": "x86_64",
+        "processing_timeout_seconds": 60,
+        "processing_maximum_concurrency": 50,
+        "processing_reserved_concurrency": 60,
+        "submission_reserved_concurrency": 40,
+        "cors_allowed_origins": ["https://shop.example.com"],
+        "api_throttling_rate_limit": 20,
+        "api_throttling_burst_limit": 30,
+        "log_retention_days": 365,
+        "runbook_url": RUNBOOK_URL,
+        "latency_alarm_threshold_ms": 1500,
+        "no_orders_alarm_minutes": 120,
+    }
+    return backend.plan({**variables, **chosen})
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import subprocess
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -60,6 +60,11 @@ class Plan:
     """The resources that will not stay as they are."""
     data: Resources
     """All data sources, read already or with what is known of them before they are read during apply."""
+    document: Values = field(repr=False)
+    """The same as other tools read it.
+
+    https://developer.hashicorp.com/terraform/internals/json-format#plan-representation
+    """
 
 
 class TerraformRoot:
@@ -97,7 +102,9 @@ class TerraformRoot:
 
         Without `refresh` what was applied is taken for what is there, which is faster.
         """
-        shown = self.plan_document(variables, refresh, profile)
+        path = str(self.directory / "tests.tfplan")
+        self._run("plan", **_values(variables, profile), out=path, input=False, refresh=refresh)
+        shown = json.loads(self._run("show", path, json=IsFlagged))
         changes = [_change(raw) for raw in shown["resource_changes"] if raw["mode"] == "managed"]
         read_already = shown.get("prior_state", {}).get("values", {}).get("root_module", {})
         read_during_apply = {
@@ -107,17 +114,8 @@ class TerraformRoot:
             Resources(_resources(shown["planned_values"]["root_module"])),
             tuple(change for change in changes if change.actions != ("no-op",)),
             Resources({**dict(_resources(read_already, "data")), **read_during_apply}),
+            shown,
         )
-
-    def plan_document(self, variables: Values, refresh: bool = True, profile: Path | None = None) -> dict[str, Any]:
-        """Plan with these variables; return the plan as the JSON document that other tools read.
-
-        https://developer.hashicorp.com/terraform/internals/json-format#plan-representation
-        """
-        path = str(self.directory / "tests.tfplan")
-        self._run("plan", **_values(variables, profile), out=path, input=False, refresh=refresh)
-        document: dict[str, Any] = json.loads(self._run("show", path, json=IsFlagged))
-        return document
 
     def errors(self, variables: Values, profile: Path | None = None) -> list[str]:
         """Plan with these variables, over those of a profile, and return what Terraform reports as errors.
