@@ -571,6 +571,23 @@ resource "aws_cloudwatch_log_group" "access" {
   kms_key_id        = var.kms_key_arn
 }
 
+locals {
+  # A route without limits of its own has those of the stage.
+  route_limits = {
+    submission = {
+      route_key = aws_apigatewayv2_route.submission.route_key
+      rate      = var.submission_throttling_rate_limit
+      burst     = var.submission_throttling_burst_limit
+    }
+
+    status = {
+      route_key = aws_apigatewayv2_route.status.route_key
+      rate      = var.status_throttling_rate_limit
+      burst     = var.status_throttling_burst_limit
+    }
+  }
+}
+
 resource "aws_apigatewayv2_stage" "default" {
   api_id      = aws_apigatewayv2_api.orders.id
   name        = "$default"
@@ -581,6 +598,18 @@ resource "aws_apigatewayv2_stage" "default" {
     detailed_metrics_enabled = true
     throttling_rate_limit    = var.api_throttling_rate_limit
     throttling_burst_limit   = var.api_throttling_burst_limit
+  }
+
+  # A route's own settings take the place of all the stage's, so each is said again.
+  dynamic "route_settings" {
+    for_each = { for route, limits in local.route_limits : route => limits if limits.rate != null || limits.burst != null }
+
+    content {
+      route_key                = route_settings.value.route_key
+      detailed_metrics_enabled = true
+      throttling_rate_limit    = coalesce(route_settings.value.rate, var.api_throttling_rate_limit)
+      throttling_burst_limit   = coalesce(route_settings.value.burst, var.api_throttling_burst_limit)
+    }
   }
 
   # request_id is the one in the functions' logs and in every problem document.

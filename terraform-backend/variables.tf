@@ -214,7 +214,7 @@ variable "cors_allowed_origins" {
 }
 
 variable "api_throttling_rate_limit" {
-  description = "Requests a second that each route accepts in the long run; those beyond are answered with 429. Bounds what a flood can cost."
+  description = "Requests a second that each route accepts in the long run, unless it has a limit of its own; those beyond are answered with 429. Bounds what a flood can cost."
   type        = number
   default     = 500
   nullable    = false
@@ -234,6 +234,50 @@ variable "api_throttling_burst_limit" {
   validation {
     condition     = var.api_throttling_burst_limit >= 1 && var.api_throttling_burst_limit <= 5000 && floor(var.api_throttling_burst_limit) == var.api_throttling_burst_limit
     error_message = "Choose a whole number from 1 to 5000 (the quota of an account) as api_throttling_burst_limit: with 0 every order is refused."
+  }
+}
+
+variable "submission_throttling_rate_limit" {
+  description = "Requests a second that POST /orders accepts in the long run. Null takes api_throttling_rate_limit."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.submission_throttling_rate_limit == null || try(var.submission_throttling_rate_limit >= 1 && var.submission_throttling_rate_limit <= 10000, false)
+    error_message = "Choose 1 to 10000 requests a second (the quota of an account) as submission_throttling_rate_limit: with 0 every order is refused. Leave it out to take api_throttling_rate_limit."
+  }
+}
+
+variable "submission_throttling_burst_limit" {
+  description = "Requests that POST /orders accepts at the same moment. Null takes api_throttling_burst_limit."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.submission_throttling_burst_limit == null || try(var.submission_throttling_burst_limit >= 1 && var.submission_throttling_burst_limit <= 5000 && floor(var.submission_throttling_burst_limit) == var.submission_throttling_burst_limit, false)
+    error_message = "Choose a whole number from 1 to 5000 (the quota of an account) as submission_throttling_burst_limit: with 0 every order is refused. Leave it out to take api_throttling_burst_limit."
+  }
+}
+
+variable "status_throttling_rate_limit" {
+  description = "Requests a second that GET /orders/{order_id} accepts in the long run; the storefront asks about once a second until an order is processed. Null takes api_throttling_rate_limit."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.status_throttling_rate_limit == null || try(var.status_throttling_rate_limit >= 1 && var.status_throttling_rate_limit <= 10000, false)
+    error_message = "Choose 1 to 10000 requests a second (the quota of an account) as status_throttling_rate_limit: with 0 no customer can follow an order. Leave it out to take api_throttling_rate_limit."
+  }
+}
+
+variable "status_throttling_burst_limit" {
+  description = "Requests that GET /orders/{order_id} accepts at the same moment. Null takes api_throttling_burst_limit."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.status_throttling_burst_limit == null || try(var.status_throttling_burst_limit >= 1 && var.status_throttling_burst_limit <= 5000 && floor(var.status_throttling_burst_limit) == var.status_throttling_burst_limit, false)
+    error_message = "Choose a whole number from 1 to 5000 (the quota of an account) as status_throttling_burst_limit: with 0 no customer can follow an order. Leave it out to take api_throttling_burst_limit."
   }
 }
 

@@ -73,6 +73,8 @@ def production_plan(backend: TerraformRoot, variables: dict[str, Any]) -> Plan:
         "cors_allowed_origins": ["https://shop.example.com"],
         "api_throttling_rate_limit": 20,
         "api_throttling_burst_limit": 30,
+        "submission_throttling_rate_limit": 10,
+        "status_throttling_burst_limit": 15,
         "log_retention_days": 365,
         "runbook_url": RUNBOOK_URL,
         "latency_alarm_threshold_ms": 1500,

@@ -210,8 +210,8 @@ INVARIANTS = [
     ),
     Invariant(
         "no throttle stops all requests",
-        lambda system: system.stages,
-        lambda stage, system: stage.rate_limit > 0 and stage.burst_limit > 0,
+        lambda system: system.throttles,
+        lambda throttle, system: throttle.rate_limit >= 1 and throttle.burst_limit >= 1,
     ),
     Invariant(
         "no reservation stops a function",

@@ -98,7 +98,9 @@ class LogGroup:
 
 
 @dataclass(frozen=True)
-class Stage:
+class Throttle:
+    """The limits of an API's stage, or of one of its routes that has its own."""
+
     name: str
     rate_limit: float
     burst_limit: float
@@ -139,7 +141,7 @@ class System:
     functions: tuple[Function, ...]
     event_sources: tuple[EventSource, ...]
     log_groups: tuple[LogGroup, ...]
-    stages: tuple[Stage, ...]
+    throttles: tuple[Throttle, ...]
     alarms: tuple[Alarm, ...]
     metric_filters: tuple[MetricFilter, ...]
     permissions: tuple[Statement, ...] = field(repr=False)
@@ -246,13 +248,17 @@ def from_template(resources: Mapping[str, Document]) -> System:
             LogGroup(name=group["LogGroupName"], retention_days=_number(group.get("RetentionInDays")))
             for _, group in all_of("AWS::Logs::LogGroup")
         ),
-        stages=tuple(
-            Stage(
-                name=name,
-                rate_limit=float(stage.get("DefaultRouteSettings", {}).get("ThrottlingRateLimit", 0)),
-                burst_limit=float(stage.get("DefaultRouteSettings", {}).get("ThrottlingBurstLimit", 0)),
+        throttles=tuple(
+            Throttle(
+                name=f"{name} {route}",
+                rate_limit=float(settings.get("ThrottlingRateLimit", 0)),
+                burst_limit=float(settings.get("ThrottlingBurstLimit", 0)),
             )
             for name, stage in all_of("AWS::ApiGatewayV2::Stage")
+            for route, settings in {
+                "by default": stage.get("DefaultRouteSettings", {}),
+                **stage.get("RouteSettings", {}),
+            }.items()
         ),
         alarms=tuple(
             Alarm(
@@ -369,13 +375,14 @@ def from_plan(resources: Mapping[str, Document]) -> System:
             LogGroup(name=group["name"], retention_days=group["retention_in_days"] or None)
             for _, group in all_of("aws_cloudwatch_log_group")
         ),
-        stages=tuple(
-            Stage(
-                name=address,
-                rate_limit=_only(stage["default_route_settings"]).get("throttling_rate_limit", 0),
-                burst_limit=_only(stage["default_route_settings"]).get("throttling_burst_limit", 0),
+        throttles=tuple(
+            Throttle(
+                name=f"{address} {settings.get('route_key', 'by default')}",
+                rate_limit=settings.get("throttling_rate_limit", 0),
+                burst_limit=settings.get("throttling_burst_limit", 0),
             )
             for address, stage in all_of("aws_apigatewayv2_stage")
+            for settings in [_only(stage["default_route_settings"]), *stage["route_settings"]]
         ),
         alarms=tuple(
             Alarm(

@@ -329,6 +329,22 @@ def test_the_api_is_deployed_at_once_and_throttled(resources: Resources, product
         )
 
 
+def test_a_route_has_limits_of_its_own_where_they_were_chosen(resources: Resources, production: Resources) -> None:
+    assert resources["aws_apigatewayv2_stage.default"]["route_settings"] == [], "the stage's are each route's"
+    settings = {each["route_key"]: each for each in production["aws_apigatewayv2_stage.default"]["route_settings"]}
+    assert settings.keys() == {"POST /orders", "GET /orders/{order_id}"}
+    for route, rate, burst in (("POST /orders", 10, 30), ("GET /orders/{order_id}", 20, 15)):
+        assert_holds(
+            settings[route],
+            {
+                "throttling_rate_limit": rate,
+                "throttling_burst_limit": burst,
+                "detailed_metrics_enabled": True,
+            },
+            f"what is not chosen for {route} is the stage's",
+        )
+
+
 def test_every_request_is_logged_as_json_and_kept_for_thirty_days(resources: Resources) -> None:
     # The format goes with the log's ARN, which is known after apply: see test_backend_apply.py.
     assert_holds(

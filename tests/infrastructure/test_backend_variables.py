@@ -118,6 +118,16 @@ REFUSED = [
     *(Case("api_throttling_rate_limit", value, "with 0 every order is refused") for value in (-1, 0, 0.5, 10001)),
     *(Case("api_throttling_burst_limit", value, "with 0 every order is refused") for value in (-1, 0, 1.5, 5001)),
     *(
+        Case(f"submission_throttling_{limit}", value, "with 0 every order is refused")
+        for limit, values in {"rate_limit": (-1, 0, 0.5, 10001), "burst_limit": (-1, 0, 1.5, 5001)}.items()
+        for value in values
+    ),
+    *(
+        Case(f"status_throttling_{limit}", value, "with 0 no customer can follow an order")
+        for limit, values in {"rate_limit": (-1, 0, 0.5, 10001), "burst_limit": (-1, 0, 1.5, 5001)}.items()
+        for value in values
+    ),
+    *(
         Case("log_retention_days", value, "Choose one of the periods CloudWatch knows")
         for value in (-1, 0, 2, 31, 10000)
     ),
@@ -162,6 +172,10 @@ ACCEPTED: list[dict[str, Any]] = [
         "cors_allowed_origins": ["*"],
         "api_throttling_rate_limit": 1,
         "api_throttling_burst_limit": 1,
+        "submission_throttling_rate_limit": 1,
+        "submission_throttling_burst_limit": 1,
+        "status_throttling_rate_limit": 1,
+        "status_throttling_burst_limit": 1,
         "log_retention_days": 1,
         "runbook_url": "https://r",
         "latency_alarm_threshold_ms": 100,
@@ -188,6 +202,10 @@ ACCEPTED: list[dict[str, Any]] = [
         ],
         "api_throttling_rate_limit": 10000,
         "api_throttling_burst_limit": 5000,
+        "submission_throttling_rate_limit": 10000,
+        "submission_throttling_burst_limit": 5000,
+        "status_throttling_rate_limit": 10000,
+        "status_throttling_burst_limit": 5000,
         "log_retention_days": 3653,
         "runbook_url": f"https://{'r' * 292}",
         "latency_alarm_threshold_ms": 29000,

@@ -258,6 +258,27 @@ def test_every_alarm_fits_into_cloudwatch_with_its_link_whatever_the_names(templ
             assert len(resource["Properties"]["AlarmDescription"]) <= 1024, name
 
 
+def test_a_route_has_limits_of_its_own_where_they_were_chosen(template: Template) -> None:
+    limits = {
+        "ApiThrottlingRateLimit": "20",
+        "ApiThrottlingBurstLimit": "30",
+        "SubmissionThrottlingRateLimit": "10",
+        "StatusThrottlingBurstLimit": "15",
+    }
+    own = {
+        "POST /orders": {"ThrottlingRateLimit": "10", "ThrottlingBurstLimit": "30", "DetailedMetricsEnabled": True},
+        "GET /orders/{order_id}": {
+            "ThrottlingRateLimit": "20",
+            "ThrottlingBurstLimit": "15",
+            "DetailedMetricsEnabled": True,
+        },
+    }
+    for chosen, expected in (({}, {}), (limits, own)):
+        stage = template.resources(**EMAIL, **chosen)["DefaultStage"]
+        assert stage["Properties"]["RouteSettings"] == expected
+        assert set(stage["DependsOn"]) == {"SubmissionRoute", "StatusRoute"}, "a route has to be there before"
+
+
 # What outlives what
 
 

@@ -28,6 +28,7 @@ CHOICES: list[dict[str, str]] = [
     {"ProcessingConcurrencyReserved": "true", "ProcessingMaximumConcurrency": "1000"},
     {"ApiThrottlingRateLimit": "1", "ApiThrottlingBurstLimit": "1", "LogRetentionDays": "1"},
     {"NoOrdersAlarmMinutes": "1440", "LatencyAlarmThresholdMs": "100", "RunbookUrl": "https://wiki.example.com/run"},
+    {"SubmissionThrottlingRateLimit": "1", "StatusThrottlingBurstLimit": "1"},
 ]
 
 
@@ -263,6 +264,17 @@ BREAKS = [
         "no throttle stops all requests",
         ("DefaultStage/Properties/DefaultRouteSettings/ThrottlingBurstLimit", 0),
         ("aws_apigatewayv2_stage.default default_route_settings 0 throttling_burst_limit", 0),
+    ),
+    Break(
+        "no throttle stops all requests",
+        (
+            "DefaultStage/Properties/RouteSettings",
+            {"POST /orders": {"ThrottlingRateLimit": 0, "ThrottlingBurstLimit": 5}},
+        ),
+        (
+            "aws_apigatewayv2_stage.default route_settings",
+            [{"route_key": "POST /orders", "throttling_rate_limit": 0, "throttling_burst_limit": 5}],
+        ),
     ),
     Break(
         "no reservation stops a function",
