@@ -557,10 +557,36 @@ resource "aws_apigatewayv2_api" "orders" {
   cors_configuration {
     allow_origins  = var.cors_allowed_origins
     allow_methods  = ["GET", "POST"]
-    allow_headers  = ["content-type", "idempotency-key"]
+    allow_headers  = concat(["content-type", "idempotency-key"], var.jwt_issuer == null ? [] : ["authorization"])
     expose_headers = ["location", "retry-after"]
     max_age        = 60 * 60
   }
+}
+
+# Asks for a token before a function is called. A browser's preflight has none, and
+# the API answers it by itself.
+resource "aws_apigatewayv2_authorizer" "jwt" {
+  count = var.jwt_issuer == null ? 0 : 1
+
+  api_id           = aws_apigatewayv2_api.orders.id
+  name             = "${local.prefix}-orders"
+  authorizer_type  = "JWT"
+  identity_sources = ["$request.header.Authorization"]
+
+  jwt_configuration {
+    issuer   = var.jwt_issuer
+    audience = var.jwt_audience
+  }
+
+  # When it goes, it goes after the routes have let go of it: API Gateway keeps one
+  # that is in use.
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+locals {
+  authorization_type = var.jwt_issuer == null ? "NONE" : "JWT"
 }
 
 # The prefix /aws/vendedlogs/ keeps the account's policy for delivered logs, which
@@ -644,7 +670,11 @@ resource "aws_apigatewayv2_integration" "submission" {
 resource "aws_apigatewayv2_route" "submission" {
   api_id    = aws_apigatewayv2_api.orders.id
   route_key = "POST /orders"
-  target    = "integrations/${aws_apigatewayv2_integration.submission.id}"
+
+  authorization_type = local.authorization_type
+  authorizer_id      = one(aws_apigatewayv2_authorizer.jwt[*].id)
+
+  target = "integrations/${aws_apigatewayv2_integration.submission.id}"
 }
 
 resource "aws_lambda_permission" "submission" {
@@ -666,7 +696,11 @@ resource "aws_apigatewayv2_integration" "status" {
 resource "aws_apigatewayv2_route" "status" {
   api_id    = aws_apigatewayv2_api.orders.id
   route_key = "GET /orders/{order_id}"
-  target    = "integrations/${aws_apigatewayv2_integration.status.id}"
+
+  authorization_type = local.authorization_type
+  authorizer_id      = one(aws_apigatewayv2_authorizer.jwt[*].id)
+
+  target = "integrations/${aws_apigatewayv2_integration.status.id}"
 }
 
 resource "aws_lambda_permission" "status" {

@@ -47,7 +47,8 @@ variable "kms_key_arn" {
     ARN of a customer-managed KMS key, in the region of the deployment, that encrypts queues, table, topics, logs and
     the functions' environments. Null uses the keys of AWS. The key's own policy must let the account's roles use it
     through IAM, logs.<region>.amazonaws.com encrypt and decrypt (or log groups cannot be created), and
-    cloudwatch.amazonaws.com kms:Decrypt and kms:GenerateDataKey* (or alarms do not reach the alerts topic).
+    cloudwatch.amazonaws.com kms:Decrypt and kms:GenerateDataKey* (or alarms do not reach the alerts topic); see
+    docs/kms-key-policy.json.
   EOT
   type        = string
   default     = null
@@ -210,6 +211,39 @@ variable "cors_allowed_origins" {
       for origin in var.cors_allowed_origins : origin == "*" || can(regex("^[a-z][a-z0-9+.-]*://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$", origin))
     ])
     error_message = "Write each of cors_allowed_origins as \"*\" or as a browser sends it, scheme://host[:port] in lower case without path or trailing slash, e.g. \"https://shop.example.com\": any other form never matches and the storefront cannot place orders."
+  }
+}
+
+variable "jwt_issuer" {
+  description = "Whose tokens (JWT, in the header Authorization) the API asks for on both routes: the issuer exactly as in their claim iss, e.g. \"https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbCdEfGhI\". Null lets everybody order, as in a public shop. The storefront of this project has no sign-in and sends no token."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.jwt_issuer == null || can(regex("^https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[^[:space:]?#]*)?$", var.jwt_issuer))
+    error_message = "Give the issuer as a https:// address without spaces, query or fragment, exactly as in the claim iss of its tokens, or leave jwt_issuer out to let everybody order."
+  }
+}
+
+variable "jwt_audience" {
+  description = "Applications whose tokens are taken, as in the tokens' claim aud or client_id, e.g. the id of an app client. Needed with jwt_issuer."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for audience in var.jwt_audience : can(regex("^[^[:space:],]+$", audience))])
+    error_message = "Name each application of jwt_audience as in the tokens' claim aud or client_id, without spaces and commas."
+  }
+
+  validation {
+    condition     = var.jwt_issuer == null || length(var.jwt_audience) > 0
+    error_message = "Name at least one application in jwt_audience: without it, tokens that jwt_issuer gave out for any other application would be taken too."
+  }
+
+  validation {
+    condition     = var.jwt_issuer != null || length(var.jwt_audience) == 0
+    error_message = "Give jwt_issuer too, or leave jwt_audience out: without an issuer, nobody is asked for a token and jwt_audience protects nothing."
   }
 }
 

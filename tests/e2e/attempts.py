@@ -114,7 +114,9 @@ _ON_A_ROLE: Mapping[str, Mapping[str, Any]] = {
     "DeleteRole": {},
 }
 
+# With a key that is named, what is to be decrypted is looked at last.
 _ON_A_KEY: Mapping[str, Mapping[str, Any]] = {
+    "Decrypt": {"CiphertextBlob": b"nothing"},
     "Encrypt": {"Plaintext": b"order"},
     "GenerateDataKey": {"KeySpec": "AES_256"},
     "DescribeKey": {},
@@ -154,8 +156,13 @@ def attempts_on(stack: DeployedStack, key_id: str) -> Iterator[Attempt]:
         )
     access_log = f"/aws/vendedlogs/apigateway/{stack.prefix}-orders"
     yield from _each("logs", "log access", _ON_A_LOG, logGroupName=access_log)
-    yield from _each("kms", "key", _ON_A_KEY, KeyId=key_id)
+    yield from attempts_on_key(key_id)
     yield from _on_the_account(stack)
+
+
+def attempts_on_key(key_id: str) -> Iterator[Attempt]:
+    """Yield all attempts on a KMS key."""
+    yield from _each("kms", "key", _ON_A_KEY, KeyId=key_id)
 
 
 def _each(service: str, subject: str, calls: Mapping[str, Mapping[str, Any]], **named_by: str) -> Iterator[Attempt]:

@@ -45,13 +45,13 @@ BACKEND_ALWAYS: Final[Findings] = {
         "code signing wants a signing profile and a bucket of the shop's own; the package's hash is in the plan, and who "
         "may update a function is who may deploy"
     ),
-    "CKV_AWS_309": "a shop takes orders from everybody",
 }
 
 BACKEND_BY_DEFAULT: Final[Findings] = {
     "CKV_AWS_26": "AWS's own key for SNS refuses CloudWatch, and alarms would go nowhere: kms_key_arn",
     "CKV_AWS_119": "the table is encrypted with AWS's key; one of the shop's own is paid by month and use: kms_key_arn",
     "CKV_AWS_158": "logs are encrypted with AWS's key, and hold no order's content: kms_key_arn",
+    "CKV_AWS_309": "a shop takes orders from everybody; to ask for a token: jwt_issuer",
     "CKV_AWS_338": "logs are kept for thirty days, for more days cost more: log_retention_days",
 }
 

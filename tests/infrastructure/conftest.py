@@ -18,6 +18,7 @@ REGION = "eu-west-1"
 OTHER_REGION = "ap-southeast-2"
 ACCOUNT = "000000000000"
 KEY = f"arn:aws:kms:{OTHER_REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+ISSUER = "https://login.example.com/shop/"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/Boundary"
 RUNBOOK_URL = f"https://wiki.example.com/{'r' * 275}"  # as long as it may be
 
@@ -71,6 +72,8 @@ def production_plan(backend: TerraformRoot, variables: dict[str, Any]) -> Plan:
         "processing_reserved_concurrency": 60,
         "submission_reserved_concurrency": 40,
         "cors_allowed_origins": ["https://shop.example.com"],
+        "jwt_issuer": ISSUER,
+        "jwt_audience": ["shop", "till"],
         "api_throttling_rate_limit": 20,
         "api_throttling_burst_limit": 30,
         "submission_throttling_rate_limit": 10,

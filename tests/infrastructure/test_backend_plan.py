@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infrastructure.conftest import ACCOUNT, BOUNDARY, KEY, OTHER_REGION, RUNBOOK_URL
+from infrastructure.conftest import ACCOUNT, BOUNDARY, ISSUER, KEY, OTHER_REGION, RUNBOOK_URL
 from infrastructure.terraform_root import REPOSITORY, Plan, Resources, TerraformRoot
 
 PREFIX = "order-processing-dev"
@@ -329,6 +329,28 @@ def test_the_api_is_deployed_at_once_and_throttled(resources: Resources, product
         )
 
 
+def test_a_public_shop_asks_nobody_for_a_token(resources: Resources) -> None:
+    assert resources.of_type("aws_apigatewayv2_authorizer") == {}
+    for address, route in resources.of_type("aws_apigatewayv2_route").items():
+        assert route["authorization_type"] == "NONE", address
+
+
+def test_with_an_issuer_both_routes_ask_for_its_tokens(production: Resources) -> None:
+    assert_holds(
+        production["aws_apigatewayv2_authorizer.jwt[0]"],
+        {
+            "authorizer_type": "JWT",
+            "identity_sources": ["$request.header.Authorization"],
+            "jwt_configuration": {"issuer": ISSUER, "audience": ["shop", "till"]},
+        },
+        "the token's issuer and audience are looked at",
+    )
+    routes = production.of_type("aws_apigatewayv2_route")
+    assert len(routes) == 2
+    for address, route in routes.items():
+        assert route["authorization_type"] == "JWT", address
+
+
 def test_a_route_has_limits_of_its_own_where_they_were_chosen(resources: Resources, production: Resources) -> None:
     assert resources["aws_apigatewayv2_stage.default"]["route_settings"] == [], "the stage's are each route's"
     settings = {each["route_key"]: each for each in production["aws_apigatewayv2_stage.default"]["route_settings"]}
@@ -357,12 +379,15 @@ def test_every_request_is_logged_as_json_and_kept_for_thirty_days(resources: Res
 def test_browsers_may_call_the_api_from_the_origins_that_were_chosen(
     resources: Resources, production: Resources
 ) -> None:
-    for deployed, origins in ((resources, ["*"]), (production, ["https://shop.example.com"])):
+    for deployed, origins, more_headers in (
+        (resources, ["*"], []),
+        (production, ["https://shop.example.com"], ["authorization"]),
+    ):
         [cors] = deployed["aws_apigatewayv2_api.orders"]["cors_configuration"]
         assert {name: sorted(value) if isinstance(value, list) else value for name, value in cors.items()} == {
             "allow_origins": origins,
             "allow_methods": ["GET", "POST"],
-            "allow_headers": ["content-type", "idempotency-key"],
+            "allow_headers": [*more_headers, "content-type", "idempotency-key"],
             "expose_headers": ["location", "retry-after"],
             "max_age": 3600,
             "allow_credentials": None,

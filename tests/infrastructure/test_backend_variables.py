@@ -34,6 +34,7 @@ class Case:
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 ARM64 = {"lambda_architecture": "arm64"}
+TILL = {"jwt_audience": ["till"]}
 TEN_BATCHES = {"processing_maximum_concurrency": 10}
 
 REFUSED = [
@@ -115,6 +116,26 @@ REFUSED = [
         )
     ),
     Case("cors_allowed_origins", ["https://shop.example.com", "shop"], "scheme://host[:port]"),
+    *(
+        Case("jwt_issuer", value, "Give the issuer as a https:// address", TILL)
+        for value in (
+            "",
+            "login.example.com",
+            "http://login.example.com",
+            "https://",
+            "https://login.example.com ",
+            "https://login.example.com\n",
+            "https://login.example.com/?tenant=shop",
+            "https://login.example.com/#shop",
+            "https://user@login.example.com",
+        )
+    ),
+    Case("jwt_issuer", "https://login.example.com", "Name at least one application"),
+    Case("jwt_audience", ["till"], "nobody is asked for a token"),
+    *(
+        Case("jwt_audience", [value], "without spaces and commas", {"jwt_issuer": "https://login.example.com"})
+        for value in ("", " ", "shop,till", "shop\n")
+    ),
     *(Case("api_throttling_rate_limit", value, "with 0 every order is refused") for value in (-1, 0, 0.5, 10001)),
     *(Case("api_throttling_burst_limit", value, "with 0 every order is refused") for value in (-1, 0, 1.5, 5001)),
     *(
@@ -170,6 +191,8 @@ ACCEPTED: list[dict[str, Any]] = [
         "processing_reserved_concurrency": 2,
         "submission_reserved_concurrency": 1,
         "cors_allowed_origins": ["*"],
+        "jwt_issuer": "https://a",
+        "jwt_audience": ["a"],
         "api_throttling_rate_limit": 1,
         "api_throttling_burst_limit": 1,
         "submission_throttling_rate_limit": 1,
@@ -200,6 +223,8 @@ ACCEPTED: list[dict[str, Any]] = [
             "https://shop.example.com",
             "http://127.0.0.1:8080",
         ],
+        "jwt_issuer": "https://login.example.com:8443/realms/Shop_1/",
+        "jwt_audience": ["3n4b5urk1ft4fl3mg5e62d9ado", "https://api.shop.example.com/orders?v=1"],
         "api_throttling_rate_limit": 10000,
         "api_throttling_burst_limit": 5000,
         "submission_throttling_rate_limit": 10000,

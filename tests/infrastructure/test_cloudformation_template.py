@@ -258,6 +258,27 @@ def test_every_alarm_fits_into_cloudwatch_with_its_link_whatever_the_names(templ
             assert len(resource["Properties"]["AlarmDescription"]) <= 1024, name
 
 
+def test_with_an_issuer_both_routes_ask_for_its_tokens(template: Template) -> None:
+    issuer = "https://login.example.com/shop/"
+    for chosen, routes, authorizers, headers in (
+        ({}, {"AuthorizationType": "NONE"}, [], set()),
+        (
+            {"JwtIssuer": issuer, "JwtAudience": "shop,till"},
+            {"AuthorizationType": "JWT", "AuthorizerId": "<JwtAuthorizer>"},
+            [{"Issuer": issuer, "Audience": ["shop", "till"]}],
+            {"authorization"},
+        ),
+    ):
+        resources = template.resources(**EMAIL, **chosen)
+        for route in ("SubmissionRoute", "StatusRoute"):
+            properties = resources[route]["Properties"]
+            assert {key: each for key, each in properties.items() if key.startswith("Auth")} == routes
+        found = [r["Properties"] for r in resources.values() if r["Type"] == "AWS::ApiGatewayV2::Authorizer"]
+        assert [authorizer["JwtConfiguration"] for authorizer in found] == authorizers
+        allowed = resources["OrdersApi"]["Properties"]["CorsConfiguration"]["AllowHeaders"]
+        assert set(allowed) == {"content-type", "idempotency-key"} | headers
+
+
 def test_a_route_has_limits_of_its_own_where_they_were_chosen(template: Template) -> None:
     limits = {
         "ApiThrottlingRateLimit": "20",

@@ -15,6 +15,7 @@ import pytest
 from infrastructure.cloudformation_template import ACCOUNT, REGION, Template
 from infrastructure.conftest import DeployedTwice
 from infrastructure.deployed_system import Description
+from infrastructure.terraform_root import Plan
 
 # Every difference that may be, and why. A path is that of `differences` below; what stands for a name is in brackets.
 EXPLAINED = {
@@ -130,6 +131,8 @@ KINDS = {
     "AWS::SQS::Queue": "aws_sqs_queue",
     "AWS::SQS::QueuePolicy": None,  # in aws_sqs_queue
 }
+# What is there only where it is asked for.
+ON_REQUEST = {"AWS::ApiGatewayV2::Authorizer": "aws_apigatewayv2_authorizer"}
 WITHIN_ANOTHER = {"aws_iam_role_policy"}  # in AWS::IAM::Role
 
 
@@ -175,6 +178,19 @@ def test_there_is_no_kind_of_resource_that_is_not_compared(deployed_twice: Deplo
     assert {terraform: in_template[kind] for kind, terraform in KINDS.items() if terraform} == told, (
         "as many of each kind, and no other kinds"
     )
+
+
+def test_what_is_there_on_request_is_of_the_same_kinds_in_both(production_plan: Plan) -> None:
+    template = Template.read().resources(
+        NotificationEmail="operations@example.com",
+        Environment="prod",
+        JwtIssuer="https://login.example.com",
+        JwtAudience="shop",
+    )
+    in_template = {resource["Type"] for resource in template.values()} - KINDS.keys()
+    in_terraform = {address.split("[")[0].split(".")[-2] for address in production_plan.resources}
+    assert in_template == ON_REQUEST.keys()
+    assert in_terraform - set(KINDS.values()) - WITHIN_ANOTHER == set(ON_REQUEST.values())
 
 
 def test_both_have_the_same_settings(deployed_twice: DeployedTwice) -> None:

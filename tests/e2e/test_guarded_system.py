@@ -1,0 +1,259 @@
+"""The backend with everything on that guards it: tokens, a key of the shop's own, bounded roles, throttled routes.
+
+Deployed by CloudFormation with IAM enforced; that Terraform plans the same is shown in tests/infrastructure. The emulator
+asks for tokens, issued by its own Cognito, and evaluates key policies for calls of KMS, but encrypts nothing with a key. The
+tests share one deployment, and the last one ends its use.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import pytest
+
+from cloudformation_stack import Stack
+from deployed_api import JSON_TYPE, Answer, DeployedApi
+from e2e.attempts import FUNCTIONS, attempts_on_key
+from infrastructure.cloudformation_template import Template
+from infrastructure.emulator import Emulator, running_emulator
+from infrastructure.test_key_policy import key_policy
+from lambda_zip import lambda_zip
+from local_stack.aws import AwsConnection, Credentials
+from sample_orders import SAMPLE_BODY
+from waiting import wait_for
+
+PREFIX = "order-processing-dev"
+REGION = "eu-west-1"
+ACCOUNT = "000000000000"
+PASSWORD = "Banana-2025!"
+
+USES_OF_THE_KEY = {
+    "submission": {"kms:GenerateDataKey", "kms:Decrypt"},
+    "processing": {"kms:GenerateDataKey", "kms:Decrypt", "kms:Encrypt", "kms:DescribeKey"},
+    "status": {"kms:Decrypt"},
+    "notification": {"kms:GenerateDataKey", "kms:Decrypt"},
+}
+
+
+class SignIn:
+    """A pool of customers, who sign in at applications and are given tokens."""
+
+    def __init__(self, cognito: Any, name: str) -> None:
+        self._cognito = cognito
+        self.pool = cognito.create_user_pool(PoolName=name)["UserPool"]["Id"]
+        self.issuer = f"https://cognito-idp.{REGION}.amazonaws.com/{self.pool}"
+        cognito.admin_create_user(UserPoolId=self.pool, Username="customer", MessageAction="SUPPRESS")
+        cognito.admin_set_user_password(UserPoolId=self.pool, Username="customer", Password=PASSWORD, Permanent=True)
+
+    def application(self, name: str) -> str:
+        """Return the id of a new application."""
+        created = self._cognito.create_user_pool_client(
+            UserPoolId=self.pool, ClientName=name, ExplicitAuthFlows=["ALLOW_ADMIN_USER_PASSWORD_AUTH"]
+        )
+        return str(created["UserPoolClient"]["ClientId"])
+
+    def token(self, application: str, kind: str = "IdToken") -> str:
+        """Return a token of the customer for an application."""
+        signed_in = self._cognito.admin_initiate_auth(
+            UserPoolId=self.pool,
+            ClientId=application,
+            AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+            AuthParameters={"USERNAME": "customer", "PASSWORD": PASSWORD},
+        )
+        return str(signed_in["AuthenticationResult"][kind])
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """The deployed system, and what guards it."""
+
+    emulator: Emulator
+    outputs: Mapping[str, str]
+    sign_in: SignIn
+    shop: str
+    till: str
+    key_arn: str
+    boundary_arn: str
+
+    @property
+    def api(self) -> DeployedApi:
+        return DeployedApi(self.outputs["ApiEndpoint"])
+
+    def order(self, token: str | None) -> Answer:
+        """Send the sample order with a token."""
+        return self.api.post(SAMPLE_BODY, {**JSON_TYPE, **_bearer(token)})
+
+    def status(self, order_id: str, token: str | None) -> Answer:
+        """Ask for an order with a token."""
+        return self.api.send("GET", f"/orders/{order_id}", headers=_bearer(token))
+
+    def role(self, function: str) -> str:
+        """Return the ARN of a function's role."""
+        configuration = self.emulator.client("lambda").get_function_configuration(FunctionName=f"{PREFIX}-{function}")
+        return str(configuration["Role"])
+
+
+def _bearer(token: str | None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    with running_emulator(tmp_path_factory.mktemp("emulator"), REGION) as emulator:
+        sign_in = SignIn(emulator.client("cognito-idp"), "customers")
+        shop, till = sign_in.application("shop"), sign_in.application("till")
+        key = emulator.client("kms").create_key(Policy=key_policy(ACCOUNT, REGION))["KeyMetadata"]["Arn"]
+        services = ["sqs:*", "dynamodb:*", "sns:*", "logs:*", "kms:*", "xray:*"]
+        boundary = emulator.client("iam").create_policy(PolicyName="Boundary", PolicyDocument=_allowing(services))
+        stack = Stack("orders", tmp_path_factory.mktemp("stack"), emulator.environment)
+        stack.take_code(lambda_zip("local"))
+        stack.deploy(
+            NotificationEmail="you@example.com",
+            ProcessingTimeoutSeconds="2",
+            JwtIssuer=sign_in.issuer,
+            JwtAudience=f"{shop},{till}",
+            KmsKeyArn=key,
+            PermissionsBoundaryArn=boundary["Policy"]["Arn"],
+            SubmissionThrottlingRateLimit="20",
+            StatusThrottlingBurstLimit="50",
+        )
+        guarded = Guarded(emulator, stack.outputs(), sign_in, shop, till, key, boundary["Policy"]["Arn"])
+        for function in FUNCTIONS:
+            # The emulator forgets it of a CloudFormation deployment: see the template's own test.
+            emulator.client("iam").put_role_permissions_boundary(
+                RoleName=guarded.role(function).rpartition("/")[2], PermissionsBoundary=guarded.boundary_arn
+            )
+        yield guarded
+
+
+def _allowing(actions: list[str]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": actions, "Resource": "*"}})
+
+
+# Tokens
+
+
+@pytest.mark.parametrize("kind", ["IdToken", "AccessToken"])
+def test_whoever_has_signed_in_can_order_and_follow_the_order(guarded: Guarded, kind: str) -> None:
+    token = guarded.sign_in.token(guarded.shop, kind)
+
+    accepted = guarded.order(token)
+
+    assert accepted.status == 202
+    order_id = accepted.json()["order_id"]
+    wait_for("the order", lambda: guarded.status(order_id, token).json()["status"] == "PROCESSED")
+
+
+def test_every_application_of_the_audience_is_served(guarded: Guarded) -> None:
+    assert guarded.order(guarded.sign_in.token(guarded.till)).status == 202
+
+
+def _wrong_tokens(guarded: Guarded) -> dict[str, str | None]:
+    good = guarded.sign_in.token(guarded.shop)
+    head, claims, signature = good.split(".")
+    others = SignIn(guarded.emulator.client("cognito-idp"), "others")
+    return {
+        "none": None,
+        "not a token": "banana",
+        "of another application": guarded.sign_in.token(guarded.sign_in.application("elsewhere")),
+        "of another issuer": others.token(others.application("shop")),
+        "with other claims": f"{head}.{claims[:-4]}AAAA.{signature}",
+        "without its signature": f"{head}.{claims}.",
+    }
+
+
+def test_nobody_else_gets_as_far_as_a_function(guarded: Guarded) -> None:
+    order_id = guarded.order(guarded.sign_in.token(guarded.shop)).json()["order_id"]
+    for what, token in _wrong_tokens(guarded).items():
+        for answer in (guarded.order(token), guarded.status(order_id, token)):
+            assert (answer.status, answer.json()) == (401, {"message": "Unauthorized"}), what
+
+
+def test_a_browser_may_ask_beforehand_without_a_token(guarded: Guarded) -> None:
+    template = Template.read().resources(NotificationEmail="you@example.com", JwtIssuer="https://a", JwtAudience="a")
+    # The emulator forgets CORS of a CloudFormation deployment.
+    guarded.emulator.client("apigatewayv2").update_api(
+        ApiId=guarded.outputs["ApiEndpoint"].split("//")[1].split(".")[0],
+        CorsConfiguration=template["OrdersApi"]["Properties"]["CorsConfiguration"],
+    )
+    answer = guarded.api.send(
+        "OPTIONS",
+        "/orders",
+        headers={
+            "Origin": "https://shop.example.com",
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "authorization,content-type",
+        },
+    )
+    assert answer.status == 204
+    assert "authorization" in answer.headers["access-control-allow-headers"]
+
+
+# The key
+
+
+def test_queues_and_logs_are_encrypted_with_the_key(guarded: Guarded) -> None:
+    # The emulator forgets it of all else in a CloudFormation deployment: see the template's own test.
+    client = guarded.emulator.client
+    keys = {
+        **{
+            url: client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"][
+                "KmsMasterKeyId"
+            ]
+            for url in client("sqs").list_queues()["QueueUrls"]
+        },
+        **{group["logGroupName"]: group["kmsKeyId"] for group in client("logs").describe_log_groups()["logGroups"]},
+    }
+    assert len(keys) == 3 + 5
+    assert set(keys.values()) == {guarded.key_arn}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_each_role_uses_the_key_for_what_its_function_does_and_for_nothing_else(
+    guarded: Guarded, function: str
+) -> None:
+    assumed = guarded.emulator.client("sts").assume_role(RoleArn=guarded.role(function), RoleSessionName="taken-over")
+    keys = assumed["Credentials"]
+    credentials = Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
+    client = cache(AwsConnection(guarded.emulator.endpoint_url, REGION, credentials).client)
+    used = {attempt.action for attempt in attempts_on_key(guarded.key_arn) if attempt.is_permitted_to(client)}
+    assert used == USES_OF_THE_KEY[function]
+
+
+def test_an_alarm_still_notifies(guarded: Guarded) -> None:
+    sqs, sns = guarded.emulator.client("sqs"), guarded.emulator.client("sns")
+    url = sqs.create_queue(QueueName="person")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    sns.subscribe(TopicArn=guarded.outputs["AlertsTopicArn"], Protocol="sqs", Endpoint=arn)
+
+    guarded.emulator.client("cloudwatch").set_alarm_state(
+        AlarmName=f"{PREFIX}-orders-dlq", StateValue="ALARM", StateReason="a drill"
+    )
+
+    told = wait_for("the notification", lambda: sqs.receive_message(QueueUrl=url).get("Messages"))
+    assert f"{PREFIX}-orders-dlq" in told[0]["Body"]
+    sqs.delete_queue(QueueUrl=url)
+
+
+# Bounds
+
+
+def test_a_role_can_do_no_more_than_its_boundary_allows(guarded: Guarded) -> None:
+    # All of the above was done within a boundary that allows the services which the system is made of.
+    guarded.emulator.client("iam").create_policy_version(
+        PolicyArn=guarded.boundary_arn, PolicyDocument=_allowing(["logs:*"]), SetAsDefault=True
+    )
+
+    answer = guarded.order(guarded.sign_in.token(guarded.shop))
+
+    assert (answer.status, answer.json()["code"]) == (503, "QUEUE_UNAVAILABLE")

@@ -1,0 +1,98 @@
+"""The key policy that the documentation offers lets the services do what they need with the key, and nobody else.
+
+The policy is evaluated by the emulator's policy engine, for requests as the services make them.
+"""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from ministack.core.iam_evaluator import EvalContext, evaluate_resource_policy
+
+from infrastructure.terraform_root import REPOSITORY
+
+ACCOUNT = "111122223333"
+STRANGER = "444455556666"
+REGION = "eu-central-1"
+KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+def key_policy(account: str = ACCOUNT, region: str = REGION) -> str:
+    """Return the documented policy as a reader fills it in."""
+    text = (REPOSITORY / "docs" / "kms-key-policy.json").read_text()
+    return text.replace("ACCOUNT", account).replace("REGION", region)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A call of KMS with the key, by an AWS service or by a principal."""
+
+    action: str
+    service: str | None = None
+    principal: str = "arn:aws:iam::000000000000:service"
+    context: dict[str, str] = field(default_factory=dict)
+
+    def decision(self) -> str:
+        request = EvalContext(
+            principal_arn=self.principal,
+            principal_type="User",
+            principal_account=self.principal.split(":")[4],
+            action=self.action,
+            resource_arn=KEY,
+            region=REGION,
+            service_context={key.lower(): value for key, value in self.context.items()},
+        )
+        return str(evaluate_resource_policy(key_policy(), request, service=self.service).decision)
+
+    def __str__(self) -> str:
+        return f"{self.service or self.principal} {self.action} {next(iter(self.context.values()), '')}".strip()
+
+
+def _log(account: str = ACCOUNT, region: str = REGION) -> dict[str, str]:
+    name = "/aws/lambda/order-processing-dev-submission"
+    return {"kms:EncryptionContext:aws:logs:arn": f"arn:aws:logs:{region}:{account}:log-group:{name}"}
+
+
+LOGS, CLOUDWATCH = f"logs.{REGION}.amazonaws.com", "cloudwatch.amazonaws.com"
+
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+BY_LOGS = ("kms:Encrypt", "kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:GenerateDataKey")
+# https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
+BY_ALARMS = ("kms:Decrypt", "kms:GenerateDataKey")
+
+ALLOWED = [
+    *(Request(action, LOGS, context=_log()) for action in (*BY_LOGS, "kms:DescribeKey")),
+    *(Request(action, CLOUDWATCH) for action in BY_ALARMS),
+    Request("kms:CreateGrant", principal=f"arn:aws:iam::{ACCOUNT}:role/deployer"),
+    Request("kms:Decrypt", principal=f"arn:aws:sts::{ACCOUNT}:assumed-role/order-processing-dev-status/s"),
+]
+
+REFUSED = [
+    *(Request(action, LOGS, context=_log(account=STRANGER)) for action in BY_LOGS),
+    *(Request(action, LOGS, context=_log(region="us-east-1")) for action in BY_LOGS),
+    *(Request(action, LOGS) for action in BY_LOGS),
+    Request("kms:GenerateDataKey", "logs.us-east-1.amazonaws.com", context=_log()),
+    Request("kms:CreateGrant", LOGS, context=_log()),
+    *(Request(action, CLOUDWATCH) for action in ("kms:Encrypt", "kms:CreateGrant", "kms:PutKeyPolicy")),
+    Request("kms:Decrypt", "sns.amazonaws.com"),
+    Request("kms:Decrypt", principal=f"arn:aws:iam::{STRANGER}:root"),
+    Request("kms:Decrypt", principal=f"arn:aws:iam::{STRANGER}:role/admin"),
+]
+
+
+@pytest.mark.parametrize("request_", ALLOWED, ids=str)
+def test_logs_are_encrypted_alarms_notify_and_the_account_decides_by_iam(request_: Request) -> None:
+    assert request_.decision() == "Allow"
+
+
+@pytest.mark.parametrize("request_", REFUSED, ids=str)
+def test_nobody_else_may_use_the_key(request_: Request) -> None:
+    assert request_.decision() != "Allow"
+
+
+def test_a_key_policy_is_about_the_key_that_has_it() -> None:
+    statements: list[Any] = json.loads(key_policy())["Statement"]
+    assert {statement["Resource"] for statement in statements} == {"*"}
+    assert "ACCOUNT" not in key_policy()
+    assert "REGION" not in key_policy()
