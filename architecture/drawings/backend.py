@@ -21,7 +21,7 @@ BACKEND = Picture(
             "api",
             Field.NETWORK,
             (1.25, 1),
-            ("aws_apigatewayv2_api.orders", "aws_apigatewayv2_stage.default"),
+            ("aws_apigatewayv2_api.orders", "aws_apigatewayv2_authorizer.jwt", "aws_apigatewayv2_stage.default"),
         ),
         "submission": _function("submission", (2.55, 1)),
         "status": _function("status", (2.55, 0)),

@@ -16,11 +16,12 @@ _POLL_SECONDS = 5
 _DAY = timedelta(days=1)
 
 EVENTS: Final = {
-    "submission": ("order_accepted", "order_refused"),
-    "processing": ("order_stored", "order_duplicate", "order_conflict", "order_failed"),
-    "notification": ("order_notified",),
+    "submission": ("order_accepted", "order_refused", "request_failed"),
+    "processing": ("order_stored", "order_duplicate", "order_conflict", "order_failed", "request_failed"),
+    "status": ("request_failed",),
+    "notification": ("order_notified", "notification_failed"),
 }
-"""What each function logs about an order and a metric filter counts."""
+"""What each function logs about an order or a failure and a metric filter counts."""
 
 
 def alarm_rings_for_its_own_queue(deployment: Deployment, progress: Progress) -> Outcome:
@@ -134,7 +135,7 @@ def metric_filters_count_each_event(deployment: Deployment, progress: Progress) 
         missed = [event for number, event in enumerate(events, start=1) if number not in counted]
         if missed:
             return failed(f"no metric filter of {function} counts {', '.join(missed)}")
-    return proven("each event of an order's life is counted by a metric filter")
+    return proven("each event of an order and each failure is counted by a metric filter")
 
 
 def waiting_is_measured(deployment: Deployment, progress: Progress) -> Outcome:

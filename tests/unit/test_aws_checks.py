@@ -19,6 +19,7 @@ from aws_checks import watching
 from aws_checks.catalogue import CHECKS
 from aws_checks.check import Check, Effect, Outcome, Verdict, failed, proven
 from aws_checks.deployment import Answer, Deployment, NoDeploymentError, outputs_of_stack, outputs_of_terraform
+from infrastructure.cloudformation_template import Template
 
 PROVEN, FAILED, NOT_TRIED = Verdict.PROVEN, Verdict.FAILED, Verdict.NOT_TRIED
 BY_NAME = {check.name: check for check in CHECKS}
@@ -363,6 +364,16 @@ def test_the_drill_rings_one_alarm_and_leaves_nothing_behind(
 def test_no_drill_is_held_where_something_is_wrong_already(no_time_passes: None, drill: Drill) -> None:
     assert run("alarm-own-queue", drill.answers()).verdict is NOT_TRIED
     assert drill.body is None, "nothing was sent"
+
+
+def test_the_events_are_those_that_the_deployed_filters_count() -> None:
+    counted: dict[str, set[str]] = {}
+    for resource in Template.read().resources(NotificationEmail="you@example.com").values():
+        if resource["Type"] == "AWS::Logs::MetricFilter":
+            function = resource["Properties"]["LogGroupName"].rpartition("-")[2]
+            [event] = re.findall(r'[$][.]message = "(\w+)"', resource["Properties"]["FilterPattern"])
+            counted.setdefault(function, set()).add(event)
+    assert {function: set(events) for function, events in watching.EVENTS.items()} == counted
 
 
 # The document
