@@ -116,8 +116,9 @@ def test_a_functions_policies_say_exactly_these_rights(stack: DeployedStack, fun
         for statement in iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]["Statement"]
     ]
     assert {statement["Effect"] for statement in statements} == {"Allow"}
+    names = names_of(stack)
     said = {
-        (action, told(stack, resource))
+        (action, names.get(resource, resource))
         for statement in statements
         for action in many(statement["Action"])
         for resource in many(statement["Resource"])
@@ -129,10 +130,10 @@ def many(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
 
 
-def told(stack: DeployedStack, resource: str) -> str:
-    """Return what a policy's resource is in words of this test; one that is none of ours as it is."""
+def names_of(stack: DeployedStack) -> dict[str, str]:
+    """Return what stands in policies for the parts of the system, in words of this test."""
     table = stack.client("dynamodb").describe_table(TableName=stack.outputs["orders_table_name"])["Table"]
-    names = {
+    return {
         "*": "everything",
         **{stack.arn("sqs", f"{stack.prefix}-{queue}"): f"queue {queue}" for queue in QUEUES},
         **{stack.arn("sns", f"{stack.prefix}-{topic}"): f"topic {topic}" for topic in TOPICS},
@@ -141,7 +142,6 @@ def told(stack: DeployedStack, resource: str) -> str:
         f"{table['TableArn']}/stream/*": "stream orders",
         **{stack.arn("logs", f"log-group:/aws/lambda/{stack.prefix}-{f}:*"): f"log {f}" for f in FUNCTIONS},
     }
-    return names.get(resource, resource)
 
 
 def test_every_right_is_tried(attempts: list[Attempt]) -> None:
