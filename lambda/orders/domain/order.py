@@ -1,7 +1,7 @@
 """An order at each station of its way: asked for, submitted, processed."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Self
 
 
@@ -44,7 +44,7 @@ class ProcessedOrder:
         """Return the one flat object that the table, clients and subscribers see."""
         return {
             "order_id": self.order_id,
-            **asdict(self.order),
+            **vars(self.order),
             "submitted_at": self.submitted_at,
             "processed_at": self.processed_at,
         }
