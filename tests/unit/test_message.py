@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict
-from datetime import UTC
+from datetime import UTC, date
 from typing import Any
 
 import pytest
@@ -13,11 +13,14 @@ from orders.domain.errors import MessageUnreadableError
 from orders.domain.message import read_message, write_message
 from orders.domain.order import Order, SubmittedOrder
 from orders.domain.order_id import random_order_id
+from orders.domain.order_rules import validate_order
 from orders.domain.timestamp import format_timestamp
 from sample_orders import SUBMITTED_AT, submitted
 from unit.hostile_strategies import JSON_VALUES, damaged, json_texts
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
+CUSTOMER = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True)
+PRODUCT = st.from_regex(r"[A-Za-z0-9._-]([A-Za-z0-9._ -]{0,126}[A-Za-z0-9._-])?", fullmatch=True)
 
 
 def message(**changes: Any) -> dict[str, Any]:
@@ -42,7 +45,7 @@ def test_a_message_carries_version_order_id_time_and_request() -> None:
 
 @given(
     st.binary(min_size=12, max_size=12).map(random_order_id),
-    st.builds(Order, TEXT, TEXT, st.integers(), TEXT),
+    st.builds(Order, CUSTOMER, PRODUCT, st.integers(1, 9999), st.dates().map(date.isoformat)),
     st.datetimes(timezones=st.just(UTC)).map(format_timestamp),
     TEXT,
 )
@@ -68,7 +71,7 @@ def test_what_was_written_is_read_back_and_is_ascii(order_id: str, order: Order,
         (json.dumps(message(version=1.0)), "is not of version 1"),
         (json.dumps(message()).ljust(8 * 1024 + 1), "over 8192 characters"),
         (json.dumps(message(request_id="\ud800")), "request_id holds a lone surrogate"),
-        (json.dumps(message(order=message()["order"] | {"customer_id": "\ud800"})), "customer_id holds a lone"),
+        (json.dumps(message(order=message()["order"] | {"customer_id": "\ud800"})), "order.customer_id breaks"),
         (json.dumps(message(order_id=...)), "order_id is not a string"),
         (json.dumps(message(order_id="1")), "order_id was not issued"),
         (json.dumps(message(order_id=submitted().order_id.upper())), "order_id was not issued"),
@@ -90,6 +93,12 @@ def test_what_was_written_is_read_back_and_is_ascii(order_id: str, order: Order,
             json.dumps(message(order=message()["order"] | {"customer_id": 1})),
             "order.customer_id is not of type str",
         ),
+        # Whoever may send to the queue, what reaches the table is an order.
+        (json.dumps(message(order=message()["order"] | {"quantity": 0})), "order.quantity breaks its rule"),
+        (json.dumps(message(order=message()["order"] | {"quantity": 10**40})), "order.quantity breaks its rule"),
+        (json.dumps(message(order=message()["order"] | {"customer_id": ""})), "order.customer_id breaks its rule"),
+        (json.dumps(message(order=message()["order"] | {"product_id": " "})), "order.product_id breaks its rule"),
+        (json.dumps(message(order=message()["order"] | {"order_date": "2025-02-30"})), "order.order_date breaks"),
     ],
 )
 def test_refuses_any_other_text_and_says_why(text: str, reason: str) -> None:
@@ -122,4 +131,5 @@ def test_any_text_is_a_whole_order_or_unreadable(text: str) -> None:
         return
     assert read_message(write_message(read)) == read
     assert type(read.order.quantity) is int
+    assert validate_order(asdict(read.order)) == read.order
     assert json.dumps(asdict(read), ensure_ascii=False).encode("utf-8")
