@@ -6,7 +6,7 @@ VENV   := .venv/bin
 .DEFAULT_GOAL := help
 
 # No target is a file, and none may run beside another: they share .venv, dist and .local.
-.PHONY: help run test build check format draw lock clean set-up-run set-up-plan set-up-test
+.PHONY: help run test bench build check format draw lock clean set-up-run set-up-plan set-up-test
 .NOTPARALLEL:
 
 help:
@@ -19,6 +19,8 @@ help:
 	@echo "                  NOTIFICATION_EMAIL=…         who gets the e-mails, you@example.com"
 	@echo "  make test     run every test"
 	@echo "                  TESTS=tests/unit             or only these"
+	@echo "  make bench    measure how fast it is, against floors measured beside it; about ten minutes"
+	@echo "                  BENCH=--quick                little of all, to see that it works"
 	@echo "  make check    look all over without running it: lint, format, types, known vulnerabilities, checkov"
 	@echo
 	@echo "  make build    build the Lambda package, dist/orders-arm64.zip"
@@ -40,6 +42,11 @@ run: set-up-run
 TESTS ?= tests
 test: set-up-test
 	@$(VENV)/python -m pytest $(TESTS)
+
+# On a quiet machine; the results are in .local/bench.
+BENCH ?=
+bench: set-up-run
+	@PYTHONPATH=scripts:lambda $(VENV)/python -m bench $(BENCH)
 
 check: set-up-test
 	$(VENV)/ruff check .

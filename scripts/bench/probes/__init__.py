@@ -1,0 +1,1 @@
+"""Programs that run in a fresh interpreter, as a function would, and report one line of JSON."""
