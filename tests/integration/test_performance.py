@@ -1,0 +1,65 @@
+"""What no machine changes: the size of the zip, what each function loads, and how often it calls AWS.
+
+Times and rates are `make bench`'s; here is what they follow from.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.interpreters import SERVICES, run, unpack
+from bench.wires import CALLS_AT_MOST, ZIP_AT_MOST_MB
+from lambda_zip import lambda_zip
+
+# Loaded by none of the functions until a request is refused: what jsonschema brings, and what boto3 adds to botocore.
+LOADED_LATE = {"jsonschema", "attr", "attrs", "referencing", "rpds", "boto3", "s3transfer"}
+
+
+@pytest.fixture(scope="module")
+def task(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return unpack(lambda_zip("local"), tmp_path_factory.mktemp("task"))
+
+
+@pytest.fixture(scope="module")
+def on_the_wire(task: Path) -> dict[str, Any]:
+    """What each function loaded and sent, each in an interpreter of its own, for the same events as `make bench`."""
+    return {function: run("wire", task, function) for function in SERVICES}
+
+
+@pytest.mark.parametrize("target", ["arm64", "local"])
+def test_the_zip_is_small(target: str) -> None:
+    assert lambda_zip(target).stat().st_size <= ZIP_AT_MOST_MB * 1e6
+
+
+@pytest.mark.parametrize("function", SERVICES)
+def test_an_event_costs_no_more_calls_than_it_needs(function: str, on_the_wire: dict[str, Any]) -> None:
+    calls = {event: len(operations) for event, operations in on_the_wire[function]["operations"].items()}
+
+    assert calls == CALLS_AT_MOST[function]
+
+
+@pytest.mark.parametrize("function", SERVICES)
+def test_a_sound_event_is_handled_without_what_takes_long_to_load(function: str, on_the_wire: dict[str, Any]) -> None:
+    loaded = {module.partition(".")[0] for module in on_the_wire[function]["modules"]}
+
+    assert "orders" in loaded
+    assert not loaded & LOADED_LATE
+
+
+@pytest.mark.parametrize("function", SERVICES)
+def test_a_function_is_ready_with_fewer_modules_than_boto3_with_one_client(function: str, task: Path) -> None:
+    ready = run("start", "function", function, task)["modules"]
+    floor = run("start", "floor", SERVICES[function])["modules"]
+
+    assert len(ready) < len(floor)
+
+
+@pytest.mark.parametrize("function", SERVICES)
+def test_a_function_loads_no_other_functions_part(function: str, on_the_wire: dict[str, Any]) -> None:
+    loaded = set(on_the_wire[function]["modules"])
+
+    assert {f"orders.{layer}.{other}" for layer in ("handlers", "usecases") for other in SERVICES} & loaded == {
+        f"orders.handlers.{function}",
+        f"orders.usecases.{function}",
+    }
