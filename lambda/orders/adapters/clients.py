@@ -5,16 +5,18 @@ from typing import Any
 from botocore.config import Config
 from botocore.session import Session
 
-# Two tries of at most (1 + 4) s and one back-off of at most 1 s: an answer, or a refusal that the
-# function can still put into words, within 11 s. Functions that a client waits for have a timeout
-# of 15 s, and API Gateway gives up after 30 s. Whatever fails behind the queue is tried again by
-# the queue or the stream.
-_CONFIG = Config(
+CLIENT_LIMITS = Config(
     connect_timeout=1,
     read_timeout=4,
     retries={"mode": "standard", "total_max_attempts": 2},
 )
+"""How long a call may take: two tries of at most (1 + 4) s and one back-off of at most 1 s.
 
+So there is an answer, or a refusal that the function can still put into words, within 11 s, and within
+13 s where the first address of the service is dead. Functions that a client waits for have a timeout of
+15 s, and API Gateway gives up after 30 s; tests compute both sides. Whatever fails behind the queue is
+tried again by the queue or the stream.
+"""
 
 # botocore's own session, not boto3's: the clients are the same, and a cold start is spared the resources
 # and the file transfers of S3 that boto3 brings along.
@@ -26,4 +28,4 @@ def make_client(service: str) -> Any:
 
     Region, credentials and endpoint come from the environment, as Lambda sets it.
     """
-    return _session.create_client(service, config=_CONFIG)
+    return _session.create_client(service, config=CLIENT_LIMITS)
