@@ -333,14 +333,16 @@ module "submission" {
   shared      = local.function_settings
 
   # A customer waits for it, and a cold start is bound by the processor, which
-  # comes with the memory.
+  # comes with the memory. Of the memory itself it needs a twentieth.
   memory_size_mb = 1024
 
-  # Over the 11 s that the function waits for the queue at most, and well under the 30 s
+  # Over the 13 s that the function waits for the queue at most, and well under the 30 s
   # of the API, so that a slow queue becomes our own 503.
   timeout_seconds = 15
 
   reserved_concurrency = var.submission_reserved_concurrency
+
+  snap_start_enabled = var.snap_start_enabled
 
   environment_variables = {
     ORDERS_QUEUE_URL = aws_sqs_queue.orders.url
@@ -444,6 +446,8 @@ module "status" {
   # As for submission: a customer waits.
   memory_size_mb  = 1024
   timeout_seconds = 15
+
+  snap_start_enabled = var.snap_start_enabled
 
   environment_variables = {
     ORDERS_TABLE_NAME = aws_dynamodb_table.orders.name

@@ -191,6 +191,13 @@ variable "submission_reserved_concurrency" {
   }
 }
 
+variable "snap_start_enabled" {
+  description = "Whether submission and status, for which a customer waits, start from a snapshot that Lambda takes when a version is published, instead of loading their code. Shortens cold starts; each published version's snapshot is paid for by the hour until the version is deleted, and each start from it once more. Not offered in every region."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 ################################################################################
 # Entry point
 ################################################################################

@@ -32,10 +32,12 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 @pytest.fixture(scope="session")
 def lambda_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A package that is never run."""
+    """A package that is never run, but can be started: a snapshot is taken of functions that are ready."""
     path = tmp_path_factory.mktemp("package") / "orders.zip"
     with zipfile.ZipFile(path, "w") as package:
         package.writestr("orders/__init__.py", "")
+        for function in ("submission", "processing", "status", "notification"):
+            package.writestr(f"orders/handlers/{function}.py", "def handler(event, context): ...\n")
     return path
 
 
@@ -71,6 +73,7 @@ def production_plan(backend: TerraformRoot, variables: dict[str, Any]) -> Plan:
         "processing_maximum_concurrency": 50,
         "processing_reserved_concurrency": 60,
         "submission_reserved_concurrency": 40,
+        "snap_start_enabled": True,
         "cors_allowed_origins": ["https://shop.example.com"],
         "jwt_issuer": ISSUER,
         "jwt_audience": ["shop", "till"],
@@ -108,8 +111,18 @@ def deployed_twice(
     with running_emulator(tmp_path_factory.mktemp("emulator"), REGION) as emulator:
         stack = Stack("orders", tmp_path_factory.mktemp("stack"), emulator.environment)
         stack.take_code(lambda_zip)
-        stack.deploy(Environment="dev", NotificationEmail=variables["notification_email"], NoOrdersAlarmMinutes="60")
-        staging = {**variables, "environment": "staging", "no_orders_alarm_minutes": 60}
+        stack.deploy(
+            Environment="dev",
+            NotificationEmail=variables["notification_email"],
+            NoOrdersAlarmMinutes="60",
+            SnapStartEnabled="true",
+        )
+        staging = {
+            **variables,
+            "environment": "staging",
+            "no_orders_alarm_minutes": 60,
+            "snap_start_enabled": True,
+        }
         directory = tmp_path_factory.mktemp("terraform") / "terraform-backend"
         terraform = TerraformRoot(REPOSITORY / "terraform-backend", directory, emulator.environment)
         terraform.apply(staging)

@@ -256,6 +256,18 @@ def test_no_concurrency_is_reserved_unless_asked_for(resources: Resources, produ
     assert reserved == {"submission": 40, "processing": 60, "status": -1, "notification": -1}
 
 
+def test_what_a_customer_waits_for_starts_from_a_snapshot_if_asked_for(
+    resources: Resources, production: Resources
+) -> None:
+    for function in FUNCTIONS:
+        address = f"module.{function}.aws_lambda_function.this"
+        assert resources[address]["snap_start"] == [], f"{function} is not paid for twice unless asked for"
+        waited_for = function in ("submission", "status")
+        chosen = [start["apply_on"] for start in production[address]["snap_start"]]
+        assert chosen == (["PublishedVersions"] if waited_for else []), f"nobody waits for {function}, or somebody does"
+        assert production[address]["publish"], "a snapshot is taken of a published version only"
+
+
 def test_orders_are_processed_ten_at_a_time_and_only_failed_ones_again(resources: Resources) -> None:
     assert_holds(
         resources["aws_lambda_event_source_mapping.orders"],

@@ -190,6 +190,7 @@ ACCEPTED: list[dict[str, Any]] = [
         "processing_maximum_concurrency": 2,
         "processing_reserved_concurrency": 2,
         "submission_reserved_concurrency": 1,
+        "snap_start_enabled": True,
         "cors_allowed_origins": ["*"],
         "jwt_issuer": "https://a",
         "jwt_audience": ["a"],

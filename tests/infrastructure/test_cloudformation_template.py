@@ -111,6 +111,7 @@ def test_the_parameters_are_terraforms_variables_with_the_same_defaults(template
         else:
             value = json.loads(default)
             expected = ",".join(value) if isinstance(value, list) else "" if value is None else str(value)
+            expected = expected.lower() if isinstance(value, bool) else expected
             assert str(parameters[name]["Default"]) == expected, name
 
 
@@ -365,15 +366,29 @@ def _settings(value: Any) -> Iterator[str]:
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_change_of_any_setting_makes_a_new_version(template: Template, function: str) -> None:
     key = "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/mrk-0123456789abcdef0123456789abcdef"
-    resources = template.resources(**EMAIL, KmsKeyArn=key, ProcessingTimeoutSeconds="120")
+    resources = template.resources(**EMAIL, KmsKeyArn=key, ProcessingTimeoutSeconds="120", SnapStartEnabled="true")
     told = resources[f"{function}Version"]["Properties"]["Description"]
-    words = re.split(r", | (?:MB|s)(?:, |$)", told)
+    words = told.split(" ")
     settings = list(_settings(resources[f"{function}Function"]["Properties"]))
     assert [setting for setting in settings if setting not in words] == [], (
         f"tell it in {function}Version, or it is not published"
     )
     assert words[-1] == "<included>", "the hash of the zip is told"
     assert len(told) - len("<included>") + 64 <= 256, "as long as a version's description may be"
+
+
+@pytest.mark.parametrize(("choice", "apply_on"), [({}, "None"), ({"SnapStartEnabled": "true"}, "PublishedVersions")])
+def test_what_a_customer_waits_for_starts_from_a_snapshot_if_asked_for(
+    template: Template, choice: dict[str, str], apply_on: str
+) -> None:
+    resources = template.resources(**EMAIL, **choice)
+    starts = {name: resources[f"{name}Function"]["Properties"].get("SnapStart") for name in FUNCTIONS}
+    assert starts == {
+        "Submission": {"ApplyOn": apply_on},
+        "Processing": None,
+        "Status": {"ApplyOn": apply_on},
+        "Notification": None,
+    }
 
 
 def test_the_package_is_for_the_processor_that_runs_it(template: Template) -> None:

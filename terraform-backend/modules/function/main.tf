@@ -102,6 +102,14 @@ resource "aws_lambda_function" "this" {
     mode = "Active"
   }
 
+  dynamic "snap_start" {
+    for_each = var.snap_start_enabled ? [true] : []
+
+    content {
+      apply_on = "PublishedVersions"
+    }
+  }
+
   # Lambda checks the role's permissions when a mapping is made, and the first
   # invocation needs them: they must be there before the function is.
   depends_on = [aws_iam_role_policy.this]

@@ -24,6 +24,12 @@ variable "reserved_concurrency" {
   default     = null
 }
 
+variable "snap_start_enabled" {
+  description = "Whether published versions start from a snapshot of the initialized function."
+  type        = bool
+  default     = false
+}
+
 variable "environment_variables" {
   description = "Environment variables that tell the function where its queue, table or topic is."
   type        = map(string)
