@@ -41,8 +41,8 @@ class Sizes:
 
     starts: int = 25
     warm_rounds: int = 40
-    intake_rounds: int = 3
-    intake_seconds: float = 5.0
+    intake_rounds: int = 5
+    intake_seconds: float = 3.0
     followed_orders: int = 200
     drained_orders: int = 2000
     drain_rounds: int = 3
@@ -145,13 +145,13 @@ def _deployed(zip_path: Path, directory: Path, sizes: Sizes) -> Iterator[Figure]
     began = time.perf_counter()
     with LocalStack(settings, report) as stack:
         ready = time.perf_counter()
-        emulator, deployment = (
-            next(when for step, when in report.begun.items() if step.startswith(words))
-            for words in ("Starting the emulator", "Deploying")
+        began_to_deploy, deployed = (
+            next(when for step, when in report.begun.items() if step.startswith(word))
+            for word in ("Deploying", "Serving")
         )
-        alone = deployment - emulator
+        alone = deployed - began_to_deploy
         yield Figure(
-            "make run to ready, first start", ready - began, "s", alone, "the emulator alone", (ready - began) / alone
+            "make run to ready, first start", ready - began, "s", alone, "deploying alone", (ready - began) / alone
         )
 
         functions = BareFunctions(stack, zip_path)
@@ -192,7 +192,7 @@ def _report(run: dict[str, object], figures: list[Figure]) -> int:
         plot(figures, RESULTS / "bench.svg")
         written += " and bench.svg"
     else:
-        print("There is no plot: matplotlib is not installed (`make set-up-plan`).")
+        print("There is no plot: matplotlib is not installed (`make set-up-plan` installs it).")
     print(f"Written to {os.path.relpath(RESULTS)}: {written}.")
     missed = [figure.name for figure in figures if figure.met is False]
     if missed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -60,18 +61,17 @@ def compared(
 def percentile(values: Sequence[float], percent: float) -> float:
     """Return the value that `percent` of `values` do not exceed (nearest rank)."""
     ordered = sorted(values)
-    return ordered[max(0, -(-len(ordered) * percent // 100).__int__() - 1)]
+    return ordered[max(1, math.ceil(len(ordered) * percent / 100)) - 1]
 
 
 def markdown(figures: Sequence[Figure]) -> list[str]:
     """Return the table of the README, line by line."""
     rows = ["| measured | here | floor | ratio | target |", "|---|---:|---:|---:|---|"]
     for figure in figures:
-        floor = "" if figure.floor is None else f"{_number(figure.floor)} {figure.unit}, {figure.floor_name}"
+        floor = "" if figure.floor is None else f"{_amount(figure.floor, figure.unit)}, {figure.floor_name}"
         ratio = "" if figure.ratio is None else f"{figure.ratio:.2f}"
-        rows.append(
-            f"| {figure.name} | {_number(figure.value)} {figure.unit} | {floor} | {ratio} | {_target(figure)} |"
-        )
+        here = _amount(figure.value, figure.unit)
+        rows.append(f"| {figure.name} | {here} | {floor} | {ratio} | {_target(figure)} |")
     return rows
 
 
@@ -79,9 +79,13 @@ def _target(figure: Figure) -> str:
     parts = [
         *([f"≤ {figure.at_most:g}"] if figure.at_most is not None else []),
         *([f"≥ {figure.at_least:g}"] if figure.at_least is not None else []),
-        *([f"≤ {figure.value_at_most:g} {figure.unit}"] if figure.value_at_most is not None else []),
+        *([f"≤ {_amount(figure.value_at_most, figure.unit)}"] if figure.value_at_most is not None else []),
     ]
     return " and ".join(parts) + (", **missed**" if figure.met is False else "")
+
+
+def _amount(value: float, unit: str) -> str:
+    return f"{_number(value)} {unit}".rstrip()
 
 
 def _number(value: float) -> str:

@@ -125,9 +125,10 @@ def intake(api_url: str, rounds: int, seconds: float, between: Callable[[], None
             for some in sorted({connections // 4, connections // 2, connections} - {0}):
                 put_load(api_url, path, some, 0, each_at_least=_ORDERS_TO_WARM)
             between()
-        for _ in range(rounds):
-            for path, measured in loads.items():
-                measured.append(put_load(api_url, path, connections, seconds))
+        for number in range(rounds):
+            # Each is first in turn: what the one leaves behind, the other does not always bear.
+            for path in list(loads)[:: 1 if number % 2 else -1]:
+                loads[path].append(put_load(api_url, path, connections, seconds))
                 between()
         own, bare = loads["/orders"], loads[BARE_PATH]
         at = f"{connections} connection" + ("s" if connections > 1 else "")
