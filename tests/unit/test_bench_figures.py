@@ -8,7 +8,8 @@ from bench.figures import Figure, compared, markdown, percentile
 def test_the_ratio_is_the_median_of_the_pairs_so_that_a_slow_moment_counts_for_both() -> None:
     figure = compared("start", [11, 110, 12], [10, 100, 10], "ms", "floor", at_most=1.1)
 
-    assert (figure.value, figure.floor, figure.ratio) == (12, 10, pytest.approx(1.1))
+    assert (figure.value, figure.floor) == (12, 10)
+    assert figure.ratio == pytest.approx(1.1)
 
 
 @pytest.mark.parametrize(
