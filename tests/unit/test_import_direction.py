@@ -13,7 +13,7 @@ MAY_IMPORT = {
     "adapters": {"adapters", "domain"},
     "handlers": {"handlers", "adapters", "usecases", "domain"},
 }
-OUTSIDE = {"domain": {"jsonschema"}, "usecases": set(), "adapters": {"botocore"}, "handlers": set()}
+OUTSIDE = {"domain": {"jsonschema"}, "usecases": set(), "adapters": {"boto3", "botocore"}, "handlers": set()}
 # Where the clock, chance, the environment or the world outside would come in.
 IMPURE = {
     "os",

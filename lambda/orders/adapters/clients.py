@@ -2,8 +2,8 @@
 
 from typing import Any
 
+import boto3
 from botocore.config import Config
-from botocore.session import Session
 
 CLIENT_LIMITS = Config(
     connect_timeout=1,
@@ -18,14 +18,10 @@ So there is an answer, or a refusal that the function can still put into words, 
 tried again by the queue or the stream.
 """
 
-# botocore's own session, not boto3's: the clients are the same, and a cold start is spared the resources
-# and the file transfers of S3 that boto3 brings along.
-_session = Session()
-
 
 def make_client(service: str) -> Any:
     """Return a client of an AWS service, with time limits that fit inside a function's timeout.
 
     Region, credentials and endpoint come from the environment, as Lambda sets it.
     """
-    return _session.create_client(service, config=CLIENT_LIMITS)
+    return boto3.client(service, config=CLIENT_LIMITS)
