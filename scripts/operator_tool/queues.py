@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 # SQS's limits for a batch: entries, and bytes of all of them together (the smaller figure, which it had until 2025).
@@ -87,6 +88,7 @@ class Queue:
             hiding_seconds = seconds_to_see(visible)
         hiding = min(int(hiding_seconds), _LONGEST_HIDING_SECONDS)
         seen: set[str] = set()
+        again: list[str] = []
         rounds_without_news = 0
         with ThreadPoolExecutor(receivers) as pool:
             while rounds_without_news < _EMPTY_ROUNDS:
@@ -94,16 +96,21 @@ class Queue:
                 if len(seen) >= visible:
                     visible = len(seen) + self.depth().visible
                 if len(seen) == visible:
-                    return
+                    break
                 # No more than there is to find: one that finds nothing waits.
                 busy = max(1, min(receivers, -(-(visible - len(seen)) // BATCH_SIZE)))
-                answers = list(pool.map(lambda _: self._receive(hiding), range(busy)))
-                batch = {message["MessageId"]: message for answer in answers for message in answer}
-                new = [message for message_id, message in batch.items() if message_id not in seen]
-                seen |= batch.keys()
+                new = []
+                for message in chain.from_iterable(pool.map(lambda _: self._receive(hiding), range(busy))):
+                    if message["MessageId"] in seen:
+                        # SQS may hand out a message twice; then only the newest receipt makes it visible again.
+                        again.append(message["ReceiptHandle"])
+                    else:
+                        new.append(message)
+                        seen.add(message["MessageId"])
                 rounds_without_news = 0 if new else rounds_without_news + 1
                 if new:
                     yield new
+        self.release(again)
 
     def _receive(self, hiding_seconds: int) -> list[Message]:
         answer = self._sqs.receive_message(

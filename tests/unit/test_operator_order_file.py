@@ -143,6 +143,11 @@ def test_the_same_file_states_the_same_orders_again_and_under_another_batch_othe
     assert not set(keys(text)) & set(keys(text, "another"))
 
 
+def test_a_quantity_is_the_same_order_as_a_number_and_as_a_string() -> None:
+    assert keys(json.dumps(order_document(quantity=1)).encode()) == keys(JSON)
+    assert keys(json.dumps(order_document(quantity=True)).encode()) != keys(JSON)
+
+
 def test_equal_lines_are_as_many_orders() -> None:
     assert len(set(keys(b"\n".join([HEADER, ROW, ROW, ROW])))) == 3
 

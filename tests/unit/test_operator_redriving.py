@@ -149,6 +149,19 @@ def test_looking_through_hides_nothing_for_good_and_sees_every_message_once(sqs:
     assert sqs.visible_bodies("dlq") == BODIES
 
 
+def test_a_message_that_sqs_hands_out_twice_is_seen_once_and_visible_in_the_end(sqs: FakeSqs) -> None:
+    def show_the_first_again(_: int) -> None:
+        if sqs.calls[-1] == "ReceiveMessage" and sqs.calls.count("ReceiveMessage") in (2, 3, 9):
+            sqs.queues["dlq"][0]["visible"] = 0.0
+
+    sqs.before_call = show_the_first_again
+    sqs.queues["dlq"] += [{**sqs.queues["dlq"][0], "id": f"more {n}", "body": f"more {n}"} for n in range(90)]
+    seen = look_through(Queue(sqs, "dlq"), lambda message: message["Body"])
+    assert len(seen) == len(set(seen)) == NUMBER + 90
+    assert sqs.queues["dlq"][0]["receives"] >= 2
+    assert len(sqs.visible_bodies("dlq")) == NUMBER + 90
+
+
 def test_looking_through_releases_what_it_has_seen_when_it_is_interrupted(sqs: FakeSqs) -> None:
     def interrupt(message: Message) -> None:
         raise KeyboardInterrupt
