@@ -17,6 +17,8 @@ from http.client import HTTPException
 from typing import Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
+from operator_tool.failures import OperatorError
+
 TRIES = 8
 _TIMEOUT_SECONDS = 35  # API Gateway gives up after 30
 _LONGEST_PAUSE_SECONDS = 60.0
@@ -25,6 +27,9 @@ _LONGEST_BACKOFF_SECONDS = 10.0
 
 # Answers that speak of the moment and not of the order.
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
+
+# Answers that speak of who asks.
+_UNAUTHORIZED = frozenset({401, 403})
 
 
 class Verdict(Enum):
@@ -92,7 +97,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
 
 
 class OrderApi:
-    """Submits orders to the API at `endpoint`.
+    """Submits orders to the API at `endpoint`, with a bearer `token` where the API asks for one.
 
     `sleep` waits so many seconds, and may return True to say that nobody wants to wait any longer.
     """
@@ -101,18 +106,25 @@ class OrderApi:
         self,
         endpoint: str,
         *,
+        token: str | None = None,
         transport: Transport = post,
         sleep: Callable[[float], bool | None] = time.sleep,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._url = f"{endpoint}/orders"
+        self._headers = {"Content-Type": "application/json"} | (
+            {} if token is None else {"Authorization": f"Bearer {token}"}
+        )
         self._transport = transport
         self._sleep = sleep
         self._chance = chance
 
     def submit(self, body: bytes, idempotency_key: str) -> Submission:
-        """Submit one order, again and again while the API is busy or not there; return what became of it."""
-        headers = {"Content-Type": "application/json", "Idempotency-Key": idempotency_key}
+        """Submit one order, again and again while the API is busy or not there; return what became of it.
+
+        Raises OperatorError where the API wants to know who asks: that would be said of every other order too.
+        """
+        headers = {**self._headers, "Idempotency-Key": idempotency_key}
         submission = Submission(Verdict.NOT_SUBMITTED)
         for number in range(TRIES):
             retry_after = None
@@ -121,6 +133,11 @@ class OrderApi:
             except (OSError, HTTPException) as error:
                 submission = Submission(Verdict.NOT_SUBMITTED, detail=f"the API did not answer ({_reason(error)})")
             else:
+                if answer.status in _UNAUTHORIZED:
+                    raise OperatorError(
+                        f"The API answers {answer.status} without a look at the order: set ORDERS_TOKEN to a token "
+                        "that it takes."
+                    )
                 submission = _read(answer)
                 if answer.status not in _PASSING:
                     return submission

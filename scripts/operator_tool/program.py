@@ -15,6 +15,8 @@ from operator_tool.commands.trace import trace
 from operator_tool.commands.watch import watch
 from operator_tool.failures import FAILED, INTERRUPTED, OperatorError, sentence_about
 from operator_tool.talk import say
+from planning.capacity_command import capacity
+from planning.cost_command import cost
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -23,7 +25,8 @@ def orders() -> None:
 
     \b
     WHICH SYSTEM
-    Every command says on standard error which system it talks to. It is the one that is named by
+    `capacity` and `cost` only compute, and need none. Every other command says on standard error
+    which system it talks to. It is the one that is named by
     --local, --terraform DIRECTORY or --stack NAME; without these the first that is there of
       1. the local stack of `make run`, unless --region or --profile say AWS,
       2. what Terraform has applied in terraform-backend/,
@@ -47,7 +50,7 @@ def orders() -> None:
     """
 
 
-for command in (submit, show, list_orders, watch, trace, dlq, notify):
+for command in (submit, show, list_orders, watch, trace, dlq, notify, capacity, cost):
     orders.add_command(command)
 
 

@@ -473,6 +473,8 @@ def test_a_file_that_cannot_be_read_is_one_sentence(
         ["submit", "-"],
         ["submit", "--batch", "b", *ONE_ORDER],
         ["submit", "--key", "späte", *ONE_ORDER],
+        ["submit", "--key", "", *ONE_ORDER],
+        ["submit", "--token", "to\nken", *ONE_ORDER],
         ["list"],
         ["list", "--customer", "001", "--limit", "0"],
         ["list", "--customer", "001", "--local", "--stack", "x"],
@@ -505,6 +507,12 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
     assert "..." not in out.partition("Commands:")[2], "a short help is cut off"
     if command in COMMANDS:
         assert "Which system" in out
+
+
+@pytest.mark.parametrize("command", ["capacity", "cost"])
+def test_the_planning_commands_are_there_and_need_no_system(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([command, "--help"]) == 0
+    assert f"Usage: orders {command}" in capsys.readouterr().out
 
 
 def test_every_command_says_which_system_it_talks_to(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from operator_tool.failures import OperatorError
 from operator_tool.order_api import TRIES, HttpAnswer, OrderApi, Submission, Verdict
 from operator_tool.order_file import OrderLine, UnreadableLine
 from operator_tool.submission import submit_lines
@@ -104,7 +105,7 @@ def test_who_stops_waiting_is_not_made_to_try_again() -> None:
     assert len(api.requests) == 1
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 415, 422])
+@pytest.mark.parametrize("status", [400, 404, 413, 415, 422])
 def test_a_refusal_is_final(status: int) -> None:
     errors = [{"pointer": "/quantity", "detail": "must be a whole number"}]
     api = FakeApi(answer(status, {"code": "VALIDATION_FAILED", "errors": errors, "request_id": "r"}))
@@ -116,7 +117,21 @@ def test_a_refusal_is_final(status: int) -> None:
 
 @pytest.mark.parametrize("body", [None, [], "text", {"errors": 5}, {"code": 5, "errors": [5]}])
 def test_an_answer_of_somebody_else_is_told_by_its_status(body: Any) -> None:
-    assert FakeApi(answer(403, body)).submit().code == "HTTP 403"
+    assert FakeApi(answer(404, body)).submit().code == "HTTP 404"
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_an_api_that_wants_to_know_who_asks_ends_it_with_what_to_do(status: int) -> None:
+    api = FakeApi(answer(status, {"message": "Unauthorized"}))
+    with pytest.raises(OperatorError, match=rf"answers {status} .*set ORDERS_TOKEN"):
+        api.submit()
+    assert len(api.requests) == 1
+
+
+def test_a_token_goes_with_every_request() -> None:
+    api = FakeApi(answer(503), ACCEPTED)
+    OrderApi("https://api.example", token="the.token", transport=api, sleep=lambda _: None).submit(b"{}", "key")
+    assert [headers["Authorization"] for _, _, headers in api.requests] == ["Bearer the.token"] * 2
 
 
 def test_a_202_without_an_order_id_is_not_believed() -> None:

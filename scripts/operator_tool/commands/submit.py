@@ -43,6 +43,12 @@ _VERDICTS = {
 @click.option(
     "--concurrency", type=click.IntRange(1, 64), default=8, show_default=True, help="Orders on their way at once."
 )
+@click.option(
+    "--token",
+    envvar="ORDERS_TOKEN",
+    show_envvar=True,
+    help="A token, where the API asks for one. Better in the variable: others can see a command line.",
+)
 @yes
 @as_json
 @on_system
@@ -56,6 +62,7 @@ def submit(
     key: str | None,
     batch: str | None,
     concurrency: int,
+    token: str | None,
     yes: bool,
     as_json: bool,
     system: System,
@@ -79,7 +86,9 @@ def submit(
     While the API is throttling or not available each order is tried again, up to eight times.
     """
     api_stopped = Event()
-    api = OrderApi(system.outputs["api_endpoint"], sleep=api_stopped.wait)
+    if token is not None and not _is_visible_ascii(token):
+        raise click.UsageError("ORDERS_TOKEN is no token: it holds other characters than visible ASCII ones.")
+    api = OrderApi(system.outputs["api_endpoint"], token=token, sleep=api_stopped.wait)
     order = {"customer_id": customer, "product_id": product, "quantity": quantity, "order_date": order_date}
     if file is None:
         missing = [name for name, value in order.items() if value is None]
@@ -88,7 +97,7 @@ def submit(
         if batch:
             raise click.UsageError("--batch is for a FILE; one order has a --key.")
         confirm_in_production(system, "Submit an order", already=yes)
-        return _submit_one(api, order_line(order, batch=""), key or str(uuid.uuid4()), as_json)
+        return _submit_one(api, order_line(order, batch=""), str(uuid.uuid4()) if key is None else key, as_json)
     if key or any(value is not None for value in order.values()):
         raise click.UsageError("Give either a FILE or one order, not both.")
     if file == "-" and not batch:
@@ -103,7 +112,7 @@ def submit(
 
 def _submit_one(api: OrderApi, line: OrderLine | UnreadableLine, key: str, as_json: bool) -> int:
     assert isinstance(line, OrderLine)
-    if not (key.isascii() and key.isprintable() and " " not in key and len(key) <= 255):
+    if not (_is_visible_ascii(key) and len(key) <= 255):
         raise click.UsageError("An Idempotency-Key is 1 to 255 visible ASCII characters.")
     submission = api.submit(line.body, key)
     if as_json:
@@ -114,6 +123,10 @@ def _submit_one(api: OrderApi, line: OrderLine | UnreadableLine, key: str, as_js
         say(f"the order was {_VERDICTS[submission.verdict]}: {_why(submission)}")
         return FAILED
     return 0
+
+
+def _is_visible_ascii(text: str) -> bool:
+    return bool(text) and all("!" <= character <= "~" for character in text)
 
 
 def _report(verdicts: Iterable[tuple[int, Submission]], as_json: bool) -> int:
