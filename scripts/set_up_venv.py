@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Bring .venv up to date: make it, install what a lock file pins, and do nothing where that is done.
 
-    python3 scripts/set_up_venv.py run     what the local stack needs
+    python3 scripts/set_up_venv.py run     what the local stack and the operator's tool need
     python3 scripts/set_up_venv.py plan    that, and what `orders capacity` and `orders cost` need
     python3 scripts/set_up_venv.py test    that, and what the tests and checks need
+
+With it comes the command .venv/bin/orders, the operator's tool of this checkout.
 
 It uses the standard library only and says so where Python is too old, so it is written for old ones too.
 """
@@ -16,6 +18,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -31,6 +34,19 @@ LOCKS = {"run": "requirements-run.txt", "plan": "requirements-plan.txt", "test":
 
 # Where pip would install in place of .venv, or refuse to.
 MISLEADING_VARIABLES = {"PIP_PREFIX", "PIP_ROOT", "PIP_TARGET", "PIP_USER", "PYTHONHOME", "PYTHONPATH"}
+
+# Isolated (-I), so that nothing of the person's Python settings is in front of it; and not by a file of paths in the
+# environment, which the emulator's functions would see as well.
+COMMAND = """#!/bin/sh
+# The operator's tool, written by scripts/set_up_venv.py.
+exec {python} -I -c {program} "$@"
+"""
+PROGRAM = """
+import sys
+sys.path[:0] = [{scripts!r}, {package!r}]
+from operator_tool.program import main
+main()
+"""
 
 PROGRESS_SECONDS = 10
 PROGRESS_COLUMNS = 79
@@ -63,18 +79,19 @@ def set_up(purpose: str, root: Path) -> None:
     """Make `root`/.venv hold what `purpose`, a key of LOCKS, needs; raise SetUpError if it cannot be."""
     environment = root / ".venv"
     if is_satisfied(purpose, root) and works(environment):
+        install_command(root)
         return
     require_usable_python()
     (root / ".local").mkdir(exist_ok=True)
     with (root / ".local" / "set-up.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         # Another set-up may have done it while this one waited.
-        if is_satisfied(purpose, root) and works(environment):
-            return
-        if not works(environment):
-            create(environment)
-        install(environment, root / LOCKS[purpose])
-        record(purpose, root)
+        if not (is_satisfied(purpose, root) and works(environment)):
+            if not works(environment):
+                create(environment)
+            install(environment, root / LOCKS[purpose])
+            record(purpose, root)
+    install_command(root)
 
 
 def is_satisfied(purpose: str, root: Path) -> bool:
@@ -151,6 +168,22 @@ def install(environment: Path, lock: Path) -> None:
             f"pip could not install {lock.name}; the reason is above. It takes packages from where pip is "
             "configured to (`pip config list`), so a proxy or an index of your own goes there."
         )
+
+
+def install_command(root: Path) -> None:
+    """Put the command `orders` into the environment, unless it is there as it must be."""
+    directory = root / ".venv" / "bin"
+    program = PROGRAM.format(scripts=str(root / "scripts"), package=str(root / "lambda"))
+    text = COMMAND.format(python=shlex.quote(str(directory / "python")), program=shlex.quote(program))
+    command = directory / "orders"
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        if command.read_text(encoding="utf-8") == text and os.access(command, os.X_OK):
+            return
+    # In one step, so that nobody runs half of it.
+    unfinished = directory / f"orders.{os.getpid()}"
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.chmod(0o755)
+    unfinished.replace(command)
 
 
 def follow(command: list[str]) -> int:

@@ -68,7 +68,7 @@ def _common_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@click.group()
+@click.group(short_help="Tell what a load does to the deployment.")
 def capacity() -> None:
     """Tell what a load does to the deployment: backlog, drain time, refusals and the first limit.
 

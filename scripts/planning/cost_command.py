@@ -37,7 +37,7 @@ VARIANTS = {
 }
 
 
-@click.group(invoke_without_command=True)
+@click.group(invoke_without_command=True, short_help="Tell what a month costs.")
 @click.pass_context
 def cost(context: click.Context) -> None:
     """Tell what a month costs in AWS's public prices, from a dated table in this repository.

@@ -194,9 +194,26 @@ def test_an_error_that_leaves_the_whole_batch_undone_is_the_functions_error(
     with pytest.raises((StoreUnavailableError, RuntimeError)):
         processing.handler(sqs_event(m1=submitted("1"), m2=submitted("2")), None)
     assert dynamodb.calls == ["BatchExecuteStatement"]
-    assert [record.message for record in caplog.records] == ["request_failed"]
-    assert caplog.records[0].__dict__["error"] == name
-    assert "secret" not in str(vars(caplog.records[0]))
+    assert [record.message for record in caplog.records] == ["request_failed", "order_failed", "order_failed"]
+    assert {record.__dict__["error"] for record in caplog.records} == {name}
+    assert "secret" not in str([vars(record) for record in caplog.records])
+
+
+def test_each_order_of_a_batch_left_undone_has_its_own_event_with_its_ids(
+    processing: ModuleType, dynamodb: FakeDynamoDb, caplog: pytest.LogCaptureFixture
+) -> None:
+    dynamodb.refuses_whole = client_error("AccessDeniedException")
+
+    with pytest.raises(StoreUnavailableError):
+        processing.handler(sqs_event(m1=submitted("1"), bad="<poison>"), None)
+
+    [failed] = [vars(record) for record in caplog.records if getattr(record, "message_id", "") == "m1"]
+    assert failed["message"] == "order_failed"
+    assert failed["receives"] == 1
+    assert (failed["order_id"], failed["request_id"]) == (submitted("1").order_id, submitted("1").request_id)
+    # What was known before the store failed is told once, in its own words.
+    [unreadable] = [vars(record) for record in caplog.records if getattr(record, "message_id", "") == "bad"]
+    assert unreadable["reason"] == "the message is not JSON"
 
 
 def test_a_duplicate_that_cannot_be_looked_at_stays_a_failure(processing: ModuleType, dynamodb: FakeDynamoDb) -> None:
@@ -218,4 +235,9 @@ def test_an_error_on_the_way_fails_only_the_messages_that_are_not_stored(
     answer = processing.handler(sqs_event(m1=submitted("1"), m2=submitted("2"), m3=submitted("3")), None)
 
     assert answer == failures("m2", "m3")
-    assert [record.message for record in caplog.records] == ["request_failed", "order_stored"]
+    assert [(record.message, getattr(record, "message_id", None)) for record in caplog.records] == [
+        ("request_failed", None),
+        ("order_failed", "m2"),
+        ("order_failed", "m3"),
+        ("order_stored", "m1"),
+    ]

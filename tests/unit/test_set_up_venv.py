@@ -69,6 +69,53 @@ def test_an_environment_whose_python_is_gone_is_broken(root: Path) -> None:
     assert not set_up_venv.works(root / ".venv")
 
 
+def test_the_operators_command_is_put_into_an_environment_that_needs_nothing_else(root: Path) -> None:
+    set_up_venv.record("run", root)
+    set_up_venv.set_up("run", root)
+    assert os.access(root / ".venv" / "bin" / "orders", os.X_OK)
+
+
+def test_the_operators_command_is_mended_and_otherwise_left_alone(root: Path) -> None:
+    set_up_venv.install_command(root)
+    command = root / ".venv" / "bin" / "orders"
+    first = command.stat()
+    set_up_venv.install_command(root)
+    assert command.stat() == first
+    for damage in (command.unlink, lambda: command.write_text("#!/bin/sh\nold\n"), lambda: command.chmod(0o644)):
+        whole = command.read_text()
+        damage()
+        set_up_venv.install_command(root)
+        assert command.read_text() == whole
+        assert os.access(command, os.X_OK)
+    assert sorted(file.name for file in command.parent.iterdir()) == ["orders", "python"]
+
+
+def test_the_operators_command_runs_the_tool_of_its_own_checkout_from_anywhere(tmp_path: Path) -> None:
+    # A path that a shell, or the first line of a script, could stumble over.
+    root = tmp_path / "a 'quoted' checkout $HOME" / ("long" * 40)
+    tool = root / "scripts" / "operator_tool"
+    tool.mkdir(parents=True)
+    (tool / "__init__.py").touch()
+    (tool / "program.py").write_text("import sys\ndef main():\n    print(__file__, sys.argv[1:])\n    sys.exit(7)\n")
+    (root / ".venv" / "bin").mkdir(parents=True)
+    (root / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    set_up_venv.install_command(root)
+    link = tmp_path / "orders"
+    link.symlink_to(root / ".venv" / "bin" / "orders")
+
+    answer = subprocess.run(
+        [link, "list", "--customer", "a b"],
+        cwd="/",
+        env={**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONSAFEPATH": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (answer.returncode, answer.stderr) == (7, "")
+    assert answer.stdout == f"{tool / 'program.py'} {['list', '--customer', 'a b']}\n"
+
+
 def test_an_old_python_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "version_info", (3, 9, 6))
     with pytest.raises(set_up_venv.SetUpError, match=r"is Python 3\.9\.6, but 3\.11 or newer is needed: .*PYTHON="):

@@ -1,0 +1,423 @@
+"""The operator's tool on the deployed system: `orders …` typed by a person, or run by a script."""
+
+import csv
+import io
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deployed_stack import DeployedStack
+from local_stack import LocalStack
+from local_stack.environment import tool_environment
+from operator_command import COMMAND, OrdersCommand
+from orders.domain.order_id import parse_order_id
+from waiting import wait_for
+
+HEADER = "customer_id,product_id,quantity,order_date"
+
+
+@pytest.fixture(scope="module")
+def stack(local_stack: LocalStack) -> DeployedStack:
+    """The stack of one way to deploy: what the tool does differs in nothing but finding the other."""
+    return DeployedStack(local_stack)
+
+
+@pytest.fixture
+def orders(local_stack: LocalStack, tmp_path: Path) -> OrdersCommand:
+    return OrdersCommand(local_stack, tmp_path)
+
+
+@pytest.fixture
+def customer() -> str:
+    return f"operator-{uuid.uuid4().hex[:8]}"
+
+
+def rows_of(customer: str, number: int) -> list[str]:
+    return [f"{customer},Banana,{quantity},2025-04-25" for quantity in range(1, number + 1)]
+
+
+def test_one_order_is_submitted_shown_listed_and_traced(
+    stack: DeployedStack, orders: OrdersCommand, customer: str
+) -> None:
+    order = ["--customer", customer, "--product", "Banana", "--quantity", "3", "--date", "2025-04-25"]
+    submitted = orders.run("submit", *order, "--key", "the-key")
+    order_id = submitted.out.strip()
+    assert parse_order_id(order_id) == order_id
+    assert "talking to order-processing-dev, the local stack at http://127.0.0.1:" in submitted.err
+    processed = stack.wait_until_processed(order_id)
+    assert orders.run("submit", *order, "--key", "the-key").out.strip() == order_id
+
+    assert json.loads(orders.run("show", order_id, "--json").out) == processed
+    [listed] = orders.run("list", "--customer", customer, "--since", "1h", "--json").out.splitlines()
+    assert json.loads(listed) == {name: value for name, value in processed.items() if name != "status"}
+
+    def traced() -> list[dict[str, Any]] | None:
+        events = [json.loads(line) for line in orders.run("trace", order_id, "--json").out.splitlines()]
+        names = {event["event"] for event in events}
+        return events if {"order_accepted", "order_stored", "order_duplicate", "order_notified"} <= names else None
+
+    events = wait_for("all events", traced)
+    assert [event["time"] for event in events] == sorted(event["time"] for event in events)
+    assert {event["function"] for event in events} >= {"submission", "processing", "notification"}
+    assert customer not in json.dumps(events)
+    [request_id, _] = [event["request_id"] for event in events if event["event"] == "order_accepted"]
+    assert order_id in orders.run("trace", request_id).out
+
+
+def test_a_file_is_submitted_once_however_often_it_is_run_and_mended(
+    stack: DeployedStack, orders: OrdersCommand, customer: str
+) -> None:
+    rows = rows_of(customer, 60)
+    file = orders.directory / "orders.csv"
+    twice = [rows[0]]
+    file.write_text("\r\n".join([HEADER, *rows, *twice, f"{customer},Banana,0,2025-02-30", '"', "a,b", ""]))
+
+    first = orders.run("submit", file, "--json", status=1)
+
+    verdicts = [json.loads(line) for line in first.out.splitlines()]
+    assert [verdict["line"] for verdict in verdicts] == list(range(2, 66))
+    assert Counter(verdict["verdict"] for verdict in verdicts) == {"ACCEPTED": 61, "REFUSED": 3}
+    assert {error["pointer"] for error in verdicts[61]["errors"]} == {"/quantity", "/order_date"}
+    accepted = {verdict["order_id"] for verdict in verdicts[:61]}
+    assert len(accepted) == 61, "two equal lines are two orders"
+    wait_for("all orders", lambda: len(stack.order_ids_of(customer)) >= 61, seconds=60)
+
+    file.write_text("\n".join([HEADER, *rows, *twice, f"{customer},Banana,777,2025-04-25"]))
+    second = orders.run("submit", file)
+
+    assert "62 orders: 1 accepted, 61 stored already, not sent again" in second.err
+    wait_for("the mended order", lambda: len(stack.order_ids_of(customer)) >= 62)
+    assert Counter(stack.order_ids_of(customer)).most_common(1)[0][1] == 1
+    assert accepted < set(stack.order_ids_of(customer))
+
+
+def test_what_is_refused_is_reported_by_line_and_rule_and_never_repeated(orders: OrdersCommand) -> None:
+    secret = "secret-of-a-customer!"
+    lines = [f'{{"customer_id": "{secret}"}}', f'{{"{secret}', "[]"]
+    finished = orders.run("submit", "-", "--batch", "b", status=1, text="\n".join(lines))
+    assert re.search(r"^1 +refused +VALIDATION_FAILED .*/quantity is required", finished.out, re.MULTILINE)
+    assert re.search(r"^2 +refused +UNREADABLE_LINE The line is not one valid JSON", finished.out, re.MULTILINE)
+    assert re.search(r"^3 +refused +VALIDATION_FAILED the line must be a JSON object", finished.out, re.MULTILINE)
+    assert "3 orders: 3 refused" in finished.err
+    assert secret not in finished.out + finished.err
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda path: path.mkdir(), "cannot be read"),
+        (lambda path: None, "cannot be read (No such file or directory)"),
+        (lambda path: path.symlink_to(path), "cannot be read"),
+        (lambda path: path.write_text("hello\n"), "neither a JSON object nor a CSV header"),
+        (lambda path: path.write_text("customer_id,quantity\n1,2\n"), "product_id, order_date missing"),
+        (lambda path: path.write_bytes("customer_id".encode("utf-16")), "save it as UTF-8"),
+        (lambda path: path.write_text("[\n]"), "one JSON array"),
+        (lambda path: path.write_bytes(b"\0" * 50_000_000), "is over 16384 bytes"),
+    ],
+    ids=["a directory", "missing", "a loop", "a letter", "columns missing", "UTF-16", "an array", "50 MB of nothing"],
+)
+def test_what_is_no_file_of_orders_is_one_sentence(
+    orders: OrdersCommand, make: Callable[[Path], object], said: str
+) -> None:
+    path = orders.directory / "file"
+    make(path)
+    finished = orders.run("submit", path, status=1)
+    assert said in finished.err.splitlines()[-1]
+    assert finished.out == ""
+
+
+def test_data_goes_into_the_file_also_while_a_bar_is_drawn_on_the_terminal(
+    orders: OrdersCommand, customer: str
+) -> None:
+    file = orders.directory / "orders.csv"
+    file.write_text("\n".join([HEADER, *rows_of(customer, 3)]))
+    ours, its = pty.openpty()
+    with orders.start("submit", file, "--json", stderr=its) as process:
+        os.close(its)
+        out, _ = process.communicate(timeout=60)
+    drawn = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert [json.loads(line)["verdict"] for line in out.splitlines()] == ["ACCEPTED"] * 3
+    assert "Submitting" in drawn
+    assert "ACCEPTED" not in drawn
+
+
+def test_csv_of_orders_that_look_like_formulas_is_harmless(
+    stack: DeployedStack, orders: OrdersCommand, customer: str
+) -> None:
+    body = {"customer_id": customer, "product_id": "-2", "quantity": 1, "order_date": "2025-04-25"}
+    stack.wait_until_processed(stack.api.post(json.dumps(body).encode()).json()["order_id"])
+    out = orders.run("list", "--customer", customer, "--format", "csv").out
+    [row] = csv.DictReader(io.StringIO(out, newline=""))
+    assert row["product_id"] == "'-2"
+
+
+def test_a_reader_that_has_seen_enough_ends_the_list_quietly(orders: OrdersCommand, stack: DeployedStack) -> None:
+    with orders.start("list", "--customer", "001", "--json", "--limit", "5000") as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        said = process.stderr.read()
+    assert "Traceback" not in said
+    assert "Exception ignored" not in said
+
+
+def test_an_interrupted_submission_ends_at_once_and_goes_on_the_next_time(
+    stack: DeployedStack, orders: OrdersCommand, customer: str
+) -> None:
+    file = orders.directory / "orders.csv"
+    file.write_text("\n".join([HEADER, *rows_of(customer, 300)]))
+    with orders.start("submit", file, "--json") as process:
+        assert process.stdout is not None
+        for _ in range(20):
+            process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert "orders: stopped" in err
+
+    orders.run("submit", file)
+    wait_for("all orders", lambda: len(stack.order_ids_of(customer)) >= 300, seconds=90)
+    assert len(set(stack.order_ids_of(customer))) == len(stack.order_ids_of(customer)) == 300
+
+
+def test_the_numbers_of_a_watch_follow_what_happens(stack: DeployedStack, orders: OrdersCommand, customer: str) -> None:
+    with orders.start("watch", "--interval", "0.5", "--json") as process:
+        assert process.stdout is not None
+        first = json.loads(process.stdout.readline())
+        stack.api.post(json.dumps({"customer_id": customer}).encode())
+        for quantity in range(5):
+            body = {"customer_id": customer, "product_id": "Pear", "quantity": quantity + 1, "order_date": "2025-04-25"}
+            stack.api.post(json.dumps(body).encode())
+        deadline = time.monotonic() + 30
+        reading = first
+        while reading["notified"] < first["notified"] + 5 and time.monotonic() < deadline:
+            reading = json.loads(process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    risen = {name: reading[name] - first[name] for name in ("accepted", "refused", "stored", "notified")}
+    assert risen == {"accepted": 5, "refused": 1, "stored": 5, "notified": 5}
+    assert process.returncode == 0
+    assert "Traceback" not in err
+
+
+class Terminal:
+    """A terminal in which a command runs."""
+
+    def __init__(self, orders: OrdersCommand, *arguments: str) -> None:
+        self._pid, self._fd = pty.fork()
+        if self._pid == 0:
+            os.chdir(orders.directory)
+            os.execve(COMMAND, [str(a) for a in orders.arguments(*arguments)], {**orders.environment, "COLUMNS": "200"})
+        self.text = ""
+
+    def wait_for(self, text: str) -> None:
+        deadline = time.monotonic() + 60
+        while text not in self.text:
+            assert time.monotonic() < deadline, f"waited in vain for {text!r}; there was {self.text!r}"
+            self._read()
+
+    def type(self, text: str) -> None:
+        os.write(self._fd, text.encode())
+
+    def end(self) -> int:
+        while self._read():
+            pass
+        _, status = os.waitpid(self._pid, 0)
+        os.close(self._fd)
+        return os.waitstatus_to_exitcode(status)
+
+    def _read(self) -> bool:
+        try:
+            read = os.read(self._fd, 65536)
+        except OSError:  # the other end is closed
+            return False
+        self.text += read.decode("utf-8", "replace")
+        return bool(read)
+
+
+def test_on_a_terminal_a_watch_is_drawn_in_place_and_ended_by_ctrl_c(orders: OrdersCommand) -> None:
+    terminal = Terminal(orders, "watch", "--interval", "0.5")
+    terminal.wait_for("dead notifications")
+    terminal.wait_for("counted in the functions' logs")
+    terminal.type("\x03")
+    assert terminal.end() == 0
+    assert "Traceback" not in terminal.text
+
+
+@pytest.fixture
+def poison(stack: DeployedStack, customer: str) -> list[str]:
+    """Some messages in the dead-letter queue, told apart from all others there by the content that is hostile."""
+    bodies = [f"{customer}\t{number} [red]=1+1" for number in range(3)]
+    for body in bodies:
+        stack.client("sqs").send_message(QueueUrl=stack.outputs["orders_dlq_url"], MessageBody=body)
+    return bodies
+
+
+def test_on_a_terminal_a_person_is_asked_and_a_no_changes_nothing(
+    stack: DeployedStack, orders: OrdersCommand, poison: list[str]
+) -> None:
+    terminal = Terminal(orders, "dlq", "drop", "--reason", "not JSON", "--to", "dropped.jsonl")
+    terminal.wait_for("[y/N]")
+    assert "the message is not JSON" in terminal.text
+    terminal.type("n\n")
+    assert terminal.end() == 1
+    assert "Nothing was done." in terminal.text
+    assert not (orders.directory / "dropped.jsonl").exists()
+
+    shown = orders.run("dlq", "show", "--limit", "1000").out
+    for body in poison:
+        assert body.replace("\t", r"\t") in shown
+        assert body not in shown
+
+    terminal = Terminal(orders, "dlq", "drop", "--reason", "not JSON", "--to", "dropped.jsonl")
+    terminal.wait_for("[y/N]")
+    terminal.type("y\n")
+    assert terminal.end() == 0
+    kept = [json.loads(line)["body"] for line in (orders.directory / "dropped.jsonl").read_text().splitlines()]
+    assert set(poison) <= set(kept)
+    assert not [message for message in stack.dead_letters() if message["Body"] in poison]
+
+
+def test_an_order_is_announced_again_by_the_function_itself(
+    stack: DeployedStack, orders: OrdersCommand, customer: str
+) -> None:
+    body = {"customer_id": customer, "product_id": "Pear", "quantity": 1, "order_date": "2025-04-25"}
+    order_id = stack.api.post(json.dumps(body).encode()).json()["order_id"]
+    stack.wait_until_processed(order_id)
+    wait_for("the announcement", lambda: stack.events("notification", "order_notified", order_id))
+    with stack.subscribed_queue(stack.outputs["order_completed_topic_arn"], customer) as read:
+        assert "announced 1 order" in orders.run("notify", order_id).err
+        announced = wait_for("the announcement", read)
+    assert order_id in [json.loads(message["Message"])["order_id"] for message in announced]
+    assert len(stack.events("notification", "order_notified", order_id)) == 2
+
+    missing = stack.message("nobody")["order_id"]
+    assert "no stored order" in orders.run("notify", order_id, missing, status=3).err
+    assert len(stack.events("notification", "order_notified", order_id)) == 2
+
+
+def place_in_stream(stack: DeployedStack, order_id: str) -> dict[str, Any]:
+    """Return an entry of the notifications' dead-letter queue, as Lambda writes it, that stands for one order."""
+    streams = stack.client("dynamodbstreams")
+    table = stack.client("dynamodb").describe_table(TableName=stack.outputs["orders_table_name"])["Table"]
+    arn = table["LatestStreamArn"]
+    [shard] = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
+    iterator = streams.get_shard_iterator(StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")[
+        "ShardIterator"
+    ]
+    while True:
+        answer = streams.get_records(ShardIterator=iterator)
+        for record in answer["Records"]:
+            if record["dynamodb"]["Keys"]["order_id"]["S"] == order_id:
+                number = record["dynamodb"]["SequenceNumber"]
+                return {
+                    "requestContext": {"condition": "RetryAttemptsExhausted"},
+                    "responseContext": {"functionError": "Unhandled"},
+                    "DDBStreamBatchInfo": {
+                        "shardId": shard["ShardId"],
+                        "startSequenceNumber": number,
+                        "endSequenceNumber": number,
+                        "approximateArrivalOfFirstRecord": "2025-04-25T10:00:00Z",
+                        "approximateArrivalOfLastRecord": "2025-04-25T10:00:00Z",
+                        "batchSize": 1,
+                        "streamArn": arn,
+                    },
+                }
+        iterator = answer["NextShardIterator"]
+
+
+def test_failed_announcements_are_made_again_from_the_stream(
+    stack: DeployedStack, orders: OrdersCommand, customer: str
+) -> None:
+    body = {"customer_id": customer, "product_id": "Pear", "quantity": 1, "order_date": "2025-04-25"}
+    order_id = stack.api.post(json.dumps(body).encode()).json()["order_id"]
+    stack.wait_until_processed(order_id)
+    wait_for("the announcement", lambda: stack.events("notification", "order_notified", order_id))
+    sqs, url = stack.client("sqs"), stack.outputs["notifications_dlq_url"]
+    entry = place_in_stream(stack, order_id)
+    sqs.send_message(QueueUrl=url, MessageBody=json.dumps(entry))
+    forgotten = {**entry, "DDBStreamBatchInfo": {**entry["DDBStreamBatchInfo"], "startSequenceNumber": "1".zfill(21)}}
+    forgotten["requestContext"] = {"condition": "MaximumRecordAgeExceeded"}
+    sqs.send_message(QueueUrl=url, MessageBody=json.dumps(forgotten))
+
+    assert "RetryAttemptsExhausted, Unhandled" in orders.run("dlq", "list", "--notifications").out
+    finished = orders.run("dlq", "redrive", "--notifications", "--yes", status=1)
+
+    assert "announced 1 order of 1 entry" in finished.err
+    assert "the stream has forgotten the orders of 1 entry, which stayed" in finished.err
+    assert len(stack.events("notification", "order_notified", order_id)) == 2
+    [left] = orders.run("dlq", "show", "--notifications", "--json").out.splitlines()
+    assert json.loads(left)["reason"] == "MaximumRecordAgeExceeded, Unhandled"
+    orders.run("dlq", "drop", "--notifications", "--yes", "--to", "entries.jsonl")
+    assert json.loads(orders.run("dlq", "list", "--notifications", "--json").out)["messages"] == 0
+
+
+def on_aws(stack: DeployedStack, *arguments: str | Path, **changes: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command as it runs on AWS, with the emulator in the place of AWS."""
+    environment = tool_environment(stack.local.endpoint_url, stack.local.settings.region)
+    return subprocess.run(
+        [COMMAND, *arguments],
+        env={**environment, **changes},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_a_cloudformation_stack_is_found_by_its_name(stack: DeployedStack) -> None:
+    listed = ["list", "--customer", "001", "--stack", "order-processing-dev"]
+    found = on_aws(stack, *listed)
+    assert found.returncode == 0
+    assert "the CloudFormation stack order-processing-dev in us-east-1" in found.stderr
+    missing = on_aws(stack, "list", "--customer", "001", "--stack", "order-procesing-dev")
+    assert (missing.returncode, missing.stdout) == (1, "")
+    assert "There is no CloudFormation stack order-procesing-dev in us-east-1" in missing.stderr
+    unknown = on_aws(stack, *listed, AWS_ACCESS_KEY_ID="AKIAUNKNOWN", AWS_SECRET_ACCESS_KEY="unknown")
+    assert unknown.returncode == 1
+    assert "AWS does not know your credentials" in unknown.stderr
+
+
+def test_what_terraform_has_applied_is_found_by_its_directory(terraform_stack: LocalStack) -> None:
+    directory = terraform_stack.settings.local_directory / "terraform" / "deployment"
+    found = on_aws(DeployedStack(terraform_stack), "dlq", "list", "--json", "--terraform", directory)
+    assert found.returncode == 0
+    assert "messages" in json.loads(found.stdout)
+    assert "what Terraform applied in" in found.stderr
+
+
+def test_a_user_without_permission_is_told_which_one_is_missing(stack: DeployedStack) -> None:
+    iam = stack.client("iam")
+    name = f"reader-{uuid.uuid4().hex[:8]}"
+    iam.create_user(UserName=name)
+    allowed = {"Effect": "Allow", "Action": "cloudformation:DescribeStacks", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    iam.put_user_policy(UserName=name, PolicyName="reader", PolicyDocument=policy)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    try:
+        answer = on_aws(
+            stack,
+            *("dlq", "list", "--stack", "order-processing-dev"),
+            AWS_ACCESS_KEY_ID=key["AccessKeyId"],
+            AWS_SECRET_ACCESS_KEY=key["SecretAccessKey"],
+        )
+    finally:
+        iam.delete_access_key(UserName=name, AccessKeyId=key["AccessKeyId"])
+        iam.delete_user_policy(UserName=name, PolicyName="reader")
+        iam.delete_user(UserName=name)
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert "it lacks sqs:GetQueueAttributes" in answer.stderr
+    assert "Traceback" not in answer.stderr

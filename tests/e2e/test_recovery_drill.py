@@ -1,0 +1,103 @@
+"""The drill: processing breaks, a person is told, finds the reason, repairs it and brings every order home."""
+
+import json
+import signal
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from deployed_stack import DeployedStack
+from local_stack import LocalStack
+from operator_command import OrdersCommand
+from waiting import wait_for
+
+ORDERS = 40
+ALARM_SECONDS = 150
+
+
+@contextmanager
+def quick_redelivery(stack: DeployedStack) -> Iterator[None]:
+    """Deliver failed orders again after two seconds, not twelve, so that five receives take no minute."""
+    sqs, url = stack.client("sqs"), stack.outputs["orders_queue_url"]
+    name = "VisibilityTimeout"
+    before = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={name: "2"})
+    try:
+        yield
+    finally:
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={name: before})
+
+
+def test_a_person_on_call_brings_every_order_home(local_stack: LocalStack, tmp_path: Path) -> None:
+    stack, orders = DeployedStack(local_stack), OrdersCommand(local_stack, tmp_path)
+    alarm = f"{stack.prefix}-orders-dlq"
+    customer = f"drill-{uuid.uuid4().hex[:8]}"
+
+    def mails(state: str) -> list[Any]:
+        return [mail for mail in stack.mails_about(alarm) if mail["Subject"].startswith(f"{state}:")]
+
+    def listed() -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(orders.run("dlq", "list", "--json").out)
+        return document
+
+    def dead_letters(which: str = "All") -> int:
+        # Not by the tool, which would hide them from the alarm for a moment, again and again.
+        names = {"Visible": "ApproximateNumberOfMessages", "Hidden": "ApproximateNumberOfMessagesNotVisible"}
+        attributes = stack.client("sqs").get_queue_attributes(
+            QueueUrl=stack.outputs["orders_dlq_url"], AttributeNames=list(names.values())
+        )["Attributes"]
+        return sum(int(attributes[attribute]) for name, attribute in names.items() if which in ("All", name))
+
+    # What others have left is put aside, and all is well.
+    orders.run("dlq", "drop", "--yes", "--to", "aside.jsonl")
+    wait_for("the alarm to be OK", lambda: stack.alarm_state(alarm) == "OK", ALARM_SECONDS)
+    alarmed, relieved = len(mails("ALARM")), len(mails("OK"))
+
+    # Processing breaks. Orders are accepted all the same.
+    rows = [f"{customer},Banana,{quantity},2025-04-25" for quantity in range(1, ORDERS + 1)]
+    (tmp_path / "orders.csv").write_text("\n".join(["customer_id,product_id,quantity,order_date", *rows]))
+    with stack.permission_removed("processing", "dynamodb:PartiQLInsert"), quick_redelivery(stack):
+        submitted = orders.run("submit", "orders.csv", "--json")
+        order_ids = [json.loads(line)["order_id"] for line in submitted.out.splitlines()]
+        assert len(set(order_ids)) == ORDERS
+
+        # A person is told.
+        wait_for("all orders to be given up", lambda: dead_letters() == ORDERS, seconds=90)
+        wait_for("the alarm", lambda: stack.alarm_state(alarm) == "ALARM", ALARM_SECONDS)
+        mail = wait_for("the alarm's e-mail", lambda: mails("ALARM")[alarmed:])[0]
+        assert "could not be stored" in mail.as_string()
+
+        # And finds the reason.
+        [group] = listed()["groups"]
+        assert (group["count"], group["kind"]) == (ORDERS, "REFUSED")
+        assert "AccessDenied" in group["reason"]
+        assert group["what_to_do"] == "repair the cause, then redrive"
+        assert json.loads(orders.run("show", order_ids[0], "--json").out)["status"] == "DEAD_LETTER"
+        events = [json.loads(line) for line in orders.run("trace", order_ids[0], "--json").out.splitlines()]
+        assert [e["receives"] for e in events if e["event"] == "order_failed"] == [1, 2, 3, 4, 5]
+        assert customer not in json.dumps([group, *events])
+
+    # The cause is mended. The first redrive is killed half-way.
+    with orders.start("dlq", "redrive", "--yes", "--reason", "AccessDenied", "--rate", "5") as redrive:
+        wait_for("the first orders to be stored", lambda: stack.order_ids_of(customer))
+        redrive.send_signal(signal.SIGKILL)
+        redrive.communicate()
+    assert redrive.returncode == -signal.SIGKILL
+    assert len(stack.order_ids_of(customer)) < ORDERS
+
+    # The next one does the rest, whatever the killed one had hidden for a while.
+    wait_for("nothing to be hidden any more", lambda: dead_letters("Hidden") == 0, seconds=60)
+    orders.run("dlq", "redrive", "--yes")
+    assert listed() == {"messages": 0, "hidden": 0, "groups": []}
+
+    # Every order is stored once, and the alarm is over.
+    wait_for("every order", lambda: len(stack.order_ids_of(customer)) >= ORDERS, seconds=60)
+    assert Counter(stack.order_ids_of(customer)) == dict.fromkeys(order_ids, 1)
+    for order_id in order_ids:
+        assert stack.api.get(order_id).json()["status"] == "PROCESSED"
+    wait_for("the alarm to be over", lambda: stack.alarm_state(alarm) == "OK", ALARM_SECONDS)
+    wait_for("the e-mail about it", lambda: mails("OK")[relieved:])
+    assert len(mails("ALARM")) == alarmed + 1, "nobody was told twice"

@@ -1,0 +1,111 @@
+"""SQS as far as the operator's tool uses it, in memory, with a clock of its own and failures on request."""
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+
+class Crash(BaseException):
+    """The process is killed here."""
+
+
+class FakeSqs:
+    """Queues by their URLs. `before_call` is told the number of each call and may raise; `now` is in seconds."""
+
+    def __init__(self, *urls: str) -> None:
+        self.queues: dict[str, list[dict[str, Any]]] = {url: [] for url in urls}
+        self.now = 0.0
+        self.calls: list[str] = []
+        self.before_call: Callable[[int], None] = lambda _: None
+        self.refused_bodies: set[str] = set()
+        self.undeletable_bodies: set[str] = set()
+        self._ids = itertools.count(1)
+
+    def put(self, url: str, body: str, sent_at: int = 0, **attributes: Any) -> str:
+        """Put a message on a queue, sent at this many milliseconds; return its id."""
+        message_id = f"m{next(self._ids)}"
+        self.queues[url].append(
+            {"id": message_id, "body": body, "sent": sent_at, "visible": 0.0, "receives": 0, "attributes": attributes}
+        )
+        return message_id
+
+    def bodies(self, url: str) -> list[str]:
+        """Return all bodies on a queue, hidden ones too."""
+        return [message["body"] for message in self.queues[url]]
+
+    def visible_bodies(self, url: str) -> list[str]:
+        """Return the bodies that a receive could bring."""
+        return [message["body"] for message in self.queues[url] if message["visible"] <= self.now]
+
+    def get_queue_attributes(self, *, QueueUrl: str, AttributeNames: list[str]) -> dict[str, Any]:  # noqa: N803
+        self._called("GetQueueAttributes")
+        visible = len(self.visible_bodies(QueueUrl))
+        everything = {
+            "ApproximateNumberOfMessages": str(visible),
+            "ApproximateNumberOfMessagesNotVisible": str(len(self.queues[QueueUrl]) - visible),
+            "ApproximateNumberOfMessagesDelayed": "0",
+            "QueueArn": f"arn:aws:sqs:eu-central-1:123456789012:{QueueUrl}",
+            "RedrivePolicy": '{"deadLetterTargetArn": "arn", "maxReceiveCount": 5}',
+        }
+        return {"Attributes": {name: everything[name] for name in AttributeNames}}
+
+    def receive_message(self, **request: Any) -> dict[str, Any]:
+        self._called("ReceiveMessage")
+        received = [message for message in self.queues[request["QueueUrl"]] if message["visible"] <= self.now][
+            : request["MaxNumberOfMessages"]
+        ]
+        for message in received:
+            message["visible"] = self.now + request["VisibilityTimeout"]
+            message["receives"] += 1
+            message["handle"] = f"{message['id']}/{message['receives']}"
+        return {"Messages": [_seen(message) for message in received]} if received else {}
+
+    def change_message_visibility_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        self._called("ChangeMessageVisibilityBatch")
+        for entry in Entries:
+            for message in self.queues[QueueUrl]:
+                if message.get("handle") == entry["ReceiptHandle"]:
+                    message["visible"] = self.now + entry["VisibilityTimeout"]
+        return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        self._called("SendMessageBatch")
+        assert len(Entries) <= 10
+        taken = [entry for entry in Entries if entry["MessageBody"] not in self.refused_bodies]
+        for entry in taken:
+            self.put(QueueUrl, entry["MessageBody"], **entry.get("MessageAttributes", {}))
+        self._called("SendMessageBatch, its answer")
+        return {"Successful": [{"Id": entry["Id"]} for entry in taken]}
+
+    def delete_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        self._called("DeleteMessageBatch")
+        handles = {entry["ReceiptHandle"]: entry["Id"] for entry in Entries}
+        gone = [
+            message
+            for message in self.queues[QueueUrl]
+            if message.get("handle") in handles and message["body"] not in self.undeletable_bodies
+        ]
+        self.queues[QueueUrl] = [message for message in self.queues[QueueUrl] if message not in gone]
+        self._called("DeleteMessageBatch, its answer")
+        return {"Successful": [{"Id": handles[message["handle"]]} for message in gone]}
+
+    def _called(self, name: str) -> None:
+        self.calls.append(name)
+        self.before_call(len(self.calls))
+
+
+def _seen(message: dict[str, Any]) -> dict[str, Any]:
+    seen = {
+        "MessageId": message["id"],
+        "ReceiptHandle": message["handle"],
+        "Body": message["body"],
+        "Attributes": {"SentTimestamp": str(message["sent"]), "ApproximateReceiveCount": str(message["receives"])},
+    }
+    return seen | ({"MessageAttributes": message["attributes"]} if message["attributes"] else {})
+
+
+def refusal(code: str, operation: str = "ReceiveMessage", message: str = "") -> ClientError:
+    """Return the error of a refused call."""
+    return ClientError({"Error": {"Code": code, "Message": message}}, operation)

@@ -1,0 +1,163 @@
+"""Announcements that failed: what an entry says, what the stream still knows, and who announces again."""
+
+import io
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from fake_sqs import refusal
+from operator_tool.failures import OperatorError
+from operator_tool.notifications import (
+    FailedNotification,
+    ForgottenError,
+    Notifier,
+    OrderStream,
+    Place,
+    failed_notification,
+)
+
+# As Lambda's documentation shows it, for a DynamoDB stream.
+ENTRY: dict[str, Any] = {
+    "requestContext": {
+        "requestId": "316aa6d0-8154-xmpl-9af7-85d5f4a6bc81",
+        "functionArn": "arn:aws:lambda:us-east-2:123456789012:function:my-function",
+        "condition": "RetryAttemptsExhausted",
+        "approximateInvokeCount": 1,
+    },
+    "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+    "version": "1.0",
+    "timestamp": "2019-11-14T00:13:49.717Z",
+    "DDBStreamBatchInfo": {
+        "shardId": "shardId-00000001573689847184-864758bb",
+        "startSequenceNumber": "800000000003126276362",
+        "endSequenceNumber": "800000000003126276364",
+        "approximateArrivalOfFirstRecord": "2019-11-14T00:13:19Z",
+        "approximateArrivalOfLastRecord": "2019-11-14T00:13:20Z",
+        "batchSize": 2,
+        "streamArn": "arn:aws:dynamodb:us-east-2:123456789012:table/mytable/stream/2019-11-14T00:04:06.388",
+    },
+}
+PLACE = Place(
+    ENTRY["DDBStreamBatchInfo"]["streamArn"],
+    "shardId-00000001573689847184-864758bb",
+    "800000000003126276362",
+    "800000000003126276364",
+)
+
+
+def message(body: str) -> dict[str, Any]:
+    return {"MessageId": "m1", "Body": body, "Attributes": {"SentTimestamp": "1745575200000"}}
+
+
+def test_an_entry_of_lambda_says_why_and_where() -> None:
+    assert failed_notification(message(json.dumps(ENTRY))) == FailedNotification(
+        "m1",
+        datetime(2025, 4, 25, 10, tzinfo=UTC),
+        "RetryAttemptsExhausted, Unhandled",
+        PLACE,
+        2,
+        "2019-11-14T00:13:19Z",
+        "2019-11-14T00:13:20Z",
+    )
+
+
+@pytest.mark.parametrize("body", ["poison", "[]", "{}", '{"DDBStreamBatchInfo": {"startSequenceNumber": 5}}'])
+def test_anything_else_is_no_entry(body: str) -> None:
+    entry = failed_notification(message(body))
+    assert (entry.reason, entry.place) == ("it is no entry of Lambda's", None)
+
+
+class FakeStreams:
+    """One shard, handed out a page at a time."""
+
+    def __init__(self, *pages: list[tuple[str, str]]) -> None:
+        self.pages = pages
+
+    def get_shard_iterator(self, **request: Any) -> dict[str, str]:
+        assert request == {
+            "StreamArn": PLACE.stream_arn,
+            "ShardId": PLACE.shard_id,
+            "ShardIteratorType": "AT_SEQUENCE_NUMBER",
+            "SequenceNumber": PLACE.first,
+        }
+        return {"ShardIterator": "0"}
+
+    def get_records(self, *, ShardIterator: str) -> dict[str, Any]:  # noqa: N803
+        number = int(ShardIterator)
+        records = [
+            {"eventName": kind, "dynamodb": {"SequenceNumber": sequence, "NewImage": {"order_id": {"S": sequence}}}}
+            for sequence, kind in self.pages[number]
+        ]
+        following = {"NextShardIterator": str(number + 1)} if number + 1 < len(self.pages) else {}
+        return {"Records": records, **following}
+
+
+def test_the_stream_tells_the_orders_of_a_place_and_no_others() -> None:
+    streams = FakeStreams(
+        [("800000000003126276362", "INSERT")],
+        [],
+        [
+            ("800000000003126276363", "MODIFY"),
+            ("800000000003126276364", "INSERT"),
+            ("800000000003126276365", "INSERT"),
+        ],
+    )
+    items = OrderStream(streams).new_orders(PLACE)
+    assert [item["order_id"]["S"][-3:] for item in items] == ["362", "364"]
+
+
+def test_a_place_that_is_only_held_in_part_is_forgotten() -> None:
+    with pytest.raises(ForgottenError):
+        OrderStream(FakeStreams([("800000000003126276362", "INSERT")], [], [], [], [], [], [])).new_orders(PLACE)
+
+
+@pytest.mark.parametrize("code", ["TrimmedDataAccessException", "ResourceNotFoundException"])
+def test_a_place_that_the_stream_does_not_hold_any_more_is_forgotten(code: str) -> None:
+    class Trimmed(FakeStreams):
+        def get_shard_iterator(self, **_: Any) -> dict[str, str]:
+            raise refusal(code, "GetShardIterator")
+
+    with pytest.raises(ForgottenError):
+        OrderStream(Trimmed()).new_orders(PLACE)
+
+
+class FakeFunction:
+    """A notification function with one answer for every invocation."""
+
+    def __init__(self, answer: bytes = b'{"batchItemFailures": []}', **more: str) -> None:
+        self.answer = answer
+        self.more = more
+        self.events: list[dict[str, Any]] = []
+
+    def invoke(self, *, FunctionName: str, Qualifier: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
+        assert (FunctionName, Qualifier) == ("order-processing-dev-notification", "live")
+        self.events.append(json.loads(Payload))
+        return {"Payload": io.BytesIO(self.answer), **self.more}
+
+
+def test_orders_are_announced_ten_at_a_time_as_the_stream_would_bring_them() -> None:
+    function = FakeFunction()
+    items = [{"order_id": {"S": str(number)}} for number in range(23)]
+    Notifier(function, "order-processing-dev-notification").announce(items)
+    assert [len(event["Records"]) for event in function.events] == [10, 10, 3]
+    records = [record for event in function.events for record in event["Records"]]
+    assert {record["eventName"] for record in records} == {"INSERT"}
+    assert [record["dynamodb"]["NewImage"] for record in records] == items
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        FakeFunction(b'{"batchItemFailures": [{"itemIdentifier": "0"}]}'),
+        FakeFunction(b'{"errorMessage": "secret"}', FunctionError="Unhandled"),
+        FakeFunction(b"null"),
+        FakeFunction(b"{}"),
+    ],
+    ids=["some failed", "error", "nothing", "something else"],
+)
+def test_anything_but_a_clear_success_is_a_failure_that_says_where_to_look(function: FakeFunction) -> None:
+    with pytest.raises(OperatorError, match="read its log for notification_failed") as failure:
+        Notifier(function, "order-processing-dev-notification").announce([{}])
+    assert "secret" not in str(failure.value)

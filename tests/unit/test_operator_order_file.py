@@ -1,0 +1,212 @@
+"""A file of orders, as people and programs write it: every line for itself, and the same file the same orders."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from operator_tool.failures import OperatorError
+from operator_tool.order_file import MAX_LINE_BYTES, OrderLine, UnreadableLine, read_orders
+from orders.domain.order_id import derived_order_id
+from sample_orders import order_document
+
+HEADER = b"customer_id,product_id,quantity,order_date"
+ROW = b"001,Banana,1,2025-04-25"
+JSON = json.dumps(order_document()).encode()
+
+
+def read(text: bytes, batch: str = "batch") -> list[OrderLine | UnreadableLine]:
+    return list(read_orders(io.BytesIO(text), batch))
+
+
+def good(lines: Iterable[OrderLine | UnreadableLine]) -> list[OrderLine]:
+    return [line for line in lines if isinstance(line, OrderLine)]
+
+
+def bad(lines: Iterable[OrderLine | UnreadableLine]) -> dict[int, str]:
+    return {line.line: line.reason for line in lines if isinstance(line, UnreadableLine)}
+
+
+def keys(text: bytes, batch: str = "batch") -> list[str]:
+    return [line.idempotency_key for line in good(read(text, batch))]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("last", [b"", b"\n", b"\n\n  \n"])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [HEADER, ROW],
+        [HEADER.replace(b",", b";"), ROW.replace(b",", b";")],
+        [HEADER.replace(b",", b"\t"), ROW.replace(b",", b"\t")],
+        [b'"customer_id","product_id","quantity","order_date"', b'"001","Banana","1","2025-04-25"'],
+        [b"order_date,quantity,product_id,customer_id", b"2025-04-25,1,Banana,001"],
+        [b"", JSON],
+    ],
+    ids=["commas", "semicolons", "tabs", "quoted", "other order of columns", "JSON"],
+)
+def test_every_usual_way_to_write_an_order_states_the_same_order(
+    lines: list[bytes], end: bytes, bom: bytes, last: bytes
+) -> None:
+    [line] = good(read(bom + end.join(lines) + last))
+    assert json.loads(line.body) == order_document()
+    assert line.line == 2
+    assert [line.idempotency_key] == keys(JSON)
+    assert line.order_id == derived_order_id("001", line.idempotency_key)
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (b"001,Banana,1", "has 3 fields where the header has 4"),
+        (b"001,Banana,1,2025-04-25,", "has 5 fields where the header has 4"),
+        (b'001,"Banana,1,2025-04-25', "not valid CSV"),
+        (b'001,"Ban"ana,1,2025-04-25', "not valid CSV"),
+        (b"001,\xff,1,2025-04-25", "not valid UTF-8"),
+        (b"001," + b"x" * MAX_LINE_BYTES + b",1,2025-04-25", "is over 16384 bytes"),
+    ],
+)
+def test_a_bad_row_says_what_is_wrong_and_leaves_its_neighbours_alone(row: bytes, reason: str) -> None:
+    lines = read(b"\n".join([HEADER, ROW, row, ROW]))
+    assert [line.line for line in good(lines)] == [2, 4]
+    assert list(bad(lines)) == [3]
+    assert reason in bad(lines)[3]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b'{"customer_id": ', "not one valid JSON document"),
+        (b"{'customer_id': '001'}", "not one valid JSON document"),
+        (b'{"quantity": NaN}', "not one valid JSON document"),
+        (b'{"quantity": 1, "quantity": 2}', "same key of an object twice"),
+        (b'{"a":' * 100 + b"1" + b"}" * 100, "more than 64 levels"),
+        (b"\xff", "not valid UTF-8"),
+        (HEADER, "not one valid JSON document"),
+        (b"{" + b" " * MAX_LINE_BYTES + b"}", "is over 16384 bytes"),
+    ],
+)
+def test_a_bad_json_line_says_what_is_wrong_and_leaves_its_neighbours_alone(text: bytes, reason: str) -> None:
+    lines = read(b"\n".join([JSON, text, JSON]))
+    assert [line.line for line in good(lines)] == [1, 3]
+    assert list(bad(lines)) == [2]
+    assert reason in bad(lines)[2]
+
+
+def test_a_json_line_reaches_the_api_as_it_stands_in_the_file() -> None:
+    text = b'{"customer_id": "001",  "quantity": 1.0}'
+    [line] = good(read(text))
+    assert line.body == text
+
+
+def test_what_is_json_but_no_order_is_left_to_the_api() -> None:
+    lines = read(b'{}\n[]\n"text"\n1\n{"customer_id": 5}\n{"customer_id": "\xc3\xa4"}')
+    assert len(good(lines)) == 6
+    assert [line.order_id for line in good(lines)] == [None] * 6
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"[\n" + JSON + b"\n]", "one JSON array"),
+        ("customer_id".encode("utf-16"), "in UTF-16"),
+        (b"hello", "neither a JSON object nor a CSV header"),
+        (b"\xff\xfa", "neither a JSON object nor a CSV header"),
+        (b"\x00" * (MAX_LINE_BYTES + 5), "first line is over 16384 bytes"),
+        (
+            b"customer_id,product_id,quantity",
+            "exactly the columns customer_id, product_id, quantity, order_date: order_date missing",
+        ),
+        (HEADER + b",note", "exactly the columns .*: 1 more"),
+        (HEADER + b",quantity", "exactly the columns .*: 1 more"),
+        (b"customer_id;amount", "product_id, quantity, order_date missing and 1 more"),
+    ],
+)
+def test_what_is_no_file_of_orders_is_refused_as_a_whole(text: bytes, said: str) -> None:
+    with pytest.raises(OperatorError, match=said):
+        read(text)
+
+
+def test_an_empty_file_holds_no_orders() -> None:
+    assert read(b"") == read(b"\n \r\n") == read(HEADER) == []
+
+
+def test_the_same_file_states_the_same_orders_again_and_under_another_batch_others() -> None:
+    text = b"\n".join([HEADER, ROW, ROW])
+    assert keys(text) == keys(text)
+    assert not set(keys(text)) & set(keys(text, "another"))
+
+
+def test_a_quantity_is_the_same_order_as_a_number_and_as_a_string() -> None:
+    assert keys(json.dumps(order_document(quantity=1)).encode()) == keys(JSON)
+    assert keys(json.dumps(order_document(quantity=True)).encode()) != keys(JSON)
+
+
+def test_equal_lines_are_as_many_orders() -> None:
+    assert len(set(keys(b"\n".join([HEADER, ROW, ROW, ROW])))) == 3
+
+
+def test_mending_one_line_changes_no_other() -> None:
+    broken = keys(b"\n".join([HEADER, ROW, b"002,Pear,0,2025-04-25", b"003,Pear,1,2025-04-25"]))
+    mended = keys(b"\n".join([HEADER, b"002,Pear,1,2025-04-25", ROW, b"", b"003,Pear,1,2025-04-25"]))
+    assert broken[0] == mended[1]
+    assert broken[2] == mended[2]
+    assert broken[1] not in mended
+
+
+def test_a_key_is_one_that_the_api_admits() -> None:
+    [key] = keys(JSON, "späte Bestellungen.csv")
+    assert derived_order_id("001", key)
+
+
+def test_a_line_of_any_length_takes_little_memory() -> None:
+    class Endless(io.RawIOBase):
+        """A line of a gigabyte, handed out in what is asked for."""
+
+        left = 1_000_000_000
+        largest = 0
+
+        def readline(self, size: int | None = -1) -> bytes:
+            assert size is not None
+            assert 0 < size <= MAX_LINE_BYTES + 1
+            if self.left <= 0:
+                return b""
+            # Not all of it, so that this test takes no time.
+            self.left -= 200_000_000
+            return b"x" * size
+
+    with pytest.raises(OperatorError, match="over 16384 bytes"):
+        list(read_orders(Endless(), "batch"))  # type: ignore[arg-type]
+
+
+text_of_cells = st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=["Cs"]), max_size=20)
+
+
+@given(st.lists(st.tuples(text_of_cells, text_of_cells, text_of_cells, text_of_cells), max_size=5))
+def test_whatever_is_written_as_csv_is_read_as_it_was(rows: list[tuple[str, ...]]) -> None:
+    # Spaces around a record are nobody's: a field with its own is in quotation marks.
+    written = io.StringIO()
+    csv.writer(written, quoting=csv.QUOTE_ALL).writerows([HEADER.decode().split(","), *rows])
+    documents: list[Any] = [json.loads(line.body) for line in good(read(written.getvalue().encode()))]
+    assert [tuple(document.values()) for document in documents] == rows
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_end_in_anything_but_lines_or_a_sentence(text: bytes) -> None:
+    try:
+        lines = read(text)
+    except OperatorError:
+        return
+    assert all(line.line > 0 for line in lines)
+
+
+@given(st.binary(max_size=200))
+def test_no_row_ends_in_anything_but_one_line_or_a_reason(row: bytes) -> None:
+    lines = read(HEADER + b"\n" + row.replace(b"\n", b""))
+    assert len(lines) <= 1
