@@ -1,16 +1,17 @@
 """A submitted order as the text of a queue message."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, date
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orders.domain.errors import MessageUnreadableError
-from orders.domain.message import read_message, write_message
+from orders.domain.errors import MessageUnreadableError, MessageVersionUnknownError
+from orders.domain.message import READERS, VERSION, read_message, write_message
 from orders.domain.order import Order, SubmittedOrder
 from orders.domain.order_id import random_order_id
 from orders.domain.order_rules import validate_order
@@ -64,11 +65,12 @@ def test_what_was_written_is_read_back_and_is_ascii(order_id: str, order: Order,
         ("[" * 5000, "is not JSON"),
         ("null", "is not a JSON object"),
         ("[]", "is not a JSON object"),
-        ("{}", "is not of version 1"),
-        (json.dumps(message(version=2)), "is not of version 1"),
-        (json.dumps(message(version=True)), "is not of version 1"),
-        (json.dumps(message(version="1")), "is not of version 1"),
-        (json.dumps(message(version=1.0)), "is not of version 1"),
+        ("{}", "version is not a whole number"),
+        (json.dumps(message(version=2)), "of a version that this code does not read"),
+        (json.dumps(message(version=10**30)), "of a version that this code does not read"),
+        (json.dumps(message(version=True)), "version is not a whole number"),
+        (json.dumps(message(version="1")), "version is not a whole number"),
+        (json.dumps(message(version=1.0)), "version is not a whole number"),
         (json.dumps(message()).ljust(8 * 1024 + 1), "over 8192 characters"),
         (json.dumps(message(request_id="\ud800")), "request_id holds a lone surrogate"),
         (json.dumps(message(order=message()["order"] | {"customer_id": "\ud800"})), "order.customer_id breaks"),
@@ -133,3 +135,55 @@ def test_any_text_is_a_whole_order_or_unreadable(text: str) -> None:
     assert type(read.order.quantity) is int
     assert validate_order(asdict(read.order)) == read.order
     assert json.dumps(asdict(read), ensure_ascii=False).encode("utf-8")
+
+
+# As the code has written it since its first day: what is in a queue does not change with the code.
+WRITTEN_BY_VERSION_1 = (
+    f'{{"version":1,"order_id":"{submitted().order_id}","order":{{"customer_id":"001","product_id":"Banana","quantity":1,'
+    '"order_date":"2025-04-25"},"submitted_at":"2025-04-25T10:00:00.000Z","request_id":"request-one"}'
+)
+
+
+@pytest.fixture
+def version_2(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Let a version 2 be read beside version 1, as whoever changes the shape would; return a message of it."""
+
+    def read_version_2(message: Mapping[str, Any]) -> SubmittedOrder:
+        line = message["line"]
+        order = Order(message["customer"], line["product"], line["pieces"], message["date"])
+        return SubmittedOrder(message["order_id"], order, message["submitted_at"], message["request_id"])
+
+    monkeypatch.setitem(cast(dict[int, Any], READERS), 2, read_version_2)
+    return {
+        "version": 2,
+        "order_id": submitted("two").order_id,
+        "customer": "001",
+        "line": {"product": "Banana", "pieces": 1},
+        "date": "2025-04-25",
+        "submitted_at": SUBMITTED_AT,
+        "request_id": "request-two",
+    }
+
+
+def test_what_is_written_is_read_also_by_code_that_was_rolled_back_by_one_version() -> None:
+    assert VERSION in READERS
+    assert VERSION == 1 or VERSION - 1 in READERS, "messages of the version before are still in the queues"
+
+
+def test_a_message_as_version_1_has_always_written_it_is_read() -> None:
+    assert read_message(WRITTEN_BY_VERSION_1) == submitted()
+
+
+def test_a_new_version_takes_one_reader_and_one_entry_and_the_former_is_read_beside_it(
+    version_2: dict[str, Any],
+) -> None:
+    assert read_message(json.dumps(version_2)) == submitted("two")
+    assert read_message(WRITTEN_BY_VERSION_1) == submitted()
+
+
+def test_a_version_that_is_not_read_is_told_from_what_is_no_order(version_2: dict[str, Any]) -> None:
+    with pytest.raises(MessageVersionUnknownError, match=f"^{MessageVersionUnknownError.REASON}$"):
+        read_message(json.dumps({**version_2, "version": 3}))
+    with pytest.raises(MessageUnreadableError) as raised:
+        read_message("poison")
+    assert not isinstance(raised.value, MessageVersionUnknownError)

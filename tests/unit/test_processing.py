@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orders.domain.errors import StoreUnavailableError
+from orders.domain.errors import MessageVersionUnknownError, StoreUnavailableError
 from orders.domain.insertion import AlreadyThere, Inserted, Insertion, Refused
-from orders.domain.message import write_message
+from orders.domain.message import VERSION, write_message
 from orders.domain.order import ProcessedOrder, SubmittedOrder
 from orders.usecases.processing import Outcome, QueueMessage, Result, process_messages
 from sample_orders import PROCESSED_AT, SAMPLE_ORDER, processed, submitted
@@ -152,3 +152,13 @@ def test_every_message_has_exactly_one_outcome() -> None:
     ]
 
     assert sorted(outcome.message_id for outcome in outcomes(FakeStore(), *messages)) == ["a", "b", "c", "d"]
+
+
+def test_an_order_of_a_version_that_is_not_read_waits_and_its_neighbours_are_stored() -> None:
+    store = FakeStore()
+    later = write_message(submitted("later")).replace(f'"version":{VERSION}', f'"version":{VERSION + 1}')
+
+    found = {o.message_id: o for o in outcomes(store, message("m1", later), message("m2", submitted()))}
+
+    assert (found["m1"].result, found["m1"].reason) == (Result.FAILED, MessageVersionUnknownError.REASON)
+    assert found["m2"].result is Result.STORED

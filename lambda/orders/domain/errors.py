@@ -49,6 +49,18 @@ class MessageUnreadableError(OrdersError):
     """A queue message does not carry a submitted order; the text says why and repeats nothing of it."""
 
 
+class MessageVersionUnknownError(MessageUnreadableError):
+    """A queue message is of a version that this code does not read, because it was written by later code.
+
+    It is an order all the same. The text is always REASON, by which the operator's tool knows it in the log.
+    """
+
+    REASON = "the message is of a version that this code does not read"
+
+    def __init__(self) -> None:
+        super().__init__(self.REASON)
+
+
 class QueueUnavailableError(OrdersError):
     """The queue refused an order or did not answer in time: the order was not accepted."""
 

@@ -4,19 +4,26 @@ The text is JSON in ASCII, so that no character of it can be one that SQS refuse
 
     {"version": 1, "order_id": "…", "order": {…}, "submitted_at": "…", "request_id": "…"}
 
-A message may wait for days and outlive the code that wrote it: whoever changes its shape raises
-VERSION and keeps reading the one before.
+A message may wait for days and outlive the code that wrote it, and code that is rolled back meets
+messages that it never wrote. So a change of shape, or of an order's rules to stricter ones, is a new
+version, and comes in three deployments (docs/runbook.md, "Changing the message's shape"):
+
+1. a reader of the new version, and its entry in READERS;
+2. `write_message` in the new shape, and VERSION raised: only now can the first be relied on everywhere;
+3. when no message of the former version can be left, its reader goes.
 """
 
 import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from orders.domain.errors import MessageUnreadableError
+from orders.domain.errors import MessageUnreadableError, MessageVersionUnknownError
 from orders.domain.order import Order, SubmittedOrder
 from orders.domain.order_id import parse_order_id
 from orders.domain.order_schema import FIELD_RULES
 from orders.domain.timestamp import is_timestamp
 
+# What is written. What is read is in READERS, at the end.
 VERSION = 1
 
 # The longest that an order admits is a tenth of it.
@@ -35,11 +42,12 @@ def write_message(submitted: SubmittedOrder) -> str:
 
 
 def read_message(text: str) -> SubmittedOrder:
-    """Return the submitted order that a message text carries.
+    """Return the submitted order that a message text carries, of any version in READERS.
 
-    Checks the shape, every type, that all text can be written and that the order keeps the rules of
-    order.schema.json, whoever sent it: what reaches the table is an order, and none that DynamoDB would
-    refuse costs its neighbours a round trip. Raises MessageUnreadableError, saying what is wrong.
+    Checks the shape, every type, that all text can be written and that the order keeps its rules,
+    whoever sent it: what reaches the table is an order, and none that DynamoDB would refuse costs its
+    neighbours a round trip. Raises MessageUnreadableError, saying what is wrong; of a version that is
+    not read here it is MessageVersionUnknownError.
     """
     if len(text) > MAX_LENGTH:
         raise MessageUnreadableError(f"the message is over {MAX_LENGTH} characters")
@@ -49,8 +57,16 @@ def read_message(text: str) -> SubmittedOrder:
         raise MessageUnreadableError("the message is not JSON") from error
     if not isinstance(message, dict):
         raise MessageUnreadableError("the message is not a JSON object")
-    if type(message.get("version")) is not int or message["version"] != VERSION:
-        raise MessageUnreadableError(f"the message is not of version {VERSION}")
+    version = message.get("version")
+    if type(version) is not int:  # a bool is an int to isinstance, and 1.0 is found under 1
+        raise MessageUnreadableError("version is not a whole number")
+    if version not in READERS:
+        raise MessageVersionUnknownError
+    return READERS[version](message)
+
+
+def _read_version_1(message: Mapping[str, Any]) -> SubmittedOrder:
+    """Read the shape shown above; an order keeps the rules of order.schema.json."""
     order_id = _text(message, "order_id")
     if parse_order_id(order_id) != order_id:
         raise MessageUnreadableError("order_id was not issued by this system")
@@ -71,7 +87,7 @@ def _order(fields: Any) -> Order:
     return Order(**fields)
 
 
-def _text(message: dict[str, Any], name: str) -> str:
+def _text(message: Mapping[str, Any], name: str) -> str:
     value = message.get(name)
     if not isinstance(value, str):
         raise MessageUnreadableError(f"{name} is not a string")
@@ -84,3 +100,12 @@ def _require_characters(name: str, text: str) -> None:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise MessageUnreadableError(f"{name} holds a lone surrogate, which is no character") from error
+
+
+Reader = Callable[[Mapping[str, Any]], SubmittedOrder]
+"""Reads a JSON object that names its version; raises MessageUnreadableError, saying what is wrong."""
+
+READERS: Mapping[int, Reader] = {
+    1: _read_version_1,
+}
+"""The versions that are read: the one that is written, the one before, and the one that is to come."""
