@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any, Protocol
 
 from operator_tool.event_log import LogEvent
-from orders.domain.errors import MessageUnreadableError
+from orders.domain.errors import MessageUnreadableError, MessageVersionUnknownError
 from orders.domain.message import read_message
 
 # Between the clocks of SQS, Lambda and CloudWatch Logs.
@@ -20,6 +20,7 @@ class Kind(Enum):
     """What a reason means for whoever has to repair it; the value says what to do."""
 
     CONFLICT = "an idempotency key was used for two orders: ask the customer, then drop"
+    LATER = "it is an order, written by later code: deploy that again, then redrive; never drop it"
     UNREADABLE = "it is no order of this system: find out who sent it, then drop"
     REFUSED = "repair the cause, then redrive"
     UNKNOWN = "the function ended before it could say why (timeout, memory, throttling): read its log"
@@ -117,11 +118,15 @@ def _reason(event: LogEvent) -> Reason:
     if event.name == "order_conflict":
         return Reason(text, Kind.CONFLICT)
     # An order that could be read has its id in the event.
-    return Reason(text, Kind.REFUSED if "order_id" in event.fields else Kind.UNREADABLE)
+    return Reason(text, Kind.REFUSED) if "order_id" in event.fields else _unread(text)
 
 
 def _by_itself(letter: DeadLetter) -> Reason:
-    return UNKNOWN if letter.unreadable is None else Reason(letter.unreadable, Kind.UNREADABLE)
+    return UNKNOWN if letter.unreadable is None else _unread(letter.unreadable)
+
+
+def _unread(text: str) -> Reason:
+    return Reason(text, Kind.LATER if text == MessageVersionUnknownError.REASON else Kind.UNREADABLE)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from operator_tool.dead_letters import (
     reasons_of,
 )
 from operator_tool.event_log import LogEvent
-from orders.domain.message import write_message
+from orders.domain.errors import MessageVersionUnknownError
+from orders.domain.message import VERSION, write_message
 from sample_orders import submitted
 
 SENT = datetime(2025, 4, 25, 10, tzinfo=UTC)
@@ -93,8 +94,16 @@ def test_a_conflict_says_that_redriving_does_not_help() -> None:
 
 
 def test_what_is_no_order_is_told_apart_from_what_could_not_be_stored() -> None:
-    unreadable = event(message_id="m1", reason="the message is not of version 1")
+    unreadable = event(message_id="m1", reason="the message is not a JSON object")
     assert reason_of(letter("m1"), unreadable).kind is Kind.UNREADABLE
+
+
+def test_an_order_that_later_code_has_written_is_not_to_be_dropped() -> None:
+    later = dead_letter(message(body=write_message(submitted()).replace(f'"version":{VERSION}', '"version":99')))
+    logged = event(message_id="m1", reason=MessageVersionUnknownError.REASON)
+    for found in (reason_of(later), reason_of(letter("m1"), logged)):
+        assert found == Reason(MessageVersionUnknownError.REASON, Kind.LATER)
+        assert "redrive" in found.kind.value
 
 
 def test_earlier_attempts_count_where_the_last_one_was_cut_short() -> None:
