@@ -163,6 +163,35 @@ class DeployedStack:
             iam.delete_role_policy(RoleName=role, PolicyName="removed-by-test")
 
     @contextmanager
+    def processing_off(self) -> Iterator[None]:
+        """Switch off the processing of queued orders for the length of a `with` block."""
+        functions = self.client("lambda")
+        [mapping] = functions.list_event_source_mappings(FunctionName=f"{self.prefix}-processing:live")[
+            "EventSourceMappings"
+        ]
+
+        def switch(enabled: bool, state: str) -> None:
+            functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=enabled)
+            wait_for(state, lambda: functions.get_event_source_mapping(UUID=mapping["UUID"])["State"] == state)
+
+        switch(False, "Disabled")
+        try:
+            yield
+        finally:
+            switch(True, "Enabled")
+
+    @contextmanager
+    def quick_redelivery(self) -> Iterator[None]:
+        """Deliver failed orders again after two seconds, not twelve, so that five receives take no minute."""
+        url, name = self.outputs["orders_queue_url"], "VisibilityTimeout"
+        before = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name]
+        self._sqs.set_queue_attributes(QueueUrl=url, Attributes={name: "2"})
+        try:
+            yield
+        finally:
+            self._sqs.set_queue_attributes(QueueUrl=url, Attributes={name: before})
+
+    @contextmanager
     def subscribed_queue(
         self, topic_arn: str, name: str, filter_policy: Mapping[str, Any] | None = None
     ) -> Iterator[Callable[[], list[Any]]]:

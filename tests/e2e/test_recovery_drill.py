@@ -4,8 +4,6 @@ import json
 import signal
 import uuid
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +14,6 @@ from waiting import wait_for
 
 ORDERS = 40
 ALARM_SECONDS = 150
-
-
-@contextmanager
-def quick_redelivery(stack: DeployedStack) -> Iterator[None]:
-    """Deliver failed orders again after two seconds, not twelve, so that five receives take no minute."""
-    sqs, url = stack.client("sqs"), stack.outputs["orders_queue_url"]
-    name = "VisibilityTimeout"
-    before = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name]
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={name: "2"})
-    try:
-        yield
-    finally:
-        sqs.set_queue_attributes(QueueUrl=url, Attributes={name: before})
 
 
 def test_a_person_on_call_brings_every_order_home(local_stack: LocalStack, tmp_path: Path) -> None:
@@ -59,7 +44,7 @@ def test_a_person_on_call_brings_every_order_home(local_stack: LocalStack, tmp_p
     # Processing breaks. Orders are accepted all the same.
     rows = [f"{customer},Banana,{quantity},2025-04-25" for quantity in range(1, ORDERS + 1)]
     (tmp_path / "orders.csv").write_text("\n".join(["customer_id,product_id,quantity,order_date", *rows]))
-    with stack.permission_removed("processing", "dynamodb:PartiQLInsert"), quick_redelivery(stack):
+    with stack.permission_removed("processing", "dynamodb:PartiQLInsert"), stack.quick_redelivery():
         submitted = orders.run("submit", "orders.csv", "--json")
         order_ids = [json.loads(line)["order_id"] for line in submitted.out.splitlines()]
         assert len(set(order_ids)) == ORDERS
