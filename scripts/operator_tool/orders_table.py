@@ -32,19 +32,16 @@ class OrdersTable:
 
     def stored(self, order_ids: Sequence[str]) -> set[str]:
         """Return those of at most a hundred ids whose orders are stored."""
-        found: set[str] = set()
-        request: dict[str, Any] = {
-            self._table_name: {
-                "Keys": [{"order_id": {"S": order_id}} for order_id in dict.fromkeys(order_ids)],
-                "ProjectionExpression": "order_id",
-                "ConsistentRead": True,
-            }
-        }
-        while request:
-            answer = self._dynamodb.batch_get_item(RequestItems=request)
-            found |= {item["order_id"]["S"] for item in answer["Responses"].get(self._table_name, [])}
-            request = answer.get("UnprocessedKeys") or {}
-        return found
+        return set(self._batch(order_ids, ProjectionExpression="order_id"))
+
+    def items(self, order_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Return the items of those of at most a hundred ids that are stored, as DynamoDB writes them, by id."""
+        return self._batch(order_ids)
+
+    def all_items(self) -> Iterator[dict[str, Any]]:
+        """Yield every item, as DynamoDB writes it, read page by page as they are asked for."""
+        pages = self._dynamodb.get_paginator("scan").paginate(TableName=self._table_name, ConsistentRead=True)
+        return (item for page in pages for item in page["Items"])
 
     def of_customer(
         self, customer_id: str, *, since: str | None, until: str | None, oldest_first: bool, page_size: int
@@ -68,6 +65,21 @@ class OrdersTable:
             PaginationConfig={"PageSize": page_size},
         )
         return (_order(item) for page in pages for item in page["Items"])
+
+    def _batch(self, order_ids: Sequence[str], **more: str) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        request: dict[str, Any] = {
+            self._table_name: {
+                "Keys": [{"order_id": {"S": order_id}} for order_id in dict.fromkeys(order_ids)],
+                "ConsistentRead": True,
+                **more,
+            }
+        }
+        while request:
+            answer = self._dynamodb.batch_get_item(RequestItems=request)
+            found |= {item["order_id"]["S"]: item for item in answer["Responses"].get(self._table_name, [])}
+            request = answer.get("UnprocessedKeys") or {}
+        return found
 
 
 def _order(item: dict[str, Any]) -> ProcessedOrder:

@@ -9,6 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from operator_tool.commands.dlq import dlq
 from operator_tool.commands.list import list_orders
 from operator_tool.commands.notify import notify
+from operator_tool.commands.restore import restore
 from operator_tool.commands.show import show
 from operator_tool.commands.submit import submit
 from operator_tool.commands.trace import trace
@@ -50,7 +51,7 @@ def orders() -> None:
     """
 
 
-for command in (submit, show, list_orders, watch, trace, dlq, notify, capacity, cost):
+for command in (submit, show, list_orders, watch, trace, dlq, notify, restore, capacity, cost):
     orders.add_command(command)
 
 

@@ -14,6 +14,7 @@ from botocore.exceptions import NoCredentialsError
 
 from fake_logs import FakeLogs
 from fake_sqs import refusal
+from lambda_events import item_of
 from operator_tool import options
 from operator_tool.order_api import Submission, Verdict
 from operator_tool.program import run
@@ -495,7 +496,7 @@ def test_a_wrong_command_line_is_told_with_status_2(
     assert "Error: " in capsys.readouterr().err
 
 
-COMMANDS = ["submit", "show", "list", "watch", "trace", "notify"]
+COMMANDS = ["submit", "show", "list", "watch", "trace", "notify", "restore"]
 COMMANDS += [f"dlq {command}" for command in ("list", "show", "redrive", "drop")]
 
 
@@ -538,3 +539,53 @@ def test_what_goes_wrong_is_one_line_and_a_status(
     err = capsys.readouterr().err
     assert said in err
     assert "Traceback" not in err
+
+
+# restore
+
+
+def copy_of(shop: Shop, *orders: ProcessedOrder) -> str:
+    """Make a table that holds `orders`, as DynamoDB restores one; return its name."""
+    name = "copy"
+    shop.dynamodb.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "order_id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "order_id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    for order in orders:
+        shop.dynamodb.put_item(TableName=name, Item=item_of(order))
+    return name
+
+
+def test_a_copy_is_compared_and_nothing_is_done(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    shop.store(order_of(1), order_of(2))
+    copy = copy_of(shop, order_of(1), order_of(2, quantity=9), order_of(3))
+    assert run(["restore", copy, "--dry-run", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out) == {
+        "orders": 3,
+        "same": 1,
+        "missing": 1,
+        "different": [order_of(2).order_id],
+        "broken": [],
+    }
+    assert "1 order would be brought back; nothing was done" in printed.err
+    assert run(["list", "--customer", "001"]) == 0
+    assert order_of(3).order_id not in capsys.readouterr().out
+
+
+def test_a_copy_is_not_brought_back_without_a_persons_word(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["restore", copy_of(shop, order_of(1))]) == 1
+    assert "Nothing was done, because nobody can be asked here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("table", "status", "said"),
+    [("no-such-table", 3, "There is no table no-such-table"), ("order-processing-dev-orders", 2, "system's own table")],
+)
+def test_what_is_no_copy_is_told(
+    shop: Shop, table: str, status: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["restore", table]) == status
+    assert said in capsys.readouterr().err
