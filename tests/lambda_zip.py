@@ -1,5 +1,7 @@
-"""The Lambda zip as tests build it."""
+"""The Lambda zip as tests build it, and as they change it."""
 
+import io
+import zipfile
 from pathlib import Path
 
 import build_lambda
@@ -17,3 +19,13 @@ def lambda_zip(target: str, root: Path = build_lambda.ROOT) -> Path:
         if "cannot be reached" in str(error):
             missing("the package index", str(error))
         raise
+
+
+def changed_zip(zip_path: Path, member: str, *, more: str) -> bytes:
+    """Return a zip that is like this one, with `more` at the end of one of its files."""
+    changed = io.BytesIO()
+    with zipfile.ZipFile(zip_path) as source, zipfile.ZipFile(changed, "w", zipfile.ZIP_DEFLATED) as target:
+        for each in source.infolist():
+            content = source.read(each)
+            target.writestr(each, content + more.encode() if each.filename == member else content)
+    return changed.getvalue()

@@ -15,6 +15,9 @@ from local_stack.terraform import TerraformDeployment
 class Deployment(Protocol):
     """The backend, deployed in one way; what it keeps for itself is in a directory of its own."""
 
+    directory: Path
+    """Where it keeps its own files."""
+
     def require_tools(self) -> None:
         """Raise LocalStackError unless the machine has what this way needs."""
 

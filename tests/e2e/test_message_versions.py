@@ -4,10 +4,8 @@ Version 2 is made up. It comes into the real zip as whoever changes the shape wo
 first what reads it, then what writes it.
 """
 
-import io
 import json
 import uuid
-import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +14,7 @@ from typing import Any
 import pytest
 
 from deployed_stack import DeployedStack
-from lambda_zip import lambda_zip
+from lambda_zip import changed_zip, lambda_zip
 from local_stack import LocalStack
 from operator_command import OrdersCommand
 from orders.domain.errors import MessageVersionUnknownError
@@ -82,7 +80,9 @@ class Functions:
     def deploy(self, name: str, more: str) -> None:
         """Publish the project's zip, with `more` at the end of message.py, and let it serve orders."""
         version = self._lambda.update_function_code(
-            FunctionName=f"{self._stack.prefix}-{name}", ZipFile=self._with(more), Publish=True
+            FunctionName=f"{self._stack.prefix}-{name}",
+            ZipFile=changed_zip(self._zip, "orders/domain/message.py", more=more),
+            Publish=True,
         )["Version"]
         self.point(name, version)
 
@@ -91,16 +91,6 @@ class Functions:
         for name, version in self.former.items():
             self.deploy(name, "")
             self.point(name, version)
-
-    def _with(self, more: str) -> bytes:
-        changed = io.BytesIO()
-        with zipfile.ZipFile(self._zip) as source, zipfile.ZipFile(changed, "w", zipfile.ZIP_DEFLATED) as target:
-            for member in source.infolist():
-                content = source.read(member)
-                if member.filename == "orders/domain/message.py":
-                    content += more.encode()
-                target.writestr(member, content)
-        return changed.getvalue()
 
 
 @pytest.fixture(scope="module")
