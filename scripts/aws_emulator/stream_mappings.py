@@ -171,7 +171,8 @@ def _next_batch(mapping: Mapping[str, Any], table_name: str) -> Batch | None:
 
 
 def _position(mapping: Mapping[str, Any], table_name: str) -> int:
-    horizon, end = dynamodb.stream_start_position(table_name), dynamodb.stream_end_position(table_name)
+    horizon: int = dynamodb.stream_start_position(table_name)
+    end: int = dynamodb.stream_end_position(table_name)
     positions = lambda_svc._dynamodb_stream_positions
     with lambda_svc._dynamodb_stream_positions_lock:
         if mapping["UUID"] not in positions:
