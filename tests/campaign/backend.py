@@ -24,7 +24,6 @@ from local_stack.report import Report
 from local_stack.run_lock import RunLock
 from orders.adapters.dynamodb import read_item
 from orders.domain.order import ProcessedOrder
-from waiting import wait_for
 
 FUNCTIONS = ("submission", "processing", "status", "notification")
 
@@ -247,8 +246,3 @@ class Backend:
         """Subscribe to completed orders; yield what returns those announced since it was last called."""
         with self.stack.subscribed_queue(self.outputs["order_completed_topic_arn"], "campaign") as read:
             yield lambda: [json.loads(message["Message"]) for message in read()]
-
-    def wait_until_warm(self) -> None:
-        """See one order through every function."""
-        order_id = self.stack.api.post(self.stack.sample_body).json()["order_id"]
-        wait_for("the first order", lambda: any(row.order_id == order_id for row in self.rows()))

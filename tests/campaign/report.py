@@ -12,14 +12,19 @@ from campaign.ledger import Verdict
 from campaign.run import SeedResult
 
 # Everything that a verdict counts, in its order, with the name that it has in the table.
-COLUMNS = {field.name: field.name.replace("_", " ") for field in fields(Verdict) if field.name != "failures"}
+COLUMNS = {
+    field.name: field.name.removeprefix("notification_").replace("_", " ")
+    for field in fields(Verdict)
+    if field.name != "failures"
+}
 
 LEGEND = (
-    "acknowledged: 202. indeterminate: no answer, or 5xx. refused: 4xx. in dlq: what no redrive can mend stays there.",
-    "lost: acknowledged, and neither stored nor in the dead-letter queue. duplicated: one order in two rows, or a row",
-    "that is not what was sent. unexpected: there, and never asked for. denied: accepted, then answered with 404.",
-    "notified twice is allowed: announcements are made at least once. All other columns from lost on must be 0, except",
-    "notified, and notification given up, which is in the notifications' dead-letter queue.",
+    "acknowledged: answered with 202. indeterminate: with 5xx or not at all. refused: with 4xx. in dlq: waits there for a",
+    "person, who has put back all that can be mended. lost: acknowledged, and neither stored nor in the dead-letter queue.",
+    "duplicated: one order in two rows, or a row that is not what was sent. unexpected: there, and not asked for. denied:",
+    "accepted, and then answered with 404. notified twice: allowed, announcements are made at least once. given up:",
+    "its announcement is, and its place in the stream is in the notifications' dead-letter queue.",
+    "Must be 0: lost, duplicated, unexpected, denied, never notified.",
 )
 
 
@@ -101,4 +106,4 @@ def _stacked(heads: Sequence[str]) -> list[list[str]]:
 
 
 def _aligned(rows: Iterable[Sequence[str]], widths: Sequence[int]) -> list[str]:
-    return ["  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows]
+    return [" ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows]
