@@ -41,8 +41,7 @@ def main() -> int:
             terminal.step("Counting again")
             results = [campaign.judge_again(result) for result in results]
     except KeyboardInterrupt:
-        terminal.line(f"\nInterrupted after {len(results)} seeds, everything is stopped.")
-        _tell(terminal, results, _failures(results))
+        _tell(terminal, results, [*_failures(results), f"the campaign was interrupted after {len(results)} seeds"])
         return _INTERRUPTED
     except (CampaignError, LocalStackError) as error:
         print(f"\nmake prove: {error}", file=sys.stderr)

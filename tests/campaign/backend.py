@@ -207,6 +207,10 @@ class Backend:
         """Return how many messages the orders' dead-letter queue holds."""
         return sum(self._counts("orders_dlq_url"))
 
+    def given_up(self) -> int:
+        """Return how many places in the stream the notifications' dead-letter queue holds."""
+        return sum(self._counts("notifications_dlq_url"))
+
     def _counts(self, queue: str) -> tuple[int, ...]:
         suffixes = ("", "NotVisible", "Delayed")
         attributes = self.sqs.get_queue_attributes(QueueUrl=self.outputs[queue], AttributeNames=["All"])["Attributes"]

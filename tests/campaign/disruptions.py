@@ -9,7 +9,10 @@ from campaign.kinds import DISRUPTIONS, KEY_REUSED
 from campaign.ledger import customer_of
 from campaign.redrive import Killed, redrive
 from campaign.scene import Scene
-from campaign.wire_faults import DEAD_LETTERS_MADE, SLOW_STORE, TABLE_MISSING
+from campaign.wire_faults import DEAD_LETTERS_MADE, SLOW_STORE, TABLE_MISSING, TOPIC_DOWN
+
+# As deployed.
+_NOTIFICATION_RETRIES = 10
 
 _ENOUGH_DEAD_LETTERS = 8
 _PERMISSIONS = (
@@ -58,6 +61,19 @@ def _table_missing(scene: Scene) -> None:
     with scene.faults.active(scene.plan.seed, [TABLE_MISSING]):
         scene.wait_until(lambda: scene.faults.fired[TABLE_MISSING] > before + 3, seconds=8)
         scene.pause(2)
+
+
+def _announcements_given_up(scene: Scene) -> None:
+    """Let SNS refuse everything; without the retries that the mapping has, so that it need not take long."""
+    backend = scene.backend
+    before = backend.given_up()
+    backend.update_mapping("notification", MaximumRetryAttempts=0)
+    try:
+        with scene.faults.active(scene.plan.seed, [TOPIC_DOWN]):
+            if scene.wait_until(lambda: backend.given_up() > before, seconds=20):
+                scene.faults.note("announcements_given_up")
+    finally:
+        backend.update_mapping("notification", MaximumRetryAttempts=_NOTIFICATION_RETRIES)
 
 
 def _permission_removed(scene: Scene) -> None:
@@ -172,6 +188,7 @@ _DISRUPTIONS: dict[str, Callable[[Scene], None]] = {
     KEY_REUSED: _key_reused,
     "consumer_off": _consumer_off,
     TABLE_MISSING: _table_missing,
+    "announcements_given_up": _announcements_given_up,
     "permission_removed": _permission_removed,
     "code_rolled_back": _code_rolled_back,
     "broken_code_rolled_back": _broken_code_rolled_back,

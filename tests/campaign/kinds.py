@@ -32,6 +32,7 @@ DISRUPTIONS: Final = {
     KEY_REUSED: "customers use an Idempotency-Key for a second order",
     "consumer_off": "the processing function's mapping is off and orders pile up",
     "table_missing": "the table is not there for a while",
+    "announcements_given_up": "SNS refuses everything until announcements are given up",
     "permission_removed": "a function's role loses a permission for a while",
     "code_rolled_back": "code, settings and mapping are updated, and rolled back",
     "broken_code_rolled_back": "code that cannot start is deployed, and rolled back",

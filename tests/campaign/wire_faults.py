@@ -278,6 +278,7 @@ def _work_longer_than_the_message_is_hidden(strike: Strike) -> HttpAnswer:
 
 
 TABLE_MISSING = "table_missing"
+TOPIC_DOWN = "topic_down"
 DEAD_LETTERS_MADE = "dead_letters_made"
 SLOW_STORE = "redelivered_early"
 
@@ -303,6 +304,7 @@ FAULTS: dict[str, WireFault] = {
     "duplicate_delivery": WireFault(frozenset({_SQS}), 0.15, _send_twice),
     # Parts of a disruption, active as long as that is.
     TABLE_MISSING: WireFault(_STORE_OPERATIONS, 1, _say_table_is_missing),
+    TOPIC_DOWN: WireFault(frozenset({_TOPIC}), 1, _fail_topic),
     DEAD_LETTERS_MADE: WireFault(_STORE_OPERATIONS, 1, _say_table_is_missing),
     SLOW_STORE: WireFault(frozenset({_STORE}), 1, _work_longer_than_the_message_is_hidden),
 }
