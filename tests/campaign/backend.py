@@ -22,6 +22,7 @@ from local_stack.package import built_package
 from local_stack.ports import LOOPBACK
 from local_stack.report import Report
 from local_stack.run_lock import RunLock
+from local_stack.stack import resolvable_api_url
 from orders.adapters.dynamodb import read_item
 from orders.domain.order import ProcessedOrder
 
@@ -38,7 +39,7 @@ VISIBILITY_SECONDS = 6
 """How long a received message is hidden. Deployed is six times the timeout, a matter of minutes for an order that
 fails; Lambda takes any value from the timeout on, and this shows the same in less time, and more overlaps."""
 
-PROCESSING_MAPPING = {"BatchSize": 10, "ScalingConfig": {"MaximumConcurrency": 4}}
+PROCESSING_MAPPING: dict[str, Any] = {"BatchSize": 10, "ScalingConfig": {"MaximumConcurrency": 4}}
 """How orders reach the processing function: as deployed, with fewer at a time, each a process of this machine."""
 
 
@@ -51,7 +52,8 @@ class Backend:
         )
         self.mailbox = directory / "mailbox"
         self.outputs: dict[str, str] = {}
-        self._connection = AwsConnection(f"http://{LOOPBACK}:{self.settings.aws_port}", self.settings.region)
+        self.endpoint_url = f"http://{LOOPBACK}:{self.settings.aws_port}"
+        self._connection = AwsConnection(self.endpoint_url, self.settings.region)
         self._report = report
         self._held = ExitStack()
         self._emulator = ExitStack()
@@ -72,6 +74,11 @@ class Backend:
     def client(self, service: str) -> Any:
         """Return a new client with the rights of the account's owner."""
         return self._connection.client(service)
+
+    @property
+    def api_url(self) -> str:
+        """The order API's address for any client."""
+        return resolvable_api_url(self.endpoint_url, self.outputs["api_endpoint"])
 
     @cached_property
     def stack(self) -> DeployedStack:

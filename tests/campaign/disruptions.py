@@ -15,6 +15,8 @@ from campaign.wire_faults import DEAD_LETTERS_MADE, SLOW_STORE, TABLE_MISSING, T
 _NOTIFICATION_RETRIES = 10
 
 _ENOUGH_DEAD_LETTERS = 8
+# How SQS, DynamoDB and SNS call it.
+_DENIALS = ("AccessDenied", "AccessDeniedException", "AuthorizationError")
 _PERMISSIONS = (
     ("submission", "sqs:SendMessage"),
     ("processing", "dynamodb:PartiQLInsert"),
@@ -50,7 +52,8 @@ def _consumer_off(scene: Scene) -> None:
     backlog = len(scene.plan.portions()[0]) // 2
     scene.backend.update_mapping("processing", Enabled=False)
     try:
-        if scene.wait_until(lambda: scene.backend.waiting() >= backlog, seconds=8):
+        scene.wait_until(lambda: scene.backend.waiting() >= backlog, seconds=8)
+        if scene.backend.waiting() >= min(backlog, PROCESSING_MAPPING["BatchSize"]):
             scene.faults.note("consumer_off")
     finally:
         scene.backend.update_mapping("processing", Enabled=True)
@@ -80,7 +83,7 @@ def _permission_removed(scene: Scene) -> None:
     function, action = scene.chance("permission").choice(_PERMISSIONS)
 
     def refusals() -> int:
-        return scene.faults.refusals["AccessDenied"] + scene.faults.refusals["AccessDeniedException"]
+        return sum(scene.faults.refusals[code] for code in _DENIALS)
 
     before = refusals()
     with scene.backend.stack.permission_removed(function, action):
