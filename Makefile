@@ -6,7 +6,7 @@ VENV   := .venv/bin
 .DEFAULT_GOAL := help
 
 # No target is a file, and none may run beside another: they share .venv, dist and .local.
-.PHONY: help run test bench build check format draw lock clean set-up-run set-up-plan set-up-test
+.PHONY: help run test prove bench build check format draw lock clean set-up-run set-up-plan set-up-test
 .NOTPARALLEL:
 
 help:
@@ -19,6 +19,9 @@ help:
 	@echo "                  NOTIFICATION_EMAIL=…         who gets the e-mails, you@example.com"
 	@echo "  make test     run every test"
 	@echo "                  TESTS=tests/unit             or only these"
+	@echo "  make prove    run the system under seeded faults and count: nothing lost, nothing doubled"
+	@echo "                  SEEDS=1-30                   which seeds; SEEDS=17 repeats just that one"
+	@echo "                  ORDERS=400                   how many orders with each seed"
 	@echo "  make bench    measure how fast it is, against floors measured beside it; about ten minutes"
 	@echo "                  BENCH=--quick                little of all, to see that it works"
 	@echo "  make check    look all over without running it: lint, format, types, known vulnerabilities, checkov"
@@ -42,6 +45,10 @@ run: set-up-run
 TESTS ?= tests
 test: set-up-test
 	@$(VENV)/python -m pytest $(TESTS)
+
+# SEEDS and ORDERS reach the program through the environment.
+prove: set-up-test
+	@PYTHONPATH=lambda:scripts:tests exec $(VENV)/python -m campaign
 
 # On a quiet machine; the results are in .local/bench.
 BENCH ?=

@@ -28,6 +28,8 @@ class DeployedApi:
     """The API behind `endpoint`, an address of the emulator whose name need not resolve."""
 
     endpoint: str
+    timeout_seconds: float = 60
+    """How long a client waits for an answer."""
 
     def post(self, body: bytes | None, headers: Mapping[str, str] = JSON_TYPE) -> Answer:
         """Send POST /orders with exactly this body and these headers."""
@@ -42,7 +44,7 @@ class DeployedApi:
     ) -> Answer:
         """Send one request on a connection of its own."""
         address = urlsplit(self.endpoint)
-        connection = http.client.HTTPConnection("127.0.0.1", address.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", address.port, timeout=self.timeout_seconds)
         try:
             connection.putrequest(method, address.path + path, skip_host=True, skip_accept_encoding=True)
             connection.putheader("Host", address.netloc)

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from email.message import Message
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from deployed_api import DeployedApi
-from local_stack import LocalStack
+from local_stack import Settings
 from orders.domain.message import write_message
 from orders.domain.order import Order, SubmittedOrder
 from orders.domain.order_id import derived_order_id, random_order_id
@@ -19,12 +20,28 @@ from sample_orders import SAMPLE_BODY
 from waiting import wait_for
 
 
+class RunningBackend(Protocol):
+    """What runs the backend: the local stack, or only a part of it."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def outputs(self) -> dict[str, str]: ...
+    @property
+    def mailbox(self) -> Path: ...
+    @property
+    def endpoint_url(self) -> str: ...
+    @property
+    def api_url(self) -> str: ...
+    def client(self, service: str) -> Any: ...
+
+
 class DeployedStack:
-    """What the tests ask of a running local stack."""
+    """What the tests ask of a running backend."""
 
     sample_body = SAMPLE_BODY
 
-    def __init__(self, local: LocalStack) -> None:
+    def __init__(self, local: RunningBackend) -> None:
         self.local = local
         self.outputs = local.outputs
         self.prefix = f"{local.settings.project}-{local.settings.environment}"
@@ -217,11 +234,11 @@ class DeployedStack:
         )["SubscriptionArn"]
 
         def read() -> list[Any]:
-            messages = []
+            messages: list[Any] = []
             while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-                for message in batch:
-                    messages.append(json.loads(message["Body"]))
-                    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+                messages += [json.loads(message["Body"]) for message in batch]
+                entries = [{"Id": m["MessageId"], "ReceiptHandle": m["ReceiptHandle"]} for m in batch]
+                assert not sqs.delete_message_batch(QueueUrl=url, Entries=entries).get("Failed")
             return messages
 
         try:

@@ -12,6 +12,8 @@ import ministack.app
 
 from aws_emulator.iam import mend_iam
 from aws_emulator.partiql import mend_partiql
+from aws_emulator.queues import mend_queues
+from aws_emulator.stream_mappings import mend_stream_mappings
 from aws_emulator.streams import mend_streams
 
 # As ASGI defines them: https://asgi.readthedocs.io/en/latest/specs/main.html
@@ -31,6 +33,8 @@ def main() -> None:
     """Run ministack until it is stopped."""
     mend_iam()
     mend_partiql()
+    mend_queues()
     mend_streams()
+    mend_stream_mappings()
     ministack.app.app = _app_behind_tls
     ministack.app.main()

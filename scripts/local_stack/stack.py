@@ -58,9 +58,8 @@ class LocalStack:
 
     @property
     def api_url(self) -> str:
-        """The order API's address for any client: `api_endpoint` has a host name that only some resolve."""
-        api_id = urlsplit(self.outputs["api_endpoint"]).netloc.split(".")[0]
-        return f"{self.endpoint_url}/_aws/execute-api/{api_id}/$default"
+        """The order API's address for any client."""
+        return resolvable_api_url(self.endpoint_url, self.outputs["api_endpoint"])
 
     def __enter__(self) -> Self:
         try:
@@ -182,6 +181,12 @@ class LocalStack:
             "storefront_url": self.storefront_url,
             "mailbox": str(self.mailbox),
         }
+
+
+def resolvable_api_url(endpoint_url: str, api_endpoint: str) -> str:
+    """Return an API's address for any client: that of the output has a host name that only some resolve."""
+    api_id = urlsplit(api_endpoint).netloc.split(".")[0]
+    return f"{endpoint_url}/_aws/execute-api/{api_id}/$default"
 
 
 def _write_at_once(path: Path, text: str) -> None:

@@ -234,6 +234,8 @@ def test_a_queue_that_refuses_or_does_not_answer_is_a_503_and_claims_nothing(
 
     assert (answer["statusCode"], body_of(answer)["code"]) == (503, "QUEUE_UNAVAILABLE")
     assert answer["headers"]["Retry-After"] == "1"
+    # SQS may have taken the order and only its answer be lost: neither yes nor no is known.
+    assert "may have been accepted or not" in body_of(answer)["detail"]
     assert "order_id" not in body_of(answer)
     assert "Location" not in answer["headers"]
     assert "secret" not in answer["body"] + caplog.text

@@ -17,7 +17,7 @@ class SqsOrderQueue:
         self._queue_url = queue_url
 
     def send(self, submitted: SubmittedOrder) -> None:
-        """Put one order on the queue; raises QueueUnavailableError unless SQS has taken it."""
+        """Put one order on the queue; raises QueueUnavailableError unless SQS has confirmed it."""
         try:
             self._client.send_message(QueueUrl=self._queue_url, MessageBody=write_message(submitted))
         except (ClientError, BotoCoreError) as error:

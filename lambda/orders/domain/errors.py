@@ -62,7 +62,7 @@ class MessageVersionUnknownError(MessageUnreadableError):
 
 
 class QueueUnavailableError(OrdersError):
-    """The queue refused an order or did not answer in time: the order was not accepted."""
+    """The queue refused an order or did not answer in time: it may have been accepted or not."""
 
 
 class StoreUnavailableError(OrdersError):

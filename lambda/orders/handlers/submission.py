@@ -53,7 +53,8 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
         return http.problem(
             503,
             "QUEUE_UNAVAILABLE",
-            "The order was not accepted because the queue did not take it. Please try again.",
+            "The order may have been accepted or not, the queue did not confirm it. Please try again; "
+            "with an Idempotency-Key it stays one order.",
             request_id=request_id,
             retry_after_seconds=1,
         )

@@ -15,7 +15,7 @@ class OrderQueue(Protocol):
     """Where submitted orders wait to be processed."""
 
     def send(self, submitted: SubmittedOrder) -> None:
-        """Put one order on the queue; raises QueueUnavailableError unless the queue has taken it."""
+        """Put one order on the queue; raises QueueUnavailableError unless the queue has confirmed it."""
 
 
 def submit_order(
@@ -31,7 +31,7 @@ def submit_order(
 
     With an idempotency key the order id is derived from customer and key, so that a retry is the same
     order; without one every call is a new order. Raises DocumentUnreadableError, OrderInvalidError,
-    IdempotencyKeyInvalidError or QueueUnavailableError; on any of them nothing was accepted.
+    IdempotencyKeyInvalidError, on any of which nothing was accepted; or QueueUnavailableError.
     """
     order = validate_order(read_json_document(body))
     if idempotency_key is None:

@@ -1,0 +1,214 @@
+"""How a function's mapping to a table's stream goes on after a failure, where ministack 1.5.33 differs from AWS.
+
+ministack takes a function's `batchItemFailures` for success, never splits a batch and never counts retries. So an
+announcement that SNS did not take would be lost here and is not on AWS, and a record that always fails would hold back
+the stream until it is too old. On AWS:
+
+- ReportBatchItemFailures: the lowest sequence number of the answer is the checkpoint, and what is from there on is
+  retried; an item that is empty or unknown fails the whole batch.
+- BisectBatchOnFunctionError: a batch that failed is split in two, at the checkpoint where there is one. "Splitting a
+  batch does not count towards the retry quota."
+- MaximumRetryAttempts and MaximumRecordAgeInSeconds: what is over either goes to the on-failure destination.
+
+One batch of a mapping is under way at a time, beside the other mappings.
+
+Sources: https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
+https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html
+https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
+"""
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ministack.core import responses
+from ministack.core.arn import ArnParseError, parse_arn
+from ministack.services import dynamodb, lambda_svc
+
+from aws_emulator.queues import holding_the_lock
+
+_RETRIES_EXHAUSTED = "RetryAttemptsExhausted"
+_TOO_OLD = "MaxRecordAgeExceeded"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The records of a stream from position `start` to before `end`, sent to the function `failures` times in vain."""
+
+    start: int
+    end: int
+    failures: int = 0
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """What is to be sent next, in this order, and what is given up, for which reason."""
+
+    batches: tuple[Batch, ...] = ()
+    given_up: Batch | None = None
+    condition: str = ""
+
+
+def continue_after_failure(
+    batch: Batch, checkpoint: int, mapping: Mapping[str, Any], age_seconds: float
+) -> Continuation:
+    """Return how a mapping goes on with a batch whose records failed from position `checkpoint` on.
+
+    `age_seconds` is the age of the oldest of those.
+    """
+    rest = replace(batch, start=checkpoint)
+    bisects = bool(mapping.get("BisectBatchOnFunctionError"))
+    if bisects and checkpoint > batch.start:
+        return Continuation((rest,))
+    maximum_age = _limit(mapping, "MaximumRecordAgeInSeconds")
+    if maximum_age is not None and age_seconds > maximum_age:
+        return Continuation(given_up=rest, condition=_TOO_OLD)
+    if bisects and rest.end - rest.start > 1:
+        middle = (rest.start + rest.end) // 2
+        return Continuation((replace(rest, end=middle), replace(rest, start=middle)))
+    maximum_retries = _limit(mapping, "MaximumRetryAttempts")
+    if maximum_retries is not None and rest.failures >= maximum_retries:
+        return Continuation(given_up=rest, condition=_RETRIES_EXHAUSTED)
+    return Continuation((replace(rest, failures=rest.failures + 1),))
+
+
+def _limit(mapping: Mapping[str, Any], name: str) -> int | None:
+    value = int(mapping.get(name, -1))
+    return None if value < 0 else value  # -1 means without end
+
+
+def first_failure(answer: Any, sequence_numbers: Sequence[str]) -> int | None:
+    """Return the place, among a batch's sequence numbers, of the first record that the function's answer calls failed.
+
+    None where the batch succeeded; 0, the whole batch, where the answer names no record of it.
+    """
+    if isinstance(answer, str):
+        try:
+            answer = json.loads(answer)
+        except ValueError:
+            return None
+    failures = answer.get("batchItemFailures") if isinstance(answer, dict) else None
+    if not failures:
+        return None
+    try:
+        return min(sequence_numbers.index(failure["itemIdentifier"]) for failure in failures)
+    except (KeyError, TypeError, ValueError):
+        return 0
+
+
+def mend_stream_mappings() -> None:
+    """Replace ministack's way of reading tables' streams for functions."""
+    lambda_svc._poll_dynamodb_streams = _poll
+    lambda_svc._send_ddb_stream_failure_record = holding_the_lock(lambda_svc._send_ddb_stream_failure_record)
+
+
+_pending: dict[str, list[Batch]] = {}
+"""For each mapping what it has read and not settled, oldest first. After a new start it is read again."""
+
+
+def _poll() -> bool:
+    """Send the next batch of every mapping that is due; return whether there was any."""
+    # Counted, not any(): each mapping is looked at, whatever the ones before it had.
+    return sum(_poll_mapping(*found) for found in lambda_svc._iter_all_esms()) > 0
+
+
+def _poll_mapping(account: str, region: str, mapping: dict[str, Any]) -> bool:
+    mapping_id = mapping["UUID"]
+    if (
+        not mapping.get("Enabled", True)
+        or lambda_svc._esm_inflight.get(mapping_id, 0)
+        or lambda_svc._esm_backoff_until._data.get((account, region, mapping_id), 0) > time.time()
+    ):
+        return False
+    with _scope(account, region):
+        table_name = _table_of(mapping)
+        function, _ = lambda_svc._get_func_record_for_qualifier(mapping["FunctionName"], mapping.get("Qualifier"))
+        if table_name is None or function is None:
+            return False
+        batch = _next_batch(mapping, table_name)
+        if batch is None:
+            return False
+        lambda_svc._dispatch_esm_batch(mapping_id, _send, mapping, function, table_name, batch)
+        return True
+
+
+@contextmanager
+def _scope(account: str, region: str) -> Iterator[None]:
+    account_token = responses._request_account_id.set(account)
+    region_token = responses._request_region.set(region)
+    try:
+        yield
+    finally:
+        responses._request_account_id.reset(account_token)
+        responses._request_region.reset(region_token)
+
+
+def _table_of(mapping: Mapping[str, Any]) -> str | None:
+    """Return the name of the table whose stream the mapping reads, or None where it reads something else."""
+    try:
+        source = parse_arn(mapping.get("EventSourceArn", ""))
+    except ArnParseError:
+        return None
+    found = lambda_svc._dynamodb_stream_table_from_arn_spec(source) if source.service == "dynamodb" else None
+    if found is None:
+        return None
+    table_name = str(found[0])
+    table = dynamodb._tables.get(table_name)
+    return table_name if table and table.get("LatestStreamArn") == mapping["EventSourceArn"] else None
+
+
+def _next_batch(mapping: Mapping[str, Any], table_name: str) -> Batch | None:
+    pending = _pending.setdefault(mapping["UUID"], [])
+    if not pending:
+        position = _position(mapping, table_name)
+        records = dynamodb.stream_records_since(table_name, position, mapping.get("BatchSize", 100))
+        if records:
+            pending.append(Batch(position, position + len(records)))
+    return pending[0] if pending else None
+
+
+def _position(mapping: Mapping[str, Any], table_name: str) -> int:
+    horizon: int = dynamodb.stream_start_position(table_name)
+    end: int = dynamodb.stream_end_position(table_name)
+    positions = lambda_svc._dynamodb_stream_positions
+    with lambda_svc._dynamodb_stream_positions_lock:
+        if mapping["UUID"] not in positions:
+            positions[mapping["UUID"]] = horizon if mapping.get("StartingPosition") == "TRIM_HORIZON" else end
+        # Records that have expired are passed over.
+        return max(int(positions[mapping["UUID"]]), horizon)
+
+
+def _send(mapping: dict[str, Any], function: dict[str, Any], table_name: str, batch: Batch) -> None:
+    records = dynamodb.stream_records_since(table_name, batch.start, batch.end - batch.start)
+    event = lambda_svc._apply_filter_criteria(records, mapping)
+    result = lambda_svc._execute_function(function, {"Records": event}) if event else {"body": None}
+    failed_at = _failed_at(mapping, result, records)
+    continuation = Continuation()
+    if failed_at is None:
+        mapping["LastProcessingResult"] = f"OK - {len(event)} records"
+    else:
+        mapping["LastProcessingResult"] = "FAILED"
+        lambda_svc._esm_backoff_until[mapping["UUID"]] = time.time() + lambda_svc._ESM_BACKOFF_SECONDS
+        failed = records[failed_at:]
+        oldest = min((record["dynamodb"]["ApproximateCreationDateTime"] for record in failed), default=time.time())
+        age_seconds = time.time() - float(oldest)
+        continuation = continue_after_failure(batch, batch.start + failed_at, mapping, age_seconds)
+        if continuation.given_up:
+            lambda_svc._send_ddb_stream_failure_record(
+                mapping, function, failed, mapping["EventSourceArn"], result, continuation.condition
+            )
+    pending = _pending[mapping["UUID"]]
+    pending[:1] = continuation.batches
+    with lambda_svc._dynamodb_stream_positions_lock:
+        lambda_svc._dynamodb_stream_positions[mapping["UUID"]] = pending[0].start if pending else batch.end
+
+
+def _failed_at(mapping: Mapping[str, Any], result: Mapping[str, Any], records: Sequence[Any]) -> int | None:
+    if result.get("error"):
+        return 0
+    if "ReportBatchItemFailures" not in mapping.get("FunctionResponseTypes", []):
+        return None
+    return first_failure(result.get("body"), [record["dynamodb"]["SequenceNumber"] for record in records])

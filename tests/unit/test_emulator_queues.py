@@ -1,0 +1,51 @@
+"""That the emulator's queues keep a message which is sent at the moment in which another one is deleted."""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ministack.services import sns, sqs
+
+from aws_emulator.queues import mend_queues
+
+BODIES = ("first", "second")
+
+
+class ListReadBesideASender(list[Any]):
+    """A queue's messages; when somebody has read them all, another thread sends one more and is given time to."""
+
+    def __init__(self, messages: list[Any], send: threading.Thread) -> None:
+        super().__init__(messages)
+        self._send = send
+
+    def __iter__(self) -> Iterator[Any]:
+        yield from super().__iter__()
+        if self._send.ident is None:
+            self._send.start()
+            self._send.join(0.2)  # it never ends in this time while it has to wait
+
+
+@pytest.fixture
+def queue_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    for name in ("_queues_lock", "_expire_retained", "_dlq_sweep", "_collect_msgs", "get_state"):
+        monkeypatch.setattr(sqs, name, getattr(sqs, name))
+    monkeypatch.setattr(sqs, "_HANDLERS", dict(sqs._HANDLERS))
+    monkeypatch.setattr(sns, "_deliver_to_sqs", sns._deliver_to_sqs)
+    mend_queues()
+    yield sqs._act_create_queue({"QueueName": "orders"}, "")["QueueUrl"]
+    sqs.reset()
+
+
+def test_a_message_sent_while_a_function_s_messages_are_deleted_is_kept(queue_url: str) -> None:
+    send = sqs._HANDLERS["SendMessage"]
+    send({"QueueUrl": queue_url, "MessageBody": BODIES[0]}, "")
+    [received] = sqs._receive_messages_for_esm(queue_url, 10)
+    sender = threading.Thread(target=send, args=({"QueueUrl": queue_url, "MessageBody": BODIES[1]}, ""))
+    queue = sqs._queues[queue_url]
+    queue["messages"] = ListReadBesideASender(queue["messages"], sender)
+
+    sqs._delete_messages_for_esm(queue_url, {received["receipt_handle"]})
+    sender.join()
+
+    assert [message["body"] for message in sqs._queues[queue_url]["messages"]] == [BODIES[1]]
