@@ -313,7 +313,8 @@ def orders_will_be_lost(person: Person) -> Iterator[None]:
 def package_stack(person: Person) -> None:
     """Put what the README's `package` writes where it does, and fill in the bucket that it leads to."""
     (person.directory / "dist").mkdir()
-    packaged = person.stack.local.deployment.directory / "packaged.yaml"
+    settings = person.stack.local.settings
+    packaged = settings.local_directory / settings.deploy / "deployment" / "packaged.yaml"
     shutil.copy(packaged, person.directory / "dist" / "order-processing.yaml")
     person.filled_in["bucket"] = f"{person.stack.prefix}-artifacts"
 
