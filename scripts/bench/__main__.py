@@ -37,7 +37,7 @@ RESULTS = REPOSITORY / ".local" / "bench"
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured."""
+    """How much is measured, and where the results go."""
 
     starts: int = 25
     warm_rounds: int = 40
@@ -46,6 +46,8 @@ class Sizes:
     followed_orders: int = 200
     drained_orders: int = 2000
     drain_rounds: int = 3
+    results: Path = RESULTS
+    is_enough_to_judge: bool = True
 
 
 QUICK = Sizes(
@@ -56,6 +58,8 @@ QUICK = Sizes(
     followed_orders=20,
     drained_orders=300,
     drain_rounds=1,
+    results=RESULTS / "quick",
+    is_enough_to_judge=False,
 )
 
 
@@ -76,7 +80,7 @@ class StepTimes(Terminal):
 
 
 def main() -> int:
-    """Run the command line; return the exit status: 1 where a target was missed."""
+    """Run the command line; return the exit status: 1 where a target was missed in a whole run."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="measure little, to see that everything works")
     parser.add_argument("--only", choices=PARTS, help="measure in process only, or only what is deployed")
@@ -119,7 +123,7 @@ def _run(sizes: Sizes, parts: Sequence[str]) -> int:
         "load_after": round(os.getloadavg()[0], 2),
         "seconds": round(time.monotonic() - started),
     }
-    return _report(run, figures)
+    return _report(run, figures, sizes)
 
 
 def _in_process(zip_path: Path, folder: Path, sizes: Sizes) -> Iterator[Figure]:
@@ -179,22 +183,26 @@ def _tell(figure: Figure, figures: list[Figure]) -> None:
     )
 
 
-def _report(run: dict[str, object], figures: list[Figure]) -> int:
-    RESULTS.mkdir(parents=True, exist_ok=True)
+def _report(run: dict[str, object], figures: list[Figure], sizes: Sizes) -> int:
+    results = sizes.results
+    results.mkdir(parents=True, exist_ok=True)
     document = {**run, "figures": [figure.to_document() for figure in figures]}
-    (RESULTS / "bench.json").write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (results / "bench.json").write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     table = "\n".join(markdown(figures))
-    (RESULTS / "bench.md").write_text(table + "\n", encoding="utf-8")
+    (results / "bench.md").write_text(table + "\n", encoding="utf-8")
     print(f"\n{table}\n")
     print(", ".join(f"{name} {value}" for name, value in run.items()))
     written = "bench.json and bench.md"
     if can_plot():
-        plot(figures, RESULTS / "bench.svg")
+        plot(figures, results / "bench.svg")
         written += " and bench.svg"
     else:
         print("There is no plot: matplotlib is not installed (`make set-up-plan` installs it).")
-    print(f"Written to {os.path.relpath(RESULTS)}: {written}.")
+    print(f"Written to {os.path.relpath(results)}: {written}.")
     missed = [figure.name for figure in figures if figure.met is False]
+    if missed and not sizes.is_enough_to_judge:
+        print("A target missed in so short a run says little; `make bench` measures all.")
+        return 0
     if missed:
         print(f"\nmake bench: {len(missed)} targets missed: {', '.join(missed)}", file=sys.stderr)
     return 1 if missed else 0

@@ -2,7 +2,6 @@
 
 import io
 import json
-import uuid
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,15 +11,10 @@ from local_stack import LocalStack
 
 BARE_PATH = "/bare"
 
-_TRUST = {
+_PUTS = {
     "Version": "2012-10-17",
-    "Statement": {
-        "Effect": "Allow",
-        "Principal": {"Service": "lambda.amazonaws.com"},
-        "Action": "sts:AssumeRole",
-    },
+    "Statement": {"Effect": "Allow", "Action": "dynamodb:PutItem", "Resource": "*"},
 }
-_EVERYTHING = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
 
 
 class BareFunctions:
@@ -31,7 +25,6 @@ class BareFunctions:
         self._zip_path = zip_path
         self._prefix = f"{stack.settings.project}-{stack.settings.environment}"
         self._lambda = stack.client("lambda")
-        self._role_arn = self._make_role()
         self._queue_arn = stack.client("sqs").get_queue_attributes(
             QueueUrl=stack.outputs["orders_queue_url"], AttributeNames=["QueueArn"]
         )["Attributes"]["QueueArn"]
@@ -59,6 +52,9 @@ class BareFunctions:
     def deploy_processing(self, batch_size: int) -> str:
         """Make a bare processing function with a mapping of its own, switched off; return the mapping's id."""
         arn = self._make_function("processing", str(batch_size))
+        # The system's own role cannot put: it only inserts.
+        role = self._own("processing")["Role"].rpartition("/")[2]
+        self._stack.client("iam").put_role_policy(RoleName=role, PolicyName="bench", PolicyDocument=json.dumps(_PUTS))
         own = self.own_mapping()
         mapping = self._lambda.create_event_source_mapping(
             EventSourceArn=self._queue_arn,
@@ -86,28 +82,25 @@ class BareFunctions:
         """Switch an event source mapping on or off."""
         self._lambda.update_event_source_mapping(UUID=mapping_id, Enabled=on)
 
-    def _make_role(self) -> str:
-        iam = self._stack.client("iam")
-        name = f"bench-{uuid.uuid4().hex[:8]}"
-        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(_TRUST))["Role"]
-        iam.put_role_policy(RoleName=name, PolicyName="everything", PolicyDocument=json.dumps(_EVERYTHING))
-        return str(role["Arn"])
+    def _own(self, function: str) -> Any:
+        """Return the configuration of one of the system's own functions."""
+        return self._lambda.get_function_configuration(FunctionName=f"{self._prefix}-{function}")
 
     def _make_function(self, like: str, suffix: str = "") -> str:
         """Make the bare version of a function of the system; return the ARN of its alias.
 
-        All but the handler is as the system's own has it, the zip too, because the emulator's work for an
-        invocation grows with the size of the zip.
+        All but the handler is as the system's own has it, zip and role too: the emulator's work for an
+        invocation grows with the size of the one and the statements of the other.
         """
         module = f"bare_{like}"
-        own = self._lambda.get_function_configuration(FunctionName=f"{self._prefix}-{like}")
+        own = self._own(like)
         code = io.BytesIO(self._zip_path.read_bytes())
         with zipfile.ZipFile(code, "a") as archive:
             archive.write(BARE / f"{module}.py", f"{module}.py")
         name = f"{self._prefix}-bare-{like}{suffix}"
         version = self._lambda.create_function(
             FunctionName=name,
-            Role=self._role_arn,
+            Role=own["Role"],
             Handler=f"{module}.handler",
             Code={"ZipFile": code.getvalue()},
             Publish=True,

@@ -22,9 +22,11 @@ def plot(figures: Sequence[Figure], path: Path) -> None:
     ratios = [figure.ratio or 0.0 for figure in shown]
     colours = ["tab:red" if figure.met is False else "tab:blue" for figure in shown]
     picture, axes = pyplot.subplots(figsize=(9, 1 + 0.28 * len(shown)), layout="constrained")
-    axes.barh([figure.name for figure in shown], ratios, color=colours)
+    places = range(len(shown))
+    axes.barh(places, [ratio - 1 for ratio in ratios], left=1, color=colours)
+    axes.set_yticks(places, [figure.name for figure in shown])
     axes.axvline(1, color="black", linewidth=1)
-    for place, figure in enumerate(shown):
+    for place, figure in zip(places, shown, strict=True):
         target = figure.at_most if figure.at_most is not None else figure.at_least
         if target is not None:
             axes.plot([target, target], [place - 0.4, place + 0.4], color="black", linestyle=":")
