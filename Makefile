@@ -6,35 +6,46 @@ VENV   := .venv/bin
 .DEFAULT_GOAL := help
 
 # No target is a file, and none may run beside another: they share .venv, dist and .local.
-.PHONY: help run test prove bench build check format draw lock clean set-up-run set-up-plan set-up-test
+.PHONY: help run test prove check bench format draw docs lock build clean set-up-run set-up-plan set-up-test
 .NOTPARALLEL:
 
 help:
 	@echo "Order processing system"
 	@echo
-	@echo "  make run      run the whole system on this machine until Ctrl-C; orders are kept"
-	@echo "                  PORT=8080                    of the storefront"
-	@echo "                  AWS_PORT=4566                of the emulator of AWS"
-	@echo "                  DEPLOY=cloudformation        how the backend is deployed; or terraform"
-	@echo "                  NOTIFICATION_EMAIL=…         who gets the e-mails, you@example.com"
-	@echo "  make test     run every test"
-	@echo "                  TESTS=tests/unit             or only these"
-	@echo "  make prove    run the system under seeded faults and count: nothing lost, nothing doubled"
-	@echo "                  SEEDS=1-30                   which seeds; SEEDS=17 repeats just that one"
-	@echo "                  ORDERS=400                   how many orders with each seed"
-	@echo "  make bench    measure how fast it is, against floors measured beside it; about ten minutes"
-	@echo "                  BENCH=--quick                little of all, to see that it works"
-	@echo "  make check    look all over without running it: lint, format, types, known vulnerabilities, checkov"
+	@echo "Run it"
+	@echo "  make run          run the whole system on this machine until Ctrl-C; orders are kept"
+	@echo "                      PORT=8080                  of the storefront"
+	@echo "                      AWS_PORT=4566              of the emulator of AWS"
+	@echo "                      DEPLOY=cloudformation      how the backend is deployed; or terraform"
+	@echo "                      NOTIFICATION_EMAIL=…       who gets the e-mails, you@example.com"
 	@echo
-	@echo "  make build    build the Lambda package, dist/orders-arm64.zip"
-	@echo "                  TARGET=x86_64                for that processor; local for this machine"
-	@echo "  make format   format the sources"
-	@echo "  make draw     draw the pictures of the architecture anew"
-	@echo "  make lock     choose the newest packages that pyproject.toml admits, and pin them"
+	@echo "Prove it"
+	@echo "  make test         run every test"
+	@echo "                      TESTS=tests/unit           or only these"
+	@echo "  make prove        run the system under seeded faults and count: nothing lost, nothing doubled"
+	@echo "                      SEEDS=1-30                 which seeds; SEEDS=17 repeats just that one"
+	@echo "                      ORDERS=400                 how many orders with each seed"
+	@echo "  make check        look all over without running it: lint, format, types, known vulnerabilities, checkov"
+	@echo "  make bench        measure how fast it is, against floors measured beside it; about eight minutes"
+	@echo "                      BENCH=--quick              little of all, to see that it works"
 	@echo
-	@echo "  make set-up-plan  install what \`orders capacity\` needs"
+	@echo "Look after it"
+	@echo "  make set-up-run   install \`.venv/bin/orders\`, the operator's tool; \`make run\` does it too"
+	@echo "  make set-up-plan  install what \`orders capacity\` needs besides, and the plots of \`make bench\`"
 	@echo
-	@echo "  make clean    delete what was built and installed; orders and e-mails stay, in .local"
+	@echo "Change it"
+	@echo "  make set-up-test  install what tests and checks need, for an editor or a hook; \`make test\` does it too"
+	@echo "  make format       format the sources"
+	@echo "  make draw         draw the pictures of the architecture anew"
+	@echo "  make docs         bring what documents take from the program up to date: settings, costs, limits"
+	@echo "  make lock         choose the newest packages that pyproject.toml admits, and pin them"
+	@echo
+	@echo "Deliver it"
+	@echo "  make build        build the Lambda package, dist/orders-arm64.zip"
+	@echo "                      TARGET=x86_64              for that processor; local for this machine"
+	@echo
+	@echo "Tidy up"
+	@echo "  make clean        delete what was built and installed; orders and e-mails stay, in .local"
 	@echo
 	@echo "PYTHON=python3.12 makes .venv with that Python; 3.11 is the oldest that will do."
 
@@ -50,23 +61,19 @@ test: set-up-test
 prove: set-up-test
 	@PYTHONPATH=lambda:scripts:tests exec $(VENV)/python -m campaign
 
-# On a quiet machine; the results are in .local/bench.
-BENCH ?=
-bench: set-up-run
-	@PYTHONPATH=scripts:lambda $(VENV)/python -m bench $(BENCH)
-
 check: set-up-test
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
-	$(VENV)/mypy lambda scripts tests
+	$(VENV)/mypy lambda scripts tests architecture
 	@if command -v terraform >/dev/null; then echo terraform fmt -check -recursive; terraform fmt -check -recursive; \
 	  else echo "make check: Terraform is not installed, so its files are not looked at" >&2; fi
 	$(VENV)/python scripts/audit_packages.py
 	$(VENV)/python -m pytest --quiet tests/infrastructure/test_checkov.py
 
-TARGET ?= arm64
-build:
-	@$(PYTHON) scripts/build_lambda.py --target $(TARGET)
+# On a quiet machine; the results are in .local/bench.
+BENCH ?=
+bench: set-up-run
+	@PYTHONPATH=scripts:lambda $(VENV)/python -m bench $(BENCH)
 
 format: set-up-test
 	$(VENV)/ruff check --fix-only .
@@ -76,6 +83,11 @@ format: set-up-test
 draw:
 	@$(PYTHON) architecture/draw.py
 
+# The commands whose output the pages show are part of the planning tool.
+docs: set-up-plan
+	@$(VENV)/python scripts/write_configuration.py
+	@PYTHONPATH=scripts $(VENV)/python -m planning docs
+
 # The largest set first: what it pins constrains the smaller ones, so that .venv serves all.
 LOCK := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header
 lock:
@@ -84,6 +96,10 @@ lock:
 	$(LOCK) pyproject.toml --extra run --extra plan --constraint requirements-test.txt --output-file requirements-plan.txt
 	$(LOCK) pyproject.toml --extra run --constraint requirements-test.txt --output-file requirements-run.txt
 	$(LOCK) lambda/requirements.in --output-file lambda/requirements.txt
+
+TARGET ?= arm64
+build:
+	@$(PYTHON) scripts/build_lambda.py --target $(TARGET)
 
 clean:
 	rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis terraform-*/.terraform

@@ -1,9 +1,9 @@
-"""`python -m planning docs`: brings the figures of docs/scaling.md and docs/cost.md up to date.
+"""`python -m planning docs`, which `make docs` runs: brings the figures of docs/scaling.md and docs/cost.md up to date.
 
 Whatever these pages say in numbers is the output of a command that stands above it. A block begins with
 a comment that holds the command, and ends with another; what is between them is replaced:
 
-    <!-- `orders cost target`, by `python -m planning docs` -->
+    <!-- `orders cost target`, by `make docs` -->
     …
     <!-- end -->
 """
@@ -23,9 +23,7 @@ from planning.errors import PlanningError
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCUMENTS = (ROOT / "docs" / "scaling.md", ROOT / "docs" / "cost.md")
 _COMMANDS: dict[str, click.Command] = {"capacity": capacity, "cost": cost}
-_BLOCK = re.compile(
-    r"(<!-- `(orders [^`]+)`, by `python -m planning docs` -->\n).*?(<!-- end -->)", re.MULTILINE | re.DOTALL
-)
+_BLOCK = re.compile(r"(<!-- `(orders [^`]+)`, by `make docs` -->\n).*?(<!-- end -->)", re.MULTILINE | re.DOTALL)
 
 
 def brought_up_to_date(text: str) -> str:
@@ -57,6 +55,6 @@ def docs(check: bool) -> None:
         if new == text:
             continue
         if check:
-            raise PlanningError(f"{path.relative_to(ROOT)} is behind: run `python -m planning docs`.")
+            raise PlanningError(f"{path.relative_to(ROOT)} is behind: run `make docs`.")
         path.write_text(new, encoding="utf-8")
         click.echo(f"{path.relative_to(ROOT)} brought up to date")

@@ -11,6 +11,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from checked_in_files import REPOSITORY
+from makefile import targets_of_the_makefile
 from requirements_of_tests import require_program
 
 WORKFLOWS = sorted((REPOSITORY / ".github" / "workflows").glob("*.y*ml"))
@@ -40,11 +41,6 @@ def variants_of(job: dict[str, Any]) -> list[dict[str, str]]:
     """Return the job's matrix, one mapping for each variant."""
     variants: list[dict[str, str]] = job.get("strategy", {}).get("matrix", {}).get("include", [{}])
     return variants
-
-
-def targets_of_the_makefile() -> set[str]:
-    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
-    return set(re.findall(r"^([a-z][a-z-]*):(?!=)", makefile, re.MULTILINE))
 
 
 def steps_of_make_check() -> list[str]:
