@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
-from free_ports import free_port
 from local_stack import LocalStack, Settings
+from local_stack.ports import free_port
 
 # The same examples at every run, so that what fails is the change and not bad luck; to look further,
 # `pytest --hypothesis-profile=explore`. What time may pass is the business of tests that measure it.

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from debian_root import debian_root
-from free_ports import free_port
 from infrastructure.frontend_root import LISTEN_ADDRESS, REPOSITORY_URL
+from local_stack.ports import free_port
 from storefront_server import FRONTEND
 from waiting import wait_for
 

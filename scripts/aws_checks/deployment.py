@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import re
 import ssl
 import subprocess
 from collections.abc import Callable, Iterable, Mapping
@@ -11,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from stack_outputs import snake_case_outputs
 
 FUNCTIONS = ("submission", "processing", "status", "notification")
 
@@ -119,10 +120,7 @@ class Deployment:
 def outputs_of_stack(cloudformation: Any, stack: str) -> dict[str, str]:
     """Return the outputs of a CloudFormation stack by Terraform's names."""
     [described] = cloudformation.describe_stacks(StackName=stack)["Stacks"]
-    return {
-        re.sub(r"(?<=[a-z])(?=[A-Z])", "_", output["OutputKey"]).lower(): output["OutputValue"]
-        for output in described.get("Outputs", [])
-    }
+    return snake_case_outputs(described.get("Outputs", []))
 
 
 def outputs_of_terraform(folder: Path) -> dict[str, str]:

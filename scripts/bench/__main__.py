@@ -5,7 +5,6 @@ import json
 import os
 import platform
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -28,6 +27,7 @@ from bench.starts import cold_starts, memory
 from bench.wires import package, round_trips
 from bench.work import warm_costs
 from local_stack import LocalStack, LocalStackError, Settings
+from local_stack.ports import free_port
 from local_stack.report import Terminal
 from local_stack.settings import REPOSITORY
 
@@ -145,7 +145,7 @@ def _in_process(zip_path: Path, folder: Path, sizes: Sizes) -> Iterator[Figure]:
 def _deployed(zip_path: Path, directory: Path, sizes: Sizes) -> Iterator[Figure]:
     print()
     report = StepTimes()
-    settings = Settings(storefront_port=_free_port(), aws_port=_free_port(), local_directory=directory)
+    settings = Settings(storefront_port=free_port(), aws_port=free_port(), local_directory=directory)
     began = time.perf_counter()
     with LocalStack(settings, report) as stack:
         ready = time.perf_counter()
@@ -206,12 +206,6 @@ def _report(run: dict[str, object], figures: list[Figure], sizes: Sizes) -> int:
     if missed:
         print(f"\nmake bench: {len(missed)} targets missed: {', '.join(missed)}", file=sys.stderr)
     return 1 if missed else 0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

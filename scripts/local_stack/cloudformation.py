@@ -1,11 +1,9 @@
 """The backend deployed by cloudformation/order-processing.yaml as a user would: package, then deploy, by AWS CLI."""
 
 import json
-import re
 import shutil
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +15,7 @@ from local_stack.processes import Process
 from local_stack.report import Report
 from local_stack.run_lock import RunLock
 from local_stack.settings import REPOSITORY, Settings
+from stack_outputs import snake_case_outputs
 
 TEMPLATE = REPOSITORY / "cloudformation" / "order-processing.yaml"
 
@@ -133,10 +132,3 @@ class CloudFormationDeployment:
         if process.exit_status != 0:
             raise LocalStackError(f"`aws {arguments[0]} {arguments[1]}` failed. {process.last_words()}")
         return "\n".join(answer)
-
-
-def snake_case_outputs(outputs: list[Mapping[str, str]]) -> dict[str, str]:
-    """Return a stack's outputs by the names that terraform-backend/outputs.tf gives them."""
-    return {
-        re.sub(r"(?<=[a-z])(?=[A-Z])", "_", output["OutputKey"]).lower(): output["OutputValue"] for output in outputs
-    }

@@ -1,4 +1,4 @@
-"""Whether a port of this machine can be had."""
+"""Ports of this machine: whether one can be had, and one that can."""
 
 import contextlib
 import socket
@@ -16,6 +16,13 @@ def require_free(port: int, purpose: str, variable: str) -> None:
         f"Port {port}, meant for {purpose}, is taken by another program: "
         f"stop that one, or choose another port with {variable}=…"
     )
+
+
+def free_port() -> int:
+    """Return a port of loopback that the system handed out a moment ago and that is free again."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
 
 
 def _answers(port: int) -> bool:

@@ -16,10 +16,10 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, NoCredentialsError, NoRegionError
 
 from local_stack.aws import AwsConnection
-from local_stack.cloudformation import snake_case_outputs
 from local_stack.settings import REPOSITORY
 from operator_tool.failures import OperatorError, error_code, sentence_about
 from operator_tool.system import System
+from stack_outputs import snake_case_outputs
 
 STACK_FILE = REPOSITORY / ".local" / "stack.json"
 TERRAFORM_DIRECTORY = REPOSITORY / "terraform-backend"

@@ -8,7 +8,6 @@ none come in. Takes about a minute; the machine should have nothing else to do.
 
 import json
 import os
-import socket
 import sys
 import tempfile
 import time
@@ -152,9 +151,10 @@ def calibrate(orders: int, as_json: bool) -> None:
     require_needed_packages()
     sys.path[:0] = [str(_ROOT / "lambda"), str(_ROOT / "scripts")]
     from local_stack import LocalStack, Settings
+    from local_stack.ports import free_port
 
     with tempfile.TemporaryDirectory(prefix="orders-calibration-") as directory:
-        settings = Settings(storefront_port=_free_port(), aws_port=_free_port(), local_directory=Path(directory))
+        settings = Settings(storefront_port=free_port(), aws_port=free_port(), local_directory=Path(directory))
         click.echo("Starting a local stack", err=True)
         with LocalStack(settings) as stack:
             click.echo("Measuring", err=True)
@@ -171,9 +171,3 @@ def calibrate(orders: int, as_json: bool) -> None:
             )
     if any(abs(each.difference) > TOLERANCE for each in comparisons):
         raise PlanningError(f"The model is more than {TOLERANCE:.0%} off: is the machine busy?")
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

@@ -13,13 +13,12 @@ from typing import Any, Self
 
 from campaign.redrive import all_bodies
 from deployed_stack import DeployedStack
-from free_ports import free_port
 from local_stack import Settings
 from local_stack.aws import AwsConnection
 from local_stack.cloudformation import CloudFormationDeployment
 from local_stack.emulator import running_emulator
 from local_stack.package import built_package
-from local_stack.ports import LOOPBACK
+from local_stack.ports import LOOPBACK, free_port
 from local_stack.report import Report
 from local_stack.run_lock import RunLock
 from local_stack.stack import resolvable_api_url

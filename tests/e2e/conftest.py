@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from deployed_stack import DeployedStack
-from free_ports import free_port
 from local_stack import LocalStack, Settings
+from local_stack.ports import free_port
 from requirements_of_tests import require_program
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import local_stack.emulator
-from free_ports import free_port
 from local_stack.aws import AwsConnection
 from local_stack.environment import tool_environment
+from local_stack.ports import free_port
 from local_stack.run_lock import RunLock
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import audit_packages
-from free_ports import free_port
+from local_stack.ports import free_port
 
 LOCK = "lambda/requirements.txt"
 

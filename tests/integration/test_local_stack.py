@@ -16,9 +16,8 @@ from typing import Any
 import pytest
 
 import stack_by_hand
-from free_ports import free_port
 from local_stack import LocalStack, LocalStackError
-from local_stack.ports import require_free
+from local_stack.ports import free_port, require_free
 from local_stack.run_lock import RunLock
 from orders.domain.completion import announce
 from orders.domain.order import Order, ProcessedOrder

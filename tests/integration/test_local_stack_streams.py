@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from free_ports import free_port
 from local_stack.aws import AwsConnection
 from local_stack.emulator import running_emulator
+from local_stack.ports import free_port
 from local_stack.run_lock import RunLock
 from waiting import wait_for
 

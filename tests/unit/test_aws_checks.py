@@ -1,7 +1,10 @@
 """What the checks for a real account conclude from what AWS may answer."""
 
 import io
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -487,6 +490,13 @@ def test_production_is_left_alone_unless_it_is_meant(program: Program) -> None:
     assert "This is production" in result.stderr
     program.invoke("--production", stage="prod")
     assert program.ran == ["reads", "bad"]
+
+
+def test_the_program_runs_as_a_person_types_it() -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [sys.executable, verify_aws.__file__, "--help"]
+    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert "--stack NAME" in told.stdout
 
 
 def test_one_deployment_has_to_be_named(program: Program) -> None:

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import NoRegionError
 
 from fake_sqs import refusal
-from free_ports import free_port
+from local_stack.ports import free_port
 from operator_tool import finding
 from operator_tool.failures import OperatorError
 from operator_tool.finding import Choice, find_system
