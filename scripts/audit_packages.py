@@ -24,7 +24,7 @@ from typing import Final
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 # What ships first.
-LOCKS = ("lambda/requirements.txt", "requirements-run.txt", "requirements-test.txt")
+LOCKS = ("lambda/requirements.txt", "requirements-run.txt", "requirements-plan.txt", "requirements-test.txt")
 
 ACCEPTED: Final[Mapping[str, str]] = {}
 """Vulnerabilities that are left, by id (PYSEC-…, GHSA-… or CVE-…), each with the reason."""

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 import audit_packages
-from audit_packages import Audit, AuditError, ServiceUnreachableError, problems, read_audit
+from audit_packages import LOCKS, Audit, AuditError, ServiceUnreachableError, problems, read_audit
+from checked_in_files import REPOSITORY, checked_in_files
 
 LOCK = "lambda/requirements.txt"
 
@@ -45,6 +46,10 @@ UNKNOWN: dict[str, Any] = {
 
 def report(*dependencies: Any) -> str:
     return json.dumps({"dependencies": dependencies, "fixes": []})
+
+
+def test_every_lock_is_audited() -> None:
+    assert set(LOCKS) == {str(lock.relative_to(REPOSITORY)) for lock in checked_in_files("*requirements*.txt")}
 
 
 def test_packages_without_a_known_vulnerability_are_no_problem() -> None:
