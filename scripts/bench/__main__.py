@@ -1,4 +1,4 @@
-"""`make bench`: measures all, prints the table of the README, writes it as JSON and plots to .local/bench."""
+"""`make bench`: measures all, prints a table, writes it as JSON and plots to .local/bench."""
 
 import argparse
 import json

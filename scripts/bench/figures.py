@@ -65,7 +65,7 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 
 def markdown(figures: Sequence[Figure]) -> list[str]:
-    """Return the table of the README, line by line."""
+    """Return a table for a Markdown page, line by line."""
     rows = ["| measured | here | floor | ratio | target |", "|---|---:|---:|---:|---|"]
     for figure in figures:
         floor = "" if figure.floor is None else f"{_amount(figure.floor, figure.unit)}, {figure.floor_name}"
