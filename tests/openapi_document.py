@@ -10,7 +10,8 @@ import yaml  # type: ignore[import-untyped]
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+from checked_in_files import REPOSITORY
+
 PATH = REPOSITORY / "docs" / "openapi.yaml"
 URI = PATH.as_uri()
 

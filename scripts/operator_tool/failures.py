@@ -7,7 +7,6 @@ from botocore import exceptions as aws
 from botocore.exceptions import BotoCoreError, ClientError
 
 FAILED = 1
-WRONG_USE = 2
 NOT_FOUND = 3
 INTERRUPTED = 130
 

@@ -7,8 +7,9 @@ from playwright.sync_api import expect
 
 import web_server
 from browser.visit import Visit
+from checked_in_files import REPOSITORY
 from infrastructure.frontend_root import VARIABLES, user_data
-from infrastructure.terraform_root import REPOSITORY, TerraformRoot
+from infrastructure.terraform_root import TerraformRoot
 from local_stack import LocalStack
 from local_stack.environment import tool_environment
 from requirements_of_tests import require_root

@@ -9,7 +9,8 @@ from typing import Any
 
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from checked_in_files import REPOSITORY
+
 TEMPLATE = REPOSITORY / "cloudformation" / "order-processing.yaml"
 
 ACCOUNT = "000000000000"

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from checked_in_files import REPOSITORY
 from cloudformation_stack import Stack
 from infrastructure.deployed_system import DeployedSystem, Description
 from infrastructure.emulator import Emulator, running_emulator
-from infrastructure.terraform_root import REPOSITORY, Plan, TerraformRoot
+from infrastructure.terraform_root import Plan, TerraformRoot
 from requirements_of_tests import require_program
 
 REGION = "eu-west-1"

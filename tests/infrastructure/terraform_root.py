@@ -20,8 +20,6 @@ from python_terraform import IsFlagged, IsNotFlagged, Terraform
 from requirements_of_tests import require_program
 from terraform_provider import init
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-
 Values = Mapping[str, Any]
 
 

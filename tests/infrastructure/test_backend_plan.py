@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from checked_in_files import REPOSITORY
 from infrastructure.conftest import ACCOUNT, BOUNDARY, ISSUER, KEY, OTHER_REGION, RUNBOOK_URL
-from infrastructure.terraform_root import REPOSITORY, Plan, Resources, TerraformRoot
+from infrastructure.terraform_root import Plan, Resources, TerraformRoot
 
 PREFIX = "order-processing-dev"
 

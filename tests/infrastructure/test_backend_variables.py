@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from infrastructure.terraform_root import REPOSITORY, TerraformRoot
+from checked_in_files import REPOSITORY
+from infrastructure.terraform_root import TerraformRoot
 from local_stack.environment import without_personal_choices
 
 

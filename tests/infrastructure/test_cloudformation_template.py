@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 
-from infrastructure.cloudformation_template import REPOSITORY, TEMPLATE, Template
+from checked_in_files import REPOSITORY
+from infrastructure.cloudformation_template import TEMPLATE, Template
 
 EMAIL = {"NotificationEmail": "operations@example.com"}
 TERRAFORM = REPOSITORY / "terraform-backend"

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from checked_in_files import REPOSITORY
 from infrastructure.emulator import Emulator, running_emulator
 from infrastructure.frontend_root import VARIABLES
-from infrastructure.terraform_root import REPOSITORY, Plan, TerraformRoot
+from infrastructure.terraform_root import Plan, TerraformRoot
 from local_stack.environment import without_personal_choices
 from requirements_of_tests import require_program
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from infrastructure.terraform_root import REPOSITORY, Plan, Resources, TerraformRoot
+from checked_in_files import REPOSITORY
+from infrastructure.terraform_root import Plan, Resources, TerraformRoot
 from local_stack.environment import without_personal_choices
 from requirements_of_tests import require_program
 

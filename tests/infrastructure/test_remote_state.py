@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
+from checked_in_files import REPOSITORY
 from infrastructure.emulator import Emulator
-from infrastructure.terraform_root import REPOSITORY, TerraformError, TerraformRoot
+from infrastructure.terraform_root import TerraformError, TerraformRoot
 from local_stack.aws import AwsConnection
 from requirements_of_tests import missing, require_program
 from waiting import wait_for

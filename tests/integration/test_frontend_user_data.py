@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 import web_server
+from checked_in_files import REPOSITORY
 from infrastructure.emulator import running_emulator
 from infrastructure.frontend_root import API_URL, REPOSITORY_URL, VARIABLES, user_data
-from infrastructure.terraform_root import REPOSITORY, TerraformRoot
+from infrastructure.terraform_root import TerraformRoot
 from local_stack.ports import free_port
 from requirements_of_tests import require_program, require_root
 from storefront_server import FRONTEND, load_server

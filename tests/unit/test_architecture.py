@@ -2,18 +2,17 @@
 
 import re
 from fnmatch import fnmatchcase
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from checked_in_files import REPOSITORY
 from drawings.icons import ICONS
 from drawings.model import Field, Picture
 from drawings.pictures import PICTURES
 from drawings.svg import describe, draw
-from terraform_source import declared_resources
+from terraform_text import declared_resources
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 ARCHITECTURE = REPOSITORY / "architecture"
 
 each_picture = pytest.mark.parametrize("picture", PICTURES.values(), ids=lambda picture: picture.folder)
