@@ -1,6 +1,6 @@
 """Look the locked packages up in a database of known vulnerabilities, with pip-audit.
 
-    python scripts/audit_packages.py [--osv-url URL]
+    .venv/bin/python scripts/audit_packages.py [--osv-url URL]
 
 pip-audit alone says "No known vulnerabilities found" and exits 0 when no package could be looked up at all, as behind a
 mirror of PyPI that has packages but no advisories. Here that is told apart:

@@ -1,7 +1,7 @@
 """Check on a real account what the local emulator cannot show: the claims of docs/unproven.md.
 
-    python scripts/verify_aws.py --stack order-processing-dev
-    python scripts/verify_aws.py --terraform terraform-backend --region eu-central-1
+    .venv/bin/python scripts/verify_aws.py --stack order-processing-dev
+    .venv/bin/python scripts/verify_aws.py --terraform terraform-backend --region eu-central-1
 
 Reads only, unless one agrees to more: what places orders, rings alarms or sends load asks first, each by itself. A
 deployment called prod is left alone unless --production is given. Credentials are those of the environment, as for

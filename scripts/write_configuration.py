@@ -1,7 +1,6 @@
-#!/usr/bin/env python3
 """Write the tables of docs/configuration.md from what declares the settings.
 
-    python scripts/write_configuration.py
+    .venv/bin/python scripts/write_configuration.py
 
 Those are the variables of both Terraform folders and the parameters of the CloudFormation template. `make docs` runs
 it; a test compares what it writes with what is checked in. A table stands between comments, and only that is replaced:
