@@ -1,6 +1,6 @@
 """The table of stored orders, as an operator reads it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from operator_tool.failures import OperatorError
@@ -44,12 +44,19 @@ class OrdersTable:
         return (item for page in pages for item in page["Items"])
 
     def of_customer(
-        self, customer_id: str, *, since: str | None, until: str | None, oldest_first: bool, page_size: int
+        self,
+        customer_id: str,
+        *,
+        since: str | None,
+        until: str | None,
+        oldest_first: bool,
+        page_size: int,
+        on_damaged: Callable[[OperatorError], None],
     ) -> Iterator[ProcessedOrder]:
         """Yield a customer's orders by the time they were submitted, read page by page as they are asked for.
 
         `since` and `until` are moments as the table writes them, both included. The index follows the table within
-        about a second.
+        about a second. An item that is no whole order holds back none of its neighbours: it is handed to `on_damaged`.
         """
         condition, values = "customer_id = :customer", {":customer": {"S": customer_id}}
         # A key takes one condition: where one end is open, its first or last possible moment closes it.
@@ -64,7 +71,12 @@ class OrdersTable:
             ScanIndexForward=oldest_first,
             PaginationConfig={"PageSize": page_size},
         )
-        return (_order(item) for page in pages for item in page["Items"])
+        for page in pages:
+            for item in page["Items"]:
+                try:
+                    yield _order(item)
+                except OperatorError as damaged:
+                    on_damaged(damaged)
 
     def _batch(self, order_ids: Sequence[str], **more: str) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}

@@ -380,7 +380,7 @@ def on_aws(stack: DeployedStack, *arguments: str | Path, **changes: str) -> "sub
 
 
 def test_a_cloudformation_stack_is_found_by_its_name(stack: DeployedStack) -> None:
-    listed = ["list", "--customer", "001", "--stack", "order-processing-dev"]
+    listed = ["list", "--customer", "operator", "--stack", "order-processing-dev"]
     found = on_aws(stack, *listed)
     assert found.returncode == 0
     assert "the CloudFormation stack order-processing-dev in us-east-1" in found.stderr

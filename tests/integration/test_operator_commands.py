@@ -183,8 +183,8 @@ def test_a_time_that_ends_before_it_begins_is_wrong_use(shop: Shop, capsys: pyte
 
 
 def test_an_item_that_is_not_whole_is_told_by_its_id(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
-    order = order_of(1)
-    shop.store(order)
+    order, neighbour = order_of(1), order_of(2)
+    shop.store(order, neighbour)
     shop.dynamodb.update_item(
         TableName=shop.outputs["orders_table_name"],
         Key={"order_id": {"S": order.order_id}},
@@ -192,6 +192,11 @@ def test_an_item_that_is_not_whole_is_told_by_its_id(shop: Shop, capsys: pytest.
     )
     assert run(["show", order.order_id]) == 1
     assert f"The item of order {order.order_id} is not whole" in capsys.readouterr().err
+
+    assert run(["list", "--customer", "001"]) == 1
+    listed = capsys.readouterr()
+    assert neighbour.order_id in listed.out
+    assert f"The item of order {order.order_id} is not whole" in listed.err
 
 
 # show

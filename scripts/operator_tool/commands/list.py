@@ -8,6 +8,7 @@ import click
 
 from operator_tool.clock import Moment
 from operator_tool.csv_text import csv_line
+from operator_tool.failures import OperatorError
 from operator_tool.options import SystemCommand, on_system
 from operator_tool.orders_table import OrdersTable
 from operator_tool.system import System
@@ -60,12 +61,14 @@ def list_orders(
     if since and until and since > until:
         raise click.UsageError("--since is later than --until.")
     table = OrdersTable(system.client("dynamodb"), system.outputs["orders_table_name"])
+    damaged: list[OperatorError] = []
     found = table.of_customer(
         customer,
         since=format_timestamp(since) if since else None,
         until=format_timestamp(until) if until else None,
         oldest_first=oldest_first,
         page_size=min(limit + 1, _LARGEST_PAGE),
+        on_damaged=damaged.append,
     )
     shown = _print(islice(found, limit), form)
     if (following := next(found, None)) is not None:
@@ -73,7 +76,9 @@ def list_orders(
         say(f"there are more: raise --limit, or go on with --{end} {following.submitted_at}")
     else:
         say(counted(shown, "order"))
-    return 0
+    for error in damaged:
+        say(str(error))
+    return 1 if damaged else 0
 
 
 def _print(orders: Iterator[ProcessedOrder], form: str) -> int:
