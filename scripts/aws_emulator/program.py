@@ -6,12 +6,15 @@ X-Forwarded-Proto, which ministack honours; this module stands in for that proxy
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
 from typing import Any
 
 import ministack.app
+from ministack.core import persistence
 
 from aws_emulator.iam import mend_iam
 from aws_emulator.partiql import mend_partiql
+from aws_emulator.persistence import state_on_disk
 from aws_emulator.queues import mend_queues
 from aws_emulator.stream_mappings import mend_stream_mappings
 from aws_emulator.streams import mend_streams
@@ -37,4 +40,5 @@ def main() -> None:
     mend_streams()
     mend_stream_mappings()
     ministack.app.app = _app_behind_tls
-    ministack.app.main()
+    with state_on_disk(Path(persistence.STATE_DIR)):
+        ministack.app.main()

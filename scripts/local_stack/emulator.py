@@ -28,14 +28,18 @@ main()
 # Says when the emulator was started last, by its time, and at which port.
 _STARTED = "started"
 
+# Touched by the emulator's program (aws_emulator/persistence.py) when it has written all of its state.
+_SAVED = Path("state") / "saved"
+
 
 def start_of_unsaved_run(directory: Path) -> datetime | None:
-    """Return when the emulator was started last if that run never wrote its state, being killed; else None."""
-    started = directory / _STARTED
+    """Return when the emulator was started last if that run never wrote all of its state; else None."""
+    started, saved = directory / _STARTED, directory / _SAVED
     if not started.exists():
         return None
-    saved = max((file.stat().st_mtime for file in (directory / "state").glob("*.json")), default=0.0)
-    return datetime.fromtimestamp(started.stat().st_mtime) if saved < started.stat().st_mtime else None
+    if saved.exists() and saved.stat().st_mtime >= started.stat().st_mtime:
+        return None
+    return datetime.fromtimestamp(started.stat().st_mtime)
 
 
 def move_to_port(home: Path, port: int) -> None:
@@ -96,8 +100,8 @@ def running_emulator(directory: Path, port: int, region: str, log: Path, lock: R
         grace_seconds=_STOP_SECONDS,
         inherited=[lock.file_descriptor],
     )
-    (directory / _STARTED).write_text(str(port))
     with process:
         process.wait_until_it_answers(f"http://{LOOPBACK}:{port}/_ministack/health")
+        (directory / _STARTED).write_text(str(port))
         yield process
     shutil.rmtree(temporary, ignore_errors=True)

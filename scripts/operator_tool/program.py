@@ -1,5 +1,6 @@
 """The command line of `orders`: its commands, its exit status, and no traceback for what is nobody's bug."""
 
+import os
 import sys
 from typing import NoReturn
 
@@ -64,8 +65,13 @@ def run(arguments: list[str]) -> int:
     """Run one command line; return the exit status."""
     try:
         result = orders.main(args=arguments, prog_name="orders", standalone_mode=False)
+        sys.stdout.flush()
     except (click.ClickException, click.Abort, OperatorError, ClientError, BotoCoreError) as error:
         return _told(error)
+    except OSError as error:
+        # Of what is still to be written nothing can be: Python would try again at its end, with a traceback.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _told(OperatorError(f"The output cannot be written ({error.strerror})."))
     return result if isinstance(result, int) else 0
 
 

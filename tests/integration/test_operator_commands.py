@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import subprocess
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from botocore.exceptions import NoCredentialsError
 from fake_logs import FakeLogs
 from fake_sqs import refusal
 from lambda_events import item_of
+from operator_command import COMMAND
 from operator_tool import options
 from operator_tool.order_api import Submission, Verdict
 from operator_tool.program import run
@@ -594,3 +596,24 @@ def test_what_is_no_copy_is_told(
 ) -> None:
     assert run(["restore", table]) == status
     assert said in capsys.readouterr().err
+
+
+# What nobody can read or write
+
+
+def test_a_file_that_is_refused_is_not_called_empty(
+    shop: Shop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "orders.csv").write_bytes(b"\xff\xfe")
+    assert run(["submit", str(tmp_path / "orders.csv")]) == 1
+    err = capsys.readouterr().err
+    assert "UTF-16" in err
+    assert "empty" not in err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_output_that_cannot_be_written_is_told_in_a_sentence() -> None:
+    with Path("/dev/full").open("w") as full:
+        finished = subprocess.run([COMMAND, "cost"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert finished.returncode == 1
+    assert finished.stderr == "orders: The output cannot be written (No space left on device).\n"

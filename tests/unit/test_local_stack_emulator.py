@@ -24,15 +24,16 @@ def write(path: Path, moment: datetime) -> None:
 
 def test_a_run_that_wrote_its_state_is_no_news(directory: Path) -> None:
     write(directory / "started", STARTED)
-    write(directory / "state" / "dynamodb.json", STARTED.replace(hour=11))
-    write(directory / "state" / "sqs.json", STARTED.replace(hour=9))
+    write(directory / "state" / "dynamodb.json", STARTED.replace(hour=9))
+    write(directory / "state" / "saved", STARTED.replace(hour=11))
 
     assert start_of_unsaved_run(directory) is None
 
 
-def test_a_run_that_never_wrote_its_state_is_told_by_its_start(directory: Path) -> None:
+def test_a_run_that_never_wrote_all_of_its_state_is_told_by_its_start(directory: Path) -> None:
     write(directory / "started", STARTED)
-    write(directory / "state" / "dynamodb.json", STARTED.replace(hour=9))
+    write(directory / "state" / "saved", STARTED.replace(hour=9))
+    write(directory / "state" / "sqs.json", STARTED.replace(hour=11))
 
     assert start_of_unsaved_run(directory) == STARTED
 

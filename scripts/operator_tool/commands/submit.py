@@ -141,14 +141,17 @@ def _report(verdicts: Iterable[tuple[int, Submission]], as_json: bool) -> int:
                     print_json_line(_document(line, submission))
                 elif submission.verdict in (Verdict.REFUSED, Verdict.NOT_SUBMITTED):
                     failed.append((line, submission))
+        if not tally:
+            say("0 orders: the file is empty")
     finally:
         if failed:
             print_table(
                 ("LINE", "VERDICT", "WHY"),
                 [(line, _VERDICTS[submission.verdict], _why(submission)) for line, submission in failed],
             )
-        parts = [f"{tally[verdict]:,} {words}" for verdict, words in _VERDICTS.items() if tally[verdict]]
-        say(f"{counted(tally.total(), 'order')}: {', '.join(parts) or 'the file is empty'}")
+        if tally:
+            parts = [f"{tally[verdict]:,} {words}" for verdict, words in _VERDICTS.items() if tally[verdict]]
+            say(f"{counted(tally.total(), 'order')}: {', '.join(parts)}")
         if tally[Verdict.NOT_SUBMITTED]:
             say("run the same command again for those not submitted; nothing is ordered twice")
     return FAILED if tally[Verdict.REFUSED] or tally[Verdict.NOT_SUBMITTED] else 0
