@@ -40,6 +40,16 @@ class RunLock:
     ) -> None:
         self._close()
 
+    @property
+    def in_place(self) -> bool:
+        """Whether the lock's file is still where it was made: its directory has not been deleted meanwhile."""
+        held = os.fstat(self.file_descriptor)
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            return False
+        return (held.st_dev, held.st_ino) == (found.st_dev, found.st_ino)
+
     def _close(self) -> None:
         os.close(self.file_descriptor)
         self.file_descriptor = -1

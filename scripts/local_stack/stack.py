@@ -50,6 +50,7 @@ class LocalStack:
         self._report: Report = report or Silence()
         self._processes: list[Process] = []
         self._background: list[Background] = []
+        self._lock: RunLock | None = None
         self._started = ExitStack()
 
     def client(self, service: str) -> Any:
@@ -75,7 +76,12 @@ class LocalStack:
         self._stop()
 
     def require_running(self) -> None:
-        """Raise LocalStackError if a part of the stack has ended by itself."""
+        """Raise LocalStackError if a part of the stack has ended by itself, or where it keeps its files is gone."""
+        if not self._is_in_place():
+            raise LocalStackError(
+                f"{self.settings.local_directory} was deleted while the system ran, and with it what was placed in "
+                "this run: start again, and stop the system before you delete it."
+            )
         for process in self._processes:
             process.require_running()
         for background in self._background:
@@ -96,7 +102,7 @@ class LocalStack:
         # Everything that can be wrong is looked at before anything is started.
         deploy_to = way_to_deploy(settings.deploy)
         directory.mkdir(parents=True, exist_ok=True)
-        lock = started.enter_context(RunLock(directory))
+        lock = self._lock = started.enter_context(RunLock(directory))
         stack_file = directory / "stack.json"
         stack_file.unlink(missing_ok=True)
         self.deployment = deploy_to(settings, home / "deployment", lock)
@@ -140,7 +146,7 @@ class LocalStack:
         storefront = running_storefront(settings.storefront_port, self.api_url, logs / "storefront.log", lock)
         self._processes.append(started.enter_context(storefront))
 
-        started.callback(stack_file.unlink, missing_ok=True)
+        started.callback(self._remove, stack_file)
         _write_at_once(stack_file, json.dumps(self._description(), indent=2) + "\n")
 
     def _stop(self) -> None:
@@ -148,11 +154,22 @@ class LocalStack:
             self._started.close()
             return
         self._report.step("Stopping")
+        in_place = self._is_in_place()
         self._started.close()
-        if self._processes[0].exit_status == 0:
+        if not in_place:
+            self._report.line("Stopped; the orders are gone with the directory that was deleted.")
+        elif self._processes[0].exit_status == 0:
             self._report.line("Stopped; the orders are kept for the next time.")
         else:
             self._report.line(f"Stopped, but orders of this run may be lost. {self._processes[0].last_words()}")
+
+    def _is_in_place(self) -> bool:
+        return self._lock is None or self._lock.in_place
+
+    def _remove(self, stack_file: Path) -> None:
+        # In the place of a deleted directory there may be another stack's by now.
+        if self._is_in_place():
+            stack_file.unlink(missing_ok=True)
 
     def _watch_alarms(self, started: ExitStack, alarms: Alarms) -> None:
         queue_metrics = QueueMetrics(self.client("sqs"), self.client("cloudwatch"), alarms)

@@ -3,6 +3,7 @@
 import json
 import mailbox
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -243,6 +244,20 @@ def test_orders_are_kept_even_when_the_runner_is_killed(new_stack: Callable[[], 
     wait_for("the end of its processes", let_go)
     with new_stack() as stack:
         assert order_ids(stack) == {"kept"}
+
+
+def test_a_directory_deleted_meanwhile_ends_the_run_and_leaves_the_next_ones_files_alone(
+    new_stack: Callable[[], LocalStack],
+) -> None:
+    stack = new_stack()
+    directory = stack.settings.local_directory
+    with pytest.raises(LocalStackError, match="was deleted while the system ran"), stack:
+        shutil.rmtree(directory)
+        directory.mkdir()
+        (directory / "lock").touch()
+        (directory / "stack.json").write_text("of another stack")
+        stack.watch()
+    assert (directory / "stack.json").read_text() == "of another stack"
 
 
 def test_an_emulator_that_ends_by_itself_ends_the_run_with_an_error(new_stack: Callable[[], LocalStack]) -> None:
