@@ -169,7 +169,8 @@ def web_servers(person: Person) -> Iterator[None]:
         scaling.delete_launch_configuration(LaunchConfigurationName=name)
 
 
-def requests_in_the_access_log(person: Person) -> AbstractContextManager[object]:
+@contextmanager
+def requests_in_the_access_log(person: Person) -> Iterator[None]:
     """Log as the API does on AWS; the emulator's has no access log."""
     logs, group = person.stack.client("logs"), f"/aws/vendedlogs/apigateway/{person.stack.prefix}-orders"
     stream = f"runbook-{uuid.uuid4().hex}"
@@ -185,7 +186,10 @@ def requests_in_the_access_log(person: Person) -> AbstractContextManager[object]
             {"timestamp": int(time.time() * 1000), "message": json.dumps(line, separators=(",", ":"))} for line in lines
         ],
     )
-    return nullcontext()
+    try:
+        yield
+    finally:
+        logs.delete_log_stream(logGroupName=group, logStreamName=stream)
 
 
 @contextmanager
