@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
