@@ -57,6 +57,16 @@ def test_a_function_is_ready_with_nothing_but_itself_beside_boto3_with_one_clien
 
 
 @pytest.mark.parametrize("function", SERVICES)
+def test_a_start_hardly_looks_for_garbage_and_what_comes_after_it_does(function: str, task: Path) -> None:
+    start = run("start", "function", function, task)
+    floor = run("start", "floor", SERVICES[function])
+
+    assert start["collections"] < floor["collections"] / 5  # while the handler's own file is compiled
+    assert start["collects"]
+    assert start["frozen"] > floor["frozen"] == 0
+
+
+@pytest.mark.parametrize("function", SERVICES)
 def test_a_function_loads_no_other_functions_part(function: str, on_the_wire: dict[str, Any]) -> None:
     loaded = set(on_the_wire[function]["modules"])
 

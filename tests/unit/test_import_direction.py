@@ -11,7 +11,7 @@ MAY_IMPORT = {
     "domain": {"domain"},
     "usecases": {"usecases", "domain"},
     "adapters": {"adapters", "domain"},
-    "handlers": {"handlers", "adapters", "usecases", "domain"},
+    "handlers": {"cold_start", "handlers", "adapters", "usecases", "domain"},
 }
 OUTSIDE = {"domain": {"jsonschema"}, "usecases": set(), "adapters": {"boto3", "botocore"}, "handlers": set()}
 # Where the clock, chance, the environment or the world outside would come in.

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from orders import cold_start
 from orders.adapters.clients import make_client
 from orders.adapters.dynamodb import read_item
 from orders.adapters.event_log import log_event, log_failure
@@ -11,6 +12,7 @@ from orders.adapters.sns import SnsCompletionTopic
 from orders.usecases.notification import announce_orders
 
 _topic = SnsCompletionTopic(make_client("sns"), os.environ["ORDER_COMPLETED_TOPIC_ARN"])
+cold_start.end()
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:

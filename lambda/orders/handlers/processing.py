@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from orders import cold_start
 from orders.adapters.clients import make_client
 from orders.adapters.clock import utc_now
 from orders.adapters.dynamodb import DynamoDbOrderTable
@@ -15,6 +16,7 @@ from orders.domain.order import SubmittedOrder
 from orders.usecases.processing import Outcome, QueueMessage, Result, process_messages
 
 _store = DynamoDbOrderTable(make_client("dynamodb"), os.environ["ORDERS_TABLE_NAME"])
+cold_start.end()
 
 _LEVELS = {
     Result.STORED: logging.INFO,

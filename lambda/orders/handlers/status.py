@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from orders import cold_start
 from orders.adapters.clients import make_client
 from orders.adapters.dynamodb import DynamoDbOrderTable
 from orders.adapters.event_log import log_event, log_failure
@@ -12,6 +13,7 @@ from orders.handlers import http
 from orders.usecases.status import Pending, find_order
 
 _store = DynamoDbOrderTable(make_client("dynamodb"), os.environ["ORDERS_TABLE_NAME"])
+cold_start.end()
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from orders import cold_start
 from orders.adapters.clients import make_client
 from orders.adapters.clock import utc_now
 from orders.adapters.event_log import log_event, log_failure
@@ -24,6 +25,7 @@ MAX_BODY_BYTES = 16 * 1024
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
 
 _queue = SqsOrderQueue(make_client("sqs"), os.environ["ORDERS_QUEUE_URL"])
+cold_start.end()
 
 
 class _RefusedError(Exception):

@@ -6,7 +6,10 @@
 The first byte on standard output means ready; the last line is what it has loaded, as JSON.
 """
 
+import gc
 import sys
+
+collections_before = sum(generation["collections"] for generation in gc.get_stats())
 
 if sys.argv[1] == "function":
     sys.path.insert(0, sys.argv[3])
@@ -18,6 +21,8 @@ else:
 
 sys.stdout.write("ready\n")
 sys.stdout.flush()
+
+collections = sum(generation["collections"] for generation in gc.get_stats()) - collections_before
 
 import json  # noqa: E402 - both have loaded it
 from pathlib import Path  # noqa: E402
@@ -33,4 +38,14 @@ def most_memory_kib() -> int:
     return next(int(line.split()[1]) for line in STATUS.read_text().splitlines() if line.startswith("VmHWM"))
 
 
-print(json.dumps({"memory_kib": most_memory_kib(), "modules": sorted(sys.modules)}))
+print(
+    json.dumps(
+        {
+            "memory_kib": most_memory_kib(),
+            "modules": sorted(sys.modules),
+            "collections": collections,
+            "collects": gc.isenabled(),
+            "frozen": gc.get_freeze_count(),
+        }
+    )
+)
