@@ -527,6 +527,7 @@ resource "aws_lambda_event_source_mapping" "stored_orders" {
   function_name    = module.notification.alias_arn
 
   batch_size              = 10
+  parallelization_factor  = var.notification_parallelization_factor
   function_response_types = ["ReportBatchItemFailures"]
   starting_position       = "TRIM_HORIZON" # LATEST could miss orders stored while the mapping starts.
 

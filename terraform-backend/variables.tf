@@ -191,6 +191,18 @@ variable "submission_reserved_concurrency" {
   }
 }
 
+variable "notification_parallelization_factor" {
+  description = "How many batches of each shard of the table's stream are announced at the same time at most. 1 keeps up with about a thousand orders a second."
+  type        = number
+  default     = 1
+  nullable    = false
+
+  validation {
+    condition     = var.notification_parallelization_factor >= 1 && var.notification_parallelization_factor <= 10 && floor(var.notification_parallelization_factor) == var.notification_parallelization_factor
+    error_message = "Choose a whole number from 1 to 10, the limits of a stream's event source mapping, as notification_parallelization_factor."
+  }
+}
+
 variable "snap_start_enabled" {
   description = "Whether submission and status, for which a customer waits, start from a snapshot that Lambda takes when a version is published, instead of loading their code. Shortens cold starts; each published version's snapshot is paid for by the hour until the version is deleted, and each start from it once more. Not offered in every region."
   type        = bool

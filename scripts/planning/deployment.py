@@ -16,6 +16,7 @@ class Deployment:
     processing_maximum_concurrency: int = 10
     processing_reserved_concurrency: int | None = None
     processing_timeout_seconds: int = 30
+    notification_parallelization_factor: int = 1
     completed_order_email: str | None = None  # null takes notification_email, so somebody is subscribed
 
     # Decisions of the design, which have no variable.
@@ -28,7 +29,6 @@ class Deployment:
 
     # Settings of AWS that the design leaves as AWS has them; here to see what they would change.
     processing_batching_window_seconds: float = 0
-    notification_parallelization_factor: int = 1
     table_warm_write_units: int = 4_000
 
     @property
@@ -66,6 +66,7 @@ VARIABLES = (
     "processing_maximum_concurrency",
     "processing_reserved_concurrency",
     "processing_timeout_seconds",
+    "notification_parallelization_factor",
     "completed_order_email",
 )
 

@@ -66,8 +66,7 @@ class Limit(Enum):
     )
     STREAM_SHARDS = Explanation(
         "announcements wait: one batch at a time for each shard of the stream",
-        "the stream mapping's parallelization_factor",
-        False,
+        "notification_parallelization_factor",
     )
     TOPIC_RATE = Explanation("SNS refuses announcements, which are tried again", "SNS quota: publish rate", False)
     TOPIC_EMAIL = Explanation(

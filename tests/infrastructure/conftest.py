@@ -74,6 +74,7 @@ def production_plan(backend: TerraformRoot, variables: dict[str, Any]) -> Plan:
         "processing_maximum_concurrency": 50,
         "processing_reserved_concurrency": 60,
         "submission_reserved_concurrency": 40,
+        "notification_parallelization_factor": 4,
         "snap_start_enabled": True,
         "cors_allowed_origins": ["https://shop.example.com"],
         "jwt_issuer": ISSUER,

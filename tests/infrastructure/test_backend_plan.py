@@ -290,6 +290,14 @@ def test_the_mapping_uses_the_concurrency_that_was_chosen(production: Resources)
     )
 
 
+def test_as_many_batches_of_a_shard_are_announced_at_once_as_were_chosen(
+    resources: Resources, production: Resources
+) -> None:
+    mapping = "aws_lambda_event_source_mapping.stored_orders"
+    assert_holds(resources[mapping], {"parallelization_factor": 1}, "the order of the stream, unless asked otherwise")
+    assert_holds(production[mapping], {"parallelization_factor": 4}, "the variable's value")
+
+
 def test_only_new_orders_are_announced_and_retries_have_an_end(resources: Resources) -> None:
     mapping = resources["aws_lambda_event_source_mapping.stored_orders"]
     assert_holds(

@@ -99,6 +99,7 @@ REFUSED = [
         Case("processing_reserved_concurrency", value, "at least processing_maximum_concurrency", TEN_BATCHES)
         for value in (-1, 0, 9, 10.5)
     ),
+    *(Case("notification_parallelization_factor", value, "from 1 to 10") for value in (-1, 0, 1.5, 11)),
     *(Case("submission_reserved_concurrency", value, "with 0 every order is refused") for value in (-1, 0, 1.5)),
     Case("cors_allowed_origins", [], "Name at least one origin"),
     *(
@@ -191,6 +192,7 @@ ACCEPTED: list[dict[str, Any]] = [
         "processing_maximum_concurrency": 2,
         "processing_reserved_concurrency": 2,
         "submission_reserved_concurrency": 1,
+        "notification_parallelization_factor": 1,
         "snap_start_enabled": True,
         "cors_allowed_origins": ["*"],
         "jwt_issuer": "https://a",
@@ -220,6 +222,7 @@ ACCEPTED: list[dict[str, Any]] = [
         "processing_maximum_concurrency": 1000,
         "processing_reserved_concurrency": 1000,
         "submission_reserved_concurrency": 1000,
+        "notification_parallelization_factor": 10,
         "cors_allowed_origins": [
             "http://localhost:8080",
             "https://shop.example.com",

@@ -64,6 +64,7 @@ CASES = [
     Case("ProcessingConcurrencyReserved", "", '"true"'),
     Case("ProcessingConcurrencyReserved", "10", '"true"'),
     Case("ProcessingMaximumConcurrency", "ten", "from 2 to 1000"),
+    Case("NotificationParallelizationFactor", "2.5", "from 1 to 10"),
     Case("ProcessingTimeoutSeconds", "31", "from 2 (below, a cold start cannot finish"),
     Case("SubmissionReservedConcurrency", "010", "with 0 every order is refused"),
 ]

@@ -58,6 +58,12 @@ def test_as_many_batches_are_worked_on_as_were_chosen(template: Template, batche
     assert mapping["ScalingConfig"]["MaximumConcurrency"] == batches
 
 
+def test_as_many_batches_of_a_shard_are_announced_at_once_as_were_chosen(template: Template) -> None:
+    for chosen, factor in (({}, 1), ({"NotificationParallelizationFactor": "10"}, 10)):
+        mapping = template.resources(**EMAIL, **chosen)["StoredOrdersMapping"]["Properties"]
+        assert int(mapping["ParallelizationFactor"]) == factor
+
+
 def test_the_plan_keeps_every_invariant(deployed_twice: DeployedTwice) -> None:
     assert list(violations(from_plan(deployed_twice.plan.resources))) == []
 

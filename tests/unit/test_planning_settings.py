@@ -40,7 +40,7 @@ def test_the_visibility_timeout_is_as_many_processing_timeouts_as_in_terraform()
 
 def test_the_settings_that_the_design_leaves_to_aws_are_not_set_in_terraform() -> None:
     main = read_terraform("terraform-backend", "main.tf")
-    for name in ("maximum_batching_window_in_seconds", "parallelization_factor", "warm_throughput"):
+    for name in ("maximum_batching_window_in_seconds", "warm_throughput"):
         assert name not in main, f"planning.deployment takes {name} for AWS's default; have it follow Terraform"
 
 
