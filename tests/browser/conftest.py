@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, sync_playwright
 from browser.fake_order_api import FakeOrderApi
 from browser.visit import Visit
 from requirements_of_tests import require_program
-from storefront_server import load_server
+from storefront.server import load_server
 
 _HERE = Path(__file__).parent
 _CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")

@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import expect
 
-import web_server
 from browser.visit import Visit
-from checked_in_files import REPOSITORY
-from infrastructure.frontend_root import VARIABLES, user_data
-from infrastructure.terraform_root import TerraformRoot
+from deployment.frontend import VARIABLES, user_data
+from deployment.terraform import TerraformRoot
 from local_stack import LocalStack
 from local_stack.environment import tool_environment
+from repository.files import REPOSITORY
 from requirements_of_tests import require_root
+from storefront import web_server
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,14 @@
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 
-SCREENSHOTS = Path(__file__).parents[2] / ".local" / "screenshots"
+from repository.files import REPOSITORY
+
+SCREENSHOTS = REPOSITORY / ".local" / "screenshots"
 
 # Every rule of WCAG 2.2 A and AA that can be checked by machine, and axe's own good practice.
 _AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]

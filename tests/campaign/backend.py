@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from campaign.redrive import all_bodies
-from deployed_stack import DeployedStack
+from deployment.stack import DeployedStack
 from local_stack import Settings
 from local_stack.aws import AwsConnection
 from local_stack.cloudformation import CloudFormationDeployment

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from campaign.ledger import Answered, Request
 from campaign.plan import Submission
 from campaign.scene import Scene
-from deployed_api import JSON_TYPE, Answer, DeployedApi
+from deployment.api import JSON_TYPE, Answer, DeployedApi
 
 # Each may need a function of its own, which is a process of this machine.
 CLIENTS = 4

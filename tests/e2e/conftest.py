@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deployed_stack import DeployedStack
+from deployment.stack import DeployedStack
 from local_stack import LocalStack, Settings
 from local_stack.ports import free_port
 from requirements_of_tests import require_program

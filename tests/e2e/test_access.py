@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from deployed_stack import DeployedStack
+from deployment.stack import DeployedStack
 from e2e.attempts import FUNCTIONS, QUEUES, STRANGER, TOPICS, Attempt, attempts_on
 from local_stack.aws import NOBODY, AwsConnection, Credentials
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deployed_stack import DeployedStack
+from deployment.stack import DeployedStack
 from sample_orders import SAMPLE_BODY, order_document
 
 JSON = {"Content-Type": "application/json"}

@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from cloudformation_stack import Stack, StackError
-from deployed_api import Answer, DeployedApi
-from infrastructure.emulator import Emulator, running_emulator
-from lambda_zip import lambda_zip
+from deployment.api import Answer, DeployedApi
+from deployment.cloudformation import Stack, StackError
+from deployment.emulator import Emulator, running_emulator
+from deployment.package import lambda_zip
 from sample_orders import SAMPLE_BODY
 from waiting import wait_for
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deployed_stack import DeployedStack
+from deployment.stack import DeployedStack
 from waiting import wait_for
 
 RECEIVES = 5

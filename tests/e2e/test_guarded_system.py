@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from cloudformation_stack import Stack
-from deployed_api import JSON_TYPE, Answer, DeployedApi
+from deployment.api import JSON_TYPE, Answer, DeployedApi
+from deployment.cloudformation import Stack
+from deployment.emulator import Emulator, running_emulator
+from deployment.package import lambda_zip
 from e2e.attempts import FUNCTIONS, attempts_on_key
-from infrastructure.cloudformation_template import Template
-from infrastructure.emulator import Emulator, running_emulator
 from infrastructure.test_key_policy import key_policy
-from lambda_zip import lambda_zip
 from local_stack.aws import AwsConnection, Credentials
+from repository.cloudformation import Template
 from sample_orders import SAMPLE_BODY
 from waiting import wait_for
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from deployed_api import Answer
-from deployed_stack import DeployedStack
+from deployment.api import Answer
+from deployment.stack import DeployedStack
 from e2e.hostile_requests import HOSTILE_REQUESTS, MARKER, STATUS_OF, HostileRequest
 from waiting import wait_for
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from deployed_stack import DeployedStack
-from lambda_zip import changed_zip, lambda_zip
+from deployment.package import changed_zip, lambda_zip
+from deployment.stack import DeployedStack
 from local_stack import LocalStack
-from operator_command import OrdersCommand
+from machine.orders_command import OrdersCommand
 from orders.domain.errors import MessageVersionUnknownError
 from sample_orders import SAMPLE_BODY
 from waiting import wait_for

@@ -5,9 +5,9 @@ import uuid
 
 import pytest
 
-from deployed_stack import DeployedStack
+from deployment.stack import DeployedStack
+from fake_aws.metric_filters import matches
 from local_stack import LocalStack
-from metric_filters import matches
 from waiting import wait_for
 
 FUNCTIONS = ("submission", "processing", "status", "notification")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-import openapi_document
-from deployed_stack import DeployedStack
+from deployment.stack import DeployedStack
+from repository import openapi
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 HOOKS = Path(__file__).with_name("schemathesis_hooks.py")
@@ -33,7 +33,7 @@ def test_schemathesis_finds_no_difference(emptied_stack: DeployedStack, tmp_path
     run = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", CONFIGURATION),
-            *("run", openapi_document.PATH, "--url", emptied_stack.local.api_url, "--no-color"),
+            *("run", openapi.PATH, "--url", emptied_stack.local.api_url, "--no-color"),
             *("--report", "json", "--report-json-path", report),
         ],
         check=False,
@@ -48,7 +48,7 @@ def test_schemathesis_finds_no_difference(emptied_stack: DeployedStack, tmp_path
     assert {phase: told["phases"][phase]["status"] for phase in told["phases"]} == dict.fromkeys(
         ("examples", "coverage", "fuzzing", "stateful"), "success"
     )
-    assert told["operations"]["tested"] == len(openapi_document.operations())
+    assert told["operations"]["tested"] == len(openapi.operations())
     assert told["test_cases"]["generated"] > 200
     for operation, phases in told["valid_rates"].items():
         assert all(phase["accepted"] > 0 for phase in phases.values()), f"{operation} was never tried with success"

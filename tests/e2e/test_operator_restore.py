@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from deployed_stack import DeployedStack
+from deployment.stack import DeployedStack
 from local_stack import LocalStack
-from operator_command import OrdersCommand
+from machine.orders_command import OrdersCommand
 from sample_orders import SAMPLE_BODY
 from waiting import wait_for
 

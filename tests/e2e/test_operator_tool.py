@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from deployed_stack import DeployedStack
+from deployment.stack import DeployedStack
 from local_stack import LocalStack
 from local_stack.environment import tool_environment
-from operator_command import COMMAND, OrdersCommand
+from machine.orders_command import COMMAND, OrdersCommand
 from orders.domain.order_id import parse_order_id
 from waiting import wait_for
 

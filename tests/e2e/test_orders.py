@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from deployed_stack import DeployedStack
+from deployment.stack import DeployedStack
 from orders.domain.order_id import parse_order_id
 from sample_orders import SAMPLE_BODY, order_document
 from waiting import wait_for

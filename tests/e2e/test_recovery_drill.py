@@ -7,9 +7,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from deployed_stack import DeployedStack
+from deployment.stack import DeployedStack
 from local_stack import LocalStack
-from operator_command import OrdersCommand
+from machine.orders_command import OrdersCommand
 from waiting import wait_for
 
 ORDERS = 40

@@ -21,15 +21,15 @@ from typing import Any
 
 import pytest
 
-from checked_in_files import REPOSITORY
-from deployed_stack import DeployedStack
-from lambda_zip import changed_zip, lambda_zip
+from deployment.package import changed_zip, lambda_zip
+from deployment.stack import DeployedStack
 from local_stack import LocalStack
 from local_stack.environment import tool_environment
-from operator_command import OrdersCommand
-from preloaded_commands import preloaded
-from runbook import sections_with_commands
-from shell import Answer, Shell
+from machine.orders_command import OrdersCommand
+from machine.preloaded_commands import preloaded
+from machine.shell import Answer, Shell
+from repository.files import REPOSITORY
+from repository.runbook import sections_with_commands
 from waiting import wait_for
 
 SECTIONS = sections_with_commands()

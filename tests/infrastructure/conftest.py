@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from checked_in_files import REPOSITORY
-from cloudformation_stack import Stack
+from deployment.cloudformation import Stack
+from deployment.emulator import Emulator, running_emulator
+from deployment.terraform import Plan, TerraformRoot
 from infrastructure.deployed_system import DeployedSystem, Description
-from infrastructure.emulator import Emulator, running_emulator
-from infrastructure.terraform_root import Plan, TerraformRoot
+from repository.files import REPOSITORY
 from requirements_of_tests import require_program
 
 REGION = "eu-west-1"

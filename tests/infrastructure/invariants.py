@@ -8,13 +8,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from infrastructure.system import Alarm, MetricFilter, Queue, Statement, System, Topic
-from markdown_files import anchors_of
-
-RUNBOOK = Path(__file__).resolve().parents[2] / "docs" / "runbook.md"
+from repository.markdown import anchors_of
+from repository.runbook import RUNBOOK
 
 VISIBLE_MESSAGES = ("AWS/SQS", "ApproximateNumberOfMessagesVisible")
 

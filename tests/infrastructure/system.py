@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from infrastructure.cloudformation_template import arn, queue_url
+from repository.cloudformation import arn, queue_url
 
 Document = Mapping[str, Any]
 

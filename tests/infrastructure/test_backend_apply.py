@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from infrastructure.emulator import Emulator
-from infrastructure.terraform_root import Plan, Resources, TerraformRoot
+from deployment.emulator import Emulator
+from deployment.terraform import Plan, Resources, TerraformRoot
 
 PREFIX = "order-processing-dev"
 FUNCTIONS = ("submission", "processing", "status", "notification")

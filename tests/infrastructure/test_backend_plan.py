@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from checked_in_files import REPOSITORY
+from deployment.terraform import Plan, Resources, TerraformRoot
 from infrastructure.conftest import ACCOUNT, BOUNDARY, ISSUER, KEY, OTHER_REGION, RUNBOOK_URL
-from infrastructure.terraform_root import Plan, Resources, TerraformRoot
+from repository.files import REPOSITORY
 
 PREFIX = "order-processing-dev"
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from checked_in_files import REPOSITORY
-from infrastructure.terraform_root import TerraformRoot
+from deployment.terraform import TerraformRoot
 from local_stack.environment import without_personal_choices
+from repository.files import REPOSITORY
 
 
 @dataclass(frozen=True)

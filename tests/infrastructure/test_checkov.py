@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
-from checked_in_files import REPOSITORY
+from deployment.emulator import Emulator
+from deployment.frontend import VARIABLES
+from deployment.terraform import Plan, TerraformRoot
 from infrastructure.accepted_findings import ACCEPTED, BACKEND_BY_DEFAULT, FRONTEND_BY_DEFAULT
-from infrastructure.cloudformation_template import TEMPLATE
-from infrastructure.emulator import Emulator
-from infrastructure.frontend_root import VARIABLES
-from infrastructure.terraform_root import Plan, TerraformRoot
+from repository.cloudformation import TEMPLATE
+from repository.files import REPOSITORY
 from requirements_of_tests import require_program
 
 FRONTEND_WITH_EVERYTHING_ON = {

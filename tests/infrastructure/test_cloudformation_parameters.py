@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from cloudformation_stack import Stack
-from infrastructure.cloudformation_template import Template
-from infrastructure.emulator import running_emulator
+from deployment.cloudformation import Stack
+from deployment.emulator import running_emulator
 from infrastructure.test_backend_variables import ACCEPTED, REFUSED
 from infrastructure.test_cloudformation_template import NOT_PARAMETERS
+from repository.cloudformation import Template
 
 REGION = "eu-west-1"
 EMAIL = {"NotificationEmail": "operations@example.com"}

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 
-from checked_in_files import REPOSITORY
-from infrastructure.cloudformation_template import TEMPLATE, Template
+from repository.cloudformation import TEMPLATE, Template
+from repository.files import REPOSITORY
 
 EMAIL = {"NotificationEmail": "operations@example.com"}
 TERRAFORM = REPOSITORY / "terraform-backend"

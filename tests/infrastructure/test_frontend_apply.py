@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from checked_in_files import REPOSITORY
-from infrastructure.emulator import Emulator, running_emulator
-from infrastructure.frontend_root import VARIABLES
-from infrastructure.terraform_root import Plan, TerraformRoot
+from deployment.emulator import Emulator, running_emulator
+from deployment.frontend import VARIABLES
+from deployment.terraform import Plan, TerraformRoot
 from local_stack.environment import without_personal_choices
+from repository.files import REPOSITORY
 from requirements_of_tests import require_program
 
 PREFIX = "order-processing-dev"

@@ -7,11 +7,11 @@ from typing import Any
 import boto3
 import pytest
 
-from checked_in_files import REPOSITORY
-from infrastructure.emulator import Emulator
-from infrastructure.frontend_root import API_URL, IMAGE, LISTEN_ADDRESS, REPOSITORY_URL, VARIABLES, user_data
+from deployment.emulator import Emulator
+from deployment.frontend import API_URL, IMAGE, LISTEN_ADDRESS, REPOSITORY_URL, VARIABLES, user_data
+from deployment.terraform import Plan, Resources, TerraformRoot
 from infrastructure.invariants import leads_to_its_section
-from infrastructure.terraform_root import Plan, Resources, TerraformRoot
+from repository.files import REPOSITORY
 
 PREFIX = "order-processing-dev"
 TAGS = {"Project": "order-processing", "Environment": "dev"}

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from infrastructure.cloudformation_template import Template
 from infrastructure.conftest import DeployedTwice
 from infrastructure.invariants import INVARIANTS, violations
 from infrastructure.system import from_plan, from_template
+from repository.cloudformation import Template
 
 EMAIL = {"NotificationEmail": "operations@example.com"}
 # Everything that a deployment can have, as deployed_twice has it.

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ministack.core.iam_evaluator import EvalContext, evaluate_resource_policy
 
-from checked_in_files import REPOSITORY
+from repository.files import REPOSITORY
 
 ACCOUNT = "111122223333"
 STRANGER = "444455556666"

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from infrastructure.cloudformation_template import Template
-from infrastructure.terraform_root import Plan
-from openapi_document import operations, resolved, responses
+from deployment.terraform import Plan
+from repository.cloudformation import Template
+from repository.openapi import operations, resolved, responses
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What `orders cost` takes a deployment to consist of is what Terraform plans with its defaults."""
 
-from infrastructure.terraform_root import Plan
+from deployment.terraform import Plan
 from planning.bill import Choices
 from planning.footprint import FOOTPRINT
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from checked_in_files import REPOSITORY
-from infrastructure.terraform_root import Plan, Resources, TerraformRoot
+from deployment.terraform import Plan, Resources, TerraformRoot
 from local_stack.environment import without_personal_choices
+from repository.files import REPOSITORY
 from requirements_of_tests import require_program
 
 SIDES = ("backend", "frontend")

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from checked_in_files import REPOSITORY
-from infrastructure.emulator import Emulator
-from infrastructure.terraform_root import TerraformError, TerraformRoot
+from deployment.emulator import Emulator
+from deployment.terraform import TerraformError, TerraformRoot
 from local_stack.aws import AwsConnection
+from repository.files import REPOSITORY
 from requirements_of_tests import missing, require_program
 from waiting import wait_for
 

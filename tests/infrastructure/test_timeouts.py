@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from infrastructure.cloudformation_template import Template
-from infrastructure.terraform_root import Plan
-from patience import longest_call_seconds
+from deployment.terraform import Plan
+from fake_aws.patience import longest_call_seconds
+from repository.cloudformation import Template
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
 API_SECONDS = 30

@@ -24,8 +24,8 @@ import pytest
 
 import build_lambda
 from build_lambda import BuildError, Target, build
-from checked_in_files import REPOSITORY
-from lambda_zip import lambda_zip
+from deployment.package import lambda_zip
+from repository.files import REPOSITORY
 
 # The largest zip that the functions' cold start was measured with, in bytes.
 SIZE_LIMIT_BYTES = 800_000

@@ -13,15 +13,15 @@ from pathlib import Path
 
 import pytest
 
-import web_server
-from checked_in_files import REPOSITORY
-from infrastructure.emulator import running_emulator
-from infrastructure.frontend_root import API_URL, REPOSITORY_URL, VARIABLES, user_data
-from infrastructure.terraform_root import TerraformRoot
+from deployment.emulator import running_emulator
+from deployment.frontend import API_URL, REPOSITORY_URL, VARIABLES, user_data
+from deployment.terraform import TerraformRoot
 from local_stack.ports import free_port
+from repository.files import REPOSITORY
 from requirements_of_tests import require_program, require_root
-from storefront_server import FRONTEND, load_server
-from web_server import Installation
+from storefront import web_server
+from storefront.server import FRONTEND, load_server
+from storefront.web_server import Installation
 
 DEADLINE_SECONDS = 30
 

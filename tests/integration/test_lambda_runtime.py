@@ -20,14 +20,14 @@ from typing import Any
 import pytest
 
 import build_lambda
-from debian_root import debian_root
-from lambda_events import body_of, http_event, item_of, sqs_event, stream_event
-from lambda_zip import lambda_zip
+from deployment.package import lambda_zip
+from fake_aws.events import body_of, http_event, item_of, sqs_event, stream_event
 from local_stack.aws import AwsConnection
 from local_stack.emulator import running_emulator
 from local_stack.environment import tool_environment
 from local_stack.ports import free_port
 from local_stack.run_lock import RunLock
+from machine.debian import debian_root
 from orders.domain.order_id import parse_order_id
 from sample_orders import SAMPLE_BODY, processed, submitted
 

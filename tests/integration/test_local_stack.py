@@ -16,15 +16,14 @@ from typing import Any
 
 import pytest
 
-import stack_by_hand
+from deployment.by_hand import EMAIL, BackendByHand, install, settings_by_hand
 from local_stack import LocalStack, LocalStackError
 from local_stack.ports import free_port, require_free
 from local_stack.run_lock import RunLock
 from orders.domain.completion import announce
 from orders.domain.order import Order, ProcessedOrder
+from repository.files import REPOSITORY
 from waiting import wait_for
-
-ROOT = Path(__file__).resolve().parents[2]
 
 PROCESSED = ProcessedOrder(
     "faf2e299-4a13-8274-9d58-d0dcc37881a5",
@@ -37,13 +36,13 @@ PROCESSED = ProcessedOrder(
 @pytest.fixture(scope="module")
 def by_hand() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        stack_by_hand.install(patch.setattr)
+        install(patch.setattr)
         yield
 
 
 @pytest.fixture(scope="module")
 def stack(by_hand: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    settings = stack_by_hand.settings_by_hand(tmp_path_factory.mktemp("local-stack"), free_port(), free_port())
+    settings = settings_by_hand(tmp_path_factory.mktemp("local-stack"), free_port(), free_port())
     with LocalStack(settings) as running:
         yield running
         running.require_running()
@@ -52,7 +51,7 @@ def stack(by_hand: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
 @pytest.fixture
 def new_stack(by_hand: None, tmp_path: Path) -> Callable[[], LocalStack]:
     """Return what makes one local stack after the other on the same directory and ports."""
-    settings = stack_by_hand.settings_by_hand(tmp_path, free_port(), free_port())
+    settings = settings_by_hand(tmp_path, free_port(), free_port())
     return lambda: LocalStack(settings)
 
 
@@ -108,7 +107,7 @@ def test_a_new_alarm_that_turns_out_to_be_ok_is_no_news(stack: LocalStack) -> No
 def test_a_message_in_a_dead_letter_queue_rings_its_own_alarm_only_and_reaches_a_person(stack: LocalStack) -> None:
     stack.client("sqs").send_message(QueueUrl=stack.outputs["orders_dlq_url"], MessageBody="poison")
     [email] = wait_for("the e-mail", lambda: emails_in(stack, "ALARM:"))
-    assert email["To"] == stack_by_hand.EMAIL
+    assert email["To"] == EMAIL
     assert email["Subject"] == 'ALARM: "orders-dlq" in us-east-1'
     assert "Something waits in orders-dlq." in email.as_string()
     assert alarm_states(stack)["orders-dlq"] == "ALARM"
@@ -175,7 +174,7 @@ def test_a_deployment_that_fails_leaves_nothing_running(
     def fail(*_: Any) -> None:
         raise LocalStackError("The deployment failed.")
 
-    monkeypatch.setattr(stack_by_hand.BackendByHand, "deploy", fail)
+    monkeypatch.setattr(BackendByHand, "deploy", fail)
     stack = new_stack()
     with pytest.raises(LocalStackError, match=r"^The deployment failed\.$"):
         stack.__enter__()
@@ -183,7 +182,7 @@ def test_a_deployment_that_fails_leaves_nothing_running(
 
 
 def test_a_second_stack_on_the_same_ports_is_refused_and_the_first_goes_on(stack: LocalStack, tmp_path: Path) -> None:
-    settings = stack_by_hand.settings_by_hand(tmp_path, stack.settings.storefront_port, free_port())
+    settings = settings_by_hand(tmp_path, stack.settings.storefront_port, free_port())
     with pytest.raises(LocalStackError, match="meant for the storefront, is taken"):
         LocalStack(settings).__enter__()
     stack.require_running()
@@ -195,12 +194,12 @@ def started_program(stack: LocalStack) -> "subprocess.Popen[str]":
     process = subprocess.Popen(
         [
             sys.executable,
-            str(ROOT / "tests" / "stack_by_hand.py"),
+            *("-m", "deployment.by_hand"),
             str(settings.local_directory),
             str(settings.storefront_port),
             str(settings.aws_port),
         ],
-        env={**os.environ, "PYTHONPATH": ":".join(str(ROOT / name) for name in ("scripts", "lambda", "tests"))},
+        env={**os.environ, "PYTHONPATH": ":".join(str(REPOSITORY / name) for name in ("scripts", "lambda", "tests"))},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -283,7 +282,7 @@ def test_an_emulator_that_ends_by_itself_ends_the_run_with_an_error(new_stack: C
 )
 def test_a_wrong_choice_is_one_sentence_and_a_failure(variable: str, said: str) -> None:
     name, value = variable.split("=")
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'scripts'}:{ROOT / 'lambda'}", name: value}
+    environment = {**os.environ, "PYTHONPATH": f"{REPOSITORY / 'scripts'}:{REPOSITORY / 'lambda'}", name: value}
     answer = subprocess.run(
         [sys.executable, "-m", "local_stack"],
         env=environment,

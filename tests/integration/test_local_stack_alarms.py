@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infrastructure.emulator import running_emulator
+from deployment.emulator import running_emulator
 from local_stack.alarms import Alarms
 
 NAMESPACE = "order-processing/dev"

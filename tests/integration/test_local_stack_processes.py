@@ -12,9 +12,10 @@ import pytest
 from local_stack import LocalStackError
 from local_stack.processes import Process
 from local_stack.run_lock import RunLock
+from repository.files import REPOSITORY
 from waiting import wait_for
 
-SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+SCRIPTS = REPOSITORY / "scripts"
 
 # Holds a lock for as long as it lives, and writes what it hears when it is asked to stop.
 POLITE = """

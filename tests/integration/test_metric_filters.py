@@ -15,13 +15,13 @@ import boto3
 import pytest
 
 import orders.handlers
-from infrastructure.cloudformation_template import Template
+from fake_aws.events import http_event, item_of, sqs_event, stream_event
+from fake_aws.metric_filters import dimensions, matches
 from infrastructure.system import MetricFilter, from_template
-from lambda_events import http_event, item_of, sqs_event, stream_event
-from metric_filters import dimensions, matches
 from orders.adapters.event_log import _JsonLine
 from orders.domain.errors import QueueUnavailableError, StoreUnavailableError, TopicUnavailableError
 from orders.usecases.processing import Outcome, QueueMessage, Result
+from repository.cloudformation import Template
 from sample_orders import SAMPLE_BODY, processed, submitted
 
 HANDLERS = Path(orders.handlers.__file__).parent

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from lambda_events import stream_event
+from fake_aws.events import stream_event
 from orders.domain.completion import announce
 from orders.domain.errors import TopicUnavailableError
 from sample_orders import processed

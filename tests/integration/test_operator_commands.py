@@ -13,10 +13,10 @@ import boto3
 import pytest
 from botocore.exceptions import NoCredentialsError
 
-from fake_logs import FakeLogs
-from fake_sqs import refusal
-from lambda_events import item_of
-from operator_command import COMMAND
+from fake_aws.events import item_of
+from fake_aws.logs import FakeLogs
+from fake_aws.sqs import refusal
+from machine.orders_command import COMMAND
 from operator_tool import options
 from operator_tool.order_api import Submission, Verdict
 from operator_tool.program import run

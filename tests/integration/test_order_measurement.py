@@ -6,8 +6,8 @@ import subprocess
 import sys
 from dataclasses import asdict
 
-from checked_in_files import REPOSITORY
 from planning.workload import MEASURED
+from repository.files import REPOSITORY
 
 
 def test_the_bytes_of_an_order_are_as_the_handlers_write_them() -> None:

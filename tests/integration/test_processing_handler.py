@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from lambda_events import item_of, sqs_event
+from fake_aws.events import item_of, sqs_event
 from orders.domain.errors import StoreUnavailableError
 from orders.usecases.processing import Outcome, QueueMessage, Result
 from sample_orders import SAMPLE_ORDER, processed, submitted

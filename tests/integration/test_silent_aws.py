@@ -7,13 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from lambda_events import http_event
+from fake_aws.events import http_event
+from fake_aws.patience import longest_call_seconds
 from orders.domain.order_id import random_order_id
-from patience import longest_call_seconds
+from repository.files import REPOSITORY
 from sample_orders import SAMPLE_BODY
 
 INVOKE = """
@@ -27,7 +27,7 @@ EVENTS = {
     "status": http_event(order_id=random_order_id(bytes(12))),
 }
 CODES = {"submission": "QUEUE_UNAVAILABLE", "status": "STORE_UNAVAILABLE"}
-LAMBDA = Path(__file__).parents[2] / "lambda"
+LAMBDA = REPOSITORY / "lambda"
 
 
 @pytest.fixture

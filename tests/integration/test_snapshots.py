@@ -6,16 +6,16 @@ A fork is such a start on one machine: two processes go on from the same memory.
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench.interpreters import ENVIRONMENT
-from lambda_events import http_event
+from fake_aws.events import http_event
+from repository.files import REPOSITORY
 from sample_orders import SAMPLE_BODY
 
-LAMBDA = Path(__file__).parents[2] / "lambda"
+LAMBDA = REPOSITORY / "lambda"
 WAITED_FOR = ("submission", "status")
 
 # Prints what the start did to the outside: connections and names that were looked up.

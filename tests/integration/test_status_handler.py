@@ -8,7 +8,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from lambda_events import body_of, http_event, item_of
+from fake_aws.events import body_of, http_event, item_of
 from sample_orders import PROCESSED_AT, SUBMITTED_AT, processed
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from storefront_server import FRONTEND, load_server
+from storefront.server import FRONTEND, load_server
 from waiting import wait_for
 
 API_URL = "http://localhost:4566/_aws/execute-api/abc/$default"

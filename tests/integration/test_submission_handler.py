@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lambda_events import body_of, http_event
+from fake_aws.events import body_of, http_event
 from orders.domain.order_id import derived_order_id, parse_order_id
 from sample_orders import SAMPLE_BODY
 from unit.hostile_strategies import damaged, json_texts, near_orders

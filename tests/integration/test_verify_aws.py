@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from checked_in_files import REPOSITORY
 from local_stack import LocalStack
 from local_stack.environment import tool_environment
+from repository.files import REPOSITORY
 
 PROVEN, FAILED, NOT_TRIED = "proven", "failed", "could not be tried"
 

@@ -6,12 +6,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from checked_in_files import REPOSITORY
 from drawings.icons import ICONS
 from drawings.model import Field, Picture
 from drawings.pictures import PICTURES
 from drawings.svg import describe, draw
-from terraform_text import declared_resources
+from repository.files import REPOSITORY
+from repository.terraform import declared_resources
 
 ARCHITECTURE = REPOSITORY / "architecture"
 

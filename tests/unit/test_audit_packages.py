@@ -7,7 +7,7 @@ import pytest
 
 import audit_packages
 from audit_packages import LOCKS, Audit, AuditError, ServiceUnreachableError, problems, read_audit
-from checked_in_files import REPOSITORY, checked_in_files
+from repository.files import REPOSITORY, checked_in_files
 
 LOCK = "lambda/requirements.txt"
 

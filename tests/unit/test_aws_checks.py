@@ -22,7 +22,7 @@ from aws_checks import watching
 from aws_checks.catalogue import CHECKS
 from aws_checks.check import Check, Effect, Outcome, Verdict, failed, proven
 from aws_checks.deployment import Answer, Deployment, NoDeploymentError, outputs_of_stack, outputs_of_terraform
-from infrastructure.cloudformation_template import Template
+from repository.cloudformation import Template
 
 PROVEN, FAILED, NOT_TRIED = Verdict.PROVEN, Verdict.FAILED, Verdict.NOT_TRIED
 BY_NAME = {check.name: check for check in CHECKS}

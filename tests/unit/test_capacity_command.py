@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from checked_in_files import REPOSITORY
 from planning import needed_packages
 from planning.capacity_command import capacity
+from repository.files import REPOSITORY
 
 Run = Callable[..., Result]
 

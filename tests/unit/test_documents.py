@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from checked_in_files import REPOSITORY, checked_in_files
-from markdown_files import anchors_of, parsed
+from repository.files import REPOSITORY, checked_in_files
+from repository.markdown import anchors_of, parsed
 
 
 def links_of(document: Path) -> list[str]:

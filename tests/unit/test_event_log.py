@@ -4,13 +4,13 @@ import json
 import logging
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from orders.adapters.event_log import log_event, log_failure
+from repository.files import REPOSITORY
 
-LAMBDA = Path(__file__).parents[2] / "lambda"
+LAMBDA = REPOSITORY / "lambda"
 
 
 def test_an_event_is_one_line_of_json_with_its_fields() -> None:

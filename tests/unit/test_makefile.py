@@ -3,8 +3,8 @@
 import re
 import subprocess
 
-from checked_in_files import REPOSITORY
-from makefile import targets_of_the_makefile
+from repository.files import REPOSITORY
+from repository.makefile import targets_of_the_makefile
 from requirements_of_tests import require_program
 
 

@@ -10,11 +10,11 @@ from urllib.parse import urljoin
 from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from checked_in_files import REPOSITORY
-from openapi_document import URI, document, operations, registry, resolved, responses
 from orders.domain.json_document import MAX_DEPTH
 from orders.domain.order_id import parse_order_id
 from orders.handlers.http import _TITLES
+from repository.files import REPOSITORY
+from repository.openapi import URI, document, operations, registry, resolved, responses
 from sample_orders import SAMPLE_BODY
 
 PACKAGE = REPOSITORY / "lambda" / "orders"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from fake_sqs import Crash, FakeSqs
+from fake_aws.sqs import Crash, FakeSqs
 from operator_tool.archive import entry_of, new_archive, read_archive
 from operator_tool.failures import OperatorError
 from operator_tool.queues import Message, Queue

@@ -4,7 +4,7 @@ import pytest
 from botocore import exceptions as aws
 from botocore.exceptions import BotoCoreError, ClientError
 
-from fake_sqs import refusal
+from fake_aws.sqs import refusal
 from operator_tool.failures import sentence_about
 
 DENIED = (

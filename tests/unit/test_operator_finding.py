@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import NoRegionError
 
-from fake_sqs import refusal
+from fake_aws.sqs import refusal
 from local_stack.ports import free_port
 from operator_tool import finding
 from operator_tool.failures import OperatorError

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from fake_logs import FakeLogs
-from fake_sqs import FakeSqs
+from fake_aws.logs import FakeLogs
+from fake_aws.sqs import FakeSqs
 from operator_tool.event_log import FIELDS, EventLog, LogEvent
 from operator_tool.queues import Queue
 from operator_tool.tracing import trace

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fake_sqs import refusal
+from fake_aws.sqs import refusal
 from operator_tool.failures import OperatorError
 from operator_tool.move_task import MoveTaskUnavailableError, move_all
 

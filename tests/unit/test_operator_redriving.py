@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from fake_sqs import Crash, FakeSqs, refusal
+from fake_aws.sqs import Crash, FakeSqs, refusal
 from operator_tool.looking import look_through
 from operator_tool.queues import Message, Pace, Queue
 from operator_tool.redriving import Moved, redrive, send_again, take_out

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from lambda_events import item_of
+from fake_aws.events import item_of
 from operator_tool.queues import Pace
 from operator_tool.restoring import Comparison, Item, Restored, bring_back, compare
 from orders.domain.insertion import AlreadyThere, Inserted, Insertion, Refused

@@ -5,14 +5,14 @@ from dataclasses import fields
 
 import pytest
 
-from checked_in_files import REPOSITORY
 from planning.advice import _REMEDIES
 from planning.deployment import STATED, VARIABLES, Deployment
 from planning.footprint import FOOTPRINT
 from planning.limits import Limit
 from planning.quotas import SOURCES, Quotas
 from planning.workload import ACCESS_LOG_LINE
-from terraform_text import block, entries, read_terraform, value
+from repository.files import REPOSITORY
+from repository.terraform import block, entries, read_terraform, value
 
 
 def stated(name: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from storefront_server import FRONTEND
+from storefront.server import FRONTEND
 
 PAGE = (FRONTEND / "index.html").read_text()
 MODULES = sorted(FRONTEND.glob("*.js"))

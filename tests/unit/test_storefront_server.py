@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from storefront_server import load_server
+from storefront.server import load_server
 
 server: Any = load_server()
 

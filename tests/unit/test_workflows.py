@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from checked_in_files import REPOSITORY
-from makefile import targets_of_the_makefile
+from repository.files import REPOSITORY
+from repository.makefile import targets_of_the_makefile
 from requirements_of_tests import require_program
 
 WORKFLOWS = sorted((REPOSITORY / ".github" / "workflows").glob("*.y*ml"))

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from checked_in_files import REPOSITORY
+from repository.files import REPOSITORY
 from write_configuration import PAGE, Setting, brought_up_to_date, parameters, variables
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from checked_in_files import REPOSITORY
-from markdown_files import parsed
+from repository.files import REPOSITORY
+from repository.markdown import parsed
 
 RUNBOOK = REPOSITORY / "docs" / "runbook.md"
 

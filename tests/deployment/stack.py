@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from deployed_api import DeployedApi
+from deployment.api import DeployedApi
 from local_stack import Settings
 from orders.domain.message import write_message
 from orders.domain.order import Order, SubmittedOrder

@@ -2,7 +2,7 @@
 
 import re
 
-from checked_in_files import REPOSITORY
+from repository.files import REPOSITORY
 
 
 def targets_of_the_makefile() -> set[str]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from infrastructure.cloudformation_template import TEMPLATE
+from repository.cloudformation import TEMPLATE
 
 
 class StackError(Exception):

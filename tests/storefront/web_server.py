@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from debian_root import debian_root
-from infrastructure.frontend_root import LISTEN_ADDRESS, REPOSITORY_URL
+from deployment.frontend import LISTEN_ADDRESS, REPOSITORY_URL
 from local_stack.ports import free_port
-from storefront_server import FRONTEND
+from machine.debian import debian_root
+from storefront.server import FRONTEND
 from waiting import wait_for
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -3,7 +3,7 @@
 import base64
 from typing import Any
 
-from infrastructure.terraform_root import Plan
+from deployment.terraform import Plan
 
 API_URL = "http://abc.execute-api.localhost:4566"
 REPOSITORY_URL = "https://github.com/example/shop.git"

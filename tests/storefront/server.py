@@ -3,10 +3,11 @@
 import functools
 import importlib.util
 import sys
-from pathlib import Path
 from types import ModuleType
 
-FRONTEND = Path(__file__).parents[1] / "frontend"
+from repository.files import REPOSITORY
+
+FRONTEND = REPOSITORY / "frontend"
 
 
 @functools.cache

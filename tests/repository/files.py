@@ -5,7 +5,7 @@ from pathlib import Path
 
 from requirements_of_tests import missing, require_program
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def checked_in_files(pattern: str = "*") -> list[Path]:

@@ -57,12 +57,12 @@ def serve(socket_path: str) -> None:
 def _programs() -> Mapping[str, Callable[[list[str]], int]]:
     import awscli.clidriver
 
-    import aws_command_line
+    from fake_aws import command_line
     from operator_tool import program
 
     return {
         "aws": lambda arguments: int(awscli.clidriver.create_clidriver().main(arguments)),
-        "aws-check": aws_command_line.main,
+        "aws-check": command_line.main,
         "orders": program.run,
     }
 

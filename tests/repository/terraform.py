@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from checked_in_files import REPOSITORY
+from repository.files import REPOSITORY
 
 _RESOURCE = re.compile(r'^resource "(\w+)" "(\w+)" \{$', re.MULTILINE)
 _MODULE = re.compile(r'^module "(\w+)" \{\n\s+source\s+= "\./([\w/-]+)"$', re.MULTILINE)

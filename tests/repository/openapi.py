@@ -10,7 +10,7 @@ import yaml
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-from checked_in_files import REPOSITORY
+from repository.files import REPOSITORY
 
 PATH = REPOSITORY / "docs" / "openapi.yaml"
 URI = PATH.as_uri()

@@ -1,6 +1,6 @@
 """A local stack whose backend is a few resources made by hand: all of the runner, in seconds and without Terraform.
 
-python stack_by_hand.py DIRECTORY STOREFRONT_PORT AWS_PORT     is `make run` with it, for tests of signals
+python -m deployment.by_hand DIRECTORY STOREFRONT_PORT AWS_PORT     is `make run` with it, for tests of signals
 """
 
 import contextlib

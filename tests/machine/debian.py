@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from repository.files import REPOSITORY
 from requirements_of_tests import missing, require_program, require_root
 
-CACHE = Path(__file__).resolve().parents[1] / ".local" / "cache"
+CACHE = REPOSITORY / ".local" / "cache"
 
 # Seen: 35 to 45 s. A slow mirror gets longer.
 _MAKING_SECONDS = 600

@@ -9,7 +9,7 @@ from typing import Any
 
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
 
-from checked_in_files import REPOSITORY
+from repository.files import REPOSITORY
 
 TEMPLATE = REPOSITORY / "cloudformation" / "order-processing.yaml"
 

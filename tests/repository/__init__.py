@@ -1,0 +1,9 @@
+"""The files of this repository, read for what they say, without running or deploying anything.
+
+files           where the repository is, and which files are checked in
+cloudformation  the template, with its functions resolved
+terraform       single facts of the Terraform files
+openapi         the API's description
+markdown        the documents; `runbook`, the commands that the runbook tells people to type
+makefile        what `make` offers
+"""
