@@ -1,40 +1,20 @@
-"""`orders dlq`: what could not be stored, why, and what to do with it."""
+"""`orders dlq`: what could not be stored, why, and what to do with it.
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
-from datetime import datetime
+The command line; what it does about orders is in `orders_dlq`, about announcements in `notifications_dlq`.
+"""
+
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
-from operator_tool.archive import entry_of, new_archive, read_archive, require_new
+from operator_tool.archive import require_new
 from operator_tool.clock import utc_now
-from operator_tool.commands import notifications_dlq
-from operator_tool.dead_letters import (
-    DeadLetter,
-    Group,
-    Kind,
-    Reason,
-    Selection,
-    dead_letter,
-    groups_of,
-    reasons_of,
-)
-from operator_tool.event_log import EventLog
-from operator_tool.failures import FAILED, NOT_FOUND, OperatorError
-from operator_tool.looking import look_through
-from operator_tool.move_task import FASTEST, MoveTaskUnavailableError, move_all
-from operator_tool.options import SystemCommand, as_json, confirm, on_system, yes
-from operator_tool.queues import Message, Pace, Queue
-from operator_tool.redriving import Moved, redrive, send_again, take_out
+from operator_tool.commands import notifications_dlq, orders_dlq
+from operator_tool.dead_letters import Selection
+from operator_tool.move_task import FASTEST
+from operator_tool.options import SystemCommand, as_json, on_system, yes
 from operator_tool.system import System
-from operator_tool.talk import counted, print_fields, print_json, print_json_line, print_table, progress, say
 from orders.domain.order_id import parse_order_id
-from orders.domain.timestamp import format_timestamp
-
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 _reason = click.option("--reason", help="Only those whose reason contains this, whatever its case.")
 _order = click.option("--order", "order_id", help="Only those of this order id.")
@@ -82,17 +62,7 @@ def list_letters(notifications: bool, as_json: bool, system: System) -> int:
     """
     if notifications:
         return notifications_dlq.list_entries(system, as_json)
-    survey = _survey(system)
-    groups = groups_of(survey.letters, survey.reasons)
-    if as_json:
-        print_json(
-            {"messages": len(survey.letters), "hidden": survey.hidden, "groups": [_group_document(g) for g in groups]}
-        )
-    elif groups:
-        _print_groups(groups, advice=True)
-    if not survey.letters:
-        say("the dead-letter queue is empty" if not survey.hidden else "nothing else is in the dead-letter queue")
-    return 0
+    return orders_dlq.list_letters(system, as_json)
 
 
 @dlq.command("show", cls=SystemCommand, short_help="Show dead letters with their content.")
@@ -114,29 +84,7 @@ def show_letters(
     selection = _selection(reason, order_id, limit)
     if notifications:
         return notifications_dlq.show_entries(system, selection, as_json)
-    survey = _survey(system)
-    chosen = selection.of(survey.letters, survey.reasons)
-    if not chosen:
-        raise OperatorError("There is no such message in the dead-letter queue.", NOT_FOUND)
-    wanted = {letter.message_id for letter in chosen}
-    bodies: dict[str, str] = {}
-
-    def keep(message: Message) -> None:
-        if message["MessageId"] in wanted:
-            bodies[message["MessageId"]] = message["Body"]
-
-    look_through(survey.queue, keep)
-    for letter in chosen:
-        document = {
-            **_letter_document(letter, survey.reasons[letter.message_id]),
-            "body": bodies.get(letter.message_id),
-        }
-        if as_json:
-            print_json_line(document)
-        else:
-            print_fields(document)
-            click.echo()
-    return 0
+    return orders_dlq.show_letters(system, selection, as_json)
 
 
 @dlq.command("redrive", cls=SystemCommand, short_help="Bring dead letters back to be processed.")
@@ -196,41 +144,9 @@ def redrive_letters(
         if file or rate:
             raise click.UsageError("--from and --rate are for orders, not for --notifications.")
         return notifications_dlq.redrive_entries(system, selection, dry_run=dry_run, yes=yes)
-    target = Queue(system.client("sqs"), system.outputs["orders_queue_url"])
     if file:
-        return _redrive_file(file, selection, target, rate, dry_run=dry_run, yes=yes)
-    survey = _survey(system)
-    chosen = selection.of(survey.letters, survey.reasons)
-    if not chosen:
-        say("there is nothing to redrive")
-        return 0
-    _print_groups(groups_of(chosen, survey.reasons), advice=True)
-    if dry_run:
-        say(f"{counted(len(chosen), 'message')} would be brought back; nothing was done")
-        return 0
-    confirm(f"Bring {counted(len(chosen), 'message')} back into {system.name}'s orders queue?", already=yes)
-    with progress("Bringing back", len(chosen)) as advance:
-        if selection.is_everything:
-            try:
-                moved = move_all(
-                    system.client("sqs"),
-                    source_arn=survey.queue.arn,
-                    target_arn=target.arn,
-                    rate=rate,
-                    advance=advance,
-                )
-                say(f"SQS has moved {counted(moved, 'message')} back into the orders queue")
-                return 0
-            except MoveTaskUnavailableError:
-                say("SQS has no move task here; the messages are moved one by one")
-        result = redrive(
-            {letter.message_id for letter in chosen},
-            source=survey.queue,
-            target=target,
-            pace=Pace(rate),
-            advance=advance,
-        )
-    return _report(result, len(chosen), "back in the orders queue", survey.hidden)
+        return orders_dlq.redrive_file(system, file, selection, rate, dry_run=dry_run, yes=yes)
+    return orders_dlq.redrive_letters(system, selection, rate, dry_run=dry_run, yes=yes)
 
 
 @dlq.command("drop", cls=SystemCommand, short_help="Remove dead letters, into a file.")
@@ -274,141 +190,10 @@ def drop_letters(
     require_new(path)
     if notifications:
         return notifications_dlq.drop_entries(system, selection, path, now, dry_run=dry_run, yes=yes)
-    survey = _survey(system)
-    chosen = selection.of(survey.letters, survey.reasons)
-    if not chosen:
-        say("there is nothing to drop")
-        return 0
-    _print_groups(groups_of(chosen, survey.reasons), advice=True)
-    if dry_run:
-        say(f"{counted(len(chosen), 'message')} would be dropped; nothing was done")
-        return 0
-    confirm(f"Remove {counted(len(chosen), 'message')} from {system.name}, after writing them to {path}?", already=yes)
-    by_id = {letter.message_id: letter for letter in chosen}
-    with ExitStack() as stack:
-        archive = stack.enter_context(new_archive(path))
-        advance = stack.enter_context(progress("Dropping", len(chosen)))
-
-        def keep(messages: Sequence[Message]) -> Sequence[Message]:
-            archive.keep([_entry(message, by_id[message["MessageId"]], survey, now) for message in messages])
-            return messages
-
-        result = take_out(by_id.keys(), source=survey.queue, keep_safe=keep, advance=advance)
-    return _report(result, len(chosen), f"in {path} and gone from the queue", survey.hidden)
-
-
-def _entry(message: Message, letter: DeadLetter, survey: "_Survey", now: datetime) -> dict[str, Any]:
-    reason = survey.reasons[letter.message_id].text
-    return entry_of(message, order_id=letter.order_id, reason=reason, sent_at=letter.sent_at, now=now)
-
-
-@dataclass(frozen=True)
-class _Survey:
-    """All that is visible in the dead-letter queue, and how many more are hidden by somebody else."""
-
-    queue: Queue
-    letters: Sequence[DeadLetter]
-    reasons: dict[str, Reason]
-    hidden: int
-
-
-def _survey(system: System) -> _Survey:
-    sqs = system.client("sqs")
-    queue = Queue(sqs, system.outputs["orders_dlq_url"])
-    depth = queue.depth()
-    with progress("Looking through the dead-letter queue", depth.visible) as advance:
-        letters = look_through(queue, dead_letter, advance)
-    receives = Queue(sqs, system.outputs["orders_queue_url"]).receives_before_giving_up() if letters else 0
-    reasons = reasons_of(letters, log=EventLog(system.client("logs"), system.log_group), receives=receives)
-    if depth.in_flight:
-        say(
-            f"{counted(depth.in_flight, 'more message')} cannot be seen: somebody else is looking at them, or a run "
-            "that was killed was; they show again by themselves"
-        )
-    return _Survey(queue, letters, reasons, depth.in_flight)
+    return orders_dlq.drop_letters(system, selection, path, now, dry_run=dry_run, yes=yes)
 
 
 def _selection(reason: str | None, order_id: str | None, limit: int | None) -> Selection:
     if order_id is not None and parse_order_id(order_id) is None:
         raise click.UsageError("--order: no system of this kind ever issued that order id; look for typos.")
     return Selection(reason, parse_order_id(order_id) if order_id else None, limit)
-
-
-def _redrive_file(
-    path: Path, selection: Selection, target: Queue, rate: int | None, *, dry_run: bool, yes: bool
-) -> int:
-    # Read twice, so that a file of any size is never held as a whole.
-    letters, reasons = [], {}
-    for _, letter, text in read_archive(path):
-        letters.append(letter)
-        reasons[letter.message_id] = Reason(text, Kind.UNKNOWN)
-    chosen = selection.of(letters, reasons)
-    if not chosen:
-        say(f"there is nothing to bring back in {path}")
-        return 0
-    _print_groups(groups_of(chosen, reasons), advice=False)
-    if dry_run:
-        say(f"{counted(len(chosen), 'message')} would be brought back; nothing was done")
-        return 0
-    confirm(f"Bring {counted(len(chosen), 'message')} of {path} back into the orders queue?", already=yes)
-    wanted = {letter.message_id for letter in chosen}
-    messages = (message for message, letter, _ in read_archive(path) if letter.message_id in wanted)
-    with progress("Bringing back", len(chosen)) as advance:
-        result = send_again(messages, target=target, pace=Pace(rate), advance=advance)
-    return _report(result, len(chosen), "back in the orders queue; the file is as it was")
-
-
-def _report(result: Moved, chosen: int, where: str, hidden: int = 0) -> int:
-    say(f"{counted(result.done, 'message')} {'is' if result.done == 1 else 'are'} {where}")
-    if result.left_behind:
-        say(
-            f"{counted(result.left_behind, 'message')} could not be deleted from the dead-letter queue: run this "
-            "again; what was brought back twice is stored once"
-        )
-    if result.refused:
-        say(f"{counted(result.refused, 'message')} could not be moved and stayed where they were: run this again")
-    missing = chosen - result.done - result.left_behind - result.refused
-    if missing > 0:
-        say(f"{counted(missing, 'message')} could not be seen any more, moved or hidden by somebody: run this again")
-    if hidden:
-        say(f"{counted(hidden, 'message')} could not be seen from the beginning: run this again in a minute")
-    return FAILED if result.refused or result.left_behind or missing > 0 or hidden else 0
-
-
-def _print_groups(groups: Sequence[Group], *, advice: bool) -> None:
-    columns = ["COUNT", "REASON", "OLDEST", "NEWEST", "FOR EXAMPLE"] + (["WHAT TO DO"] if advice else [])
-    print_table(
-        columns,
-        [
-            [
-                len(group.letters),
-                group.reason.text,
-                format_timestamp(group.oldest.sent_at),
-                format_timestamp(group.newest.sent_at),
-                group.oldest.order_id or f"message {group.oldest.message_id}",
-                *([group.reason.kind.value] if advice else []),
-            ]
-            for group in groups
-        ],
-    )
-
-
-def _group_document(group: Group) -> dict[str, Any]:
-    return {
-        "count": len(group.letters),
-        "reason": group.reason.text,
-        "kind": group.reason.kind.name,
-        "what_to_do": group.reason.kind.value,
-        "oldest": _letter_document(group.oldest, group.reason),
-        "newest": _letter_document(group.newest, group.reason),
-    }
-
-
-def _letter_document(letter: DeadLetter, reason: Reason) -> dict[str, Any]:
-    return {
-        "message_id": letter.message_id,
-        "order_id": letter.order_id,
-        "reason": reason.text,
-        "sent_at": format_timestamp(letter.sent_at),
-        "receives": letter.receives,
-    }

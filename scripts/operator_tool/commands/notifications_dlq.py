@@ -2,15 +2,15 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from operator_tool.archive import entry_of, new_archive
+from operator_tool.archive import entry_of
 from operator_tool.dead_letters import Selection
+from operator_tool.dropping import drop
 from operator_tool.failures import FAILED, NOT_FOUND, OperatorError
 from operator_tool.looking import look_through
 from operator_tool.notifications import (
@@ -129,15 +129,12 @@ def drop_entries(system: System, selection: Selection, path: Path, now: datetime
         return 0
     confirm(f"Remove {counted(len(chosen), 'entry', 'entries')}, after writing them to {path}?", already=yes)
     by_id = {entry.message_id: entry for entry in chosen}
-    with ExitStack() as stack:
-        archive = stack.enter_context(new_archive(path))
-        advance = stack.enter_context(progress("Dropping", len(chosen)))
 
-        def keep(messages: Sequence[Message]) -> Sequence[Message]:
-            archive.keep([_archived(message, by_id[message["MessageId"]], now) for message in messages])
-            return messages
+    def archived(message: Message) -> dict[str, Any]:
+        entry = by_id[message["MessageId"]]
+        return entry_of(message, order_id=None, reason=entry.reason, sent_at=entry.sent_at, now=now)
 
-        result = take_out(by_id.keys(), source=queue, keep_safe=keep, advance=advance)
+    result = drop(by_id.keys(), source=queue, path=path, entry=archived)
     say(f"{counted(result.done, 'entry', 'entries')} in {path} and gone from the queue")
     return FAILED if result.done < len(chosen) else 0
 
@@ -191,7 +188,3 @@ def _document(entry: FailedNotification) -> dict[str, Any]:
         "first_record": entry.place.first if entry.place else None,
         "last_record": entry.place.last if entry.place else None,
     }
-
-
-def _archived(message: Message, entry: FailedNotification, now: datetime) -> dict[str, Any]:
-    return entry_of(message, order_id=None, reason=entry.reason, sent_at=entry.sent_at, now=now)
