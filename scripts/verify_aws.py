@@ -25,11 +25,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from aws_checks.catalogue import CHECKS
 from aws_checks.check import Check, Effect, Outcome, Verdict, not_tried
-from aws_checks.deployment import Deployment, NoDeploymentError, outputs_of_stack, outputs_of_terraform
+from aws_checks.deployment import Deployment
+from deployed_outputs import TerraformOutputError, outputs_of_stack, outputs_of_terraform
 
 AGREEABLE = {effect.name.lower(): effect for effect in Effect if effect is not Effect.READS}
 _WIDTH = max(len(verdict.value) for verdict in Verdict)
 _NAMES = [check.name for check in CHECKS]
+
+
+class NoDeploymentError(Exception):
+    """There is nothing to look at; the message says what to do."""
 
 
 _HELP = f"""Check on a real account what the local emulator cannot show: the claims of docs/unproven.md.
@@ -89,6 +94,7 @@ def main(
             terraform=terraform,
             outputs=outputs,
             region=region,
+            profile=profile,
             autoscaling_group=autoscaling_group,
         )
         account = deployment.client("sts").get_caller_identity()["Account"]
@@ -110,6 +116,7 @@ def _deployment(
     terraform: Path | None,
     outputs: Path | None,
     region: str | None,
+    profile: str | None,
     autoscaling_group: str | None,
 ) -> Deployment:
     endpoint_url = os.environ.get("AWS_ENDPOINT_URL") or None
@@ -129,10 +136,19 @@ def _deployment(
     if stack:
         described = outputs_of_stack(client("cloudformation"), stack)
     elif terraform:
-        described = outputs_of_terraform(terraform)
+        described = _applied(terraform, profile)
     if "dashboard_name" not in described:
         raise NoDeploymentError("it has none of this system's outputs")
     return Deployment(described, client, endpoint_url, autoscaling_group)
+
+
+def _applied(folder: Path, profile: str | None) -> dict[str, str]:
+    try:
+        return outputs_of_terraform(folder, profile)
+    except TerraformOutputError as error:
+        raise NoDeploymentError(
+            f"Terraform cannot tell its outputs in {folder} ({error}): apply there first, or name a --stack."
+        ) from error
 
 
 def _agreement(agreed: Sequence[str]) -> Callable[[Check], bool]:

@@ -3,23 +3,15 @@
 import http.client
 import json
 import ssl
-import subprocess
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-
-from stack_outputs import snake_case_outputs
 
 FUNCTIONS = ("submission", "processing", "status", "notification")
 
 Headers = Iterable[tuple[str, str]]
-
-
-class NoDeploymentError(Exception):
-    """There is nothing to look at; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -115,22 +107,3 @@ class Deployment:
         if self.endpoint_url:
             return f"{self.endpoint_url}/_aws/execute-api/{self.api_id}/$default"
         return self.outputs["api_endpoint"]
-
-
-def outputs_of_stack(cloudformation: Any, stack: str) -> dict[str, str]:
-    """Return the outputs of a CloudFormation stack by Terraform's names."""
-    [described] = cloudformation.describe_stacks(StackName=stack)["Stacks"]
-    return snake_case_outputs(described.get("Outputs", []))
-
-
-def outputs_of_terraform(folder: Path) -> dict[str, str]:
-    """Return the outputs of what was applied from a Terraform folder; raises NoDeploymentError."""
-    try:
-        shown = subprocess.run(
-            ["terraform", "output", "-json"], cwd=folder, capture_output=True, text=True, timeout=120, check=True
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        raise NoDeploymentError(
-            f"`terraform output` in {folder} failed ({type(error).__name__}): apply there first, or name a --stack."
-        ) from error
-    return {name: output["value"] for name, output in json.loads(shown.stdout).items()}

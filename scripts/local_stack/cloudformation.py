@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from deployed_outputs import snake_case_outputs
 from local_stack.environment import tool_environment
 from local_stack.errors import LocalStackError
 from local_stack.ports import LOOPBACK
@@ -15,7 +16,6 @@ from local_stack.processes import Process
 from local_stack.report import Report
 from local_stack.run_lock import RunLock
 from local_stack.settings import REPOSITORY, Settings
-from stack_outputs import snake_case_outputs
 
 TEMPLATE = REPOSITORY / "cloudformation" / "order-processing.yaml"
 

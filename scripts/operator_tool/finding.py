@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,11 +14,11 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, NoCredentialsError, NoRegionError
 
+from deployed_outputs import TerraformOutputError, outputs_of_stack, outputs_of_terraform
 from local_stack.aws import AwsConnection
 from local_stack.settings import REPOSITORY
 from operator_tool.failures import OperatorError, error_code, sentence_about
 from operator_tool.system import System
-from stack_outputs import snake_case_outputs
 
 STACK_FILE = REPOSITORY / ".local" / "stack.json"
 TERRAFORM_DIRECTORY = REPOSITORY / "terraform-backend"
@@ -30,7 +29,6 @@ DEFAULT_STACKS = ("order-processing-dev", "order-processing-staging", "order-pro
 Connect = Callable[[str], Any]
 """Makes a client of an AWS service."""
 
-_TERRAFORM_SECONDS = 120
 _HEALTH_SECONDS = 5
 
 _CONFIG = Config(
@@ -136,29 +134,13 @@ def _terraform_outputs(directory: Path, choice: Choice) -> dict[str, str]:
             f"Terraform is not installed, so the outputs in {_shown(directory)} cannot be read: install it, or name a "
             "CloudFormation stack with --stack."
         )
-    environment = {**os.environ, "TF_IN_AUTOMATION": "true", "TF_INPUT": "false", "CHECKPOINT_DISABLE": "true"}
-    if choice.profile:
-        environment["AWS_PROFILE"] = choice.profile
     try:
-        answer = subprocess.run(
-            ["terraform", "output", "-json", "-no-color"],
-            cwd=directory,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_TERRAFORM_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise OperatorError(f"Terraform could not be run in {_shown(directory)} ({type(error).__name__}).") from error
-    if answer.returncode != 0:
-        reason = next((line.strip("│╷╵ ") for line in answer.stderr.splitlines() if "Error" in line), "no reason given")
+        return outputs_of_terraform(directory, choice.profile)
+    except TerraformOutputError as error:
         raise OperatorError(
-            f"Terraform cannot tell its outputs in {_shown(directory)} ({reason}): run `terraform output` there to see "
+            f"Terraform cannot tell its outputs in {_shown(directory)} ({error}): run `terraform output` there to see "
             "why, or name a CloudFormation stack with --stack."
-        )
-    return {name: str(output["value"]) for name, output in json.loads(answer.stdout or "{}").items()}
+        ) from error
 
 
 def _is_initialized(directory: Path) -> bool:
@@ -209,13 +191,12 @@ def _system_of_stack(name: str, outputs: Mapping[str, str], cloudformation: Any,
 
 def _stack_outputs(cloudformation: Any, name: str) -> dict[str, str] | None:
     try:
-        [stack] = cloudformation.describe_stacks(StackName=name)["Stacks"]
+        return outputs_of_stack(cloudformation, name)
     except ClientError as error:
         # "Stack with id … does not exist" has no code of its own.
         if error_code(error) == "ValidationError":
             return None
         raise
-    return snake_case_outputs(stack.get("Outputs", []))
 
 
 def _connect(profile: str | None, region: str | None) -> Connect:

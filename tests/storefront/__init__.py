@@ -1,5 +1,5 @@
 """What serves the storefront.
 
-    server      `make run`'s, as a module
-    web_server  EC2's Apache, in a Debian system in a folder
+server      `make run`'s, as a module
+web_server  EC2's Apache, in a Debian system in a folder
 """

@@ -21,7 +21,7 @@ import verify_aws
 from aws_checks import watching
 from aws_checks.catalogue import CHECKS
 from aws_checks.check import Check, Effect, Outcome, Verdict, failed, proven
-from aws_checks.deployment import Answer, Deployment, NoDeploymentError, outputs_of_stack, outputs_of_terraform
+from aws_checks.deployment import Answer, Deployment
 from repository.cloudformation import Template
 
 PROVEN, FAILED, NOT_TRIED = Verdict.PROVEN, Verdict.FAILED, Verdict.NOT_TRIED
@@ -505,13 +505,8 @@ def test_one_deployment_has_to_be_named(program: Program) -> None:
     assert "Name one deployment" in result.stderr
 
 
-def test_a_stacks_outputs_are_known_by_terraforms_names() -> None:
-    stack = {"Outputs": [{"OutputKey": "OrdersDlqUrl", "OutputValue": "https://…"}]}
-    cloudformation = FakeClient({"describe_stacks": {"Stacks": [stack]}})
-    assert outputs_of_stack(cloudformation, "orders") == {"orders_dlq_url": "https://…"}
-
-
 def test_a_folder_in_which_nothing_was_applied_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(NoDeploymentError, match="apply there first"):
-        outputs_of_terraform(tmp_path)
+    result = CliRunner().invoke(verify_aws.main, ["--terraform", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "apply there first" in result.stderr

@@ -1,0 +1,56 @@
+"""The outputs of a deployed system, by the names of terraform-backend/outputs.tf whichever way it was deployed."""
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+# A state in a bucket is read over the network.
+_TERRAFORM_SECONDS = 120
+
+
+class TerraformOutputError(Exception):
+    """Terraform cannot tell its outputs; the text is why, to be put into a sentence."""
+
+
+def outputs_of_terraform(directory: Path, profile: str | None = None) -> dict[str, str]:
+    """Return the outputs of what was applied in a Terraform folder, none where nothing was.
+
+    `profile` is of the AWS credentials with which a state in a bucket is read. Raises TerraformOutputError.
+    """
+    environment = {**os.environ, "TF_IN_AUTOMATION": "true", "TF_INPUT": "false", "CHECKPOINT_DISABLE": "true"}
+    if profile:
+        environment["AWS_PROFILE"] = profile
+    try:
+        answer = subprocess.run(
+            ["terraform", "output", "-json", "-no-color"],
+            cwd=directory,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_TERRAFORM_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise TerraformOutputError(f"it could not be run, {type(error).__name__}") from error
+    if answer.returncode != 0:
+        reasons = (line.strip("│╷╵ ") for line in answer.stderr.splitlines() if "Error" in line)
+        raise TerraformOutputError(next(reasons, "no reason given"))
+    return {name: str(output["value"]) for name, output in json.loads(answer.stdout or "{}").items()}
+
+
+def outputs_of_stack(cloudformation: Any, name: str) -> dict[str, str]:
+    """Return the outputs of a CloudFormation stack; `cloudformation` is a boto3 client."""
+    [stack] = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    return snake_case_outputs(stack.get("Outputs", []))
+
+
+def snake_case_outputs(outputs: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Return a stack's outputs, as CloudFormation describes them, by Terraform's names."""
+    return {
+        re.sub(r"(?<=[a-z])(?=[A-Z])", "_", output["OutputKey"]).lower(): output["OutputValue"] for output in outputs
+    }
