@@ -37,7 +37,7 @@ from pathlib import Path, PurePosixPath
 from types import FrameType
 from typing import Any, NoReturn
 
-ROOT = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parents[1]
 
 TARGET_NAMES = ("arm64", "x86_64", "local")
 
@@ -159,7 +159,7 @@ def stop(signal_number: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def build(target_name: str, root: Path = ROOT, report: Report = print) -> Path:
+def build(target_name: str, root: Path = REPOSITORY, report: Report = print) -> Path:
     """Bring `root`/dist/orders-<target>.zip up to date and return its path.
 
     `target_name` is one of TARGET_NAMES; `report` is told what is being done, line by line. Builds may run

@@ -26,7 +26,7 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parents[1]
 OLDEST_PYTHON = (3, 11)
 
 # Each holds all of those before it, at the same versions; `make lock` sees to that.
@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:
-        set_up(arguments[0], ROOT)
+        set_up(arguments[0], REPOSITORY)
     except SetUpError as error:
         print(f"set-up: {error}", file=sys.stderr)
         return 1

@@ -26,7 +26,7 @@ from planning.pipeline import simulate
 from planning.plan import Plan
 from planning.quotas import Quotas
 
-_ROOT = Path(__file__).resolve().parent.parent.parent
+_REPOSITORY = Path(__file__).resolve().parents[2]
 
 TOLERANCE = 0.20
 _STEP_SECONDS = 0.1
@@ -149,7 +149,7 @@ def _foretold(queue: _LocalQueue, cycle_seconds: float, orders: int) -> float:
 def calibrate(orders: int, as_json: bool) -> None:
     """Compare the model with the local stack: drain times, at most 20 % apart."""
     require_needed_packages()
-    sys.path[:0] = [str(_ROOT / "lambda"), str(_ROOT / "scripts")]
+    sys.path[:0] = [str(_REPOSITORY / "lambda"), str(_REPOSITORY / "scripts")]
     from local_stack import LocalStack, Settings
     from local_stack.ports import free_port
 

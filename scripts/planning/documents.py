@@ -20,8 +20,8 @@ from planning.capacity_command import capacity
 from planning.cost_command import cost
 from planning.errors import PlanningError
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-DOCUMENTS = (ROOT / "docs" / "scaling.md", ROOT / "docs" / "cost.md")
+REPOSITORY = Path(__file__).resolve().parents[2]
+DOCUMENTS = (REPOSITORY / "docs" / "scaling.md", REPOSITORY / "docs" / "cost.md")
 _COMMANDS: dict[str, click.Command] = {"capacity": capacity, "cost": cost}
 _BLOCK = re.compile(r"(<!-- `(orders [^`]+)`, by `make docs` -->\n).*?(<!-- end -->)", re.MULTILINE | re.DOTALL)
 
@@ -55,6 +55,6 @@ def docs(check: bool) -> None:
         if new == text:
             continue
         if check:
-            raise PlanningError(f"{path.relative_to(ROOT)} is behind: run `make docs`.")
+            raise PlanningError(f"{path.relative_to(REPOSITORY)} is behind: run `make docs`.")
         path.write_text(new, encoding="utf-8")
-        click.echo(f"{path.relative_to(ROOT)} brought up to date")
+        click.echo(f"{path.relative_to(REPOSITORY)} brought up to date")

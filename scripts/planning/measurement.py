@@ -24,7 +24,7 @@ from urllib.parse import parse_qsl
 
 import click
 
-_ROOT = Path(__file__).resolve().parent.parent.parent
+_REPOSITORY = Path(__file__).resolve().parents[2]
 _CALLS = 200
 _WARM_UP_CALLS = 20
 _BATCH = 10
@@ -135,7 +135,7 @@ def measure_orders() -> tuple[Measurement, dict[str, float]]:
     Processing and notification are invoked with batches of ten.
     """
     log = io.StringIO()
-    sys.path.insert(0, str(_ROOT / "lambda"))
+    sys.path.insert(0, str(_REPOSITORY / "lambda"))
     with _canned_aws() as sent, redirect_stdout(log):
         # The log's own handler keeps the stream that is there at its import.
         functions = {

@@ -9,7 +9,7 @@ from build_lambda import BuildError
 from requirements_of_tests import missing
 
 
-def lambda_zip(target: str, root: Path = build_lambda.ROOT) -> Path:
+def lambda_zip(target: str, root: Path = build_lambda.REPOSITORY) -> Path:
     """Return the zip of the package in `root` for `target`, up to date; skip, or fail in CI, without a
     network.
     """

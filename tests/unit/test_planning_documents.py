@@ -35,7 +35,7 @@ def test_a_page_that_is_behind_is_brought_up_to_date_and_told_by_check(
     page = tmp_path / "page.md"
     page.write_text("# Page\n\n" + _MARK.format("orders cost target") + "BEHIND\n<!-- end -->\n")
     monkeypatch.setattr(documents, "DOCUMENTS", (page,))
-    monkeypatch.setattr(documents, "ROOT", tmp_path)
+    monkeypatch.setattr(documents, "REPOSITORY", tmp_path)
     behind = CliRunner().invoke(docs, ["--check"])
     assert behind.exit_code == 1
     assert "page.md is behind" in behind.output

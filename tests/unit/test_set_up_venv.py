@@ -55,7 +55,7 @@ def test_an_environment_of_unknown_content_is_installed_into(root: Path, text: s
 
 def test_each_lock_pins_all_that_the_one_before_it_pins() -> None:
     def pins(purpose: str) -> set[str]:
-        text = (set_up_venv.ROOT / set_up_venv.LOCKS[purpose]).read_text()
+        text = (set_up_venv.REPOSITORY / set_up_venv.LOCKS[purpose]).read_text()
         return {line.split()[0] for line in text.splitlines() if line[:1].isalnum()}
 
     assert pins("run") < pins("plan") < pins("test")
@@ -156,7 +156,7 @@ sys.exit(set_up_venv.main(["run"]))
 """
     process = subprocess.Popen(
         [sys.executable, "-c", program],
-        env={**os.environ, "PYTHONPATH": str(set_up_venv.ROOT / "scripts")},
+        env={**os.environ, "PYTHONPATH": str(set_up_venv.REPOSITORY / "scripts")},
         stderr=subprocess.PIPE,
         text=True,
     )
