@@ -13,7 +13,7 @@ from typing import Any
 
 from campaign.backend import VISIBILITY_SECONDS, Backend
 from campaign.disruptions import disrupt
-from campaign.ledger import Findings, Ledger, Verdict, customer_of
+from campaign.ledger import Findings, Verdict, customer_of
 from campaign.load import CLIENTS, place_orders
 from campaign.plan import Plan
 from campaign.redrive import all_bodies, redrive
@@ -57,7 +57,6 @@ class Campaign:
         self.aborted = threading.Event()
         """Ends all threads of the campaign as soon as they see it."""
         self._report = report
-        self._ledgers: dict[int, Ledger] = {}
         self._scenes: dict[int, Scene] = {}
         self._announced: Counter[str] = Counter()
         self._customers: dict[str, str] = {}

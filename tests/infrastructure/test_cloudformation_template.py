@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 
+from deployed_outputs import snake_case_outputs
 from repository.cloudformation import TEMPLATE, Template
 from repository.files import REPOSITORY
+from write_configuration import OTHER_NAMES, parameter_of, variables
 
 EMAIL = {"NotificationEmail": "operations@example.com"}
 TERRAFORM = REPOSITORY / "terraform-backend"
@@ -77,39 +79,24 @@ def test_the_chapters_are_terraforms(template: Template) -> None:
     assert _chapters(sections["Outputs"]) == _chapters((TERRAFORM / "outputs.tf").read_text())
 
 
-def _blocks(file: str, kind: str) -> dict[str, str]:
-    """Return the blocks of a kind in a Terraform file, by name."""
-    text = (TERRAFORM / file).read_text()
-    return dict(re.findall(rf'^{kind} "(\w+)" \{{\n(.*?)^\}}', text, re.M | re.S))
-
-
-def _pascal(name: str) -> str:
-    return "".join(word.capitalize() for word in name.split("_"))
-
-
-# Terraform's variables that are not parameters of the same name, and why.
+# Terraform's variables that are no parameters, and why.
 NOT_PARAMETERS = {
-    "AwsRegion": "the stack is in a region",
-    "LambdaArchitecture": "of the package",
-    "LambdaZipPath": "of the package",
-    "ProcessingReservedConcurrency": "CloudFormation cannot compare numbers: ProcessingConcurrencyReserved",
+    "aws_region": "the stack is in a region",
+    "lambda_architecture": "of the package",
+    "lambda_zip_path": "of the package",
 }
 
 
 def test_the_parameters_are_terraforms_variables_with_the_same_defaults(template: Template) -> None:
-    variables = {_pascal(name): body for name, body in _blocks("variables.tf", "variable").items()}
-    defaults = {
-        name: match[1] if (match := re.search(r"^  default +=(.*)$", body, re.M)) else None
-        for name, body in variables.items()
-        if name not in NOT_PARAMETERS
-    }
+    settings = {variable.name: variable.default for variable in variables("terraform-backend")}
+    assert NOT_PARAMETERS.keys() <= settings.keys()
+    defaults = {parameter_of(name): default for name, default in settings.items() if name not in NOT_PARAMETERS}
     parameters = template.document["Parameters"]
-    assert parameters.keys() == defaults.keys() | {"ProcessingConcurrencyReserved"}
-    assert NOT_PARAMETERS.keys() <= variables.keys()
+    assert parameters.keys() == defaults.keys()
     for name, default in defaults.items():
         if default is None:
             assert "Default" not in parameters[name], f"{name} has to be given"
-        else:
+        elif name not in OTHER_NAMES.values():
             value = json.loads(default)
             expected = ",".join(value) if isinstance(value, list) else "" if value is None else str(value)
             expected = expected.lower() if isinstance(value, bool) else expected
@@ -117,15 +104,14 @@ def test_the_parameters_are_terraforms_variables_with_the_same_defaults(template
 
 
 def test_the_outputs_are_terraforms(template: Template) -> None:
-    described = {
-        _pascal(name): re.search(r'description = "(.*)"', body)
-        for name, body in _blocks("outputs.tf", "output").items()
-    }
-    outputs = template.document["Outputs"]
-    assert outputs.keys() == described.keys()
-    for name, description in described.items():
-        assert description
-        assert outputs[name]["Description"] == description[1].replace("<api_endpoint>", "<ApiEndpoint>"), name
+    terraform = (REPOSITORY / "terraform-backend" / "outputs.tf").read_text()
+    described = dict(re.findall(r'^output "(\w+)" \{\n  description = "(.*)"$', terraform, re.M))
+    assert len(described) == terraform.count("\noutput "), "each begins with its description"
+    outputs = snake_case_outputs(
+        {"OutputKey": name, "OutputValue": output["Description"].replace("<ApiEndpoint>", "<api_endpoint>")}
+        for name, output in template.document["Outputs"].items()
+    )
+    assert outputs == described
 
 
 # For whoever fills the form in the console
