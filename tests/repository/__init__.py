@@ -5,5 +5,6 @@ cloudformation  the template, with its functions resolved
 terraform       single facts of the Terraform files
 openapi         the API's description
 markdown        the documents; `runbook`, the commands that the runbook tells people to type
+imports         what a Python module imports
 makefile        what `make` offers
 """

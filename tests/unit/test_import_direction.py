@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[2] / "lambda" / "orders"
+from repository.files import REPOSITORY
+from repository.imports import imports_of
+
+PACKAGE = REPOSITORY / "lambda" / "orders"
 MAY_IMPORT = {
     "domain": {"domain"},
     "usecases": {"usecases", "domain"},
@@ -31,17 +34,6 @@ IMPURE = {
 IMPURE_CALLS = {"now", "utcnow", "today", "uuid1", "uuid4", "urandom", "getenv", "open"}
 
 MODULES = sorted(PACKAGE.glob("*/*.py"))
-
-
-def imports_of(module: Path) -> set[str]:
-    names = set()
-    for node in ast.walk(ast.parse(module.read_text())):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{module.name} imports relatively; name the package"
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
 
 
 def test_every_layer_is_looked_at() -> None:

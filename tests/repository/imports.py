@@ -1,0 +1,16 @@
+"""What a Python module imports, anywhere in it."""
+
+import ast
+from pathlib import Path
+
+
+def imports_of(module: Path) -> set[str]:
+    """Return the names that a module imports, each whole: package.module.name."""
+    names = set()
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module.name} imports relatively; name the package"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names

@@ -1,0 +1,79 @@
+"""The programs of scripts/ and what tests share: imports point one way, and each program is in the folder's table."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from repository.files import REPOSITORY
+from repository.imports import imports_of
+
+SCRIPTS = REPOSITORY / "scripts"
+
+# What each may import of the others and of the Lambda package; `bench/bare` and `bench/probes` run apart.
+MAY_IMPORT = {
+    "aws_checks": set(),
+    "aws_emulator": set(),
+    "bench": {"build_lambda", "local_stack", "orders"},
+    "local_stack": {"deployed_outputs", "orders", "terraform_provider"},
+    "operator_tool": {"deployed_outputs", "local_stack", "orders", "planning"},
+    "planning": {"local_stack", "orders"},
+    "audit_packages": set(),
+    "build_lambda": set(),
+    "deployed_outputs": set(),
+    "set_up_venv": set(),
+    "terraform_provider": set(),
+    "verify_aws": {"aws_checks", "deployed_outputs"},
+    "write_configuration": set(),
+}
+
+MODULES = sorted(SCRIPTS.rglob("*.py"))
+
+
+def program_of(module: Path) -> str:
+    return module.relative_to(SCRIPTS).parts[0].removesuffix(".py")
+
+
+def test_every_program_is_looked_at() -> None:
+    assert {program_of(module) for module in MODULES} == MAY_IMPORT.keys()
+
+
+def test_no_two_programs_import_each_other() -> None:
+    left = {name: uses & MAY_IMPORT.keys() for name, uses in MAY_IMPORT.items()}
+    while left:
+        below = {name for name, uses in left.items() if not uses}
+        assert below, f"these import each other: {', '.join(left)}"
+        left = {name: uses - below for name, uses in left.items() if name not in below}
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(SCRIPTS)))
+def test_a_program_imports_only_what_is_below_it(module: Path) -> None:
+    program = program_of(module)
+    ours = (MAY_IMPORT.keys() | {"orders"}) - {program}
+    used = {name.partition(".")[0] for name in imports_of(module)}
+    assert used & ours <= MAY_IMPORT[program], f"{module.relative_to(SCRIPTS)} imports what is not below it"
+
+
+def test_what_the_operators_commands_do_knows_nothing_of_the_command_line() -> None:
+    for module in (SCRIPTS / "operator_tool").glob("*.py"):
+        if module.name != "program.py":
+            assert not any(name.startswith("operator_tool.commands") for name in imports_of(module)), module.name
+
+
+@pytest.mark.parametrize("program", ["set_up_venv", "build_lambda"])
+def test_what_runs_before_anything_is_installed_needs_only_python(program: str) -> None:
+    imported = {name.partition(".")[0] for name in imports_of(SCRIPTS / f"{program}.py")}
+    assert imported <= sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("name", sorted(MAY_IMPORT))
+def test_the_folders_table_says_for_whom_each_is(name: str) -> None:
+    suffix = "" if (SCRIPTS / name).is_dir() else ".py"
+    assert f"`{name}{suffix}`" in (SCRIPTS / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("room", ["campaign", "deployment", "fake_aws", "machine", "repository", "storefront"])
+def test_what_tests_share_knows_no_kind_of_test(room: str) -> None:
+    kinds = {"unit", "integration", "infrastructure", "e2e", "browser"}
+    for module in (REPOSITORY / "tests" / room).glob("*.py"):
+        assert not {name.partition(".")[0] for name in imports_of(module)} & kinds, f"{room}/{module.name}"
