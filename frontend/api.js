@@ -23,7 +23,7 @@ export const isMoment = (value) =>
  * A text from outside as it may be shown: of bounded length, and without the characters that reorder or hide the
  * ones around them. Empty for anything but a text.
  */
-export function shownText(value) {
+function shownText(value) {
   if (typeof value !== "string") return "";
   const plain = value.replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cs}\u2028\u2029]+/gu, " ").trim();
   return plain.length > LONGEST_TEXT ? `${plain.slice(0, LONGEST_TEXT)}…` : plain;
