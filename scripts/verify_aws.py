@@ -143,12 +143,14 @@ def _deployment(
 
 
 def _applied(folder: Path, profile: str | None) -> dict[str, str]:
+    advice = "apply there first, or name a --stack"
     try:
-        return outputs_of_terraform(folder, profile)
+        outputs = outputs_of_terraform(folder, profile)
     except TerraformOutputError as error:
-        raise NoDeploymentError(
-            f"Terraform cannot tell its outputs in {folder} ({error}): apply there first, or name a --stack."
-        ) from error
+        raise NoDeploymentError(f"Terraform cannot tell its outputs in {folder} ({error}): {advice}.") from error
+    if not outputs:
+        raise NoDeploymentError(f"Terraform has applied nothing in {folder}: {advice}.")
+    return outputs
 
 
 def _agreement(agreed: Sequence[str]) -> Callable[[Check], bool]:

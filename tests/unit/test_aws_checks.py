@@ -505,8 +505,21 @@ def test_one_deployment_has_to_be_named(program: Program) -> None:
     assert "Name one deployment" in result.stderr
 
 
-def test_a_folder_in_which_nothing_was_applied_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("echo '{}'", "Terraform has applied nothing in"),
+        ("echo 'Error: Backend initialization required' >&2; exit 1", "(Error: Backend initialization required)"),
+    ],
+)
+def test_a_folder_in_which_nothing_was_applied_says_what_to_do(
+    script: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terraform = tmp_path / "terraform"
+    terraform.write_text(f"#!/bin/sh\n{script}\n")
+    terraform.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     result = CliRunner().invoke(verify_aws.main, ["--terraform", str(tmp_path)])
     assert result.exit_code == 2
+    assert said in result.stderr
     assert "apply there first" in result.stderr
