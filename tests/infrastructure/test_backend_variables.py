@@ -1,38 +1,15 @@
-"""Every value that would cost an order or money is refused, with a message that says what to choose.
-
-The rules look at variables only, so they are tried on variables.tf alone, which takes no provider and no time.
-"""
+"""Every value that would cost an order or money is refused, with a message that says what to choose."""
 
 import re
-import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from deployment.terraform import TerraformRoot
-from local_stack.environment import without_personal_choices
+from infrastructure.variable_rules import Case, assert_refused, rules_of
 from repository.files import REPOSITORY
 
-
-@dataclass(frozen=True)
-class Case:
-    """A value to be refused, what the message advises, and the other variables that the rule looks at."""
-
-    variable: str
-    value: Any
-    advice: str
-    others: Mapping[str, Any] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        return f"{self.variable}={self.value!r}"
-
-    @property
-    def values(self) -> dict[str, Any]:
-        return {**self.others, self.variable: self.value}
-
-
+REQUIRED = {"notification_email": "operations@example.com"}
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 ARM64 = {"lambda_architecture": "arm64"}
 TILL = {"jwt_audience": ["till"]}
@@ -246,34 +223,29 @@ ACCEPTED: list[dict[str, Any]] = [
 
 @pytest.fixture(scope="module")
 def rules(tmp_path_factory: pytest.TempPathFactory) -> TerraformRoot:
-    """The backend's variables without anything else."""
-    source = tmp_path_factory.mktemp("source")
-    shutil.copy(REPOSITORY / "terraform-backend" / "variables.tf", source)
-    return TerraformRoot(source, tmp_path_factory.mktemp("terraform") / "variables", without_personal_choices())
+    return rules_of("terraform-backend", tmp_path_factory.mktemp("terraform"))
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=str)
 def test_a_wrong_value_is_refused_with_what_to_choose_instead(case: Case, rules: TerraformRoot) -> None:
-    errors = rules.errors({"notification_email": "operations@example.com", **case.values})
-    assert len(errors) == 1, f"{case} is to be refused by one rule: {errors}"
-    assert case.advice in errors[0], f"{case} is to be refused with the advice that helps"
+    assert_refused(case, rules, REQUIRED)
 
 
 @pytest.mark.parametrize("values", ACCEPTED, ids=["smallest", "largest"])
 def test_the_smallest_and_largest_sensible_values_are_accepted(values: dict[str, Any], rules: TerraformRoot) -> None:
-    errors = rules.errors({"notification_email": "operations@example.com", **values})
+    errors = rules.errors({**REQUIRED, **values})
     assert errors == [], "these values make sense"
 
 
 def test_null_means_the_default_as_from_a_module_that_passes_its_own_variables_on(rules: TerraformRoot) -> None:
     declared = re.findall(r'(?m)^variable "(\w+)"', (REPOSITORY / "terraform-backend" / "variables.tf").read_text())
-    values = {**dict.fromkeys(declared), "notification_email": "operations@example.com"}
+    values = {**dict.fromkeys(declared), **REQUIRED}
     assert rules.errors(values) == [], "null is no choice, so the default holds"
 
 
 def test_only_the_address_for_alarms_has_to_be_given(rules: TerraformRoot) -> None:
     assert rules.errors({}) != [], "without an address nobody would hear of a failed order"
-    assert rules.errors({"notification_email": "operations@example.com"}) == [], "the rest has defaults"
+    assert rules.errors(REQUIRED) == [], "the rest has defaults"
 
 
 def test_a_missing_package_is_said_once_with_the_command_that_builds_it(

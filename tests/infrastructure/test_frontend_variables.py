@@ -1,36 +1,11 @@
-"""Every value that would cost customers or money is refused, with a message that says what to choose.
+"""Every value that would cost customers or money is refused, with a message that says what to choose."""
 
-The rules look at variables only, so they are tried on variables.tf alone, which takes no provider and no time.
-"""
-
-import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from deployment.terraform import TerraformRoot
-from local_stack.environment import without_personal_choices
-from repository.files import REPOSITORY
-
-
-@dataclass(frozen=True)
-class Case:
-    """A value to be refused, what the message advises, and the other variables that the rule looks at."""
-
-    variable: str
-    value: Any
-    advice: str
-    others: Mapping[str, Any] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        return f"{self.variable}={self.value!r}"
-
-    @property
-    def values(self) -> dict[str, Any]:
-        return {**self.others, self.variable: self.value}
-
+from infrastructure.variable_rules import Case, assert_refused, rules_of
 
 REQUIRED = {
     "api_url": "https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com",
@@ -252,17 +227,12 @@ ACCEPTED: list[dict[str, Any]] = [
 
 @pytest.fixture(scope="module")
 def rules(tmp_path_factory: pytest.TempPathFactory) -> TerraformRoot:
-    """The frontend's variables without anything else."""
-    source = tmp_path_factory.mktemp("source")
-    shutil.copy(REPOSITORY / "terraform-frontend" / "variables.tf", source)
-    return TerraformRoot(source, tmp_path_factory.mktemp("terraform") / "variables", without_personal_choices())
+    return rules_of("terraform-frontend", tmp_path_factory.mktemp("terraform"))
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=str)
 def test_a_wrong_value_is_refused_with_what_to_choose_instead(case: Case, rules: TerraformRoot) -> None:
-    errors = rules.errors({**REQUIRED, **case.values})
-    assert len(errors) == 1, f"{case} is to be refused by one rule: {errors}"
-    assert case.advice in errors[0], f"{case} is to be refused with the advice that helps"
+    assert_refused(case, rules, REQUIRED)
 
 
 @pytest.mark.parametrize("values", ACCEPTED, ids=["smallest", "largest"])
