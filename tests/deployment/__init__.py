@@ -7,4 +7,5 @@ terraform       a Terraform folder, planned and applied; `frontend`, the fronten
 by_hand         a local stack with next to no backend, in seconds
 stack           the system that a local stack has deployed: queues, table, logs, alarms, mailbox
 api             its HTTP API, byte for byte
+subscription    what a topic tells its subscribers
 """

@@ -4,7 +4,7 @@ import json
 import mailbox
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from email.message import Message
 from functools import cached_property
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from deployment.api import DeployedApi
+from deployment.subscription import subscribed_queue
 from local_stack import Settings
 from orders.domain.message import write_message
 from orders.domain.order import Order, SubmittedOrder
@@ -208,44 +209,11 @@ class DeployedStack:
         finally:
             self._sqs.set_queue_attributes(QueueUrl=url, Attributes={name: before})
 
-    @contextmanager
     def subscribed_queue(
         self, topic_arn: str, name: str, filter_policy: Mapping[str, Any] | None = None
-    ) -> Iterator[Callable[[], list[Any]]]:
+    ) -> AbstractContextManager[Callable[[], list[Any]]]:
         """Subscribe a queue to a topic for the length of a `with` block; yield what reads its new messages."""
-        sqs, sns = self._sqs, self.client("sns")
-        url = sqs.create_queue(QueueName=name)["QueueUrl"]
-        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"Service": "sns.amazonaws.com"},
-            "Action": "sqs:SendMessage",
-            "Resource": arn,
-            "Condition": {"ArnEquals": {"aws:SourceArn": topic_arn}},
-        }
-        policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
-        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-        subscription = sns.subscribe(
-            TopicArn=topic_arn,
-            Protocol="sqs",
-            Endpoint=arn,
-            Attributes={"FilterPolicy": json.dumps(filter_policy)} if filter_policy else {},
-            ReturnSubscriptionArn=True,
-        )["SubscriptionArn"]
-
-        def read() -> list[Any]:
-            messages: list[Any] = []
-            while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-                messages += [json.loads(message["Body"]) for message in batch]
-                entries = [{"Id": m["MessageId"], "ReceiptHandle": m["ReceiptHandle"]} for m in batch]
-                assert not sqs.delete_message_batch(QueueUrl=url, Entries=entries).get("Failed")
-            return messages
-
-        try:
-            yield read
-        finally:
-            sns.unsubscribe(SubscriptionArn=subscription)
-            sqs.delete_queue(QueueUrl=url)
+        return subscribed_queue(self.client, topic_arn, name, filter_policy)
 
     def announced_before_a_new_order(self, read: Callable[[], list[Any]]) -> list[Any]:
         """Place one more order and return all announcements read before its own.

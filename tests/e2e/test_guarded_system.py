@@ -17,6 +17,7 @@ from deployment.api import JSON_TYPE, Answer, DeployedApi
 from deployment.cloudformation import Stack
 from deployment.emulator import Emulator, running_emulator
 from deployment.package import lambda_zip
+from deployment.subscription import subscribed_queue
 from e2e.attempts import FUNCTIONS, attempts_on_key
 from infrastructure.test_key_policy import key_policy
 from local_stack.aws import AwsConnection, Credentials
@@ -223,26 +224,12 @@ def test_each_role_uses_the_key_for_what_its_function_does_and_for_nothing_else(
 
 
 def test_an_alarm_still_notifies(guarded: Guarded) -> None:
-    sqs, sns = guarded.emulator.client("sqs"), guarded.emulator.client("sns")
-    url = sqs.create_queue(QueueName="person")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "sns.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": arn,
-    }
-    policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-    sns.subscribe(TopicArn=guarded.outputs["AlertsTopicArn"], Protocol="sqs", Endpoint=arn)
-
-    guarded.emulator.client("cloudwatch").set_alarm_state(
-        AlarmName=f"{PREFIX}-orders-dlq", StateValue="ALARM", StateReason="a drill"
-    )
-
-    told = wait_for("the notification", lambda: sqs.receive_message(QueueUrl=url).get("Messages"))
-    assert f"{PREFIX}-orders-dlq" in told[0]["Body"]
-    sqs.delete_queue(QueueUrl=url)
+    with subscribed_queue(guarded.emulator.client, guarded.outputs["AlertsTopicArn"], "person") as read:
+        guarded.emulator.client("cloudwatch").set_alarm_state(
+            AlarmName=f"{PREFIX}-orders-dlq", StateValue="ALARM", StateReason="a drill"
+        )
+        [told] = wait_for("the notification", read)
+    assert f"{PREFIX}-orders-dlq" in told["Subject"] + told["Message"]
 
 
 # Bounds

@@ -292,13 +292,19 @@ def test_on_a_terminal_a_person_is_asked_and_a_no_changes_nothing(
     assert not [message for message in stack.dead_letters() if message["Body"] in poison]
 
 
+def announced_order(stack: DeployedStack, customer: str) -> str:
+    """Place an order of a customer; return its id when it is announced."""
+    body = {"customer_id": customer, "product_id": "Pear", "quantity": 1, "order_date": "2025-04-25"}
+    order_id = str(stack.api.post(json.dumps(body).encode()).json()["order_id"])
+    stack.wait_until_processed(order_id)
+    wait_for("the announcement", lambda: stack.events("notification", "order_notified", order_id))
+    return order_id
+
+
 def test_an_order_is_announced_again_by_the_function_itself(
     stack: DeployedStack, orders: OrdersCommand, customer: str
 ) -> None:
-    body = {"customer_id": customer, "product_id": "Pear", "quantity": 1, "order_date": "2025-04-25"}
-    order_id = stack.api.post(json.dumps(body).encode()).json()["order_id"]
-    stack.wait_until_processed(order_id)
-    wait_for("the announcement", lambda: stack.events("notification", "order_notified", order_id))
+    order_id = announced_order(stack, customer)
     with stack.subscribed_queue(stack.outputs["order_completed_topic_arn"], customer) as read:
         assert "announced 1 order" in orders.run("notify", order_id).err
         announced = wait_for("the announcement", read)
@@ -343,10 +349,7 @@ def place_in_stream(stack: DeployedStack, order_id: str) -> dict[str, Any]:
 def test_failed_announcements_are_made_again_from_the_stream(
     stack: DeployedStack, orders: OrdersCommand, customer: str
 ) -> None:
-    body = {"customer_id": customer, "product_id": "Pear", "quantity": 1, "order_date": "2025-04-25"}
-    order_id = stack.api.post(json.dumps(body).encode()).json()["order_id"]
-    stack.wait_until_processed(order_id)
-    wait_for("the announcement", lambda: stack.events("notification", "order_notified", order_id))
+    order_id = announced_order(stack, customer)
     sqs, url = stack.client("sqs"), stack.outputs["notifications_dlq_url"]
     entry = place_in_stream(stack, order_id)
     sqs.send_message(QueueUrl=url, MessageBody=json.dumps(entry))
