@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "lint_shell": set(),
     "set_up_venv": set(),
     "terraform_provider": set(),
+    "validate_terraform": {"terraform_provider"},
     "verify_aws": {"aws_checks", "deployed_outputs"},
     "write_configuration": set(),
 }
