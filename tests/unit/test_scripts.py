@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "planning": {"local_stack", "orders"},
     "audit_packages": set(),
     "build_lambda": set(),
+    "check": {"audit_packages"},
     "deployed_outputs": set(),
     "lint_shell": set(),
     "set_up_venv": set(),
