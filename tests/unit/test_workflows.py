@@ -154,6 +154,13 @@ def test_a_deployment_is_asked_for_and_agreed_to_and_waits_for_every_test(path: 
 
 
 @each_workflow
+def test_no_package_runs_code_while_it_is_installed_where_a_role_can_be_taken(path: Any) -> None:
+    for name, job in jobs_of(path).items():
+        if "id-token" in job["permissions"]:
+            assert job["env"]["PIP_ONLY_BINARY"] == ":all:", name
+
+
+@each_workflow
 def test_a_deployment_gives_only_parameters_that_the_template_has(path: Any) -> None:
     template = (REPOSITORY / "cloudformation" / "order-processing.yaml").read_text(encoding="utf-8")
     parameters = template[template.index("\nParameters:\n") : template.index("\nConditions:\n")]
