@@ -12,6 +12,7 @@ from deployment.emulator import running_emulator
 from infrastructure.test_backend_variables import ACCEPTED, REFUSED
 from infrastructure.test_cloudformation_template import NOT_PARAMETERS
 from repository.cloudformation import Template
+from write_configuration import OTHER_NAMES, parameter_of
 
 REGION = "eu-west-1"
 EMAIL = {"NotificationEmail": "operations@example.com"}
@@ -33,10 +34,6 @@ class Case:
         return f"{self.parameter}={self.value!r}"
 
 
-def _parameter(variable: str) -> str:
-    return "".join(word.capitalize() for word in variable.split("_"))
-
-
 def _text(value: Any) -> str:
     """Return a Terraform value as it is written on the command line of CloudFormation."""
     if isinstance(value, list):
@@ -46,9 +43,9 @@ def _text(value: Any) -> str:
 
 def _terraforms_cases() -> Iterator[Case]:
     for case in REFUSED:
-        name, value = _parameter(case.variable), _text(case.value)
-        if name in NOT_PARAMETERS:
+        if case.variable in NOT_PARAMETERS or case.variable in OTHER_NAMES:
             continue
+        name, value = parameter_of(case.variable), _text(case.value)
         if value == PARAMETERS[name].get("Default"):
             continue  # What is left out is empty here, and null there.
         if isinstance(case.value, list) and ("," in value or value != value.strip()):
@@ -117,8 +114,8 @@ def test_the_advice_is_terraforms(case: Case) -> None:
 
 @pytest.mark.parametrize("values", ACCEPTED, ids=["smallest", "largest"])
 def test_the_smallest_and_largest_sensible_values_are_accepted(values: dict[str, Any], propose: Propose) -> None:
-    parameters = {_parameter(variable): _text(value) for variable, value in values.items()}
-    propose({**EMAIL, **{name: value for name, value in parameters.items() if name not in NOT_PARAMETERS}})
+    here = values.keys() - NOT_PARAMETERS.keys() - OTHER_NAMES.keys()
+    propose({**EMAIL, **{parameter_of(variable): _text(values[variable]) for variable in here}})
 
 
 def test_only_the_address_for_alarms_has_to_be_given(propose: Propose) -> None:
