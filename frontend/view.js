@@ -252,7 +252,8 @@ function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-function fillTime(element, moment) {
+function fillTime(place, moment) {
+  const element = place.firstElementChild ?? place.appendChild(document.createElement("time"));
   const date = new Date(moment);
   const isToday = date.toDateString() === new Date().toDateString();
   element.dateTime = moment;

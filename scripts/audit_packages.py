@@ -7,12 +7,13 @@ mirror of PyPI that has packages but no advisories. Here that is told apart:
 
 - a vulnerability that is not accepted below fails, and so does an accepted one that is gone;
 - a package that was not looked up though others were fails;
-- where neither PyPI nor OSV answers, nothing was audited. That is said in one line and is no failure, for it says
-  nothing about the packages.
+- where neither PyPI nor OSV answers, nothing was audited. That is said in one line, with a status of its own,
+  NOT_LOOKED_AT, for it says nothing about the packages.
 """
 
 import argparse
 import json
+import os
 import re
 import subprocess
 import sys
@@ -25,6 +26,9 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 # What ships first.
 LOCKS = ("lambda/requirements.txt", "requirements-run.txt", "requirements-plan.txt", "requirements-test.txt")
+
+NOT_LOOKED_AT: Final = os.EX_TEMPFAIL
+"""The exit status that tells scripts/check.py that a step could not look at anything."""
 
 ACCEPTED: Final[Mapping[str, str]] = {}
 """Vulnerabilities that are left, by id (PYSEC-…, GHSA-… or CVE-…), each with the reason."""
@@ -128,7 +132,7 @@ def audit(lock: str, service: Sequence[str]) -> Audit:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Audit all locks; return 0 unless something is wrong with them."""
+    """Audit all locks; return 0 if nothing is wrong with them, NOT_LOOKED_AT where nobody can tell."""
     parser = argparse.ArgumentParser(description="Look the locked packages up in a database of known vulnerabilities.")
     parser.add_argument(
         "--osv-url", metavar="URL", help="ask only this service, which speaks OSV's API, such as a mirror"
@@ -149,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"audit: {error}", file=sys.stderr)
             return 2
     print(f"audit: NOT AUDITED, no vulnerability service answers: {'; '.join(unreachable)}.", file=sys.stderr)
-    return 0
+    return NOT_LOOKED_AT
 
 
 def _tell(service: str, audits: Mapping[str, Audit]) -> int:

@@ -84,7 +84,9 @@ def test_a_service_that_is_not_there_is_told_from_a_clean_answer(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(audit_packages, "LOCKS", (LOCK,))
-    assert audit_packages.main(["--osv-url", f"http://127.0.0.1:{free_port()}/v1/query"]) == 0
+    assert (
+        audit_packages.main(["--osv-url", f"http://127.0.0.1:{free_port()}/v1/query"]) == audit_packages.NOT_LOOKED_AT
+    )
     assert "NOT AUDITED" in capsys.readouterr().err
 
 

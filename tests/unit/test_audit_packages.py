@@ -102,7 +102,7 @@ def test_where_no_service_answers_one_loud_line_says_so(
         raise ServiceUnreachableError("does not answer")
 
     monkeypatch.setattr(audit_packages, "audit", unreachable)
-    assert audit_packages.main([]) == 0
+    assert audit_packages.main([]) == audit_packages.NOT_LOOKED_AT
     told = capsys.readouterr()
     assert told.out == "", "nothing sounds like an audit"
     [line] = told.err.splitlines()

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from repository.files import REPOSITORY
+from check import STEPS
+from repository.files import REPOSITORY, checked_in_files
 from repository.makefile import targets_of_the_makefile
 from requirements_of_tests import require_program
 
@@ -41,22 +42,6 @@ def variants_of(job: dict[str, Any]) -> list[dict[str, str]]:
     """Return the job's matrix, one mapping for each variant."""
     variants: list[dict[str, str]] = job.get("strategy", {}).get("matrix", {}).get("include", [{}])
     return variants
-
-
-def steps_of_make_check() -> list[str]:
-    """Return the commands that `make check` runs, as make itself tells them."""
-    make = require_program("make", "install GNU make")
-    environment = {
-        name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")
-    }
-    command = [make, "--no-print-directory", "--dry-run", "check"]
-    told = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True).stdout
-    commands = []
-    for line in re.sub(r"\s*\\\n\s*", " ", told).splitlines():
-        # A tool that may be missing is asked for first, and its command is shown before it runs.
-        guarded = re.search(r"then (?:echo ([^;]+); )?([^;]+);", line)
-        commands.append(guarded[2] if guarded else line)
-    return [command for command in commands if "set_up_venv.py" not in command]
 
 
 def test_there_is_a_workflow() -> None:
@@ -169,6 +154,13 @@ def test_a_deployment_is_asked_for_and_agreed_to_and_waits_for_every_test(path: 
 
 
 @each_workflow
+def test_no_package_runs_code_while_it_is_installed_where_a_role_can_be_taken(path: Any) -> None:
+    for name, job in jobs_of(path).items():
+        if "id-token" in job["permissions"]:
+            assert job["env"]["PIP_ONLY_BINARY"] == ":all:", name
+
+
+@each_workflow
 def test_a_deployment_gives_only_parameters_that_the_template_has(path: Any) -> None:
     template = (REPOSITORY / "cloudformation" / "order-processing.yaml").read_text(encoding="utf-8")
     parameters = template[template.index("\nParameters:\n") : template.index("\nConditions:\n")]
@@ -179,17 +171,52 @@ def test_a_deployment_gives_only_parameters_that_the_template_has(path: Any) -> 
             assert re.search(rf"^  {name}:$", parameters, re.MULTILINE), f"the template has no parameter {name}"
 
 
-def test_the_hooks_before_a_commit_are_the_steps_of_make_check() -> None:
+def hooks() -> list[dict[str, Any]]:
     [repository] = load(REPOSITORY / ".pre-commit-config.yaml")["repos"]
     assert repository["repo"] == "local"
-    hooks = repository["hooks"]
-    assert [hook["entry"] for hook in hooks] == steps_of_make_check(), (
-        "give .pre-commit-config.yaml one hook for each step of `make check`, in its order, with its command as entry"
+    found: list[dict[str, Any]] = repository["hooks"]
+    return found
+
+
+def test_the_hooks_before_a_commit_are_the_steps_of_make_check() -> None:
+    expected = [(step.id, step.name, f".venv/bin/python scripts/check.py {step.id}") for step in STEPS]
+    assert [(hook["id"], hook["name"], hook["entry"]) for hook in hooks()] == expected, (
+        "give .pre-commit-config.yaml one hook for each step of scripts/check.py, in its order"
     )
-    for hook in hooks:
+    for hook in hooks():
         assert hook["language"] == "system", f"{hook['id']} would bring another version than `make check` has"
         assert hook["pass_filenames"] is False, f"{hook['id']} would look at other files than `make check` does"
-        re.compile(hook["files"])
+
+
+def test_every_hook_runs_for_the_files_that_its_step_names_and_for_some_at_least() -> None:
+    names = [path.relative_to(REPOSITORY).as_posix() for path in checked_in_files()]
+    for hook in hooks():
+        assert any(re.search(hook["files"], name) for name in names), f"{hook['id']} would never run"
+    for hook in hooks():
+        for word in shlex.split(next(step.command for step in STEPS if step.id == hook["id"])):
+            if word in names:
+                assert re.search(hook["files"], word), f"{hook['id']} would not run when {word} changes"
+
+
+def test_make_check_takes_every_step() -> None:
+    make = require_program("make", "install GNU make")
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "STEPS")
+    }
+    command = [make, "--no-print-directory", "--dry-run", "check"]
+    told = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True).stdout
+    assert told.splitlines()[-1].strip() == "exec .venv/bin/python scripts/check.py"
+
+
+def test_what_make_test_leaves_out_is_a_step_of_make_check() -> None:
+    commands = " ".join(step.command for step in STEPS).split()
+    left_out = [
+        path.relative_to(REPOSITORY).as_posix()
+        for path in checked_in_files("tests/**/test_*.py")
+        if re.search(r"^@pytest\.mark\.gate$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    assert left_out
+    assert set(left_out) <= set(commands)
 
 
 @each_workflow
