@@ -56,7 +56,7 @@ run: set-up-run
 
 TESTS ?= tests
 test: set-up-test
-	@$(VENV)/python -m pytest -m "not gate" $(TESTS)
+	@$(VENV)/python -m pytest $(TESTS)
 
 # SEEDS and ORDERS reach the program through the environment.
 prove: set-up-test

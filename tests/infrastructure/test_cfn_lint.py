@@ -5,8 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from repository.cloudformation import TEMPLATE
 
 
@@ -23,7 +21,6 @@ def _findings(path: Path) -> list[str]:
     return [f"{each['Rule']['Id']} {each['Message']}" for each in json.loads(linted.stdout)]
 
 
-@pytest.mark.gate
 def test_cfn_lint_finds_nothing_in_the_packaged_template(tmp_path: Path) -> None:
     packaged = tmp_path / TEMPLATE.name
     packaged.write_text(
@@ -35,7 +32,6 @@ def test_cfn_lint_finds_nothing_in_the_packaged_template(tmp_path: Path) -> None
     assert _findings(packaged) == []
 
 
-@pytest.mark.gate
 def test_cfn_lint_finds_only_that_the_template_has_to_be_packaged_first() -> None:
     functions = TEMPLATE.read_text().count("Type: AWS::Lambda::Function\n")
     assert functions
