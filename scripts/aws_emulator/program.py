@@ -16,6 +16,7 @@ from aws_emulator.iam import mend_iam
 from aws_emulator.partiql import mend_partiql
 from aws_emulator.persistence import state_on_disk
 from aws_emulator.queues import mend_queues
+from aws_emulator.stages import mend_stages
 from aws_emulator.stream_mappings import mend_stream_mappings
 from aws_emulator.streams import mend_streams
 
@@ -37,6 +38,7 @@ def main() -> None:
     mend_iam()
     mend_partiql()
     mend_queues()
+    mend_stages()
     mend_streams()
     mend_stream_mappings()
     ministack.app.app = _app_behind_tls
