@@ -16,8 +16,10 @@ from aws_emulator.iam import mend_iam
 from aws_emulator.partiql import mend_partiql
 from aws_emulator.persistence import state_on_disk
 from aws_emulator.queues import mend_queues
+from aws_emulator.stages import mend_stages
 from aws_emulator.stream_mappings import mend_stream_mappings
 from aws_emulator.streams import mend_streams
+from aws_emulator.workers import mend_workers
 
 # As ASGI defines them: https://asgi.readthedocs.io/en/latest/specs/main.html
 Scope = MutableMapping[str, Any]
@@ -37,8 +39,10 @@ def main() -> None:
     mend_iam()
     mend_partiql()
     mend_queues()
+    mend_stages()
     mend_streams()
     mend_stream_mappings()
+    mend_workers()
     ministack.app.app = _app_behind_tls
     with state_on_disk(Path(persistence.STATE_DIR)):
         ministack.app.main()

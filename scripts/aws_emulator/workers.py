@@ -1,0 +1,83 @@
+"""Workers that are started a few at a time, where ministack 1.5.33 starts one for every request that finds none free.
+
+On AWS the start of a function's environment slows nothing else. ministack's workers are processes of this machine, and
+while it unpacks a package and waits for a new process to come alive, it holds the lock of its own interpreter. Fifty
+orders at once are fifty starts at once. On a busy machine that keeps the one thread which answers requests, the
+functions' calls of SQS among them, from running for seconds: longer than a function waits for SQS.
+
+Here a request that finds no free worker gets the one that is free next or, as soon as fewer than `STARTS_AT_ONCE` are
+starting, a new one, whichever comes first. None is refused, and there may be as many workers as before. So a function
+that invokes itself finds a worker too.
+"""
+
+import functools
+import threading
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+from ministack.core import lambda_runtime
+from ministack.services import lambda_svc
+
+STARTS_AT_ONCE = 2
+"""How many workers may be starting."""
+
+_acquire_worker = lambda_runtime.acquire_worker
+_release_worker = lambda_runtime.release_worker
+_starting: set[Any] = set()
+_turns: defaultdict[str, threading.Condition] = defaultdict(lambda: threading.Condition(lambda_runtime._lock))
+"""What the requests for the workers of one function wait for, by ministack's key of these workers."""
+
+
+def mend_workers() -> None:
+    """Let requests wait for a worker while others start."""
+    # One that its holder may take again, since ministack takes it in what is called here with the lock held.
+    lambda_runtime._lock = threading.RLock()
+    for kind in (lambda_runtime.Worker, lambda_runtime.ProvidedWorker):
+        kind._spawn = _ending_the_start(kind._spawn)
+    lambda_svc.acquire_worker = acquire
+    lambda_svc.release_worker = release
+
+
+def acquire(func_name: str, config: dict[str, Any], code_zip: bytes, qualifier: str = "$LATEST") -> tuple[Any, str]:
+    """Return a worker for one request of a function, and how it was come by; wait while there is none to be had."""
+    key = lambda_runtime._worker_key(func_name, config, qualifier)
+    with lambda_runtime._lock:
+        _turns[key].wait_for(lambda: _has_free_worker(key) or len(_starting) < STARTS_AT_ONCE)
+        worker, origin = _acquire_worker(func_name, config, code_zip, qualifier=qualifier)
+        if worker._proc is None or worker._proc.poll() is not None:
+            _starting.add(worker)
+    return worker, origin
+
+
+def release(worker: Any) -> None:
+    """Give a worker to whoever waits for one; None is a worker that failed and is gone."""
+    with lambda_runtime._lock:
+        _release_worker(worker)
+        _start_ended(worker)
+        for key, workers in lambda_runtime._workers.items():
+            if worker in workers:
+                _turns[key].notify()
+
+
+def _has_free_worker(key: str) -> bool:
+    return any(not worker.in_use for worker in lambda_runtime._workers.get(key, ()))
+
+
+def _ending_the_start(spawn: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(spawn)
+    def spawn_and_tell(worker: Any, *arguments: Any, **more: Any) -> None:
+        try:
+            spawn(worker, *arguments, **more)
+        finally:
+            with lambda_runtime._lock:
+                _start_ended(worker)
+
+    return spawn_and_tell
+
+
+def _start_ended(worker: Any) -> None:
+    if worker in _starting:
+        _starting.remove(worker)
+        for turn in _turns.values():
+            turn.notify()
