@@ -1,5 +1,6 @@
 """When .venv is left alone, when it is made anew, and what is said where it cannot be."""
 
+import errno
 import importlib.util
 import os
 import signal
@@ -172,3 +173,19 @@ sys.exit(set_up_venv.main(["run"]))
     assert said.strip() == "set-up: stopped; the next run goes on from here"
     with pytest.raises(ProcessLookupError):
         os.kill(child, 0)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC])
+def test_a_folder_that_cannot_be_written_is_one_sentence(
+    number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number), str(set_up_venv.REPOSITORY / ".local"))
+
+    monkeypatch.setattr(set_up_venv, "set_up", refuse)
+    monkeypatch.chdir(set_up_venv.REPOSITORY)
+    assert set_up_venv.main(["run"]) == 1
+    assert capsys.readouterr().err == (
+        f"set-up: .local cannot be written ({os.strerror(number)}): "
+        "see that the project lies where you may write and there is room, and try again.\n"
+    )
