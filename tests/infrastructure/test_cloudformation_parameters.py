@@ -12,9 +12,13 @@ from deployment.emulator import running_emulator
 from infrastructure.test_backend_variables import ACCEPTED, REFUSED
 from infrastructure.test_cloudformation_template import NOT_PARAMETERS
 from repository.cloudformation import Template
+from write_configuration import OTHER_NAMES
 
 REGION = "eu-west-1"
 EMAIL = {"NotificationEmail": "operations@example.com"}
+
+# Variables that have no parameter, or one with values of its own.
+OTHERWISE = NOT_PARAMETERS.keys() | OTHER_NAMES.keys()
 DOCUMENT = Template.read().document
 PARAMETERS = DOCUMENT["Parameters"]
 
@@ -46,9 +50,9 @@ def _text(value: Any) -> str:
 
 def _terraforms_cases() -> Iterator[Case]:
     for case in REFUSED:
-        name, value = _parameter(case.variable), _text(case.value)
-        if name in NOT_PARAMETERS:
+        if case.variable in OTHERWISE:
             continue
+        name, value = _parameter(case.variable), _text(case.value)
         if value == PARAMETERS[name].get("Default"):
             continue  # What is left out is empty here, and null there.
         if isinstance(case.value, list) and ("," in value or value != value.strip()):
@@ -117,8 +121,8 @@ def test_the_advice_is_terraforms(case: Case) -> None:
 
 @pytest.mark.parametrize("values", ACCEPTED, ids=["smallest", "largest"])
 def test_the_smallest_and_largest_sensible_values_are_accepted(values: dict[str, Any], propose: Propose) -> None:
-    parameters = {_parameter(variable): _text(value) for variable, value in values.items()}
-    propose({**EMAIL, **{name: value for name, value in parameters.items() if name not in NOT_PARAMETERS}})
+    parameters = {_parameter(variable): _text(value) for variable, value in values.items() if variable not in OTHERWISE}
+    propose({**EMAIL, **parameters})
 
 
 def test_only_the_address_for_alarms_has_to_be_given(propose: Propose) -> None:
