@@ -96,18 +96,24 @@ lock:
 	$(LOCK) lambda/requirements.in --output-file lambda/requirements.txt
 
 TARGET ?= arm64
-build:
-	@$(PYTHON) scripts/build_lambda.py --target $(TARGET)
+build: set-up-run
+	@$(VENV)/python scripts/build_lambda.py --target $(TARGET)
 
 clean:
 	rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis terraform-*/.terraform
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# Any Python can say that it is too old; one of ten years ago cannot even read what follows.
+NEW_ENOUGH := import sys; sys.version_info >= (3, 11) or sys.exit( \
+  "make: %s is Python %d.%d, but 3.11 or newer is needed: install one and name it, as in `make run PYTHON=python3.11`." \
+  % ((sys.executable,) + tuple(sys.version_info[:2])))
+SET_UP := $(PYTHON) -c '$(NEW_ENOUGH)' && $(PYTHON) scripts/set_up_venv.py
+
 set-up-run:
-	@$(PYTHON) scripts/set_up_venv.py run
+	@$(SET_UP) run
 
 set-up-plan:
-	@$(PYTHON) scripts/set_up_venv.py plan
+	@$(SET_UP) plan
 
 set-up-test:
-	@$(PYTHON) scripts/set_up_venv.py test
+	@$(SET_UP) test

@@ -13,6 +13,7 @@ It uses the standard library only and says so where Python is too old, so it is 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import importlib.util
@@ -48,6 +49,9 @@ from operator_tool.program import main
 main()
 """
 
+# A folder of somebody else's, a file system that is read-only, and one that is full.
+UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
+
 PROGRESS_SECONDS = 10
 PROGRESS_COLUMNS = 79
 STOP_SECONDS = 10
@@ -68,6 +72,15 @@ def main(arguments: list[str]) -> int:
         set_up(arguments[0], REPOSITORY)
     except SetUpError as error:
         print(f"set-up: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        print(
+            f"set-up: {shown(Path(error.filename or REPOSITORY))} cannot be written ({error.strerror}): "
+            "see that the project lies where you may write and there is room, and try again.",
+            file=sys.stderr,
+        )
         return 1
     except KeyboardInterrupt:
         print("\nset-up: stopped; the next run goes on from here", file=sys.stderr)

@@ -7,12 +7,17 @@ import pytest
 
 from local_stack import LocalStack, Settings
 from local_stack.ports import free_port
+from requirements_of_tests import tell_what_is_missing
 
 # The same examples at every run, so that what fails is the change and not bad luck; to look further,
 # `pytest --hypothesis-profile=explore`. What time may pass is the business of tests that measure it.
 hypothesis.settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
 hypothesis.settings.register_profile("explore", max_examples=5000, deadline=None)
 hypothesis.settings.load_profile("repeatable")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    tell_what_is_missing(terminalreporter)
 
 
 @pytest.fixture(scope="session")

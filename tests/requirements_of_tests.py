@@ -2,6 +2,8 @@
 
 import os
 import shutil
+from collections import Counter
+from collections.abc import Iterable
 from typing import NoReturn
 
 import pytest
@@ -27,3 +29,28 @@ def require_root(purpose: str) -> None:
     """Skip or fail unless the tests run as root, which `purpose` needs."""
     if os.geteuid() != 0:
         missing("root", f"{purpose} needs it; run the tests as root to include them")
+
+
+def lines_about_missing(reasons: Iterable[str]) -> list[str]:
+    """Return a line for each thing that is missing, the one that most tests want first, with the first remedy told."""
+    told: dict[str, str] = {}
+    wanted: Counter[str] = Counter()
+    for reason in reasons:
+        what = reason.partition(": ")[0]
+        told.setdefault(what, reason)
+        wanted[what] += 1
+    return [f"{told[what]} ({number} {'test' if number == 1 else 'tests'})" for what, number in wanted.most_common()]
+
+
+def tell_what_is_missing(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say once of each thing that is missing what it is, how to get it and how many tests want it.
+
+    pytest's own list would have a line for each place that skips.
+    """
+    reports = terminalreporter.getreports("skipped")
+    # Of a skipped test pytest keeps the file, the line, and the reason after a word of its own.
+    reasons = [report.longrepr[2].removeprefix("Skipped: ") for report in reports if isinstance(report.longrepr, tuple)]
+    if reasons:
+        terminalreporter.section("Not tested, because this machine lacks it:")
+        for line in lines_about_missing(reasons):
+            terminalreporter.line(f"  {line}")

@@ -1,5 +1,6 @@
 """`make run`: the whole system on this machine until Ctrl-C."""
 
+import errno
 import os
 import signal
 import sys
@@ -9,6 +10,9 @@ from typing import NoReturn
 from local_stack import LocalStack, LocalStackError, Settings
 from local_stack.environment import DUMMY_KEY
 from local_stack.report import Terminal
+
+# A folder of somebody else's, a file system that is read-only, and one that is full.
+_UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
 
 _STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -30,6 +34,16 @@ def main() -> int:
         return 0
     except LocalStackError as error:
         print(f"\nmake run: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.errno not in _UNWRITABLE:
+            raise
+        what = os.path.relpath(error.filename) if error.filename else "the disk"
+        print(
+            f"\nmake run: {what} cannot be written ({error.strerror}): "
+            "see that the project lies where you may write and there is room, and try again.",
+            file=sys.stderr,
+        )
         return 1
     return 0
 

@@ -6,16 +6,14 @@ neither fails the test, and so does a line here that no command needs any more.
 """
 
 import json
-import re
 import shlex
 import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +25,12 @@ from local_stack import LocalStack
 from local_stack.environment import tool_environment
 from machine.orders_command import OrdersCommand
 from machine.preloaded_commands import preloaded
-from machine.shell import Answer, Shell
-from repository.files import REPOSITORY
-from repository.runbook import sections_with_commands
+from machine.shell import Shell
+from machine.typed_commands import Typist, in_one_line, require_all_do_what_they_are_there_for
+from repository.documented_commands import RUNBOOK, sections_with_commands
 from waiting import wait_for
 
-SECTIONS = sections_with_commands()
+SECTIONS = sections_with_commands(RUNBOOK)
 
 # What is typed here in another way: the name of the deployment, and what would take minutes.
 AS_TYPED_HERE = {
@@ -62,38 +60,12 @@ NOT_RUN = {
 }
 
 
-@dataclass
-class Person:
-    """Who types: a shell with the stack behind it, and what is filled in for the runbook's angle brackets."""
+@dataclass(kw_only=True)
+class Person(Typist):
+    """Who types, with the stack behind them."""
 
     stack: DeployedStack
-    shell: Shell
     directory: Path
-    filled_in: dict[str, str] = field(default_factory=dict)
-    after: dict[str, Callable[[], object]] = field(default_factory=dict)
-    """What happens after a command that begins like this."""
-
-    def typed(self, command: str) -> str:
-        """Return a command of the runbook as it is typed here; fail where something is not filled in."""
-        for runbook, here in AS_TYPED_HERE.items():
-            command = command.replace(runbook, here)
-        for name, value in self.filled_in.items():
-            command = command.replace(f"<{name}>", value)
-        assert not (left := re.findall(r"<[a-z][a-z _-]*>", command)), f"{left} is not filled in: {command}"
-        return command
-
-    def run(self, command: str) -> Answer:
-        """Type a command of the runbook."""
-        answer = self.shell.run(self.typed(command))
-        for beginning, happen in self.after.items():
-            if in_one_line(command).startswith(beginning):
-                happen()
-        return answer
-
-
-def in_one_line(command: str) -> str:
-    """Return a command without line breaks."""
-    return re.sub(r"\s*\\\n\s*", " ", command)
 
 
 Scene = Callable[[Person], AbstractContextManager[object]]
@@ -661,55 +633,24 @@ def person(stack: DeployedStack, preloaded_command: Callable[[str], str], tmp_pa
     directory = tmp_path / "project"
     directory.mkdir()
     with Shell(directory, environment) as shell:
-        person = Person(stack, shell, directory, {"new file": str(tmp_path / "file.jsonl")})
+        person = Person(
+            shell=shell,
+            filled_in={"new file": str(tmp_path / "file.jsonl")},
+            typed_here=dict(AS_TYPED_HERE),
+            stack=stack,
+            directory=directory,
+        )
         for command in SECTIONS["The first five minutes"].commands[:4]:
             assert person.run(command).status == 0
         yield person
-
-
-def beginning_in(table: Mapping[str, str], command: str) -> str | None:
-    """Return the longest entry of a table that a command begins with."""
-    return max((each for each in table if in_one_line(command).startswith(each)), key=len, default=None)
 
 
 @pytest.mark.parametrize("title", SECTIONS)
 def test_every_command_of_the_runbook_does_what_it_is_there_for(person: Person, title: str) -> None:
     assert title in SCENES, f"say in SCENES what is there before, and what the commands of “{title}” have to say"
     scene, expected = SCENES[title]
-    used = set()
     with scene(person):
-        for command in SECTIONS[title].commands:
-            beginning = beginning_in({**expected, **NOT_RUN}, command)
-            assert beginning, f"neither in SCENES[{title!r}] nor in NOT_RUN: {command}"
-            used.add(beginning)
-            if beginning in expected:
-                answer = person.run(command)
-                assert answer.status == 0, f"{command}\nended with {answer.status}:\n{answer.text}"
-                assert re.search(expected[beginning], answer.text, re.MULTILINE), (
-                    f"{command}\nwas to say {expected[beginning]!r}, but said:\n{answer.text}"
-                )
-            else:
-                require_well_spelt(person, command)
-    assert expected.keys() <= used, "no command needs these any more"
-
-
-def require_well_spelt(person: Person, command: str) -> None:
-    """Fail unless a command that is not run names what there is."""
-    program, *arguments = shlex.split(person.typed(command))
-    if program == "aws":
-        answer = person.shell.run(f"ONLY_CHECK=1 {person.typed(command)}")
-        assert answer.status == 0, f"{command}\nis not understood:\n{answer.text}"
-    elif program == "terraform":
-        directory = REPOSITORY / arguments[0].removeprefix("-chdir=")
-        variables = re.findall(r'(?m)^variable "(\w+)"', (directory / "variables.tf").read_text())
-        assert arguments[1] in ("apply", "destroy", "workspace")
-        for option, value in pairwise(arguments):
-            assert option != "-var" or value.partition("=")[0] in variables, f"{value} is no variable: {command}"
-        for argument in arguments:
-            if argument.startswith("-var-file="):
-                assert (directory / argument.removeprefix("-var-file=")).exists(), command
-    elif program == "make":
-        assert re.search(rf"(?m)^{arguments[0]}:", (REPOSITORY / "Makefile").read_text()), command
+        require_all_do_what_they_are_there_for(person, SECTIONS[title].commands, expected, NOT_RUN)
 
 
 def test_no_reason_is_left_for_a_command_that_is_gone() -> None:

@@ -4,7 +4,7 @@ files           where the repository is, and which files are checked in
 cloudformation  the template, with its functions resolved
 terraform       single facts of the Terraform files
 openapi         the API's description
-markdown        the documents; `runbook`, the commands that the runbook tells people to type
+markdown        the documents; `documented_commands`, what they tell people to type
 imports         what a Python module imports
 makefile        what `make` offers
 """

@@ -1,11 +1,15 @@
 """How `make run` is told what to do, and what it refuses before anything is started."""
 
+import errno
+import os
+import signal
 import socket
 from pathlib import Path
 
 import pytest
 
 from local_stack import LocalStackError, Settings
+from local_stack import __main__ as program
 from local_stack.deployment import way_to_deploy
 from local_stack.ports import require_free
 from local_stack.run_lock import RunLock
@@ -83,3 +87,29 @@ def test_a_second_run_in_the_same_directory_is_refused_while_the_first_holds_it(
         RunLock(tmp_path).__enter__()
     with RunLock(tmp_path):
         pass
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC])
+def test_a_folder_that_cannot_be_written_is_one_sentence(
+    number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number), str(Path.cwd() / ".local" / "stack.json"))
+
+    monkeypatch.setattr(program, "LocalStack", refuse)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    assert program.main() == 1
+    assert capsys.readouterr().err == (
+        f"\nmake run: .local/stack.json cannot be written ({os.strerror(number)}): "
+        "see that the project lies where you may write and there is room, and try again.\n"
+    )
+
+
+def test_what_is_no_fault_of_the_disk_is_not_called_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ConnectionResetError(errno.ECONNRESET, "reset")
+
+    monkeypatch.setattr(program, "LocalStack", fail)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with pytest.raises(ConnectionResetError):
+        program.main()

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from planning import documents
-from planning.documents import DOCUMENTS, brought_up_to_date, docs
+from planning.documents import DOCUMENTS, REPOSITORY, brought_up_to_date, docs
 from planning.errors import PlanningError
 
 _MARK = "<!-- `{}`, by `make docs` -->\n"
@@ -48,3 +48,21 @@ def test_a_page_that_is_behind_is_brought_up_to_date_and_told_by_check(
 def test_a_command_that_is_none_of_planning_is_refused() -> None:
     with pytest.raises(PlanningError, match="no planning command"):
         brought_up_to_date(_MARK.format("orders dlq list") + "<!-- end -->")
+
+
+def test_the_readmes_dollars_are_those_of_the_overview_to_the_nearest_five() -> None:
+    overview = (REPOSITORY / "docs" / "cost.md").read_text(encoding="utf-8")
+    [columns] = re.findall(r"^ +(idle .*)$", overview, re.MULTILINE)
+
+    def amount(part: str, month: str) -> float:
+        [row] = re.findall(rf"^{part}  +(\d.*)$", overview, re.MULTILINE)
+        return float(row.split()[columns.split().index(month)].replace(",", ""))
+
+    readme = " ".join((REPOSITORY / "README.md").read_text(encoding="utf-8").split())
+    said = re.findall(
+        r"about (\d+) dollars for the backend and (\d+) for the storefront while nobody orders, "
+        r"and about (\d+) for the backend at a million orders",
+        readme,
+    )
+    computed = [amount("backend", "idle"), amount("the storefront", "idle"), amount("backend", "million-a-month")]
+    assert said == [tuple(str(5 * round(dollars / 5)) for dollars in computed)], f"docs/cost.md says {computed}"

@@ -1,5 +1,6 @@
 """When .venv is left alone, when it is made anew, and what is said where it cannot be."""
 
+import errno
 import importlib.util
 import os
 import signal
@@ -19,7 +20,9 @@ def root(tmp_path: Path) -> Path:
     for name in set_up_venv.LOCKS.values():
         (tmp_path / name).write_text("package==1 --hash=sha256:0\n")
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
-    (tmp_path / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    # All that makes it one: on Debian the Python below it has no pip of its own.
+    for part in ("bin/python", "lib", "pyvenv.cfg"):
+        (tmp_path / ".venv" / part).symlink_to(Path(sys.prefix) / part)
     return tmp_path
 
 
@@ -150,7 +153,9 @@ def test_pip_is_not_led_elsewhere_by_settings_of_the_person(
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stopped_set_up_stops_what_it_runs_and_says_so(tmp_path: Path, number: signal.Signals) -> None:
     program = f"""
-import sys, set_up_venv
+import signal, sys, set_up_venv
+# As at a terminal: what a shell starts in the background, these tests perhaps, never hears of Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 set_up_venv.set_up = lambda *_: set_up_venv.follow(["sh", "-c", "echo $$ > {tmp_path}/pid.new; mv {tmp_path}/pid.new {tmp_path}/pid; exec sleep 300"])
 sys.exit(set_up_venv.main(["run"]))
 """
@@ -168,3 +173,19 @@ sys.exit(set_up_venv.main(["run"]))
     assert said.strip() == "set-up: stopped; the next run goes on from here"
     with pytest.raises(ProcessLookupError):
         os.kill(child, 0)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC])
+def test_a_folder_that_cannot_be_written_is_one_sentence(
+    number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number), str(set_up_venv.REPOSITORY / ".local"))
+
+    monkeypatch.setattr(set_up_venv, "set_up", refuse)
+    monkeypatch.chdir(set_up_venv.REPOSITORY)
+    assert set_up_venv.main(["run"]) == 1
+    assert capsys.readouterr().err == (
+        f"set-up: .local cannot be written ({os.strerror(number)}): "
+        "see that the project lies where you may write and there is room, and try again.\n"
+    )

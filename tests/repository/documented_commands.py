@@ -1,5 +1,6 @@
-"""The runbook as what it tells people to type: its sections, and each one's commands in their order."""
+"""A document as what it tells people to type: its sections, and each one's commands in their order."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -8,7 +9,11 @@ from pathlib import Path
 from repository.files import REPOSITORY
 from repository.markdown import parsed
 
+README = REPOSITORY / "README.md"
 RUNBOOK = REPOSITORY / "docs" / "runbook.md"
+
+# In the middle of a sentence or table: what begins with a program and does not end there, for `aws` is also a name.
+_INLINE = re.compile(r"(make|(\.venv/bin/)?(aws|orders)|terraform|curl|git|uv) .+|make")
 
 
 @dataclass(frozen=True)
@@ -19,15 +24,24 @@ class Section:
     commands: tuple[str, ...]
 
 
-def sections_with_commands(document: Path = RUNBOOK) -> Mapping[str, Section]:
-    """Return the sections that hold commands by their titles, in the document's order."""
+def sections_with_commands(document: Path, *, inline: bool = False) -> Mapping[str, Section]:
+    """Return the sections that hold commands by their titles, in the document's order.
+
+    Commands are what is in blocks of code and, with `inline`, also those in the middle of a sentence or a table.
+    """
     commands: dict[str, list[str]] = {}
     title = ""
     for token, following in pairwise(parsed(document)):
         if token.type == "heading_open":
             title = following.content
-        elif token.type == "code_block":
-            commands.setdefault(title, []).extend(commands_of(token.content))
+        found: list[str] = []
+        if token.type in ("code_block", "fence"):
+            found = commands_of(token.content)
+        elif token.type == "inline" and inline:
+            code = [child.content for child in token.children or [] if child.type == "code_inline"]
+            found = [text for text in code if _INLINE.fullmatch(text)]
+        if found:
+            commands.setdefault(title, []).extend(found)
     return {title: Section(title, tuple(lines)) for title, lines in commands.items()}
 
 
