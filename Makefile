@@ -6,7 +6,7 @@ VENV   := .venv/bin
 .DEFAULT_GOAL := help
 
 # No target is a file, and none may run beside another: they share .venv, dist and .local.
-.PHONY: help run test prove check bench format draw docs lock build clean set-up-run set-up-plan set-up-test
+.PHONY: help run test prove check coverage bench format draw docs lock build clean set-up-run set-up-plan set-up-test
 .NOTPARALLEL:
 
 help:
@@ -26,6 +26,8 @@ help:
 	@echo "                      SEEDS=1-30                 which seeds; SEEDS=17 repeats just that one"
 	@echo "                      ORDERS=400                 how many orders with each seed"
 	@echo "  make check        look all over without running it: lint, format, types, known vulnerabilities, checkov"
+	@echo "  make coverage     find the lines and branches of lambda/ and scripts/ that no test takes"
+	@echo "                      OF=lambda                  only those of lambda/, in a minute"
 	@echo "  make bench        measure how fast it is, against floors measured beside it; about eight minutes"
 	@echo "                      BENCH=--quick              little of all, to see that it works"
 	@echo
@@ -69,6 +71,9 @@ check: set-up-test
 	  else echo "make check: Terraform is not installed, so its files are not looked at" >&2; fi
 	$(VENV)/python scripts/audit_packages.py
 	$(VENV)/python -m pytest --quiet tests/infrastructure/test_checkov.py
+
+coverage: set-up-test
+	@exec $(VENV)/python scripts/measure_coverage.py $(OF)
 
 # On a quiet machine; the results are in .local/bench.
 BENCH ?=

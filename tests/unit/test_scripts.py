@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "audit_packages": set(),
     "build_lambda": set(),
     "deployed_outputs": set(),
+    "measure_coverage": set(),
     "set_up_venv": set(),
     "terraform_provider": set(),
     "verify_aws": {"aws_checks", "deployed_outputs"},
