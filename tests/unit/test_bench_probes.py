@@ -18,7 +18,11 @@ from bench.interpreters import SERVICES
 def probe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Put a program in the place of the probe `start`."""
     monkeypatch.setattr(interpreters, "PROBES", tmp_path)
-    return lambda code: (tmp_path / "start.py").write_text(code) and None
+
+    def put(code: str) -> None:
+        (tmp_path / "start.py").write_text(code)
+
+    return put
 
 
 def test_a_probe_that_fails_is_told_with_the_end_of_what_it_said(probe: Callable[[str], None]) -> None:
@@ -44,8 +48,14 @@ def test_a_start_is_timed_up_to_the_first_byte_and_not_to_the_end(
         f"while not (timed := pathlib.Path({str(timed)!r}).exists()) and time.monotonic() < ends: time.sleep(0.01)\n"
         "sys.exit(not timed)"
     )
-    clock = iter([lambda: 10.0, lambda: timed.touch() or 10.25])
-    monkeypatch.setattr(interpreters, "time", SimpleNamespace(perf_counter=lambda: next(clock)()))
+    moments = [10.25, 10.0]
+
+    def clock() -> float:
+        if len(moments) == 1:
+            timed.touch()
+        return moments.pop()
+
+    monkeypatch.setattr(interpreters, "time", SimpleNamespace(perf_counter=clock))
     assert interpreters.seconds_until_ready("start") == 0.25
 
 

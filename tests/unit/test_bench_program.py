@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 import bench.__main__ as program
+import build_lambda
+from bench.__main__ import Sizes
 from bench.figures import Figure
 from local_stack import LocalStackError
 
@@ -29,11 +31,11 @@ def results(tmp_path: Path) -> Path:
 def bench(results: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     """Run the command line with these figures in the place of what takes minutes."""
     measured: dict[str, Any] = {}
-    monkeypatch.setattr(program.build_lambda, "build", lambda target: Path(f"orders-{target}.zip"))
+    monkeypatch.setattr(build_lambda, "build", lambda target: Path(f"orders-{target}.zip"))
     monkeypatch.setattr(program, "unpack", lambda zip_path, folder: folder)
     monkeypatch.setattr(program, "can_plot", lambda: False)
-    monkeypatch.setattr(program, "Sizes", lambda: program.QUICK.__class__(results=results))
-    monkeypatch.setattr(program, "QUICK", program.QUICK.__class__(results=results, is_enough_to_judge=False))
+    monkeypatch.setattr(program, "Sizes", lambda: Sizes(results=results))
+    monkeypatch.setattr(program, "QUICK", Sizes(results=results, is_enough_to_judge=False))
     for part in ("_in_process", "_deployed"):
         monkeypatch.setattr(program, part, lambda *_, part=part: measured.get(part, lambda: iter(()))())
 

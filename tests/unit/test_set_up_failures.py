@@ -1,9 +1,12 @@
 """What a newcomer is told where the virtual environment cannot be set up, and that nothing broken is left behind."""
 
+import fcntl
 import io
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -74,7 +77,7 @@ def test_what_another_set_up_has_done_meanwhile_is_not_done_again(
         (checkout / ".venv" / "bin" / "python").symlink_to(sys.executable)
         set_up_venv.record("test", checkout)
 
-    monkeypatch.setattr(set_up_venv.fcntl, "flock", waits_for_another)
+    monkeypatch.setattr(fcntl, "flock", waits_for_another)
     set_up_venv.set_up("run", checkout)
     assert called == []
 
@@ -113,7 +116,7 @@ def test_a_failure_is_one_line_and_a_status(
     def fails(*_: object) -> None:
         raise SetUpError("python is too old.")
 
-    monkeypatch.setattr(set_up_venv.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr(set_up_venv, "set_up", fails)
     assert set_up_venv.main(["run"]) == 1
     assert capsys.readouterr().err == "set-up: python is too old.\n"
@@ -131,7 +134,7 @@ class Screen(io.StringIO):
 def test_on_a_terminal_progress_overwrites_itself_and_is_gone_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Screen()
     clock = iter(range(100))
-    monkeypatch.setattr(set_up_venv.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(set_up_venv, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     monkeypatch.setattr(sys, "stdout", screen)
 
     set_up_venv.follow(["sh", "-c", f"echo Collecting one; echo {'x' * 200}"])
@@ -146,6 +149,6 @@ def test_in_a_log_progress_is_told_now_and_then(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock = iter([0, 1, set_up_venv.PROGRESS_SECONDS, set_up_venv.PROGRESS_SECONDS + 1])
-    monkeypatch.setattr(set_up_venv.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(set_up_venv, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     set_up_venv.follow(["sh", "-c", "echo one; echo two; echo three"])
     assert capsys.readouterr().out == f"  {set_up_venv.PROGRESS_SECONDS:3.0f} s  two\n"

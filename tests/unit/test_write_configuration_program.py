@@ -30,7 +30,7 @@ def test_a_variable_without_a_description_is_named(tmp_path: Path, monkeypatch: 
     (tmp_path / "backend").mkdir()
     (tmp_path / "backend" / "variables.tf").write_text('variable "mute" {\n  type = string\n}\n')
     monkeypatch.setattr(write_configuration, "REPOSITORY", tmp_path)
-    with pytest.raises(ValueError, match="^backend: variable mute needs a description"):
+    with pytest.raises(ValueError, match=r"^backend: variable mute needs a description"):
         list(write_configuration.variables("backend"))
 
 
