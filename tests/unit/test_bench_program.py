@@ -119,12 +119,13 @@ def test_each_figure_with_a_floor_is_a_bar_of_the_plot_and_a_missed_one_stands_o
     bench: Bench, results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(program, "can_plot", lambda: True)
+    other = Figure("drain", 3, "s", 2, "bare", 1.5, at_most=1.2)
     sound = Figure("rate", 95, "/s", 100, "bare", 0.95, at_least=0.9)
-    bench("--quick", in_process=lambda: iter([MET, MISSED, sound, Figure("p50", 3, "ms", 2, "bare", 1.5)]))
+    bench("--quick", in_process=lambda: iter([MET, MISSED, other, sound, Figure("p50", 3, "ms", 2, "bare", 1.5)]))
 
     picture = (results / "bench.svg").read_text(encoding="utf-8")
-    assert all(f"<!-- {name} -->" in picture for name in ("start", "rate", "p50"))
+    assert all(f"<!-- {name} -->" in picture for name in ("start", "drain", "rate", "p50"))
     assert "<!-- size -->" not in picture, "it has no floor"
     blue, red = "#1f77b4", "#d62728"
-    assert (picture.count(f"fill: {blue}"), picture.count(f"fill: {red}")) == (2, 1)
+    assert (picture.count(f"fill: {blue}"), picture.count(f"fill: {red}")) == (2, 2)
     assert "bench.json and bench.md and bench.svg" in capsys.readouterr().out
