@@ -6,7 +6,7 @@ VENV   := .venv/bin
 .DEFAULT_GOAL := help
 
 # No target is a file, and none may run beside another: they share .venv, dist and .local.
-.PHONY: help run test prove check bench format draw docs lock build clean set-up-run set-up-plan set-up-test
+.PHONY: help run test prove check coverage bench format draw docs lock build clean set-up-run set-up-plan set-up-test
 .NOTPARALLEL:
 
 help:
@@ -27,6 +27,8 @@ help:
 	@echo "                      ORDERS=400                 how many orders with each seed"
 	@echo "  make check        look all over without running it: code, shell, infrastructure, documents, packages"
 	@echo "                      STEPS=\"lint types\"       only these; each says its name when it fails"
+	@echo "  make coverage     find the lines and branches of lambda/ and scripts/ that no test takes"
+	@echo "                      OF=lambda                  only those of lambda/, in a minute"
 	@echo "  make bench        measure how fast it is, against floors measured beside it; about eight minutes"
 	@echo "                      BENCH=--quick              little of all, to see that it works"
 	@echo
@@ -66,6 +68,9 @@ prove: set-up-test
 STEPS ?=
 check: set-up-test
 	@exec $(VENV)/python scripts/check.py $(STEPS)
+
+coverage: set-up-test
+	@exec $(VENV)/python scripts/measure_coverage.py $(OF)
 
 # On a quiet machine; the results are in .local/bench.
 BENCH ?=

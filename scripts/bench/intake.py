@@ -6,6 +6,7 @@ import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -155,20 +156,19 @@ def intake(api_url: str, rounds: int, seconds: float, between: Callable[[], None
 
 def time_to_processed(api_url: str, orders: int) -> Iterator[Figure]:
     """Yield how long it takes from a 202 until the order is told to be PROCESSED, one order after the other."""
-    client = Client(api_url)
     taken, posts = [], []
-    for _ in range(1 + orders):
-        started = time.perf_counter()
-        order_id = json.loads(client.post("/orders"))["order_id"]
-        accepted = time.perf_counter()
-        deadline = accepted + _TIMEOUT_SECONDS
-        while json.loads(client.get(f"/orders/{order_id}"))["status"] != "PROCESSED":
-            if time.perf_counter() > deadline:
-                raise RuntimeError(f"order {order_id} was not processed within {_TIMEOUT_SECONDS} s")
-            time.sleep(_POLL_SECONDS)
-        taken.append(1000 * (time.perf_counter() - accepted))
-        posts.append(1000 * (accepted - started))
-    client.close()
+    with closing(Client(api_url)) as client:
+        for _ in range(1 + orders):
+            started = time.perf_counter()
+            order_id = json.loads(client.post("/orders"))["order_id"]
+            accepted = time.perf_counter()
+            deadline = accepted + _TIMEOUT_SECONDS
+            while json.loads(client.get(f"/orders/{order_id}"))["status"] != "PROCESSED":
+                if time.perf_counter() > deadline:
+                    raise RuntimeError(f"order {order_id} was not processed within {_TIMEOUT_SECONDS} s")
+                time.sleep(_POLL_SECONDS)
+            taken.append(1000 * (time.perf_counter() - accepted))
+            posts.append(1000 * (accepted - started))
     # The first order started the workers.
     del taken[0], posts[0]
     floor = statistics.median(posts)

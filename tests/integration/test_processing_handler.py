@@ -241,3 +241,18 @@ def test_an_error_on_the_way_fails_only_the_messages_that_are_not_stored(
         ("order_failed", "m3"),
         ("order_stored", "m1"),
     ]
+
+
+def test_a_batch_that_failed_before_it_was_read_has_an_event_for_each_message_even_for_what_is_no_order(
+    processing: ModuleType, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def process_none(messages: Sequence[QueueMessage], **_: object) -> Iterator[Outcome]:
+        raise RuntimeError
+
+    monkeypatch.setattr(processing, "process_messages", process_none)
+
+    with pytest.raises(RuntimeError):
+        processing.handler(sqs_event(bad="<poison>", m=submitted("1")), None)
+
+    ids = [(event.get("message_id"), event.get("order_id")) for event in map(vars, caplog.records)]
+    assert ids == [(None, None), ("bad", None), ("m", submitted("1").order_id)]

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import subprocess
 import sys
 
@@ -18,7 +19,7 @@ def test_an_event_is_one_line_of_json_with_its_fields() -> None:
 
     output = subprocess.run(
         [sys.executable, "-c", code],
-        env={"PYTHONPATH": str(LAMBDA)},
+        env={**os.environ, "PYTHONPATH": str(LAMBDA)},
         capture_output=True,
         check=True,
         text=True,

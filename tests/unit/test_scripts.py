@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "check": {"audit_packages"},
     "deployed_outputs": set(),
     "lint_shell": set(),
+    "measure_coverage": set(),
     "set_up_venv": set(),
     "terraform_provider": set(),
     "validate_terraform": {"terraform_provider"},

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Protocol
 
 from orders.domain.errors import MessageUnreadableError
-from orders.domain.insertion import AlreadyThere, Inserted, Insertion, Refused
+from orders.domain.insertion import AlreadyThere, Inserted, Insertion
 from orders.domain.message import read_message
 from orders.domain.order import ProcessedOrder, SubmittedOrder
 from orders.domain.timestamp import format_timestamp
@@ -103,5 +103,4 @@ def _outcome(message: QueueMessage, submitted: SubmittedOrder, insertion: Insert
                 submitted,
                 "this order id is stored with other content: an idempotency key was used for two orders",
             )
-        case Refused(reason):
-            return Outcome(message.message_id, Result.FAILED, submitted, reason)
+    return Outcome(message.message_id, Result.FAILED, submitted, insertion.reason)
