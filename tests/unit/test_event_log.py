@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,21 @@ def test_an_event_is_one_line_of_json_with_its_fields() -> None:
     assert event == {"level": "INFO", "message": "order_stored", "logger": "orders", "order_id": "1"}
 
 
+def test_where_the_runtime_writes_the_log_an_event_is_told_once_and_a_clients_chatter_not_at_all() -> None:
+    code = """
+import logging, sys
+logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(message)s")
+from orders.adapters.event_log import log_event
+logging.getLogger("botocore.credentials").info("Found credentials in environment variables.")
+log_event("order_stored")
+"""
+    output = subprocess.run(
+        [sys.executable, "-c", code], env={"PYTHONPATH": str(LAMBDA)}, capture_output=True, check=True, text=True
+    ).stdout
+
+    assert output.splitlines() == ["order_stored"]
+
+
 def test_an_event_keeps_its_level_and_leaves_out_fields_of_none(caplog: pytest.LogCaptureFixture) -> None:
     log_event("order_failed", logging.ERROR, order_id=None, receives=5)
 
@@ -49,5 +65,17 @@ def test_a_failure_names_its_causes_and_places_and_quotes_no_text(caplog: pytest
 
     [record] = caplog.records
     assert record.__dict__["error"] == "RuntimeError < JSONDecodeError"
-    assert record.__dict__["at"].startswith("decoder.py:")
+    assert re.match(r"decoder\.py:[0-9]+( <|$)", record.__dict__["at"])
     assert "secret" not in str(vars(record))
+
+
+def test_a_failure_while_another_is_handled_names_that_one_too(caplog: pytest.LogCaptureFixture) -> None:
+    try:
+        try:
+            raise KeyError("secret")
+        except KeyError:
+            int("secret")
+    except ValueError as error:
+        log_failure("request_failed", error)
+
+    assert caplog.records[0].__dict__["error"] == "ValueError < KeyError"
