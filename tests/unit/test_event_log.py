@@ -5,11 +5,14 @@ import logging
 import re
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 import pytest
 
 from orders.adapters.event_log import log_event, log_failure
+from orders.domain.errors import MessageUnreadableError
+from orders.domain.message import read_message
 
 LAMBDA = Path(__file__).parents[2] / "lambda"
 
@@ -65,8 +68,19 @@ def test_a_failure_names_its_causes_and_places_and_quotes_no_text(caplog: pytest
 
     [record] = caplog.records
     assert record.__dict__["error"] == "RuntimeError < JSONDecodeError"
-    assert re.match(r"decoder\.py:[0-9]+( <|$)", record.__dict__["at"])
+    # Where it was raised, and of the way there only what is this package's own.
+    assert re.fullmatch(r"decoder\.py:[0-9]+", record.__dict__["at"])
     assert "secret" not in str(vars(record))
+
+
+def test_a_failure_tells_the_places_in_this_package_that_led_to_it(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(MessageUnreadableError) as raised:
+        read_message("{secret")
+    log_failure("request_failed", raised.value)
+
+    raised_in, *way = traceback.extract_tb(raised.value.__cause__ and raised.value.__cause__.__traceback__)[::-1]
+    assert way[-1].name == "read_message"
+    assert caplog.records[0].__dict__["at"] == f"decoder.py:{raised_in.lineno} < message.py:{way[-1].lineno}"
 
 
 def test_a_failure_while_another_is_handled_names_that_one_too(caplog: pytest.LogCaptureFixture) -> None:
