@@ -251,9 +251,10 @@ def test_an_error_on_the_way_fails_only_the_messages_that_are_not_stored(
 
     monkeypatch.setattr(processing, "process_messages", process_one)
 
-    answer = processing.handler(sqs_event(m1=submitted("1"), m2=submitted("2"), m3=submitted("3")), None)
+    answer = processing.handler(sqs_event(m1=submitted("1"), m2=submitted("2"), m3="<poison>"), None)
 
     assert answer == failures("m2", "m3")
+    assert caplog.records[0].__dict__["messages"] == 2
     assert [(record.message, getattr(record, "message_id", None)) for record in caplog.records] == [
         ("request_failed", None),
         ("order_failed", "m2"),
