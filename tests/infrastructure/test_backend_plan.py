@@ -33,6 +33,12 @@ def production(production_plan: Plan) -> Resources:
     return production_plan.resources
 
 
+@pytest.fixture(scope="module")
+def unusual(backend: TerraformRoot, variables: dict[str, Any]) -> Resources:
+    """A deployment with what neither of the two others has."""
+    return backend.plan({**variables, "completed_order_email": "none", "deletion_protection_enabled": True}).resources
+
+
 def assert_holds(actual: Mapping[str, Any], expected: Mapping[str, Any], why: str) -> None:
     """Assert that `actual` has all of `expected`; a block of Terraform may be given as the one in the list."""
     for name, value in expected.items():
@@ -97,10 +103,13 @@ def test_the_table_streams_new_orders_whole(resources: Resources) -> None:
     )
 
 
-def test_the_table_is_protected_against_deletion_in_prod_alone(resources: Resources, production: Resources) -> None:
+def test_the_table_is_protected_against_deletion_in_prod_alone_or_on_request(
+    resources: Resources, production: Resources, unusual: Resources
+) -> None:
     protection = "deletion_protection_enabled"
     assert resources["aws_dynamodb_table.orders"][protection] is False, "dev is thrown away"
     assert production["aws_dynamodb_table.orders"][protection] is True, "prod is not"
+    assert unusual["aws_dynamodb_table.orders"][protection] is True, "nor is what was asked for"
 
 
 # Messaging
@@ -185,9 +194,8 @@ def test_completed_orders_are_mailed_where_the_alerts_go_unless_another_address_
     assert_holds(production[address], {"protocol": "email", "endpoint": "sales@example.com"}, "asked for")
 
 
-def test_completed_orders_are_mailed_to_nobody_on_request(backend: TerraformRoot, variables: dict[str, Any]) -> None:
-    plan = backend.plan({**variables, "completed_order_email": "none"})
-    mailed = [address for address in plan.resources if address.startswith("aws_sns_topic_subscription.")]
+def test_completed_orders_are_mailed_to_nobody_on_request(unusual: Resources) -> None:
+    mailed = [address for address in unusual if address.startswith("aws_sns_topic_subscription.")]
     assert mailed == ["aws_sns_topic_subscription.alerts_email"], "nobody wants a mail for every order"
 
 
@@ -238,6 +246,11 @@ def test_every_function_logs_json_to_a_log_that_is_kept_for_thirty_days(resource
         {"name": name, "retention_in_days": 30},
         "no log is kept for ever",
     )
+
+
+def test_every_log_is_kept_for_as_long_as_was_chosen(production: Resources) -> None:
+    kept = [log["retention_in_days"] for log in production.of_type("aws_cloudwatch_log_group").values()]
+    assert kept == [365] * (len(FUNCTIONS) + 1), "each function's and the API's"
 
 
 @pytest.mark.parametrize("function", ["submission", "status"])

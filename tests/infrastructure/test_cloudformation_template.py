@@ -83,6 +83,19 @@ def test_the_outputs_are_terraforms(template: Template) -> None:
     assert outputs == described
 
 
+def test_every_output_is_of_what_its_name_says(template: Template) -> None:
+    assert {name: output["Value"] for name, output in template.document["Outputs"].items()} == {
+        "ApiEndpoint": {"Fn::GetAtt": ["OrdersApi", "ApiEndpoint"]},
+        "OrdersTableName": {"Ref": "OrdersTable"},
+        "OrdersQueueUrl": {"Ref": "OrdersQueue"},
+        "OrdersDlqUrl": {"Ref": "OrdersDlq"},
+        "NotificationsDlqUrl": {"Ref": "NotificationsDlq"},
+        "AlertsTopicArn": {"Ref": "AlertsTopic"},
+        "OrderCompletedTopicArn": {"Ref": "OrderCompletedTopic"},
+        "DashboardName": {"Ref": "OrdersDashboard"},
+    }
+
+
 # For whoever fills the form in the console
 
 
@@ -155,17 +168,18 @@ def test_a_customers_key_reaches_every_store_and_every_role_that_reads_it(templa
     assert resources["OrdersTable"]["Properties"]["SSESpecification"]["KMSMasterKeyId"] == KEY
     uses = {
         function: {
-            statement["Sid"]
+            statement["Sid"]: statement["Action"]
             for statement in resources[f"{function}Role"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
             if statement["Resource"] == KEY
         }
         for function in FUNCTIONS
     }
+    decrypt = {"DecryptWithCustomerKey": "kms:Decrypt"}
     assert uses == {
-        "Submission": {"EncryptQueuedOrders", "DecryptWithCustomerKey"},
-        "Processing": {"EncryptStoredOrders", "DecryptWithCustomerKey"},
-        "Status": {"DecryptWithCustomerKey"},
-        "Notification": {"EncryptNotifications", "DecryptWithCustomerKey"},
+        "Submission": {"EncryptQueuedOrders": "kms:GenerateDataKey", **decrypt},
+        "Processing": {"EncryptStoredOrders": ["kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"], **decrypt},
+        "Status": decrypt,
+        "Notification": {"EncryptNotifications": "kms:GenerateDataKey", **decrypt},
     }
 
 
@@ -217,12 +231,13 @@ def test_every_alarm_fits_into_cloudwatch_with_its_link_whatever_the_names(templ
 
 def test_with_an_issuer_both_routes_ask_for_its_tokens(template: Template) -> None:
     issuer = "https://login.example.com/shop/"
+    bearer = ["$request.header.Authorization"]
     for chosen, routes, authorizers, headers in (
         ({}, {"AuthorizationType": "NONE"}, [], set()),
         (
             {"JwtIssuer": issuer, "JwtAudience": "shop,till"},
             {"AuthorizationType": "JWT", "AuthorizerId": "<JwtAuthorizer>"},
-            [{"Issuer": issuer, "Audience": ["shop", "till"]}],
+            [(bearer, {"Issuer": issuer, "Audience": ["shop", "till"]})],
             {"authorization"},
         ),
     ):
@@ -231,7 +246,7 @@ def test_with_an_issuer_both_routes_ask_for_its_tokens(template: Template) -> No
             properties = resources[route]["Properties"]
             assert {key: each for key, each in properties.items() if key.startswith("Auth")} == routes
         found = [r["Properties"] for r in resources.values() if r["Type"] == "AWS::ApiGatewayV2::Authorizer"]
-        assert [authorizer["JwtConfiguration"] for authorizer in found] == authorizers
+        assert [(each["IdentitySource"], each["JwtConfiguration"]) for each in found] == authorizers
         allowed = resources["OrdersApi"]["Properties"]["CorsConfiguration"]["AllowHeaders"]
         assert set(allowed) == {"content-type", "idempotency-key"} | headers
 
@@ -255,6 +270,50 @@ def test_a_route_has_limits_of_its_own_where_they_were_chosen(template: Template
         stage = template.resources(**EMAIL, **chosen)["DefaultStage"]
         assert stage["Properties"]["RouteSettings"] == expected
         assert set(stage["DependsOn"]) == {"SubmissionRoute", "StatusRoute"}, "a route has to be there before"
+
+
+def test_what_is_chosen_reaches_what_it_is_chosen_for(template: Template) -> None:
+    # Nothing as by default, which is all that the comparison with Terraform's deployment sees.
+    properties = {
+        name: resource["Properties"]
+        for name, resource in template.resources(
+            NotificationEmail="alerts@example.com",
+            CorsAllowedOrigins="https://shop.example.com,https://till.example.com",
+            LogRetentionDays="365",
+            ApiThrottlingRateLimit="20",
+            ApiThrottlingBurstLimit="30",
+            LatencyAlarmThresholdMs="1500",
+            NoOrdersAlarmMinutes="120",
+        ).items()
+    }
+    assert properties["AlertsEmail"]["Endpoint"] == "alerts@example.com"
+    assert properties["OrdersApi"]["CorsConfiguration"]["AllowOrigins"] == [
+        "https://shop.example.com",
+        "https://till.example.com",
+    ]
+    logs = [properties[name] for name in properties if name.endswith("Log")]
+    assert [log["RetentionInDays"] for log in logs] == ["365"] * 5
+    limits = properties["DefaultStage"]["DefaultRouteSettings"]
+    assert (limits["ThrottlingRateLimit"], limits["ThrottlingBurstLimit"]) == ("20", "30")
+    assert properties["ApiSlowAlarm"]["Threshold"] == "1500"
+    assert properties["NoOrdersAlarm"]["EvaluationPeriods"] == "120"
+
+
+@pytest.mark.parametrize(
+    ("choice", "reserved"),
+    [
+        ({"ProcessingMaximumConcurrency": "50"}, {}),
+        ({"ProcessingMaximumConcurrency": "50", "ProcessingConcurrencyReserved": "true"}, {"Processing": "50"}),
+        ({"SubmissionReservedConcurrency": "40"}, {"Submission": "40"}),
+    ],
+    ids=str,
+)
+def test_no_concurrency_is_reserved_unless_asked_for(
+    template: Template, choice: dict[str, str], reserved: dict[str, str]
+) -> None:
+    resources = template.resources(**EMAIL, **choice)
+    found = {name: resources[f"{name}Function"]["Properties"].get("ReservedConcurrentExecutions") for name in FUNCTIONS}
+    assert found == {**dict.fromkeys(FUNCTIONS), **reserved}
 
 
 # What outlives what

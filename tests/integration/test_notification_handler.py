@@ -95,20 +95,37 @@ def test_the_first_order_that_sns_refuses_is_where_the_stream_starts_again(
 
     assert answer == {"batchItemFailures": [{"itemIdentifier": "102"}]}
     assert [record.message for record in caplog.records] == ["order_notified"] * 2 + ["notification_failed"]
+    assert [record.__dict__["order_id"] for record in caplog.records[:2]] == [processed(key).order_id for key in "ab"]
+    assert (caplog.records[2].__dict__["records"], caplog.records[2].__dict__["announced"]) == (4, 2)
 
 
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (
+            ClientError({"Error": {"Code": "Throttled", "Message": "secret"}}, "PublishBatch"),
+            "TopicUnavailableError < ClientError(Throttled)",
+        ),
+        (RuntimeError("secret"), "RuntimeError"),
+    ],
+)
 def test_a_topic_that_takes_nothing_is_the_functions_error(
-    notification: ModuleType, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    notification: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+    name: str,
 ) -> None:
     def refuse(**_: object) -> None:
-        raise ClientError({"Error": {"Code": "Throttled", "Message": "secret"}}, "PublishBatch")
+        raise error
 
     monkeypatch.setattr(notification._topic._client, "publish_batch", refuse)
 
-    with pytest.raises(TopicUnavailableError):
+    with pytest.raises((TopicUnavailableError, RuntimeError)):
         notification.handler(stream_event(processed()), None)
-    assert [record.message for record in caplog.records] == ["notification_failed"]
-    assert "secret" not in str(vars(caplog.records[0]))
+    [record] = caplog.records
+    assert (record.message, record.__dict__["error"]) == ("notification_failed", name)
+    assert "secret" not in str(vars(record))
 
 
 def test_a_record_that_is_no_order_fails_the_batch_before_anything_is_announced(

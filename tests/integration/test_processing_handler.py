@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from fake_aws.events import item_of, sqs_event
 from orders.domain.errors import StoreUnavailableError
+from orders.domain.insertion import Inserted
 from orders.usecases.processing import Outcome, QueueMessage, Result
 from sample_orders import SAMPLE_ORDER, processed, submitted
 
@@ -28,6 +29,8 @@ class FakeDynamoDb:
         self.refuses_whole: Exception | None = None
         self.refuses_whole_with: set[str] = set()
         self.calls: list[str] = []
+        self.inserted_at_once: list[int] = []
+        self.answers_only: int | None = None
 
     def batch_execute_statement(self, *, Statements: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
         self.calls.append("BatchExecuteStatement")
@@ -36,7 +39,8 @@ class FakeDynamoDb:
             not self.refuses_whole_with or self.refuses_whole_with & {item["order_id"]["S"] for item in items}
         ):
             raise self.refuses_whole
-        return {"Responses": [self._insert(item) for item in items]}
+        self.inserted_at_once.append(len(items))
+        return {"Responses": [self._insert(item) for item in items][: self.answers_only]}
 
     def _insert(self, item: dict[str, Any]) -> dict[str, Any]:
         order_id = item["order_id"]["S"]
@@ -89,6 +93,13 @@ def test_a_batch_of_new_orders_is_stored_in_one_round_trip_and_reports_no_failur
     assert processing.handler(sqs_event(**messages), None) == failures()
     assert dynamodb.calls == ["BatchExecuteStatement"]
     assert dynamodb.items.keys() == {order.order_id for order in messages.values()}
+
+
+def test_dynamodb_is_asked_for_25_orders_at_once_at_most(processing: ModuleType, dynamodb: FakeDynamoDb) -> None:
+    orders = [processed(str(key)) for key in range(51)]
+
+    assert processing._store.insert(orders) == {order.order_id: Inserted() for order in orders}
+    assert dynamodb.inserted_at_once == [25, 25, 1]
 
 
 def test_an_order_is_stored_under_the_attributes_of_the_contract(
@@ -162,15 +173,23 @@ def test_one_order_of_ten_that_dynamodb_refuses_fails_alone(
     assert failed.__dict__["reason"] == code
 
 
+@pytest.mark.parametrize("code", ["ValidationException", "SerializationException"])
 def test_a_request_refused_for_one_orders_sake_stores_its_neighbours_all_the_same(
-    processing: ModuleType, dynamodb: FakeDynamoDb
+    processing: ModuleType, dynamodb: FakeDynamoDb, code: str
 ) -> None:
     messages = {f"m{key}": submitted(str(key)) for key in range(3)}
-    dynamodb.refuses_whole = client_error("ValidationException")
+    dynamodb.refuses_whole = client_error(code)
     dynamodb.refuses_whole_with = {messages["m1"].order_id}
 
     assert processing.handler(sqs_event(**messages), None) == failures("m1")
     assert dynamodb.items.keys() == {messages["m0"].order_id, messages["m2"].order_id}
+
+
+def test_fewer_answers_than_orders_settle_none_of_them(processing: ModuleType, dynamodb: FakeDynamoDb) -> None:
+    dynamodb.answers_only = 1
+
+    with pytest.raises(ValueError, match="shorter"):
+        processing.handler(sqs_event(m1=submitted("1"), m2=submitted("2")), None)
 
 
 @pytest.mark.parametrize(
@@ -232,9 +251,10 @@ def test_an_error_on_the_way_fails_only_the_messages_that_are_not_stored(
 
     monkeypatch.setattr(processing, "process_messages", process_one)
 
-    answer = processing.handler(sqs_event(m1=submitted("1"), m2=submitted("2"), m3=submitted("3")), None)
+    answer = processing.handler(sqs_event(m1=submitted("1"), m2=submitted("2"), m3="<poison>"), None)
 
     assert answer == failures("m2", "m3")
+    assert caplog.records[0].__dict__["messages"] == 2
     assert [(record.message, getattr(record, "message_id", None)) for record in caplog.records] == [
         ("request_failed", None),
         ("order_failed", "m2"),

@@ -93,16 +93,43 @@ def test_a_table_that_refuses_or_does_not_answer_is_a_503(
 
     assert (answer["statusCode"], body_of(answer)["code"]) == (503, "STORE_UNAVAILABLE")
     assert answer["headers"]["Retry-After"] == "1"
-    assert caplog.records[0].__dict__["error"] == f"StoreUnavailableError < {name}"
+    [record] = caplog.records
+    assert (record.message, record.__dict__["request_id"]) == ("request_failed", "request-1")
+    assert record.__dict__["code"] == "STORE_UNAVAILABLE"
+    assert record.__dict__["error"] == f"StoreUnavailableError < {name}"
     assert "secret" not in caplog.text
+
+
+def test_the_event_log_tells_what_was_asked_for_and_what_came_of_it(
+    status: ModuleType, table_name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    boto3.client("dynamodb").put_item(TableName=table_name, Item=item_of(processed("stored")))
+    stored, on_its_way = processed("stored").order_id, processed("on-its-way").order_id
+
+    for order_id in (stored, on_its_way, "<nonsense>"):
+        status.handler(http_event(order_id=order_id), None)
+
+    assert [
+        (record.message, record.__dict__["request_id"], record.__dict__.get("order_id")) for record in caplog.records
+    ] == [
+        ("order_found", "request-1", stored),
+        ("order_pending", "request-1", on_its_way),
+        ("order_not_found", "request-1", None),
+    ]
 
 
 def test_an_unforeseen_error_is_a_500_that_leaks_nothing(
     status: ModuleType, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(status, "_store", None)
+    def fail(**_: object) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(status._store._client, "get_item", fail)
 
     answer = status.handler(http_event(order_id=processed().order_id), None)
 
     assert (answer["statusCode"], body_of(answer)["code"]) == (500, "INTERNAL_ERROR")
-    assert [record.message for record in caplog.records] == ["request_failed"]
+    assert "secret" not in answer["body"] + caplog.text
+    [record] = caplog.records
+    assert (record.message, record.__dict__["request_id"]) == ("request_failed", "request-1")
+    assert (record.__dict__["code"], record.__dict__["error"]) == ("INTERNAL_ERROR", "RuntimeError")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from fake_aws.events import body_of, http_event
 from orders.domain.order_id import derived_order_id, parse_order_id
+from orders.domain.order_schema import ORDER_SCHEMA
 from sample_orders import SAMPLE_BODY
 from unit.hostile_strategies import damaged, json_texts, near_orders
 
@@ -107,7 +108,7 @@ def refusals() -> list[Any]:
         pytest.param(http_event("{"), 400, "INVALID_JSON", id="not JSON"),
         pytest.param(http_event("\ud800"), 400, "INVALID_ENCODING", id="a surrogate from the gateway"),
         pytest.param(http_event("\ufffd"), 400, "INVALID_ENCODING", id="replaced bytes"),
-        pytest.param(http_event("\ufffd" * 6000), 400, "INVALID_ENCODING", id="replaced bytes of less than 16 KiB"),
+        pytest.param(http_event("\ufffd" * 16384), 400, "INVALID_ENCODING", id="replaced bytes of exactly 16 KiB"),
         pytest.param(http_event("\ufffd" * 16385), 413, "PAYLOAD_TOO_LARGE", id="replaced bytes of over 16 KiB"),
         pytest.param(
             http_event("\ufffd" * 6000, json_type | {"content-length": "18000"}),
@@ -196,7 +197,7 @@ def test_a_refusal_is_problem_details_and_queues_nothing(
 
     problem = body_of(answer)
     assert (answer["statusCode"], problem["code"]) == (status, code)
-    assert answer["headers"]["Content-Type"] == "application/problem+json"
+    assert answer["headers"] == {"Content-Type": "application/problem+json", "Cache-Control": "no-store"}
     assert problem["status"] == status
     assert problem["request_id"] == "request-1"
     assert problem["type"] == "urn:problem:order-processing:" + code.lower().replace("_", "-")
@@ -209,12 +210,12 @@ def test_a_refusal_is_problem_details_and_queues_nothing(
 def test_a_422_lists_every_violation_by_pointer(submission: ModuleType) -> None:
     problem = body_of(submission.handler(http_event('{"quantity": 0, "extra": 1}'), None))
 
-    assert [error["pointer"] for error in problem["errors"]] == [
-        "/customer_id",
-        "/extra",
-        "/order_date",
-        "/product_id",
-        "/quantity",
+    assert problem["errors"] == [
+        {"pointer": "/customer_id", "detail": "is required"},
+        {"pointer": "/extra", "detail": "is not a field of an order"},
+        {"pointer": "/order_date", "detail": "is required"},
+        {"pointer": "/product_id", "detail": "is required"},
+        {"pointer": "/quantity", "detail": f"must be {ORDER_SCHEMA['properties']['quantity']['description']}"},
     ]
 
 
@@ -276,10 +277,10 @@ def test_a_queue_that_refuses_or_does_not_answer_is_a_503_and_claims_nothing(
 def test_an_unforeseen_error_is_a_500_that_leaks_nothing_and_is_logged(
     submission: ModuleType, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(*_: object, **__: object) -> None:
+    def fail(**_: object) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr(submission, "submit_order", fail)
+    monkeypatch.setattr(submission._queue._client, "send_message", fail)
 
     answer = submission.handler(http_event(SAMPLE), None)
 
@@ -287,6 +288,7 @@ def test_an_unforeseen_error_is_a_500_that_leaks_nothing_and_is_logged(
     assert "secret" not in answer["body"] + caplog.text
     [record] = caplog.records
     assert (record.message, record.__dict__["request_id"]) == ("request_failed", "request-1")
+    assert record.__dict__["code"] == "INTERNAL_ERROR"
     assert record.__dict__["error"] == "RuntimeError"
 
 

@@ -3,12 +3,16 @@
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
+import traceback
 
 import pytest
 
 from orders.adapters.event_log import log_event, log_failure
+from orders.domain.errors import MessageUnreadableError
+from orders.domain.message import read_message
 from repository.files import REPOSITORY
 
 LAMBDA = REPOSITORY / "lambda"
@@ -31,6 +35,21 @@ def test_an_event_is_one_line_of_json_with_its_fields() -> None:
     assert event == {"level": "INFO", "message": "order_stored", "logger": "orders", "order_id": "1"}
 
 
+def test_where_the_runtime_writes_the_log_an_event_is_told_once_and_a_clients_chatter_not_at_all() -> None:
+    code = """
+import logging, sys
+logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(message)s")
+from orders.adapters.event_log import log_event
+logging.getLogger("botocore.credentials").info("Found credentials in environment variables.")
+log_event("order_stored")
+"""
+    output = subprocess.run(
+        [sys.executable, "-c", code], env={"PYTHONPATH": str(LAMBDA)}, capture_output=True, check=True, text=True
+    ).stdout
+
+    assert output.splitlines() == ["order_stored"]
+
+
 def test_an_event_keeps_its_level_and_leaves_out_fields_of_none(caplog: pytest.LogCaptureFixture) -> None:
     log_event("order_failed", logging.ERROR, order_id=None, receives=5)
 
@@ -50,5 +69,28 @@ def test_a_failure_names_its_causes_and_places_and_quotes_no_text(caplog: pytest
 
     [record] = caplog.records
     assert record.__dict__["error"] == "RuntimeError < JSONDecodeError"
-    assert record.__dict__["at"].startswith("decoder.py:")
+    # Where it was raised, and of the way there only what is this package's own.
+    assert re.fullmatch(r"decoder\.py:[0-9]+", record.__dict__["at"])
     assert "secret" not in str(vars(record))
+
+
+def test_a_failure_tells_the_places_in_this_package_that_led_to_it(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(MessageUnreadableError) as raised:
+        read_message("{secret")
+    log_failure("request_failed", raised.value)
+
+    raised_in, *way = traceback.extract_tb(raised.value.__cause__ and raised.value.__cause__.__traceback__)[::-1]
+    assert way[-1].name == "read_message"
+    assert caplog.records[0].__dict__["at"] == f"decoder.py:{raised_in.lineno} < message.py:{way[-1].lineno}"
+
+
+def test_a_failure_while_another_is_handled_names_that_one_too(caplog: pytest.LogCaptureFixture) -> None:
+    try:
+        try:
+            raise KeyError("secret")
+        except KeyError:
+            int("secret")
+    except ValueError as error:
+        log_failure("request_failed", error)
+
+    assert caplog.records[0].__dict__["error"] == "ValueError < KeyError"

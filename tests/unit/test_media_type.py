@@ -64,6 +64,7 @@ def test_answers_for_any_text(content_type: str) -> None:
         "",
         "application/json5",
         "application/jso",
+        "Xapplication/json",
         "application/json/x",
         "application/json, application/json",
         "application/json x",

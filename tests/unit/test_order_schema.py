@@ -56,6 +56,33 @@ def test_the_rule_of_each_field_is_the_one_it_has_within_an_order(field: str, va
     assert FIELD_RULES[field](value) == (find_violations(order_document(**{field: value})) == [])
 
 
+@pytest.mark.parametrize(
+    ("schema", "kept", "broken"),
+    [
+        ({"type": "object"}, {}, []),
+        ({"properties": {"a": {"type": "string"}}}, {"a": "", "b": 1}, {"a": 1}),
+        ({"required": ["a"]}, {"a": 1}, {"b": 1}),
+        ({"properties": {"a": {}}, "additionalProperties": False}, {"a": 1}, {"b": 1}),
+        ({"anyOf": [{"type": "string"}, {"type": "integer"}]}, 1, 1.0),
+        ({"minLength": 2}, "ab", "a"),
+        ({"maxLength": 2}, "ab", "abc"),
+        ({"pattern": "^a"}, "ab", "ba"),
+        ({"minimum": 2}, 2, 1),
+        ({"maximum": 2}, 2, 3),
+        ({"format": "date"}, "2025-04-25", "2025-02-30"),
+    ],
+    ids=str,
+)
+def test_a_rule_says_by_itself_what_it_says_and_nothing_of_other_types(
+    schema: dict[str, Any], kept: object, broken: object
+) -> None:
+    keeps = compile_schema(schema)
+
+    assert (keeps(kept), keeps(broken)) == (True, False)
+    if not schema.keys() & {"type", "anyOf"}:
+        assert all(keeps(other) for other in (None, True, 0.5, [], {} if kept == 2 or isinstance(kept, str) else ""))
+
+
 @pytest.mark.parametrize("text", ["20250425", "2025-W17-5", "2025-04-25\n", "２０２５-04-25", "2025-02-30"])
 def test_a_date_is_one_by_rfc_3339_without_help_from_a_pattern(text: str) -> None:
     is_date = compile_schema({"format": "date"})

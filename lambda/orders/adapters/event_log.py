@@ -15,7 +15,7 @@ from typing import Final
 
 _logger: Final = logging.getLogger("orders")
 _PACKAGE: Final = Path(__file__).parent.parent
-_RECORD_FIELDS: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+_RECORD_FIELDS: Final = frozenset(vars(logging.makeLogRecord({})))
 
 
 class _JsonLine(logging.Formatter):

@@ -34,7 +34,6 @@ class _RefusedError(Exception):
     """The request is refused with a problem; nothing was accepted."""
 
     def __init__(self, status: int, code: str, detail: str, **more: Any) -> None:
-        super().__init__(code)
         self.status = status
         self.code = code
         self.detail = detail
