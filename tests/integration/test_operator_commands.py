@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import boto3
 import pytest
@@ -21,7 +21,9 @@ from operator_tool import options
 from operator_tool.order_api import Submission, Verdict
 from operator_tool.program import run
 from operator_tool.queues import Queue
+from operator_tool.restoring import Restored
 from operator_tool.system import System
+from orders.domain.errors import StoreUnavailableError
 from orders.domain.message import write_message
 from orders.domain.order import Order, ProcessedOrder
 from orders.domain.order_id import derived_order_id
@@ -395,6 +397,46 @@ def test_entries_of_notifications_are_listed_and_dropped(
 # What changes something in production
 
 
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["list"], 0, "the dead-letter queue of notifications is empty"),
+        (["show"], 3, "There is no such entry"),
+        (["redrive", "--yes"], 0, "there is nothing to announce again"),
+        (["drop", "--yes", "--to", "aside.jsonl"], 0, "there is nothing to drop"),
+    ],
+)
+def test_without_failed_announcements_there_is_nothing_to_do(
+    shop: Shop,
+    arguments: list[str],
+    status: int,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["dlq", *arguments, "--notifications"]) == status
+    assert said in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_announcement_is_looked_at_and_tried_out_without_being_touched(
+    shop: Shop, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    shop.sqs.send_message(QueueUrl=shop.outputs["notifications_dlq_url"], MessageBody="strange")
+    assert run(["dlq", "list", "--notifications", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["messages"], [group["count"] for group in document["groups"]]) == (1, [1])
+    assert run(["dlq", "show", "--notifications", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["reason"] == document["groups"][0]["reason"]
+    assert run(["dlq", "redrive", "--notifications", "--dry-run", "--yes"]) == 0
+    assert run(["dlq", "drop", "--notifications", "--dry-run", "--yes", "--to", str(tmp_path / "aside")]) == 0
+    assert capsys.readouterr().err.count("nothing was done") == 2
+    assert shop.visible("notifications_dlq_url") == ["strange"]
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """The bodies that reach an API which accepts everything."""
@@ -617,3 +659,49 @@ def test_output_that_cannot_be_written_is_told_in_a_sentence() -> None:
         finished = subprocess.run([COMMAND, "cost"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert finished.returncode == 1
     assert finished.stderr == "orders: The output cannot be written (No space left on device).\n"
+
+
+# restore, where it cannot go on
+
+
+def test_a_copy_that_holds_no_more_than_the_table_is_no_failure(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    shop.store(order_of(1))
+    assert run(["restore", copy_of(shop, order_of(1))]) == 0
+    assert "there is nothing to bring back" in capsys.readouterr().err
+
+
+def test_a_copy_that_is_still_being_restored_is_told_with_what_waits_for_it(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = copy_of(shop, order_of(1))
+    dynamodb = boto3.client("dynamodb")
+    monkeypatch.setattr(dynamodb, "describe_table", lambda **_: {"Table": {"TableStatus": "CREATING"}})
+    connect = shop.connect
+    monkeypatch.setattr(shop, "connect", lambda service: dynamodb if service == "dynamodb" else connect(service))
+    assert run(["restore", copy, "--yes"]) == 1
+    assert f"{copy} is still CREATING: wait for it with `aws dynamodb wait table-exists" in capsys.readouterr().err
+    assert shop.dynamodb.scan(TableName=shop.outputs["orders_table_name"])["Count"] == 0
+
+
+def test_a_table_that_stops_taking_orders_is_told_with_how_to_go_on(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stops(*_: object, **__: object) -> NoReturn:
+        raise StoreUnavailableError from refusal("ThrottlingException")
+
+    monkeypatch.setattr("operator_tool.commands.restore.bring_back", stops)
+    assert run(["restore", copy_of(shop, order_of(1)), "--yes"]) == 1
+    said = capsys.readouterr().err
+    assert "The table stopped taking orders (ClientError): what was brought back is whole, run this again" in said
+
+
+def test_orders_that_the_table_refuses_are_told_apart_from_those_that_are_back(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    restored = Restored(done=1, meanwhile=2, refused=3)
+    monkeypatch.setattr("operator_tool.commands.restore.bring_back", lambda *_, **__: restored)
+    assert run(["restore", copy_of(shop, *map(order_of, range(6))), "--yes"]) == 1
+    said = capsys.readouterr().err
+    assert "1 order is back in the table" in said
+    assert "2 orders had come by another way meanwhile" in said
+    assert "3 orders could not be stored: run this again" in said
