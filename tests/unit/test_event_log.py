@@ -79,7 +79,9 @@ def test_a_failure_tells_the_places_in_this_package_that_led_to_it(caplog: pytes
         read_message("{secret")
     log_failure("request_failed", raised.value)
 
-    raised_in, *way = traceback.extract_tb(raised.value.__cause__ and raised.value.__cause__.__traceback__)[::-1]
+    cause = raised.value.__cause__
+    assert cause is not None
+    raised_in, *way = traceback.extract_tb(cause.__traceback__)[::-1]
     assert way[-1].name == "read_message"
     assert caplog.records[0].__dict__["at"] == f"decoder.py:{raised_in.lineno} < message.py:{way[-1].lineno}"
 
