@@ -256,3 +256,12 @@ def test_a_missing_package_is_said_once_with_the_command_that_builds_it(
     assert "no package of the functions at /nowhere/orders-arm64.zip" in errors[0]
     assert "make build" in errors[0]
     assert "python scripts/build_lambda.py --target arm64" in errors[0]
+
+
+def test_the_package_is_looked_for_under_the_name_of_its_processor(
+    backend: TerraformRoot, variables: dict[str, Any]
+) -> None:
+    chosen = {**variables, "lambda_architecture": "x86_64"}
+    del chosen["lambda_zip_path"]
+    errors = backend.errors(chosen)
+    assert "no package of the functions at ../dist/orders-x86_64.zip" in errors[0]
