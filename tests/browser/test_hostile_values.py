@@ -134,6 +134,7 @@ def test_a_forged_submission_is_dropped_and_never_sent(visit: Visit, api: FakeOr
             for change in (
                 {"key": MARKUP},
                 {"key": "x\r\nX-Evil: yes"},
+                {"key": "a" * 33},
                 {"order": {**ORDER, "product_id": MARKUP}},
                 {"started_at": "soon"},
             )

@@ -8,6 +8,7 @@ from playwright.sync_api import Route, expect
 
 from browser.fake_order_api import FakeOrderApi, Hang
 from browser.visit import Visit
+from orders.domain.order_id import derived_order_id
 from sample_orders import SAMPLE_BODY
 
 
@@ -147,6 +148,28 @@ def test_finished_orders_can_be_cleared_and_stay_away(visit: Visit, api: FakeOrd
     expect(visit.page.get_by_label("Order date")).not_to_have_value("")
     expect(visit.page.get_by_text("Nothing yet.")).to_be_visible()
     expect(visit.page.get_by_label("Customer ID")).to_have_value("")
+
+
+def test_a_hundred_orders_are_remembered_and_none_forgotten_that_is_on_its_way(visit: Visit) -> None:
+    records = []
+    for number in range(103):
+        order = {"customer_id": "001", "product_id": "Banana", "quantity": "1", "order_date": "2025-04-25"}
+        moment = f"2025-04-25T10:{number // 60:02}:{number % 60:02}.000Z"
+        state = (
+            {"state": "ACCEPTED", "processed_at": None} if number == 1 else {"state": "UNKNOWN", "processed_at": None}
+        )
+        order_id = derived_order_id("001", str(number))
+        records.append({"order_id": order_id, "order": order, "placed_at": moment, "accepted_at": moment, **state})
+    visit.page.evaluate(
+        "(records) => records.forEach((each) =>"
+        " localStorage.setItem(`fruit-stand:order:${each.order_id}`, JSON.stringify(each)))",
+        records,
+    )
+    visit.place()
+    visit.expect_accepted()
+    kept = visit.page.evaluate("Object.keys(localStorage).filter((key) => key.startsWith('fruit-stand:order:'))")
+    forgotten = {f"fruit-stand:order:{records[number]['order_id']}" for number in (0, 2, 3)}
+    assert {f"fruit-stand:order:{record['order_id']}" for record in records} - set(kept) == forgotten
 
 
 def test_the_buttons_beside_the_quantity_keep_it_within_its_bounds(visit: Visit) -> None:

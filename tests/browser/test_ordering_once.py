@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import expect
@@ -19,12 +20,15 @@ def test_a_double_click_orders_once(visit: Visit, api: FakeOrderApi) -> None:
     assert len(api.submissions) == 1
 
 
-def test_a_second_click_after_a_quick_answer_belongs_to_the_first(visit: Visit, api: FakeOrderApi) -> None:
+def test_a_second_click_after_a_quick_answer_belongs_to_the_first(visit_with_clock: Visit, api: FakeOrderApi) -> None:
+    visit = visit_with_clock
+    visit.page.clock.pause_at(datetime.now(UTC) + timedelta(minutes=1))
     visit.place()
     expect(visit.receipts).to_have_count(1)
-    # As if the form had been filled in again in no time: the click alone must not order.
+    # As if the form had been filled in again in no time, however slow the machine: the click alone must not order.
     visit.fill()
     visit.place_button.click()
+    visit.page.clock.resume()
     visit.expect_processed()
     assert len(api.submissions) == 1
 
@@ -155,12 +159,44 @@ def test_an_order_given_up_is_forgotten_and_the_next_one_has_its_own_key(visit: 
 def test_starting_over_warns_where_the_order_may_have_been_placed(visit_with_clock: Visit, api: FakeOrderApi) -> None:
     visit = visit_with_clock
     throttled = problem(429, "TOO_MANY_REQUESTS", "Slow down.")
-    api.answer_submissions_with(throttled, Drop(), throttled, Drop(), throttled, Drop())
+    # Only one try may have got through, neither the first nor the last.
+    api.answer_submissions_with(throttled, Drop(), throttled, throttled, throttled, throttled)
     visit.place()
     for seconds in (1, 2, 4, 8, 16):
         expect(visit.notice).to_contain_text(f"will be sent again in {seconds} second")
         visit.page.clock.run_for(seconds * 1000)
     expect(visit.notice).to_contain_text("If you start over instead, it may have been placed already.")
+
+
+@pytest.mark.parametrize("was_taken_up", [False, True])
+def test_starting_over_does_not_warn_where_every_try_was_turned_away_and_all_were_made_here(
+    visit_with_clock: Visit, api: FakeOrderApi, was_taken_up: bool
+) -> None:
+    visit = visit_with_clock
+    api.answer_submissions_with(*[problem(429, "TOO_MANY_REQUESTS", "Slow down.")] * 6)
+    if was_taken_up:
+        remember_submission(visit, "2025-04-25T10:00:00.000Z")  # as if by another tab, an instant ago
+    visit.place()
+    for seconds in (1, 2, 4, 8, 16):
+        expect(visit.notice).to_contain_text(f"will be sent again in {seconds} second")
+        visit.page.clock.run_for(seconds * 1000)
+    expect(visit.notice).to_contain_text("is not confirmed yet")
+    assert ("it may have been placed already" in visit.notice.inner_text()) == was_taken_up
+
+
+@pytest.mark.parametrize(("minutes", "is_sent"), [(9, True), (11, False), (-1, False)])
+def test_an_unsettled_order_is_sent_by_itself_for_ten_minutes(
+    visit: Visit, api: FakeOrderApi, minutes: int, is_sent: bool
+) -> None:
+    started_at = datetime.now(UTC) - timedelta(minutes=minutes)
+    remember_submission(visit, started_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"))
+    visit.page.reload()
+    if is_sent:
+        visit.expect_accepted()
+    else:  # too old, or by a clock that was wrong
+        expect(visit.notice).to_contain_text("is not confirmed yet")
+        expect(visit.notice).to_contain_text("it may have been placed already")
+    assert len(api.submissions) == is_sent
 
 
 def test_an_old_unsettled_order_is_not_sent_before_the_reader_is_asked(

@@ -132,6 +132,7 @@ def test_an_answer_that_makes_no_sense_is_not_taken_for_an_acceptance(visit: Vis
         Answer(202, {"order_id": 7, "status": "ACCEPTED"}),
         Answer(202, None),
         Answer(200, []),
+        problem(200, "INVALID_JSON", "The body is not JSON."),
         Answer(204),
         Answer(404, {"message": "Not Found"}),
         Answer(403, {"message": "Forbidden"}),
@@ -219,6 +220,23 @@ def test_the_networks_return_ends_the_wait_for_an_unreachable_shop(visit_with_cl
     expect(visit.notice).to_contain_text("will be sent again in 16 seconds")
     visit.page.evaluate("dispatchEvent(new Event('online'))")
     expect(visit.receipts).to_have_count(1)
+
+
+def test_the_networks_return_ends_the_wait_for_an_answer_that_did_not_come(
+    visit_with_clock: Visit, api: FakeOrderApi
+) -> None:
+    visit = visit_with_clock
+    api.answer_submissions_with(*[Drop()] * 4, Hang())
+    visit.place()
+    for seconds in (1, 2, 4, 8):
+        expect(visit.notice).to_contain_text(f"will be sent again in {seconds} second")
+        visit.page.clock.run_for(seconds * 1000)
+    expect(visit.place_button).to_have_text("Placing your order…")
+    visit.page.clock.run_for(15_000)
+    expect(visit.notice).to_contain_text("The shop did not answer in time.")
+    visit.page.evaluate("dispatchEvent(new Event('online'))")
+    expect(visit.receipts).to_have_count(1)
+    api.release()
 
 
 def test_an_order_the_api_does_not_know_is_said_so_and_left_alone(visit: Visit, api: FakeOrderApi) -> None:
