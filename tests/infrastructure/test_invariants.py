@@ -131,6 +131,11 @@ BREAKS = [
         ("aws_sqs_queue.orders_dlq policy Statement 0 Resource", "arn:aws:sqs:eu-west-1:1:another"),
     ),
     Break(
+        "every queue refuses what does not come by TLS",
+        ("OrdersQueuePolicy/Properties/PolicyDocument/Statement/0/Condition/Bool", {"aws:SecureTransport": "true"}),
+        ("aws_sqs_queue.orders policy Statement 0 Condition Bool", {"aws:SecureTransport": "true"}),
+    ),
+    Break(
         "every topic refuses what does not come by TLS",
         ("AlertsTopicPolicy/Properties/PolicyDocument/Statement/1/Effect", "Allow"),
         ("aws_sns_topic_policy.alerts policy Statement 1 Effect", "Allow"),
@@ -227,6 +232,11 @@ BREAKS = [
         (f'{ALARM}["api-slow"] evaluation_periods', 1441),
     ),
     Break(
+        "an alarm looks back over a day at most",
+        ("ApiSlowAlarm/Properties/EvaluationPeriods", 0),
+        (f'{ALARM}["api-slow"] evaluation_periods', 0),
+    ),
+    Break(
         "missing data is a failure where something is expected, and nowhere else",
         ("OrdersWaitingAlarm/Properties/TreatMissingData", "breaching"),
         (f'{ALARM}["orders-waiting"] treat_missing_data', "breaching"),
@@ -245,6 +255,11 @@ BREAKS = [
         "every alarm on a metric of the log watches one that is counted",
         ("NoOrdersAlarm/Properties/Namespace", "order-processing/prod"),
         (f'{ALARM}["no-orders"] namespace', "order-processing/prod"),
+    ),
+    Break(
+        "every alarm on a metric of the log watches one that is counted",
+        ("OrdersAcceptedMetric/Properties/MetricTransformations/0/Dimensions", [{"Key": "Code", "Value": "$.code"}]),
+        (f'{METRIC}["OrdersAccepted"] metric_transformation 0 dimensions', {"Code": "$.code"}),
     ),
     Break(
         "every metric of the log is counted where a function logs",
