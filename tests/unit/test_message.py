@@ -108,6 +108,10 @@ def test_refuses_any_other_text_and_says_why(text: str, reason: str) -> None:
         read_message(text)
 
 
+def test_a_message_of_exactly_8192_characters_is_read() -> None:
+    assert read_message(json.dumps(message()).ljust(8 * 1024)) == submitted()
+
+
 @st.composite
 def near_messages(draw: st.DrawFn) -> dict[str, Any]:
     """Draw a message with some of its fields, or of its order's, replaced, left out or put to others."""
