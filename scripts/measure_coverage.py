@@ -57,7 +57,11 @@ def tests_of_the_programs() -> list[str]:
         "test_storefront_server.py",  # frontend/
     }
     tests = [path for path in _found("integration/test_*.py") if path.name not in elsewhere]
-    tests += [*_found("e2e/test_operator_*.py"), *_found("infrastructure/test_terraform_provider.py")]
+    tests += _found("e2e/test_operator_*.py")
+    tests += [
+        REPOSITORY / "tests" / "infrastructure" / f"test_{name}.py"
+        for name in ("terraform_provider", "validate_terraform")
+    ]
     return ["tests/unit", *map(_shown, tests)]
 
 

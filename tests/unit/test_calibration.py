@@ -17,7 +17,7 @@ from planning.__main__ import planning
 from planning.calibration import Comparison, compare_with
 from planning.errors import PlanningError
 
-START_SECONDS = 0.4
+START_SECONDS = 2.0
 
 
 class PlayedStack:

@@ -108,9 +108,13 @@ def test_an_unknown_folder_is_wrong_use(coverage: Coverage, capsys: pytest.Captu
 def test_a_program_that_a_test_starts_is_measured_however_it_ends(tmp_path: Path) -> None:
     folder = tmp_path / "scripts"
     folder.mkdir()
-    (folder / "ended.py").write_text(
-        "import os, signal, sys\nprint('begun', flush=True)\nos._exit(3) if sys.argv[1] == 'exit' else signal.pause()\n"
-    )
+    (folder / "ended.py").write_text("""
+import os, signal, sys
+print("begun", flush=True)
+if sys.argv[1] == "exit":
+    os._exit(3)
+signal.pause()
+""")
     starter = f"""
 import subprocess, sys
 program = [sys.executable, {str(folder / "ended.py")!r}]
