@@ -55,9 +55,9 @@ class Elsewhere:
 
 NOT_TYPED: Mapping[str, Elsewhere | str] = {
     "make run": "the fixture `project` types it, into the first terminal",
-    "make test": Elsewhere(".ci/run", "set -- check test"),
+    "make test": Elsewhere(".github/workflows/ci.yml", "target: test\n"),
     "make test TESTS=": Elsewhere(".github/workflows/ci.yml", "run: make test TESTS="),
-    "make check": Elsewhere(".ci/run", "set -- check test"),
+    "make check": Elsewhere(".github/workflows/ci.yml", "target: check\n"),
     "make build": Elsewhere(".github/workflows/ci.yml", "run: make build "),
     "make build TARGET=x86_64": Elsewhere(
         "tests/integration/test_build_lambda.py", '@pytest.mark.parametrize("target", ["arm64", "x86_64"])'
