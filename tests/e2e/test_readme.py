@@ -22,7 +22,6 @@ import pytest
 
 import terraform_provider
 from deployment.emulator import Emulator, running_emulator
-from deployment.frontend import IMAGE
 from deployment.package import lambda_zip
 from local_stack.aws import AwsConnection
 from local_stack.environment import without_personal_choices
@@ -39,6 +38,7 @@ from waiting import wait_for
 SECTIONS = sections_with_commands(README, inline=True)
 
 STACK = "order-processing-dev"
+STOREFRONT = "http://storefront.example.com"
 REGION = "eu-west-1"
 
 ORDER_ID = r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -64,6 +64,9 @@ NOT_TYPED: Mapping[str, Elsewhere | str] = {
     ),
     "make prove": Elsewhere("tests/e2e/test_campaign.py", "running_campaign("),
     "make bench": Elsewhere("tests/integration/test_performance.py", "from bench.interpreters import "),
+    "terraform apply -var api_url=": Elsewhere(
+        "tests/infrastructure/test_frontend_apply.py", "frontend.apply(DEPLOYED)"
+    ),
     "terraform destroy": Elsewhere("tests/infrastructure/test_frontend_apply.py", ".destroy("),
     'curl "$STOREFRONT/health"': Elsewhere(
         "tests/integration/test_frontend_user_data.py", '"/health").body == b"ok\\n"'
@@ -222,22 +225,19 @@ def a_backend(person: Stranger) -> AbstractContextManager[None]:
 
 @contextmanager
 def a_storefront(person: Stranger) -> Iterator[None]:
-    """Go on with the backend's folder as the section before has left it, and with an image that the emulator has."""
+    """Go on with the backend's folder as the section before has left it."""
     person.filled_in["instance"] = "i-0123456789abcdef0"
-    # The group takes a minute to apply, and all that is looked at of its command is how it is spelt.
-    assert 'output "autoscaling_group_name"' in (REPOSITORY / "terraform-frontend" / "outputs.tf").read_text()
-    person.typed_here["$(terraform output -raw autoscaling_group_name)"] = f"{STACK}-storefront"
-    person.after |= {
-        "cd ../terraform-frontend": lambda: only(person, "aws_lb.storefront"),
-        "cd ../terraform-backend": lambda: only(person, *OF_THE_BACKEND),
-    }
+    # Applying it takes the provider a minute and a half of waiting; test_frontend_apply.py does, and looks at each output.
+    outputs = (REPOSITORY / "terraform-frontend" / "outputs.tf").read_text()
+    for output, value in {"storefront_url": STOREFRONT, "autoscaling_group_name": f"{STACK}-storefront"}.items():
+        assert f'output "{output}"' in outputs
+        person.typed_here[f"$(terraform output -raw {output})"] = value
+    person.typed_here["terraform apply -var api_url="] = "terraform -chdir=terraform-frontend apply -var api_url="
     with a_backend(person):
         initialized(person, "terraform-backend")
-        person.shell.run(f"export TF_VAR_ami_id={IMAGE}")
         yield
         [api] = person.account.client("apigatewayv2").get_apis()["Items"]
-        [balancer] = person.account.client("elbv2").describe_load_balancers()["LoadBalancers"]
-        assert api["CorsConfiguration"]["AllowOrigins"] == [f"http://{balancer['DNSName']}"]
+        assert api["CorsConfiguration"]["AllowOrigins"] == [STOREFRONT]
 
 
 @contextmanager
