@@ -1,5 +1,6 @@
 """What tests of different kinds share: the whole system on this machine, started once for all of them."""
 
+import signal
 from collections.abc import Iterator
 
 import hypothesis
@@ -8,6 +9,10 @@ import pytest
 from local_stack import LocalStack, Settings
 from local_stack.ports import free_port
 from requirements_of_tests import tell_what_is_missing
+
+# What a shell starts in the background is deaf to Ctrl-C, and so would be all that these tests start and end by it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples at every run, so that what fails is the change and not bad luck; to look further,
 # `pytest --hypothesis-profile=explore`. What time may pass is the business of tests that measure it.

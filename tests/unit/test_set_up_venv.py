@@ -153,9 +153,7 @@ def test_pip_is_not_led_elsewhere_by_settings_of_the_person(
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stopped_set_up_stops_what_it_runs_and_says_so(tmp_path: Path, number: signal.Signals) -> None:
     program = f"""
-import signal, sys, set_up_venv
-# As at a terminal: what a shell starts in the background, these tests perhaps, never hears of Ctrl-C.
-signal.signal(signal.SIGINT, signal.default_int_handler)
+import sys, set_up_venv
 set_up_venv.set_up = lambda *_: set_up_venv.follow(["sh", "-c", "echo $$ > {tmp_path}/pid.new; mv {tmp_path}/pid.new {tmp_path}/pid; exec sleep 300"])
 sys.exit(set_up_venv.main(["run"]))
 """
