@@ -26,7 +26,7 @@ help:
 	@echo "                      SEEDS=1-30                 which seeds; SEEDS=17 repeats just that one"
 	@echo "                      ORDERS=400                 how many orders with each seed"
 	@echo "  make check        look all over without running it: code, shell, infrastructure, documents, packages"
-	@echo "                      STEPS=\"lint types\"       only these; each says its name when it fails"
+	@echo "                      STEPS=\"lint types\"         only these; each says its name when it fails"
 	@echo "  make coverage     find the lines and branches of lambda/ and scripts/ that no test takes"
 	@echo "                      OF=lambda                  only those of lambda/, in a minute"
 	@echo "  make bench        measure how fast it is, against floors measured beside it; about eight minutes"

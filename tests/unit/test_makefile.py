@@ -31,6 +31,12 @@ def test_help_names_every_target_once_and_none_that_is_not_there() -> None:
     assert sorted(named) == sorted(targets_of_the_makefile() - {"help"})
 
 
+def test_what_help_says_of_each_variable_begins_in_one_column() -> None:
+    variables = re.findall(r"^ {22}(\S.*?  +)\S", make("--silent", "help"), re.MULTILINE)
+    assert len(variables) > 5
+    assert len({len(variable) for variable in variables}) == 1, variables
+
+
 def test_no_target_is_taken_for_a_file() -> None:
     [phony] = re.findall(r"^\.PHONY: (.+)$", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert set(phony.split()) == targets_of_the_makefile()
