@@ -1,4 +1,4 @@
-"""Every command of README.md, typed as it stands by a stranger: in a fresh copy of the project, with `make run` in one terminal.
+"""The commands of README.md, typed as they stand by a stranger: in a fresh copy of the project, with `make run` in one terminal.
 
 What leads to AWS meets an empty emulator. SCENES says of each section what is there before, and what each command has to say. What
 is not typed here is in NOT_TYPED, with the file that types it, or with what the emulator cannot do. A command that is in neither
