@@ -12,6 +12,6 @@ gc.disable()
 
 def end() -> None:
     """Say that all is loaded that the function keeps for as long as it lives."""
-    # What is frozen is never looked over, also not while a customer waits; and its memory stays as a snapshot has it.
+    # What is frozen is never looked over, also not while a customer waits.
     gc.freeze()
     gc.enable()
