@@ -32,7 +32,7 @@ def validate(terraform: str, root: Path, local: Path) -> list[str]:
     plugins = Path(environment["TF_PLUGIN_CACHE_DIR"])
     options = ["-backend=false"]
     locked = plugins / terraform_provider.PROVIDER / terraform_provider.locked_version(root)
-    if (locked / _platform(terraform)).is_dir():
+    if locked.is_dir() and (locked / _platform(terraform)).is_dir():
         # Otherwise init would ask the registry about what is there; and nothing can be installed onto itself.
         options.append(f"-plugin-dir={plugins}")
         del environment["TF_PLUGIN_CACHE_DIR"]
