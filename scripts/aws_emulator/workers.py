@@ -45,7 +45,7 @@ def acquire(func_name: str, config: dict[str, Any], code_zip: bytes, qualifier: 
     with lambda_runtime._lock:
         _turns[key].wait_for(lambda: _has_free_worker(key) or len(_starting) < STARTS_AT_ONCE)
         worker, origin = _acquire_worker(func_name, config, code_zip, qualifier=qualifier)
-        if worker._proc is None or worker._proc.poll() is not None:
+        if not _is_running(worker):
             _starting.add(worker)
     return worker, origin
 
@@ -61,7 +61,13 @@ def release(worker: Any) -> None:
 
 
 def _has_free_worker(key: str) -> bool:
-    return any(not worker.in_use for worker in lambda_runtime._workers.get(key, ()))
+    return any(not worker.in_use and _is_running(worker) for worker in lambda_runtime._workers.get(key, ()))
+
+
+def _is_running(worker: Any) -> bool:
+    # Read once, for ministack takes the process from a worker without holding the lock.
+    process = worker._proc
+    return process is not None and process.poll() is None
 
 
 def _ending_the_start(spawn: Callable[..., None]) -> Callable[..., None]:

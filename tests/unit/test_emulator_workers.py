@@ -120,6 +120,28 @@ def test_a_request_that_waits_gets_the_worker_that_is_free_first(
     assert not any(request.done() for request in others)
 
 
+def test_a_free_worker_whose_process_has_ended_waits_for_its_turn_to_start_again(
+    starts: Starts, request_worker: Callable[[], Future[Any]]
+) -> None:
+    first = request_worker()
+    starts.wait_for(1)
+    starts.under_way[0].set_result(None)
+    ended = first.result(SECONDS)
+    for _ in range(STARTS_AT_ONCE):
+        request_worker()
+    starts.wait_for(STARTS_AT_ONCE)
+    ended._proc = None
+    lambda_svc.release_worker(ended)
+
+    waiting = request_worker()
+    assert nothing_more_starts(starts)
+    starts.under_way[1].set_result(None)
+    starts.wait_for(1)
+    starts.under_way[-1].set_result(None)
+
+    assert waiting.result(SECONDS) is ended
+
+
 def test_a_start_that_fails_makes_room_for_the_next(starts: Starts, request_worker: Callable[[], Future[Any]]) -> None:
     requests = [request_worker() for _ in range(STARTS_AT_ONCE + 1)]
     starts.wait_for(STARTS_AT_ONCE)
