@@ -59,12 +59,16 @@ def _open_files(process_id: int) -> set[str]:
 
 
 def _by_lsof(port: int) -> list[int]:
-    """Do the same where there is no /proc, as on macOS, which brings lsof."""
+    """Do the same where there is no /proc, as on macOS, which brings lsof and ps."""
     command = ["lsof", "-nP", "-a", f"-iTCP@{LOOPBACK}:{port}", "-sTCP:ESTABLISHED", "-Fp"]
     listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     return [int(line[1:]) for line in listed.splitlines() if line.startswith("p")]
 
 
 def _command(process_id: int) -> str:
+    if Path("/proc/net/tcp").exists():
+        with contextlib.suppress(OSError):  # gone
+            return Path(f"/proc/{process_id}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        return ""
     command = ["ps", "-o", "command=", "-ww", "-p", str(process_id)]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout

@@ -314,9 +314,11 @@ def sizes() -> Iterable[HostileRequest]:
     yield refused("16 KiB and a byte", "PAYLOAD_TOO_LARGE", order().ljust(at_limit + 1))
     yield refused("1 MiB", "PAYLOAD_TOO_LARGE", order().ljust(1024 * 1024))
     yield refused("16 KiB and a byte of no JSON", "PAYLOAD_TOO_LARGE", MARKER.encode().ljust(at_limit + 1, b"{"))
-    yield refused("6000 times U+FFFD itself", "PAYLOAD_TOO_LARGE", "\N{REPLACEMENT CHARACTER}".encode() * 6000)
-    yield refused("16 KiB that are not UTF-8", "INVALID_ENCODING", b"\xff" * at_limit)
-    yield refused("16 KiB and a byte that are not UTF-8", "PAYLOAD_TOO_LARGE", b"\xff" * (at_limit + 1))
+    marked = (*JSON, *IN_A_HEADER)
+    replacements = "\N{REPLACEMENT CHARACTER}".encode() * 6000
+    yield refused("6000 times U+FFFD itself", "PAYLOAD_TOO_LARGE", replacements, marked)
+    yield refused("16 KiB that are not UTF-8", "INVALID_ENCODING", b"\xff" * at_limit, marked)
+    yield refused("16 KiB and a byte that are not UTF-8", "PAYLOAD_TOO_LARGE", b"\xff" * (at_limit + 1), marked)
     for excess, code in {0: "VALIDATION_FAILED", 1: "PAYLOAD_TOO_LARGE"}.items():
         body = plus(b'"x": ""')
         filling = "é" * ((at_limit - len(body)) // 2)

@@ -2,6 +2,7 @@
 
 import fcntl
 import io
+import shlex
 import signal
 import sys
 from collections.abc import Callable
@@ -26,6 +27,13 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def put_python(checkout: Path) -> None:
+    """Put a Python that has pip into the environment; a link to one of another environment would not find its packages."""
+    python = checkout / ".venv" / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n', encoding="utf-8")
+    python.chmod(0o755)
+
+
 @pytest.fixture
 def steps(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Steps]:
     """Play the programs that make the environment and install into it: those named fail, after half of their work."""
@@ -39,7 +47,7 @@ def steps(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Step
             if module == "venv":
                 (checkout / ".venv" / "bin").mkdir(parents=True)
                 if module not in failing:
-                    (checkout / ".venv" / "bin" / "python").symlink_to(sys.executable)
+                    put_python(checkout)
             return int(module in failing)
 
         monkeypatch.setattr(set_up_venv, "follow", follow)
@@ -74,7 +82,7 @@ def test_what_another_set_up_has_done_meanwhile_is_not_done_again(
 
     def waits_for_another(*_: object) -> None:
         (checkout / ".venv" / "bin").mkdir(parents=True)
-        (checkout / ".venv" / "bin" / "python").symlink_to(sys.executable)
+        put_python(checkout)
         set_up_venv.record("test", checkout)
 
     monkeypatch.setattr(fcntl, "flock", waits_for_another)
