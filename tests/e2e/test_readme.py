@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,8 +133,10 @@ def quick_redelivery(person: Stranger) -> Iterator[None]:
     sqs, url, name = person.project.client("sqs"), person.project.stack["orders_queue_url"], "VisibilityTimeout"
     before = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name]
     sqs.set_queue_attributes(QueueUrl=url, Attributes={name: "1"})
-    yield
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={name: before})
+    try:
+        yield
+    finally:
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={name: before})
 
 
 @contextmanager
@@ -393,8 +395,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
             assert running.poll() is None, project.screen.read_text()
             yield project
         finally:
-            # To all processes of the terminal, as Ctrl-C does it.
-            os.killpg(running.pid, signal.SIGINT)
+            # To all processes of the terminal, as Ctrl-C does it; none is left where it has ended by itself.
+            with suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGINT)
             running.wait(60)
     assert project.screen.read_text().rstrip().endswith("Stopped; the orders are kept for the next time.")
 
