@@ -1,8 +1,8 @@
 """A function's start, from its first import until it is ready for events.
 
 Much is loaded then and next to nothing dropped, but Python would look it all over for garbage again and again, as it
-grows; with Python 3.13 that takes over a quarter of the time. So each handler imports this module before anything else, and
-garbage is collected only from `end` on.
+grows; with Python 3.13 that takes over a quarter of the time. So each handler imports this module before anything else,
+and garbage is collected only from `end` on.
 """
 
 import gc
