@@ -29,7 +29,7 @@ help:
 	@echo "                      STEPS=\"lint types\"         only these; each says its name when it fails"
 	@echo "  make coverage     find the lines and branches of lambda/ and scripts/ that no test takes"
 	@echo "                      OF=lambda                  only those of lambda/, in a minute"
-	@echo "  make bench        measure how fast it is, against floors measured beside it; about eight minutes"
+	@echo "  make bench        measure how fast it is, against floors measured beside it; about five minutes"
 	@echo "                      BENCH=--quick              little of all, to see that it works"
 	@echo
 	@echo "Look after it"
