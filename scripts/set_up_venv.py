@@ -45,7 +45,7 @@ exec {python} -I -c {program} "$@"
 PROGRAM = """
 import sys
 sys.path[:0] = [{scripts!r}, {package!r}]
-from operator_tool.program import main
+from orders_cli.program import main
 main()
 """
 

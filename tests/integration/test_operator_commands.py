@@ -17,17 +17,17 @@ from fake_aws.events import item_of
 from fake_aws.logs import FakeLogs
 from fake_aws.sqs import refusal
 from machine.orders_command import COMMAND
-from operator_tool import options
-from operator_tool.order_api import Submission, Verdict
-from operator_tool.program import run
-from operator_tool.queues import Queue
-from operator_tool.restoring import Restored
-from operator_tool.system import System
 from orders.domain.errors import StoreUnavailableError
 from orders.domain.message import write_message
 from orders.domain.order import Order, ProcessedOrder
 from orders.domain.order_id import derived_order_id
 from orders.domain.timestamp import format_timestamp
+from orders_cli import options
+from orders_cli.order_api import Submission, Verdict
+from orders_cli.program import run
+from orders_cli.queue import Queue
+from orders_cli.restore import Restored
+from orders_cli.system import System
 from sample_orders import SAMPLE_ORDER, submitted
 
 START = datetime.fromisoformat("2025-04-25T10:00:00+00:00")
@@ -112,7 +112,7 @@ def shop(request: pytest.FixtureRequest, aws: None, monkeypatch: pytest.MonkeyPa
         options, "find_system", lambda _: System("a shop of moto", made.outputs, made.connect, is_local=True)
     )
     # Long polling of an empty queue takes its second in moto too.
-    monkeypatch.setattr("operator_tool.queues._WAIT_SECONDS", 0)
+    monkeypatch.setattr("orders_cli.queue._WAIT_SECONDS", 0)
     return made
 
 
@@ -446,7 +446,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
         bodies.append(body)
         return Submission(Verdict.ACCEPTED, "the id")
 
-    monkeypatch.setattr("operator_tool.commands.submit.OrderApi.submit", submit)
+    monkeypatch.setattr("orders_cli.commands.submit.OrderApi.submit", submit)
     return bodies
 
 
@@ -475,7 +475,7 @@ def test_in_production_a_question_names_the_system(
         return False
 
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    monkeypatch.setattr("operator_tool.options.click.confirm", answer_no)
+    monkeypatch.setattr("orders_cli.options.click.confirm", answer_no)
     assert run(["submit", *ONE_ORDER]) == 1
     assert questions == ["This is order-processing-prod. Submit an order?"]
     assert api == []
@@ -504,7 +504,7 @@ def test_a_file_that_cannot_be_read_is_one_sentence(
     def refuse(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("operator_tool.commands.submit.open", refuse, raising=False)
+    monkeypatch.setattr("orders_cli.commands.submit.open", refuse, raising=False)
     assert run(["submit", "orders.csv"]) == 1
     assert capsys.readouterr().err.endswith(f"orders: orders.csv cannot be read ({said}).\n")
 
@@ -689,7 +689,7 @@ def test_a_table_that_stops_taking_orders_is_told_with_how_to_go_on(
     def stops(*_: object, **__: object) -> NoReturn:
         raise StoreUnavailableError from refusal("ThrottlingException")
 
-    monkeypatch.setattr("operator_tool.commands.restore.bring_back", stops)
+    monkeypatch.setattr("orders_cli.commands.restore.bring_back", stops)
     assert run(["restore", copy_of(shop, order_of(1)), "--yes"]) == 1
     said = capsys.readouterr().err
     assert "The table stopped taking orders (ClientError): what was brought back is whole, run this again" in said
@@ -699,7 +699,7 @@ def test_orders_that_the_table_refuses_are_told_apart_from_those_that_are_back(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     restored = Restored(done=1, meanwhile=2, refused=3)
-    monkeypatch.setattr("operator_tool.commands.restore.bring_back", lambda *_, **__: restored)
+    monkeypatch.setattr("orders_cli.commands.restore.bring_back", lambda *_, **__: restored)
     assert run(["restore", copy_of(shop, *map(order_of, range(6))), "--yes"]) == 1
     said = capsys.readouterr().err
     assert "1 order is back in the table" in said

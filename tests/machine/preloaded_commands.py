@@ -58,7 +58,7 @@ def _programs() -> Mapping[str, Callable[[list[str]], int]]:
     import awscli.clidriver
 
     from fake_aws import command_line
-    from operator_tool import program
+    from orders_cli import program
 
     return {
         "aws": lambda arguments: int(awscli.clidriver.create_clidriver().main(arguments)),

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from fake_aws.sqs import Crash, FakeSqs
-from operator_tool.archive import entry_of, new_archive, read_archive
-from operator_tool.failures import OperatorError
-from operator_tool.queues import Message, Queue
-from operator_tool.redriving import take_out
+from orders_cli.archive import entry_of, new_archive, read_archive
+from orders_cli.errors import OperatorError
+from orders_cli.queue import Message, Queue
+from orders_cli.redrive import take_out
 
 SENT = datetime(2025, 4, 25, 10, tzinfo=UTC)
 MESSAGE = {

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from operator_tool.dead_letters import (
+from orders.domain.errors import MessageVersionUnknownError
+from orders.domain.message import VERSION, write_message
+from orders_cli.dead_letters import (
     UNKNOWN,
     DeadLetter,
     Kind,
@@ -16,9 +18,7 @@ from operator_tool.dead_letters import (
     groups_of,
     reasons_of,
 )
-from operator_tool.event_log import LogEvent
-from orders.domain.errors import MessageVersionUnknownError
-from orders.domain.message import VERSION, write_message
+from orders_cli.log import LogEvent
 from sample_orders import submitted
 
 SENT = datetime(2025, 4, 25, 10, tzinfo=UTC)

@@ -5,7 +5,7 @@ from botocore import exceptions as aws
 from botocore.exceptions import BotoCoreError, ClientError
 
 from fake_aws.sqs import refusal
-from operator_tool.failures import sentence_about
+from orders_cli.errors import sentence_about
 
 DENIED = (
     "User: arn:aws:iam::123456789012:user/eve is not authorized to perform: sqs:ReceiveMessage on resource: "

@@ -13,10 +13,9 @@ from botocore.exceptions import NoRegionError
 
 from fake_aws.sqs import refusal
 from local_stack.ports import free_port
-from operator_tool import finding
-from operator_tool.failures import OperatorError
-from operator_tool.finding import Choice, find_system
-from operator_tool.system import System
+from orders_cli.errors import OperatorError
+from orders_cli.system import System
+from orders_cli.target_discovery import Choice, find_system
 
 OUTPUTS = {
     "api_endpoint": "https://api.example",
@@ -33,8 +32,8 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout in which nothing runs and nothing is deployed."""
     (tmp_path / "terraform-backend").mkdir()
     (tmp_path / ".local").mkdir()
-    monkeypatch.setattr(finding, "STACK_FILE", tmp_path / ".local" / "stack.json")
-    monkeypatch.setattr(finding, "TERRAFORM_DIRECTORY", tmp_path / "terraform-backend")
+    monkeypatch.setattr(target_discovery, "STACK_FILE", tmp_path / ".local" / "stack.json")
+    monkeypatch.setattr(target_discovery, "TERRAFORM_DIRECTORY", tmp_path / "terraform-backend")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -87,7 +86,7 @@ class FakeAws:
 
 def with_aws(monkeypatch: pytest.MonkeyPatch, *stacks: str, outputs: dict[str, str] = OUTPUTS) -> FakeAws:
     account = FakeAws(*stacks, outputs=outputs)
-    monkeypatch.setattr(finding, "_connect", account.connect)
+    monkeypatch.setattr(target_discovery, "_connect", account.connect)
     return account
 
 
@@ -215,7 +214,7 @@ def test_nothing_here_and_no_region_says_both(checkout: Path, monkeypatch: pytes
 
         return connect
 
-    monkeypatch.setattr(finding, "_connect", no_region)
+    monkeypatch.setattr(target_discovery, "_connect", no_region)
     with pytest.raises(OperatorError, match=r"no local stack runs .*No AWS region is chosen"):
         find_system(Choice())
 

@@ -10,10 +10,10 @@ import pytest
 
 from fake_aws.logs import FakeLogs
 from fake_aws.sqs import FakeSqs
-from operator_tool.event_log import FIELDS, EventLog, LogEvent
-from operator_tool.queues import Queue
-from operator_tool.tracing import trace
-from operator_tool.watching import METRICS, LogCounts, MetricCounts, explanations, reader
+from orders_cli.log import FIELDS, EventLog, LogEvent
+from orders_cli.queue import Queue
+from orders_cli.tracing import trace
+from orders_cli.watching import METRICS, LogCounts, MetricCounts, explanations, reader
 
 START = datetime(2025, 4, 25, 10, tzinfo=UTC)
 
@@ -51,7 +51,7 @@ def test_what_is_no_event_is_passed_over(text: str) -> None:
 def test_a_log_of_many_pages_is_read_to_its_end_and_each_event_once(
     tokens: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("operator_tool.event_log._PAGE", 10)
+    monkeypatch.setattr("orders_cli.log._PAGE", 10)
     lines = [line(number // 3, "order_stored", str(number)) for number in range(95)]
     fake = FakeLogs(page=10, tokens=tokens, processing=lines)
     found = [event.event_id for event in log_of(fake).search("processing", "{ }", since=START)]
@@ -59,7 +59,7 @@ def test_a_log_of_many_pages_is_read_to_its_end_and_each_event_once(
 
 
 def test_events_to_which_an_emulator_gave_no_id_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("operator_tool.event_log._PAGE", 10)
+    monkeypatch.setattr("orders_cli.log._PAGE", 10)
     lines = [line(number // 3, "order_stored", order_id=str(number)) for number in range(35)]
     for one in lines:
         del one["eventId"]

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from fake_aws.sqs import refusal
-from operator_tool.failures import OperatorError
-from operator_tool.move_task import MoveTaskUnavailableError, move_all
+from orders_cli.errors import OperatorError
+from orders_cli.move_task import MoveTaskUnavailableError, move_all
 
 
 class FakeTasks:

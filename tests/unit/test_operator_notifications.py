@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from fake_aws.sqs import refusal
-from operator_tool.failures import OperatorError
-from operator_tool.notifications import (
+from orders_cli.errors import OperatorError
+from orders_cli.notifications import (
     FailedNotification,
     ForgottenError,
     Notifier,

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from operator_tool.failures import OperatorError
-from operator_tool.order_api import TRIES, HttpAnswer, OrderApi, Submission, Verdict
-from operator_tool.order_file import OrderLine, UnreadableLine
-from operator_tool.submission import submit_lines
+from orders_cli.errors import OperatorError
+from orders_cli.order_api import TRIES, HttpAnswer, OrderApi, Submission, Verdict
+from orders_cli.order_file import OrderLine, UnreadableLine
+from orders_cli.submission import submit_lines
 
 ORDER_ID = "faf2e299-4a13-8274-9d58-d0dcc37881a5"
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operator_tool.failures import OperatorError
-from operator_tool.order_file import MAX_LINE_BYTES, OrderLine, UnreadableLine, read_orders
 from orders.domain.order_id import derived_order_id
+from orders_cli.errors import OperatorError
+from orders_cli.order_file import MAX_LINE_BYTES, OrderLine, UnreadableLine, read_orders
 from sample_orders import order_document
 
 HEADER = b"customer_id,product_id,quantity,order_date"

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import pytest
 
 from fake_aws.sqs import Crash, FakeSqs, refusal
-from operator_tool.looking import look_through
-from operator_tool.queues import Message, Pace, Queue
-from operator_tool.redriving import Moved, redrive, send_again, take_out
+from orders_cli.peek import look_through
+from orders_cli.queue import Message, Pace, Queue
+from orders_cli.redrive import Moved, redrive, send_again, take_out
 
 NUMBER = 25
 BODIES = [f"order {number}" for number in range(NUMBER)]

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from fake_aws.events import item_of
-from operator_tool.queues import Pace
-from operator_tool.restoring import Comparison, Item, Restored, bring_back, compare
 from orders.domain.insertion import AlreadyThere, Inserted, Insertion, Refused
 from orders.domain.order import ProcessedOrder
+from orders_cli.queue import Pace
+from orders_cli.restore import Comparison, Item, Restored, bring_back, compare
 from sample_orders import processed
 
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operator_tool.clock import Moment, utc_now
-from operator_tool.csv_text import csv_line
-from operator_tool.talk import counted, print_fields, print_table, printable
+from orders_cli.clock import Moment, utc_now
+from orders_cli.console import counted, print_fields, print_table, printable
+from orders_cli.csv_text import csv_line
 
 
 @pytest.mark.parametrize(

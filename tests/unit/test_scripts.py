@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "aws_emulator": set(),
     "bench": {"build_lambda", "local_stack", "orders"},
     "local_stack": {"deployed_outputs", "orders", "terraform_provider"},
-    "operator_tool": {"deployed_outputs", "local_stack", "orders", "planning"},
+    "orders_cli": {"deployed_outputs", "local_stack", "orders", "planning"},
     "planning": {"local_stack", "orders"},
     "audit_packages": set(),
     "build_lambda": set(),
@@ -59,9 +59,9 @@ def test_a_program_imports_only_what_is_below_it(module: Path) -> None:
 
 
 def test_what_the_operators_commands_do_knows_nothing_of_the_command_line() -> None:
-    for module in (SCRIPTS / "operator_tool").glob("*.py"):
+    for module in (SCRIPTS / "orders_cli").glob("*.py"):
         if module.name != "program.py":
-            assert not any(name.startswith("operator_tool.commands") for name in imports_of(module)), module.name
+            assert not any(name.startswith("orders_cli.commands") for name in imports_of(module)), module.name
 
 
 @pytest.mark.parametrize("program", ["set_up_venv", "build_lambda"])

@@ -96,7 +96,7 @@ def test_the_operators_command_is_mended_and_otherwise_left_alone(root: Path) ->
 def test_the_operators_command_runs_the_tool_of_its_own_checkout_from_anywhere(tmp_path: Path) -> None:
     # A path that a shell, or the first line of a script, could stumble over.
     root = tmp_path / "a 'quoted' checkout $HOME" / ("long" * 40)
-    tool = root / "scripts" / "operator_tool"
+    tool = root / "scripts" / "orders_cli"
     tool.mkdir(parents=True)
     (tool / "__init__.py").touch()
     (tool / "program.py").write_text("import sys\ndef main():\n    print(__file__, sys.argv[1:])\n    sys.exit(7)\n")

@@ -17,8 +17,8 @@ from botocore.exceptions import ClientError, NoCredentialsError, NoRegionError
 from deployed_outputs import TerraformOutputError, outputs_of_stack, outputs_of_terraform
 from local_stack.aws import AwsConnection
 from local_stack.settings import REPOSITORY
-from operator_tool.failures import OperatorError, error_code, sentence_about
-from operator_tool.system import System
+from orders_cli.errors import OperatorError, error_code, sentence_about
+from orders_cli.system import System
 
 STACK_FILE = REPOSITORY / ".local" / "stack.json"
 TERRAFORM_DIRECTORY = REPOSITORY / "terraform-backend"

@@ -8,24 +8,24 @@ from typing import Any
 
 import click
 
-from operator_tool.archive import entry_of
-from operator_tool.dead_letters import Selection
-from operator_tool.dropping import drop
-from operator_tool.failures import FAILED, NOT_FOUND, OperatorError
-from operator_tool.looking import look_through
-from operator_tool.notifications import (
+from orders.domain.timestamp import format_timestamp
+from orders_cli.archive import entry_of
+from orders_cli.console import counted, print_fields, print_json, print_json_line, print_table, progress, say
+from orders_cli.dead_letters import Selection
+from orders_cli.drop import drop
+from orders_cli.errors import FAILED, NOT_FOUND, OperatorError
+from orders_cli.notifications import (
     FailedNotification,
     ForgottenError,
     Notifier,
     OrderStream,
     failed_notification,
 )
-from operator_tool.options import confirm
-from operator_tool.queues import Message, Queue
-from operator_tool.redriving import take_out
-from operator_tool.system import System
-from operator_tool.talk import counted, print_fields, print_json, print_json_line, print_table, progress, say
-from orders.domain.timestamp import format_timestamp
+from orders_cli.options import confirm
+from orders_cli.peek import look_through
+from orders_cli.queue import Message, Queue
+from orders_cli.redrive import take_out
+from orders_cli.system import System
 
 # One invocation of the function for ten orders, of which an entry holds a batch at most.
 _SECONDS_EACH = 10

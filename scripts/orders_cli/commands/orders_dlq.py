@@ -8,19 +8,19 @@ from typing import Any
 
 import click
 
-from operator_tool.archive import entry_of, read_archive
-from operator_tool.dead_letters import DeadLetter, Group, Kind, Reason, Selection, dead_letter, groups_of, reasons_of
-from operator_tool.dropping import drop
-from operator_tool.event_log import EventLog
-from operator_tool.failures import FAILED, NOT_FOUND, OperatorError
-from operator_tool.looking import look_through
-from operator_tool.move_task import MoveTaskUnavailableError, move_all
-from operator_tool.options import confirm
-from operator_tool.queues import Message, Pace, Queue
-from operator_tool.redriving import Moved, redrive, send_again
-from operator_tool.system import System
-from operator_tool.talk import counted, print_fields, print_json, print_json_line, print_table, progress, say
 from orders.domain.timestamp import format_timestamp
+from orders_cli.archive import entry_of, read_archive
+from orders_cli.console import counted, print_fields, print_json, print_json_line, print_table, progress, say
+from orders_cli.dead_letters import DeadLetter, Group, Kind, Reason, Selection, dead_letter, groups_of, reasons_of
+from orders_cli.drop import drop
+from orders_cli.errors import FAILED, NOT_FOUND, OperatorError
+from orders_cli.log import EventLog
+from orders_cli.move_task import MoveTaskUnavailableError, move_all
+from orders_cli.options import confirm
+from orders_cli.peek import look_through
+from orders_cli.queue import Message, Pace, Queue
+from orders_cli.redrive import Moved, redrive, send_again
+from orders_cli.system import System
 
 
 def list_letters(system: System, as_json: bool) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from operator_tool.failures import OperatorError
+from orders_cli.errors import OperatorError
 
 FUNCTIONS = ("submission", "processing", "status", "notification")
 

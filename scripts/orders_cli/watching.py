@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from operator_tool.event_log import LogEvent
-from operator_tool.queues import Queue
+from orders_cli.log import LogEvent
+from orders_cli.queue import Queue
 
 # Event of the log → metric that a filter makes of it, by the names of terraform-backend/main.tf.
 METRICS = {

@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 import click
 
-from operator_tool.failures import OperatorError
-from operator_tool.finding import Choice, find_system
-from operator_tool.system import System
-from operator_tool.talk import say
+from orders_cli.console import say
+from orders_cli.errors import OperatorError
+from orders_cli.system import System
+from orders_cli.target_discovery import Choice, find_system
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
-from operator_tool.queues import Pace
-from operator_tool.talk import Advance
 from orders.adapters.dynamodb import read_item
 from orders.domain.insertion import AlreadyThere, Inserted, Insertion, Refused
 from orders.domain.order import ProcessedOrder
+from orders_cli.console import Advance
+from orders_cli.queue import Pace
 
 Item = Mapping[str, Any]
 """An order as DynamoDB writes it."""

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from operator_tool.failures import OperatorError
 from orders.adapters.dynamodb import read_item
 from orders.domain.order import ProcessedOrder
+from orders_cli.errors import OperatorError
 
 _INDEX = "by_customer"
 

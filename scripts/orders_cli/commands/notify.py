@@ -2,13 +2,13 @@
 
 import click
 
-from operator_tool.failures import NOT_FOUND, OperatorError
-from operator_tool.notifications import BATCH_SIZE, Item, Notifier
-from operator_tool.options import SystemCommand, confirm_in_production, on_system, yes
-from operator_tool.orders_table import OrdersTable
-from operator_tool.system import System
-from operator_tool.talk import counted, progress, say
 from orders.domain.order_id import parse_order_id
+from orders_cli.console import counted, progress, say
+from orders_cli.errors import NOT_FOUND, OperatorError
+from orders_cli.notifications import BATCH_SIZE, Item, Notifier
+from orders_cli.options import SystemCommand, confirm_in_production, on_system, yes
+from orders_cli.system import System
+from orders_cli.table import OrdersTable
 
 
 @click.command(cls=SystemCommand, short_help="Announce stored orders again.")

@@ -5,17 +5,17 @@ from typing import Any
 
 import click
 
-from operator_tool.clock import utc_now
-from operator_tool.event_log import EventLog
-from operator_tool.failures import NOT_FOUND, OperatorError
-from operator_tool.locating import LOG_DAYS, Location, Place, locate
-from operator_tool.options import SystemCommand, as_json, on_system
-from operator_tool.orders_table import OrdersTable
-from operator_tool.queues import Queue
-from operator_tool.system import System
-from operator_tool.talk import print_fields, print_json
 from orders.domain.order_id import parse_order_id
 from orders.domain.timestamp import format_timestamp
+from orders_cli.clock import utc_now
+from orders_cli.console import print_fields, print_json
+from orders_cli.errors import NOT_FOUND, OperatorError
+from orders_cli.log import EventLog
+from orders_cli.options import SystemCommand, as_json, on_system
+from orders_cli.order_location import LOG_DAYS, Location, Place, locate
+from orders_cli.queue import Queue
+from orders_cli.system import System
+from orders_cli.table import OrdersTable
 
 
 @click.command(cls=SystemCommand, short_help="Show an order, or say where it is.")

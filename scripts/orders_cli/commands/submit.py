@@ -12,14 +12,14 @@ from typing import BinaryIO
 
 import click
 
-from operator_tool.failures import FAILED, OperatorError
-from operator_tool.options import SystemCommand, as_json, confirm_in_production, on_system, yes
-from operator_tool.order_api import OrderApi, Submission, Verdict
-from operator_tool.order_file import OrderLine, UnreadableLine, order_line, read_orders
-from operator_tool.orders_table import OrdersTable
-from operator_tool.submission import submit_lines
-from operator_tool.system import System
-from operator_tool.talk import counted, print_json_line, print_line, print_table, progress, say
+from orders_cli.console import counted, print_json_line, print_line, print_table, progress, say
+from orders_cli.errors import FAILED, OperatorError
+from orders_cli.options import SystemCommand, as_json, confirm_in_production, on_system, yes
+from orders_cli.order_api import OrderApi, Submission, Verdict
+from orders_cli.order_file import OrderLine, UnreadableLine, order_line, read_orders
+from orders_cli.submission import submit_lines
+from orders_cli.system import System
+from orders_cli.table import OrdersTable
 
 _VERDICTS = {
     Verdict.ACCEPTED: "accepted",

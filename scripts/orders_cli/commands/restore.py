@@ -5,15 +5,15 @@ from typing import Any
 import click
 from botocore.exceptions import ClientError
 
-from operator_tool.failures import FAILED, NOT_FOUND, OperatorError, error_code
-from operator_tool.options import SystemCommand, as_json, confirm, on_system, yes
-from operator_tool.orders_table import OrdersTable
-from operator_tool.queues import Pace
-from operator_tool.restoring import Comparison, bring_back, compare
-from operator_tool.system import System
-from operator_tool.talk import counted, print_json, print_table, progress, say
 from orders.adapters.dynamodb import DynamoDbOrderTable
 from orders.domain.errors import StoreUnavailableError
+from orders_cli.console import counted, print_json, print_table, progress, say
+from orders_cli.errors import FAILED, NOT_FOUND, OperatorError, error_code
+from orders_cli.options import SystemCommand, as_json, confirm, on_system, yes
+from orders_cli.queue import Pace
+from orders_cli.restore import Comparison, bring_back, compare
+from orders_cli.system import System
+from orders_cli.table import OrdersTable
 
 
 @click.command(cls=SystemCommand, short_help="Bring back lost orders from a restored copy of the table.")

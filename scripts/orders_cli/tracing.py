@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Protocol
 
-from operator_tool.event_log import LogEvent
-from operator_tool.system import FUNCTIONS
+from orders_cli.log import LogEvent
+from orders_cli.system import FUNCTIONS
 
 # A client that lost its answers has sent the same order in as many requests.
 _REQUESTS = 20

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from operator_tool.looking import released
-from operator_tool.queues import BATCH_SIZE, Message, Pace, Queue, seconds_to_see
-from operator_tool.talk import Advance
+from orders_cli.console import Advance
+from orders_cli.peek import released
+from orders_cli.queue import BATCH_SIZE, Message, Pace, Queue, seconds_to_see
 
 # How long the few messages that are being moved are hidden: what a killed run keeps the next one from seeing.
 _HIDING_SECONDS = 15

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from operator_tool.failures import OperatorError
 from orders.domain.errors import DocumentUnreadableError
 from orders.domain.json_document import read_json_document
 from orders.domain.order_id import derived_order_id
+from orders_cli.errors import OperatorError
 
 COLUMNS = ("customer_id", "product_id", "quantity", "order_date")
 

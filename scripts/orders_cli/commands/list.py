@@ -6,15 +6,15 @@ from itertools import islice
 
 import click
 
-from operator_tool.clock import Moment
-from operator_tool.csv_text import csv_line
-from operator_tool.failures import OperatorError
-from operator_tool.options import SystemCommand, on_system
-from operator_tool.orders_table import OrdersTable
-from operator_tool.system import System
-from operator_tool.talk import counted, print_json_line, print_table, say
 from orders.domain.order import ProcessedOrder
 from orders.domain.timestamp import format_timestamp
+from orders_cli.clock import Moment
+from orders_cli.console import counted, print_json_line, print_table, say
+from orders_cli.csv_text import csv_line
+from orders_cli.errors import OperatorError
+from orders_cli.options import SystemCommand, on_system
+from orders_cli.system import System
+from orders_cli.table import OrdersTable
 
 _COLUMNS = ("order_id", "customer_id", "product_id", "quantity", "order_date", "submitted_at", "processed_at")
 _LARGEST_PAGE = 1000

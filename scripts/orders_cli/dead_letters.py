@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, Protocol
 
-from operator_tool.event_log import LogEvent
 from orders.domain.errors import MessageUnreadableError, MessageVersionUnknownError
 from orders.domain.message import read_message
+from orders_cli.log import LogEvent
 
 # Between the clocks of SQS, Lambda and CloudWatch Logs.
 _CLOCKS_APART = timedelta(minutes=1)

@@ -5,16 +5,16 @@ from datetime import datetime, timedelta
 
 import click
 
-from operator_tool.clock import Moment, utc_now
-from operator_tool.event_log import EventLog, LogEvent
-from operator_tool.failures import NOT_FOUND, OperatorError
-from operator_tool.locating import LOG_DAYS
-from operator_tool.options import SystemCommand, as_json, on_system
-from operator_tool.system import System
-from operator_tool.talk import print_json_line, print_table, say
-from operator_tool.tracing import trace as trace_id
 from orders.domain.order_id import parse_order_id
 from orders.domain.timestamp import format_timestamp
+from orders_cli.clock import Moment, utc_now
+from orders_cli.console import print_json_line, print_table, say
+from orders_cli.errors import NOT_FOUND, OperatorError
+from orders_cli.log import EventLog, LogEvent
+from orders_cli.options import SystemCommand, as_json, on_system
+from orders_cli.order_location import LOG_DAYS
+from orders_cli.system import System
+from orders_cli.tracing import trace as trace_id
 
 # Of orders and messages: UUIDs; of requests: what API Gateway makes, such as JKJaXmPLvHcESHA=.
 _AN_ID = re.compile(r"[A-Za-z0-9=+/_-]{8,128}")

@@ -16,8 +16,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ParamValidationError
 
-from operator_tool.failures import OperatorError, error_code
-from operator_tool.queues import Message
+from orders_cli.errors import OperatorError, error_code
+from orders_cli.queue import Message
 
 # As the event source mapping has it.
 BATCH_SIZE = 10

@@ -10,14 +10,14 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from operator_tool.clock import utc_now
-from operator_tool.event_log import EventLog
-from operator_tool.options import SystemCommand, as_json, on_system
-from operator_tool.queues import Queue
-from operator_tool.system import System
-from operator_tool.talk import print_json_line, print_line, say
-from operator_tool.watching import Counts, LogCounts, MetricCounts, Reading, explanations, reader
 from orders.domain.timestamp import format_timestamp
+from orders_cli.clock import utc_now
+from orders_cli.console import print_json_line, print_line, say
+from orders_cli.log import EventLog
+from orders_cli.options import SystemCommand, as_json, on_system
+from orders_cli.queue import Queue
+from orders_cli.system import System
+from orders_cli.watching import Counts, LogCounts, MetricCounts, Reading, explanations, reader
 
 
 @click.command(cls=SystemCommand, short_help="Watch what the system does, in numbers.")

@@ -17,7 +17,7 @@ from http.client import HTTPException
 from typing import Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
-from operator_tool.failures import OperatorError
+from orders_cli.errors import OperatorError
 
 TRIES = 8
 _TIMEOUT_SECONDS = 35  # API Gateway gives up after 30

@@ -11,8 +11,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from operator_tool.failures import OperatorError, error_code
-from operator_tool.talk import Advance
+from orders_cli.console import Advance
+from orders_cli.errors import OperatorError, error_code
 
 # The fastest that a task can be told to be.
 FASTEST = 500

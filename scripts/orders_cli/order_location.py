@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
-from operator_tool.dead_letters import DeadLetter, Reason, dead_letter, reasons_of
-from operator_tool.event_log import EventLog
-from operator_tool.looking import look_through
-from operator_tool.orders_table import OrdersTable
-from operator_tool.queues import Queue
-from operator_tool.tracing import trace
 from orders.domain.order import ProcessedOrder
+from orders_cli.dead_letters import DeadLetter, Reason, dead_letter, reasons_of
+from orders_cli.log import EventLog
+from orders_cli.peek import look_through
+from orders_cli.queue import Queue
+from orders_cli.table import OrdersTable
+from orders_cli.tracing import trace
 
 # What a queue may hold is as old as the retention of both together: 4 days, then 14.
 LOG_DAYS = 18

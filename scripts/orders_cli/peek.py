@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from operator_tool.queues import Message, Queue
-from operator_tool.talk import Advance
+from orders_cli.console import Advance
+from orders_cli.queue import Message, Queue
 
 Read = TypeVar("Read")
 

@@ -8,8 +8,8 @@ from itertools import islice
 from threading import Event
 from typing import Protocol
 
-from operator_tool.order_api import Submission, Verdict
-from operator_tool.order_file import OrderLine, UnreadableLine
+from orders_cli.order_api import Submission, Verdict
+from orders_cli.order_file import OrderLine, UnreadableLine
 
 # As many as one look into the table tells of.
 _CHUNK = 100

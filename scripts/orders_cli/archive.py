@@ -13,10 +13,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from operator_tool.dead_letters import DeadLetter
-from operator_tool.failures import OperatorError
-from operator_tool.queues import Message
 from orders.domain.timestamp import format_timestamp
+from orders_cli.dead_letters import DeadLetter
+from orders_cli.errors import OperatorError
+from orders_cli.queue import Message
 
 
 class Archive:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import click
 
-from operator_tool.archive import require_new
-from operator_tool.clock import utc_now
-from operator_tool.commands import notifications_dlq, orders_dlq
-from operator_tool.dead_letters import Selection
-from operator_tool.move_task import FASTEST
-from operator_tool.options import SystemCommand, as_json, on_system, yes
-from operator_tool.system import System
 from orders.domain.order_id import parse_order_id
+from orders_cli.archive import require_new
+from orders_cli.clock import utc_now
+from orders_cli.commands import notifications_dlq, orders_dlq
+from orders_cli.dead_letters import Selection
+from orders_cli.move_task import FASTEST
+from orders_cli.options import SystemCommand, as_json, on_system, yes
+from orders_cli.system import System
 
 _reason = click.option("--reason", help="Only those whose reason contains this, whatever its case.")
 _order = click.option("--order", "order_id", help="Only those of this order id.")

@@ -5,10 +5,10 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
-from operator_tool.archive import new_archive
-from operator_tool.queues import Message, Queue
-from operator_tool.redriving import Moved, take_out
-from operator_tool.talk import progress
+from orders_cli.archive import new_archive
+from orders_cli.console import progress
+from orders_cli.queue import Message, Queue
+from orders_cli.redrive import Moved, take_out
 
 
 def drop(

@@ -7,16 +7,16 @@ from typing import NoReturn
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from operator_tool.commands.dlq import dlq
-from operator_tool.commands.list import list_orders
-from operator_tool.commands.notify import notify
-from operator_tool.commands.restore import restore
-from operator_tool.commands.show import show
-from operator_tool.commands.submit import submit
-from operator_tool.commands.trace import trace
-from operator_tool.commands.watch import watch
-from operator_tool.failures import FAILED, INTERRUPTED, OperatorError, sentence_about
-from operator_tool.talk import say
+from orders_cli.commands.dlq import dlq
+from orders_cli.commands.list import list_orders
+from orders_cli.commands.notify import notify
+from orders_cli.commands.restore import restore
+from orders_cli.commands.show import show
+from orders_cli.commands.submit import submit
+from orders_cli.commands.trace import trace
+from orders_cli.commands.watch import watch
+from orders_cli.console import say
+from orders_cli.errors import FAILED, INTERRUPTED, OperatorError, sentence_about
 from planning.capacity_command import capacity
 from planning.cost_command import cost
 
