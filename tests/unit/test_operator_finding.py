@@ -13,6 +13,7 @@ from botocore.exceptions import NoRegionError
 
 from fake_aws.sqs import refusal
 from local_stack.ports import free_port
+from orders_cli import target_discovery
 from orders_cli.errors import OperatorError
 from orders_cli.system import System
 from orders_cli.target_discovery import Choice, find_system
