@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 from deployment.terraform import Plan, Resources, TerraformRoot
 from local_stack.environment import without_personal_choices
 from repository.files import REPOSITORY
-from requirements_of_tests import require_program
+from repository.git import git
 
 SIDES = ("backend", "frontend")
 
@@ -92,9 +91,8 @@ def test_the_example_to_copy_is_true(side: Side, tmp_path: Path) -> None:
 
 
 def test_profiles_are_kept_in_git_and_personal_values_are_not(tmp_path: Path) -> None:
-    git = require_program("git", "install git to test what is kept in it")
     shutil.copy(REPOSITORY / ".gitignore", tmp_path)
-    subprocess.run([git, "init", "-q", tmp_path], check=True)
+    git(tmp_path, "init", "--quiet").check_returncode()
     kept = [
         *(f"terraform-{side}/profiles/{environment}.tfvars" for side in SIDES for environment in ("dev", "prod")),
         *(f"terraform-{side}/{name}" for side in SIDES for name in ("backend.tf", "profiles/prod.s3.tfbackend")),
@@ -106,12 +104,7 @@ def test_profiles_are_kept_in_git_and_personal_values_are_not(tmp_path: Path) ->
         "terraform-backend/terraform.tfstate",
         "terraform-frontend/.terraform/terraform.tfstate",
     ]
-    answer = subprocess.run(
-        [git, "-C", tmp_path, "check-ignore", "--no-index", *kept, *ignored],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    answer = git(tmp_path, "check-ignore", "--no-index", *kept, *ignored)
     assert answer.stdout.splitlines() == ignored
 
 

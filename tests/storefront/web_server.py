@@ -16,13 +16,11 @@ from pathlib import Path
 from deployment.frontend import LISTEN_ADDRESS, REPOSITORY_URL
 from local_stack.ports import free_port
 from machine.debian import debian_root
+from repository.git import git
 from storefront.server import FRONTEND
 from waiting import wait_for
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-# Not the configuration of whoever runs the tests.
-_NO_CONFIGURATION = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
 
 # The installation with its packages takes about 15 s.
 _SECONDS = 300
@@ -88,7 +86,7 @@ def add_repository(root: Path, branch: str = "main", folder: str = "frontend") -
         ["add", "--all"],
         [*identity, "commit", "--quiet", "--message", "Storefront"],
     ):
-        subprocess.run(["git", "-C", str(repository), *arguments], check=True, env={**os.environ, **_NO_CONFIGURATION})
+        git(repository, *arguments).check_returncode()
 
 
 def install(root: Path, script: str, port: int) -> Installation:
