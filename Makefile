@@ -22,6 +22,7 @@ help:
 	@echo "Prove it"
 	@echo "  make test         run every test"
 	@echo "                      TESTS=tests/unit           or only these"
+	@echo "                      WORKERS=4                  number of processes; 0 runs all in one"
 	@echo "  make prove        run the system under seeded faults and count: nothing lost, nothing doubled"
 	@echo "                      SEEDS=1-30                 which seeds; SEEDS=17 repeats just that one"
 	@echo "                      ORDERS=400                 how many orders with each seed"
@@ -56,9 +57,11 @@ help:
 run: set-up-run
 	@PYTHONPATH=scripts:lambda exec $(VENV)/python -m local_stack
 
-TESTS ?= tests
+# Most tests wait for a deployment, so more processes than cores pay off.
+TESTS   ?= tests
+WORKERS ?= 4
 test: set-up-test
-	@$(VENV)/python -m pytest $(TESTS)
+	@$(VENV)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(TESTS)
 
 # SEEDS and ORDERS reach the program through the environment.
 prove: set-up-test

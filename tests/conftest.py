@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from local_stack import LocalStack, Settings
 from local_stack.ports import free_port
 from requirements_of_tests import tell_what_is_missing
+
+TESTS = Path(__file__).parent
 
 # What a shell starts in the background is deaf to Ctrl-C, and so would be all that these tests start and end by it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -19,6 +22,37 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 hypothesis.settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
 hypothesis.settings.register_profile("explore", max_examples=5000, deadline=None)
 hypothesis.settings.load_profile("repeatable")
+
+
+# Fixtures that take long to set up. Tests that share one run in the same process, one after the other.
+SHARED_FIXTURES = ("deployed_twice", "terraform_stack", "local_stack", "plan", "production_plan", "backend", "emulator")
+
+# The slowest first, so that no process is left with a long file at the end.
+FOLDERS = ("e2e", "infrastructure", "browser", "integration", "unit")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Assign each test to the process that runs it when pytest-xdist distributes them, slow groups first."""
+    groups = {item: distribution_group(item) for item in items}
+    folders = {item: item.path.relative_to(TESTS).parts[0] for item in items}
+    items.sort(
+        key=lambda item: (
+            FOLDERS.index(folders[item]) if folders[item] in FOLDERS else len(FOLDERS),
+            groups[item] not in SHARED_FIXTURES,
+        )
+    )
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(groups[item]))
+
+
+def distribution_group(item: pytest.Item) -> str:
+    """Return the shared fixture that a test needs, or else its file."""
+    fixtures = getattr(item, "fixturenames", ())
+    callspec = getattr(item, "callspec", None)
+    if "stack" in fixtures and callspec and "stack" in callspec.params:
+        return {"cloudformation": "local_stack", "terraform": "terraform_stack"}[callspec.params["stack"]]
+    return next((name for name in SHARED_FIXTURES if name in fixtures), str(item.path.relative_to(TESTS)))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -66,7 +66,6 @@ def test_an_order_is_sent_as_json_with_its_key() -> None:
         ConnectionResetError(),
         RemoteDisconnected(""),
     ],
-    ids=str,
 )
 def test_what_passes_is_waited_for_and_the_order_sent_again_under_the_same_key(trouble: HttpAnswer | Exception) -> None:
     api = FakeApi(trouble, trouble, ACCEPTED)
