@@ -35,7 +35,7 @@ help:
 	@echo
 	@echo "Look after it"
 	@echo "  make set-up-run   install \`.venv/bin/orders\`, the operator's tool; \`make run\` does it too"
-	@echo "  make set-up-plan  install what \`orders capacity\` needs besides, and the plots of \`make bench\`"
+	@echo "  make set-up-plan  install what \`orders-plan capacity\` needs besides, and the plots of \`make bench\`"
 	@echo
 	@echo "Change it"
 	@echo "  make set-up-test  install what tests and checks need, for an editor or a hook; \`make test\` does it too"

@@ -2,10 +2,10 @@
 """Bring .venv up to date: make it, install what a lock file pins, and do nothing where that is done.
 
     python3 scripts/set_up_venv.py run     what the local stack and the operator's tool need
-    python3 scripts/set_up_venv.py plan    that, and what `orders capacity` and `orders cost` need
+    python3 scripts/set_up_venv.py plan    that, and what `orders-plan capacity` and `orders-plan cost` need
     python3 scripts/set_up_venv.py test    that, and what the tests and checks need
 
-With it comes the command .venv/bin/orders, the operator's tool of this checkout.
+It also writes the commands .venv/bin/orders (the operator's tool) and .venv/bin/orders-plan (capacity and cost).
 
 It uses the standard library only and says so where Python is too old, so it is written for old ones too.
 """
@@ -39,15 +39,19 @@ MISLEADING_VARIABLES = {"PIP_PREFIX", "PIP_ROOT", "PIP_TARGET", "PIP_USER", "PYT
 # Isolated (-I), so that nothing of the person's Python settings is in front of it; and not by a file of paths in the
 # environment, which the emulator's functions would see as well.
 COMMAND = """#!/bin/sh
-# The operator's tool, written by scripts/set_up_venv.py.
+# {description}, written by scripts/set_up_venv.py.
 exec {python} -I -c {program} "$@"
 """
 PROGRAM = """
 import sys
 sys.path[:0] = [{scripts!r}, {package!r}]
-from orders_cli.program import main
+from {module} import main
 main()
 """
+COMMANDS = {
+    "orders": ("The operator's tool", "orders_cli.program"),
+    "orders-plan": ("Capacity and cost of a deployment", "planning.__main__"),
+}
 
 # A folder of somebody else's, a file system that is read-only, and one that is full.
 UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
@@ -92,7 +96,7 @@ def set_up(purpose: str, root: Path) -> None:
     """Make `root`/.venv hold what `purpose`, a key of LOCKS, needs; raise SetUpError if it cannot be."""
     environment = root / ".venv"
     if is_satisfied(purpose, root) and works(environment):
-        install_command(root)
+        install_commands(root)
         return
     require_usable_python()
     (root / ".local").mkdir(exist_ok=True)
@@ -104,7 +108,7 @@ def set_up(purpose: str, root: Path) -> None:
                 create(environment)
             install(environment, root / LOCKS[purpose])
             record(purpose, root)
-    install_command(root)
+    install_commands(root)
 
 
 def is_satisfied(purpose: str, root: Path) -> bool:
@@ -183,20 +187,23 @@ def install(environment: Path, lock: Path) -> None:
         )
 
 
-def install_command(root: Path) -> None:
-    """Put the command `orders` into the environment, unless it is there as it must be."""
+def install_commands(root: Path) -> None:
+    """Write each of COMMANDS into the environment, unless it is up to date."""
     directory = root / ".venv" / "bin"
-    program = PROGRAM.format(scripts=str(root / "scripts"), package=str(root / "lambda"))
-    text = COMMAND.format(python=shlex.quote(str(directory / "python")), program=shlex.quote(program))
-    command = directory / "orders"
-    with contextlib.suppress(OSError, UnicodeDecodeError):
-        if command.read_text(encoding="utf-8") == text and os.access(command, os.X_OK):
-            return
-    # In one step, so that nobody runs half of it.
-    unfinished = directory / f"orders.{os.getpid()}"
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.chmod(0o755)
-    unfinished.replace(command)
+    for name, (description, module) in COMMANDS.items():
+        program = PROGRAM.format(scripts=str(root / "scripts"), package=str(root / "lambda"), module=module)
+        text = COMMAND.format(
+            python=shlex.quote(str(directory / "python")), program=shlex.quote(program), description=description
+        )
+        command = directory / name
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            if command.read_text(encoding="utf-8") == text and os.access(command, os.X_OK):
+                continue
+        # Replace it in one step: another process may be running it.
+        unfinished = directory / f"{name}.{os.getpid()}"
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.chmod(0o755)
+        unfinished.replace(command)
 
 
 def follow(command: list[str]) -> int:

@@ -17,8 +17,6 @@ from orders_cli.commands.trace import trace
 from orders_cli.commands.watch import watch
 from orders_cli.console import say
 from orders_cli.errors import FAILED, INTERRUPTED, OperatorError, sentence_about
-from planning.capacity_command import capacity
-from planning.cost_command import cost
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -27,8 +25,7 @@ def orders() -> None:
 
     \b
     WHICH SYSTEM
-    `capacity` and `cost` only compute, and need none. Every other command says on standard error
-    which system it talks to. It is the one that is named by
+    Every command says on standard error which system it talks to. It is the one that is named by
     --local, --terraform DIRECTORY or --stack NAME; without these the first that is there of
       1. the local stack of `make run`, unless --region or --profile say AWS,
       2. what Terraform has applied in terraform-backend/,
@@ -52,7 +49,7 @@ def orders() -> None:
     """
 
 
-for command in (submit, show, list_orders, watch, trace, dlq, notify, restore, capacity, cost):
+for command in (submit, show, list_orders, watch, trace, dlq, notify, restore):
     orders.add_command(command)
 
 

@@ -1,4 +1,4 @@
-"""`python -m planning`: the planning commands by themselves."""
+"""`orders-plan`: capacity and cost of a deployment, computed without an AWS account."""
 
 import click
 
@@ -11,7 +11,7 @@ from planning.measurement import measure
 
 @click.group()
 def planning() -> None:
-    """Tell how much a deployment takes and what it costs."""
+    """Compute how many orders a deployment can take and what it costs per month."""
 
 
 planning.add_command(capacity)
@@ -20,5 +20,11 @@ planning.add_command(docs)
 planning.add_command(measure)
 planning.add_command(calibrate)
 
+
+def main() -> None:
+    """Run the command line of this process and exit."""
+    planning(prog_name="orders-plan")
+
+
 if __name__ == "__main__":
-    planning(prog_name="python -m planning")
+    main()

@@ -1,4 +1,4 @@
-"""Which setting to change, one after the other, until a load passes: the way to `orders capacity --advise`."""
+"""Which setting to change, one after the other, until a load passes: the way to `orders-plan capacity --advise`."""
 
 import math
 from collections.abc import Callable, Iterator

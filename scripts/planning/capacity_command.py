@@ -1,4 +1,4 @@
-"""`orders capacity`: what a deployment does under a load, and which of its settings gives way first."""
+"""`orders-plan capacity`: what a deployment does under a load, and which of its settings gives way first."""
 
 import json
 import re
@@ -138,7 +138,7 @@ def _plan(assignments: tuple[str, ...], load: Load) -> Plan:
         name, equals, text = assignment.partition("=")
         if not equals or name not in _defaults():
             raise PlanningError(
-                f"{assignment!r} sets nothing: write NAME=VALUE with a NAME of `orders capacity settings`."
+                f"{assignment!r} sets nothing: write NAME=VALUE with a NAME of `orders-plan capacity settings`."
             )
         for part in ("deployment", "quotas", "durations"):
             group = getattr(plan, part)

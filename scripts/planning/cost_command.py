@@ -1,4 +1,4 @@
-"""`orders cost`: what a month costs, each line explained, and what changes it."""
+"""`orders-plan cost`: what a month costs, each line explained, and what changes it."""
 
 import json
 from dataclasses import asdict, replace

@@ -3,7 +3,7 @@
 Whatever these pages say in numbers is the output of a command that stands above it. A block begins with
 a comment that holds the command, and ends with another; what is between them is replaced:
 
-    <!-- `orders cost target`, by `make docs` -->
+    <!-- `orders-plan cost target`, by `make docs` -->
     …
     <!-- end -->
 """
@@ -23,7 +23,7 @@ from planning.errors import PlanningError
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCUMENTS = (REPOSITORY / "docs" / "scaling.md", REPOSITORY / "docs" / "cost.md")
 _COMMANDS: dict[str, click.Command] = {"capacity": capacity, "cost": cost}
-_BLOCK = re.compile(r"(<!-- `(orders [^`]+)`, by `make docs` -->\n).*?(<!-- end -->)", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"(<!-- `(orders-plan [^`]+)`, by `make docs` -->\n).*?(<!-- end -->)", re.MULTILINE | re.DOTALL)
 
 
 def brought_up_to_date(text: str) -> str:
@@ -41,7 +41,7 @@ def _output(command: str) -> str:
         raise PlanningError(f"`{command}` is no planning command: name capacity or cost.")
     printed = io.StringIO()
     with redirect_stdout(printed):
-        _COMMANDS[name].main(arguments, prog_name=f"orders {name}", standalone_mode=False)
+        _COMMANDS[name].main(arguments, prog_name=f"orders-plan {name}", standalone_mode=False)
     return "\n".join(line.rstrip() for line in printed.getvalue().splitlines())
 
 

@@ -310,7 +310,7 @@ SCENES: Mapping[str, tuple[Scene, Mapping[str, str]]] = {
             "cd ../terraform-backend": "^$",
         },
     ),
-    "What it costs": (as_it_is, {".venv/bin/orders cost": "^backend and storefront "}),
+    "What it costs": (as_it_is, {".venv/bin/orders-plan cost": "^backend and storefront "}),
     "State for a team": (
         a_team,
         {
@@ -346,9 +346,9 @@ SCENES: Mapping[str, tuple[Scene, Mapping[str, str]]] = {
             "orders dlq drop": "1 message is in .* and gone from the queue",
             "orders dlq list --notifications": "is empty",
             "orders notify": "announced 1 order",
-            "orders capacity constant": "^Limits met, ",
+            "orders-plan capacity constant": "^Limits met, ",
             "make set-up-plan": "^$",
-            "orders cost": "^backend and storefront ",
+            "orders-plan cost": "^backend and storefront ",
         },
     ),
     "Layout": (as_it_is, {}),

@@ -1,4 +1,4 @@
-"""What `orders cost` takes a deployment to consist of is what Terraform plans with its defaults."""
+"""What `orders-plan cost` takes a deployment to consist of is what Terraform plans with its defaults."""
 
 from deployment.terraform import Plan
 from planning.bill import Choices

@@ -1,4 +1,4 @@
-"""`orders capacity` as a person types it."""
+"""`orders-plan capacity` as a person types it."""
 
 import json
 import subprocess

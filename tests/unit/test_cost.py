@@ -1,4 +1,4 @@
-"""`orders cost` against bills that are written out by hand."""
+"""`orders-plan cost` against bills that are written out by hand."""
 
 import json
 import math

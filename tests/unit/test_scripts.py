@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "aws_emulator": set(),
     "bench": {"build_lambda", "local_stack", "orders"},
     "local_stack": {"deployed_outputs", "orders", "terraform_provider"},
-    "orders_cli": {"deployed_outputs", "local_stack", "orders", "planning"},
+    "orders_cli": {"deployed_outputs", "local_stack", "orders"},
     "planning": {"local_stack", "orders"},
     "audit_packages": set(),
     "build_lambda": set(),

@@ -79,18 +79,18 @@ def test_the_operators_command_is_put_into_an_environment_that_needs_nothing_els
 
 
 def test_the_operators_command_is_mended_and_otherwise_left_alone(root: Path) -> None:
-    set_up_venv.install_command(root)
+    set_up_venv.install_commands(root)
     command = root / ".venv" / "bin" / "orders"
     first = command.stat()
-    set_up_venv.install_command(root)
+    set_up_venv.install_commands(root)
     assert command.stat() == first
     for damage in (command.unlink, lambda: command.write_text("#!/bin/sh\nold\n"), lambda: command.chmod(0o644)):
         whole = command.read_text()
         damage()
-        set_up_venv.install_command(root)
+        set_up_venv.install_commands(root)
         assert command.read_text() == whole
         assert os.access(command, os.X_OK)
-    assert sorted(file.name for file in command.parent.iterdir()) == ["orders", "python"]
+    assert sorted(file.name for file in command.parent.iterdir()) == ["orders", "orders-plan", "python"]
 
 
 def test_the_operators_command_runs_the_tool_of_its_own_checkout_from_anywhere(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_the_operators_command_runs_the_tool_of_its_own_checkout_from_anywhere(t
     (tool / "program.py").write_text("import sys\ndef main():\n    print(__file__, sys.argv[1:])\n    sys.exit(7)\n")
     (root / ".venv" / "bin").mkdir(parents=True)
     (root / ".venv" / "bin" / "python").symlink_to(sys.executable)
-    set_up_venv.install_command(root)
+    set_up_venv.install_commands(root)
     link = tmp_path / "orders"
     link.symlink_to(root / ".venv" / "bin" / "orders")
 
