@@ -25,33 +25,39 @@ hypothesis.settings.load_profile("repeatable")
 
 
 # Fixtures that take long to set up. Tests that share one run in the same process, one after the other.
-SHARED_FIXTURES = ("deployed_twice", "terraform_stack", "local_stack", "plan", "production_plan", "backend", "emulator")
+SHARED_FIXTURES = ("terraform_stack", "deployed_twice", "plan", "production_plan", "backend", "emulator")
 
 # The slowest first, so that no process is left with a long file at the end.
 FOLDERS = ("e2e", "infrastructure", "browser", "integration", "unit")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Assign each test to the process that runs it when pytest-xdist distributes them, slow groups first."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Assign each test to the process that runs it when pytest-xdist distributes them; order slow groups first."""
     groups = {item: distribution_group(item) for item in items}
-    folders = {item: item.path.relative_to(TESTS).parts[0] for item in items}
-    items.sort(
-        key=lambda item: (
-            FOLDERS.index(folders[item]) if folders[item] in FOLDERS else len(FOLDERS),
-            groups[item] not in SHARED_FIXTURES,
-        )
-    )
     for item in items:
         item.add_marker(pytest.mark.xdist_group(groups[item]))
+    yield
+
+    # The tests of a file stay together, because its fixtures are set up once.
+    def place(item: pytest.Item) -> tuple[int, int, str, str]:
+        path, group = item.path.relative_to(TESTS), groups[item]
+        return (
+            FOLDERS.index(path.parts[0]),
+            SHARED_FIXTURES.index(group) if group in SHARED_FIXTURES else len(SHARED_FIXTURES),
+            group,
+            str(path),
+        )
+
+    items.sort(key=place)
 
 
 def distribution_group(item: pytest.Item) -> str:
-    """Return the shared fixture that a test needs, or else its file."""
-    fixtures = getattr(item, "fixturenames", ())
+    """Return the slow fixture that a test shares with tests of other files, or else its file."""
+    fixtures = set(getattr(item, "fixturenames", ()))
     callspec = getattr(item, "callspec", None)
-    if "stack" in fixtures and callspec and "stack" in callspec.params:
-        return {"cloudformation": "local_stack", "terraform": "terraform_stack"}[callspec.params["stack"]]
+    if callspec and callspec.params.get("stack") == "terraform":
+        fixtures.add("terraform_stack")
     return next((name for name in SHARED_FIXTURES if name in fixtures), str(item.path.relative_to(TESTS)))
 
 
