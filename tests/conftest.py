@@ -43,7 +43,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     def place(item: pytest.Item) -> tuple[int, int, str, str]:
         path, group = item.path.relative_to(TESTS), groups[item]
         return (
-            FOLDERS.index(path.parts[0]),
+            FOLDERS.index(path.parts[0]) if path.parts[0] in FOLDERS else len(FOLDERS),
             SHARED_FIXTURES.index(group) if group in SHARED_FIXTURES else len(SHARED_FIXTURES),
             group,
             str(path),
