@@ -1,9 +1,13 @@
 """Orders that tests share."""
 
+import json
 from typing import Any
 
 from orders.domain.order import Order, ProcessedOrder, SubmittedOrder
 from orders.domain.order_id import derived_order_id
+from repository.files import REPOSITORY
+
+ORDER_SCHEMA = json.loads((REPOSITORY / "lambda" / "orders" / "order.schema.json").read_bytes())
 
 # The sample of the contract, byte for byte.
 SAMPLE_BODY = b'{"customer_id": "001", "product_id": "Banana", "quantity": "1", "order_date": "2025-04-25"}'
@@ -26,9 +30,9 @@ def order_document(**changes: Any) -> dict[str, Any]:
 
 def submitted(key: str = "one", order: Order = SAMPLE_ORDER) -> SubmittedOrder:
     """Return a submitted order; equal keys give equal order ids."""
-    return SubmittedOrder(derived_order_id("001", key), order, SUBMITTED_AT, f"request-{key}")
+    return SubmittedOrder(derived_order_id(SAMPLE_ORDER, key), order, SUBMITTED_AT, f"request-{key}")
 
 
 def processed(key: str = "one", order: Order = SAMPLE_ORDER) -> ProcessedOrder:
     """Return a processed order; equal keys give equal order ids."""
-    return ProcessedOrder(derived_order_id("001", key), order, SUBMITTED_AT, PROCESSED_AT)
+    return ProcessedOrder(derived_order_id(SAMPLE_ORDER, key), order, SUBMITTED_AT, PROCESSED_AT)

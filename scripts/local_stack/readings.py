@@ -6,7 +6,7 @@ SNS hands a queue the text that is meant for machines, so what a person receives
 import json
 from typing import Any
 
-from orders.domain.completion import announce
+from orders.domain.announcement import announce
 from orders.domain.order import ProcessedOrder
 
 

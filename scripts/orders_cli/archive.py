@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from orders.domain.timestamp import format_timestamp
+from orders.domain.order import format_timestamp
 from orders_cli.dead_letters import DeadLetter
 from orders_cli.errors import OperatorError
 from orders_cli.queue import Message

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, Protocol
 
+from orders.adapters.order_schema import ORDER_RULES
 from orders.domain.errors import MessageUnreadableError, MessageVersionUnknownError
 from orders.domain.message import read_message
 from orders_cli.log import LogEvent
@@ -19,7 +20,7 @@ _FAILURES = ("order_failed", "order_conflict")
 class Kind(Enum):
     """What a reason means for whoever has to repair it; the value says what to do."""
 
-    CONFLICT = "an idempotency key was used for two orders: ask the customer, then drop"
+    CONFLICT = "the message is forged: its order id belongs to another order; find out who sent it, then drop"
     LATER = "it is an order, written by later code: deploy that again, then redrive; never drop it"
     UNREADABLE = "it is no order of this system: find out who sent it, then drop"
     REFUSED = "repair the cause, then redrive"
@@ -56,7 +57,7 @@ def dead_letter(message: Mapping[str, Any]) -> DeadLetter:
     """Return what an SQS message, received with its system attributes, is."""
     order_id, unreadable = None, None
     try:
-        order_id = read_message(message["Body"]).order_id
+        order_id = read_message(message["Body"], ORDER_RULES).order_id
     except MessageUnreadableError as error:
         unreadable = str(error)
     attributes = message["Attributes"]

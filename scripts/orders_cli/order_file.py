@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from orders.adapters.order_schema import ORDER_RULES
 from orders.domain.errors import DocumentUnreadableError
 from orders.domain.json_document import read_json_document
 from orders.domain.order_id import derived_order_id
@@ -80,12 +81,11 @@ def order_line(
 ) -> OrderLine:
     """Return the order that a JSON document states, under its key in `batch`."""
     key = hashlib.sha256(f"{batch}\0{equal_before}\0".encode() + _digest(document)).hexdigest()
-    customer_id = document.get("customer_id") if isinstance(document, dict) else None
     return OrderLine(
         line,
         json.dumps(document).encode("ascii") if body is None else body,
         key,
-        derived_order_id(customer_id, key) if isinstance(customer_id, str) and customer_id.isascii() else None,
+        derived_order_id(ORDER_RULES.validate(document), key) if ORDER_RULES.is_order(document) else None,
     )
 
 

@@ -10,8 +10,7 @@ from itertools import islice
 from typing import Any, Protocol, TypeVar
 
 from orders.adapters.dynamodb import read_item
-from orders.domain.insertion import AlreadyThere, Inserted, Insertion, Refused
-from orders.domain.order import ProcessedOrder
+from orders.domain.order import AlreadyExists, Inserted, InsertResult, ProcessedOrder, Refused
 from orders_cli.console import Advance
 from orders_cli.queue import Pace
 
@@ -34,7 +33,7 @@ class ItemReader(Protocol):
 class OrderStore(Protocol):
     """The same table, as what takes orders."""
 
-    def insert(self, orders: Sequence[ProcessedOrder]) -> Mapping[str, Insertion]:
+    def insert(self, orders: Sequence[ProcessedOrder]) -> Mapping[str, InsertResult]:
         """Store each order whose id is new and tell for each id what came of it."""
 
 
@@ -93,7 +92,7 @@ def bring_back(copy: Iterable[Item], table: ItemReader, store: OrderStore, *, pa
             match insertion:
                 case Inserted():
                     restored.done += 1
-                case AlreadyThere():
+                case AlreadyExists():
                     restored.meanwhile += 1
                 case Refused():
                     restored.refused += 1

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from orders.adapters.order_schema import ORDER_RULES
 from orders.domain.errors import OrderInvalidError
 from orders.domain.order_id import derived_order_id, parse_order_id
-from orders.domain.order_rules import validate_order
 
 SUBMITTED_AT = "2025-04-25T10:00:00.000Z"
 PROCESSED_AT = "2025-04-25T10:00:01.250Z"
@@ -132,11 +132,11 @@ class FakeOrderApi:
     def _accept(self, submission: Submission) -> Answer:
         order = submission.order
         try:
-            validate_order(order)
+            valid = ORDER_RULES.validate(order)
         except OrderInvalidError as error:
             errors = [{"pointer": each.pointer, "detail": each.detail} for each in error.violations]
             return problem(422, "VALIDATION_FAILED", "The order breaks rules.", errors=errors)
-        order_id = derived_order_id(order["customer_id"], submission.key or "")
+        order_id = derived_order_id(valid, submission.key or "")
         self.accepted[order_id] = order
         return Answer(202, {"order_id": order_id, "status": "ACCEPTED"}, headers={"Location": f"/orders/{order_id}"})
 

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from browser.fake_order_api import FakeOrderApi, problem
 from browser.visit import Visit
 from orders.domain.order_id import derived_order_id
+from sample_orders import SAMPLE_ORDER
 from waiting import wait_for
 
 MARKUP = '<img src=x onerror="window.harmed = true"><script>window.harmed = true</script>'
@@ -15,7 +16,7 @@ BIDI = "\u202eevil\u2066\u200f\u2069\u061c"
 LONG = "A" * 10_000
 HOSTILE = [MARKUP, BIDI, LONG, "\x00\x1b[31m", "javascript:window.harmed=true", "{{7*7}}${7*7}"]
 
-ORDER_ID = derived_order_id("001", "one")
+ORDER_ID = derived_order_id(SAMPLE_ORDER, "one")
 ORDER = {"customer_id": "001", "product_id": "Banana", "quantity": "2", "order_date": "2025-04-25"}
 RECORD: dict[str, Any] = {
     "order_id": ORDER_ID,
@@ -116,7 +117,7 @@ def forged_orders() -> list[str]:
 def test_forged_orders_are_dropped(visit: Visit, api: FakeOrderApi) -> None:
     for number, text in enumerate(forged_orders()):
         # Each under an id of its own, and where the text holds one, under that.
-        order_id = derived_order_id("001", str(number))
+        order_id = derived_order_id(SAMPLE_ORDER, str(number))
         remember(visit, f"order:{order_id}", text.replace(ORDER_ID, order_id))
     remember(visit, "order:", json.dumps(RECORD))
     remember(visit, f"order:{MARKUP}", json.dumps(RECORD))

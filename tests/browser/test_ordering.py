@@ -9,7 +9,7 @@ from playwright.sync_api import Route, expect
 from browser.fake_order_api import FakeOrderApi, Hang
 from browser.visit import Visit
 from orders.domain.order_id import derived_order_id
-from sample_orders import SAMPLE_BODY
+from sample_orders import SAMPLE_BODY, SAMPLE_ORDER
 
 
 def test_the_sample_order_is_sent_as_the_contract_states_it(visit: Visit, api: FakeOrderApi) -> None:
@@ -158,7 +158,7 @@ def test_a_hundred_orders_are_remembered_and_none_forgotten_that_is_on_its_way(v
         state = (
             {"state": "ACCEPTED", "processed_at": None} if number == 1 else {"state": "UNKNOWN", "processed_at": None}
         )
-        order_id = derived_order_id("001", str(number))
+        order_id = derived_order_id(SAMPLE_ORDER, str(number))
         records.append({"order_id": order_id, "order": order, "placed_at": moment, "accepted_at": moment, **state})
     visit.page.evaluate(
         "(records) => records.forEach((each) =>"

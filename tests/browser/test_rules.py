@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from browser.visit import Visit
+from orders.adapters.order_schema import ORDER_RULES
 from orders.domain.errors import OrderInvalidError
 from orders.domain.json_document import read_json_document
-from orders.domain.order_rules import validate_order
 from sample_orders import order_document
 
 PageRules = Callable[[list[tuple[str, str]]], list[bool]]
@@ -54,7 +54,7 @@ def page_rules(in_page: Callable[..., Any]) -> PageRules:
 
 def schema_admits(field: str, literal: str) -> bool:
     try:
-        validate_order(order_document(**{field: read_json_document(literal.encode())}))
+        ORDER_RULES.validate(order_document(**{field: read_json_document(literal.encode())}))
     except OrderInvalidError:
         return False
     return True

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+from orders.adapters.order_schema import ORDER_RULES
 from orders.domain.errors import MessageUnreadableError
 from orders.domain.message import read_message
 from orders.domain.order import Order, ProcessedOrder
@@ -183,7 +184,7 @@ def _read(bodies: Iterable[str]) -> tuple[set[tuple[str, Order]], list[str]]:
     orders, unreadable = set(), []
     for body in bodies:
         try:
-            submitted = read_message(body)
+            submitted = read_message(body, ORDER_RULES)
         except MessageUnreadableError:
             unreadable.append(body)
         else:

@@ -21,6 +21,7 @@ from campaign.scene import Scene
 from campaign.wire import Proxy
 from campaign.wire_faults import WireFaults
 from local_stack.report import Report
+from orders.adapters.order_schema import ORDER_RULES
 from orders.domain.message import read_message
 from orders.domain.order import ProcessedOrder
 
@@ -135,7 +136,7 @@ class Campaign:
                 # An order whose id is stored with another content, by its key, would only fail again.
                 if not scene.is_ours(customer_of(body)):
                     return False
-                submitted = read_message(body)
+                submitted = read_message(body, ORDER_RULES)
                 return stored.get(submitted.order_id, submitted.order) == submitted.order
 
             returned = redrive(

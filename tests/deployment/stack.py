@@ -16,7 +16,7 @@ from deployment.subscription import subscribed_queue
 from local_stack import Settings
 from orders.domain.message import write_message
 from orders.domain.order import Order, SubmittedOrder
-from orders.domain.order_id import derived_order_id, random_order_id
+from orders.domain.order_id import random_order_id
 from sample_orders import SAMPLE_BODY
 from waiting import wait_for
 
@@ -111,10 +111,10 @@ class DeployedStack:
         )
         return [item["order_id"]["S"] for page in pages for item in page["Items"]]
 
-    def message(self, customer_id: str, *, key: str | None = None, quantity: int = 1) -> dict[str, Any]:
+    def message(self, customer_id: str, *, quantity: int = 1) -> dict[str, Any]:
         """Return a queue message as the submission function writes it."""
-        order_id = derived_order_id(customer_id, key) if key else random_order_id(os.urandom(12))
         order = Order(customer_id, "Banana", quantity, "2025-04-25")
+        order_id = random_order_id(os.urandom(12))
         submitted = SubmittedOrder(order_id, order, "2025-04-25T10:00:00.000Z", f"test-{order_id}")
         message: dict[str, Any] = json.loads(write_message(submitted))
         assert message["order"] == asdict(order)

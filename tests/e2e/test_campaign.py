@@ -22,7 +22,7 @@ SEED = 1001
 BUGS = {
     "answers 202 whether or not the queue has the order": (
         "submission",
-        "orders/usecases/submission.py",
+        "orders/use_cases/submit_order.py",
         "    queue.send(submitted)\n",
         "    try:\n        queue.send(submitted)\n    except Exception:\n        pass\n",
         "send_refused",
@@ -31,14 +31,14 @@ BUGS = {
     "settles a message whose order DynamoDB did not take": (
         "processing",
         "orders/handlers/processing.py",
-        "if outcome.settled:",
-        "if True:",
+        "if not outcome.stored",
+        "if False",
         "store_throttled_in_part",
         "lost",
     ),
     "gives every request an id of its own": (
         "submission",
-        "orders/usecases/submission.py",
+        "orders/use_cases/submit_order.py",
         "if idempotency_key is None:",
         "if True:",
         "send_answer_lost",

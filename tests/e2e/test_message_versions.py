@@ -23,7 +23,7 @@ from waiting import wait_for
 
 READS_VERSION_2 = """
 
-def _read_version_2(message):
+def _read_version_2(message, rules):
     line = message["line"]
     order = {
         "customer_id": message["customer"],
@@ -31,7 +31,7 @@ def _read_version_2(message):
         "quantity": line["pieces"],
         "order_date": message["date"],
     }
-    return _read_version_1({**message, "order": order})
+    return _read_version_1({**message, "order": order}, rules)
 
 
 READERS = {**READERS, 2: _read_version_2}

@@ -53,10 +53,11 @@ def eventful(watched: DeployedStack) -> DeployedStack:
     watched.warm_up()
     watched.api.post(b"{}")
     customer = f"counted-{uuid.uuid4().hex[:8]}"
-    first, second = (watched.message(customer, key="k", quantity=quantity) for quantity in (1, 2))
+    first = watched.message(customer)
+    forged = {**first, "order": {**first["order"], "quantity": 2}}
     watched.send_to_queue(first)
     watched.wait_until_processed(first["order_id"])
-    watched.send_to_queue(first, second, f"poison-{customer}")
+    watched.send_to_queue(first, forged, f"poison-{customer}")
     make_submission_fail(watched)
     make_status_fail(watched)
     make_processing_fail(watched)

@@ -103,6 +103,18 @@ def test_a_retry_with_the_same_key_is_one_order_and_one_notification(
     ] == [order_id]
 
 
+def test_one_key_with_two_contents_makes_two_stored_orders(stack: DeployedStack) -> None:
+    customer = f"reused-{uuid.uuid4().hex[:8]}"
+    headers = {"Content-Type": "application/json", "Idempotency-Key": "reused"}
+    bodies = [order_body(customer, quantity) for quantity in (1, 2)]
+
+    order_ids = [stack.api.post(body, headers).json()["order_id"] for body in bodies]
+
+    stored = [stack.wait_until_processed(order_id) for order_id in order_ids]
+    assert [order["quantity"] for order in stored] == [1, 2]
+    assert not [m for m in stack.dead_letters() if customer in m["Body"]]
+
+
 def test_a_message_delivered_twice_is_one_order_and_one_notification(
     stack: DeployedStack, announcements: Callable[[], list[Any]]
 ) -> None:

@@ -137,7 +137,7 @@ def test_the_local_zip_needs_nothing_but_itself(real_zip: Callable[[str], zipfil
     check = """
 import sys
 sys.path.insert(0, sys.argv[1])
-import jsonschema, orders.domain.order_rules
+import jsonschema, orders.domain.validation
 jsonschema.Draft202012Validator({"type": "integer"}).validate(1)
 foreign = [name for name, module in sys.modules.items()
            if name not in sys.stdlib_module_names and name.partition(".")[0] not in sys.stdlib_module_names

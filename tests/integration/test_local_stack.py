@@ -20,7 +20,7 @@ from deployment.by_hand import EMAIL, BackendByHand, install, settings_by_hand
 from local_stack import LocalStack, LocalStackError
 from local_stack.ports import free_port, require_free
 from local_stack.run_lock import RunLock
-from orders.domain.completion import announce
+from orders.domain.announcement import announce
 from orders.domain.order import Order, ProcessedOrder
 from repository.files import REPOSITORY
 from waiting import wait_for

@@ -6,7 +6,7 @@ are held in tests/e2e/test_metrics.py.
 
 import ast
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,17 +14,17 @@ from typing import Any
 import boto3
 import pytest
 
-import orders.handlers
+import orders
 from fake_aws.events import http_event, item_of, sqs_event, stream_event
 from fake_aws.metric_filters import dimensions, matches
 from infrastructure.system import MetricFilter, from_template
 from orders.adapters.event_log import _JsonLine
-from orders.domain.errors import QueueUnavailableError, StoreUnavailableError, TopicUnavailableError
-from orders.usecases.processing import Outcome, QueueMessage, Result
+from orders.domain.errors import BatchFailedError, QueueUnavailableError, StoreUnavailableError, TopicUnavailableError
+from orders.use_cases.process_messages import Outcome, Result
 from repository.cloudformation import Template
 from sample_orders import SAMPLE_BODY, processed, submitted
 
-HANDLERS = Path(orders.handlers.__file__).parent
+HANDLERS = Path(orders.__file__).parent / "handlers"
 FUNCTIONS = ("submission", "processing", "status", "notification")
 
 # Looking an order up changes nothing about it, and failing to is counted.
@@ -73,15 +73,14 @@ def run_submission(import_function: ImportFunction, monkeypatch: pytest.MonkeyPa
 
 def run_processing(import_function: ImportFunction, monkeypatch: pytest.MonkeyPatch) -> None:
     processing = import_function("processing")
-    results = {f"m{place}": result for place, result in enumerate(Result)}
-
-    def come_to_every_result(messages: list[QueueMessage], **_: object) -> Iterator[Outcome]:
-        for message_id, result in results.items():
-            yield Outcome(message_id, result, submitted(message_id))
-        raise StoreUnavailableError
-
-    monkeypatch.setattr(processing, "process_messages", come_to_every_result)
-    processing.handler(sqs_event(**{message_id: submitted(message_id) for message_id in results}), None)
+    outcomes = [Outcome(f"m{place}", result, submitted(f"m{place}")) for place, result in enumerate(Result)]
+    event = sqs_event(**{outcome.message_id: submitted(outcome.message_id) for outcome in outcomes})
+    monkeypatch.setattr(processing, "process_messages", lambda *_, **__: outcomes)
+    processing.handler(event, None)
+    failed = [Outcome("m0", Result.FAILED, error=StoreUnavailableError())]
+    monkeypatch.setattr(processing, "process_messages", lambda *_, **__: failed)
+    with pytest.raises(BatchFailedError):
+        processing.handler(event, None)
 
 
 def run_status(import_function: ImportFunction, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,15 +88,15 @@ def run_status(import_function: ImportFunction, monkeypatch: pytest.MonkeyPatch)
     status = import_function("status")
     for order_id in (processed("stored").order_id, processed("on-its-way").order_id, "never issued"):
         status.handler(http_event(order_id=order_id), None)
-    monkeypatch.setattr(status, "find_order", refuse(StoreUnavailableError()))
-    status.handler(http_event(order_id="1"), None)
+    monkeypatch.setattr(status._store, "find", refuse(StoreUnavailableError()))
+    status.handler(http_event(order_id=processed().order_id), None)
 
 
 def run_notification(import_function: ImportFunction, monkeypatch: pytest.MonkeyPatch) -> None:
     notification = import_function("notification")
     notification.handler(stream_event(processed()), None)
     monkeypatch.setattr(notification._topic, "publish", refuse(TopicUnavailableError()))
-    with pytest.raises(TopicUnavailableError):
+    with pytest.raises(BatchFailedError):
         notification.handler(stream_event(processed()), None)
 
 

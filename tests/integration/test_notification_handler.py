@@ -10,8 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from fake_aws.events import stream_event
-from orders.domain.completion import announce
-from orders.domain.errors import TopicUnavailableError
+from orders.domain.announcement import announce
+from orders.domain.errors import BatchFailedError
 from sample_orders import processed
 
 
@@ -121,10 +121,12 @@ def test_a_topic_that_takes_nothing_is_the_functions_error(
 
     monkeypatch.setattr(notification._topic._client, "publish_batch", refuse)
 
-    with pytest.raises((TopicUnavailableError, RuntimeError)):
+    with pytest.raises(BatchFailedError) as raised:
         notification.handler(stream_event(processed()), None)
     [record] = caplog.records
     assert (record.message, record.__dict__["error"]) == ("notification_failed", name)
+    assert (raised.value.__cause__, raised.value.__context__) == (None, None), "Lambda may log their texts"
+    assert str(raised.value) == "no order was announced; see notification_failed"
     assert "secret" not in str(vars(record))
 
 
@@ -134,6 +136,6 @@ def test_a_record_that_is_no_order_fails_the_batch_before_anything_is_announced(
     event = stream_event(processed("a"), processed("b"))
     del event["Records"][1]["dynamodb"]["NewImage"]["quantity"]
 
-    with pytest.raises(KeyError):
+    with pytest.raises(BatchFailedError):
         notification.handler(event, None)
     assert subscriber() == []

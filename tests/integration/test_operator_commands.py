@@ -19,9 +19,8 @@ from fake_aws.sqs import refusal
 from machine.orders_command import COMMAND
 from orders.domain.errors import StoreUnavailableError
 from orders.domain.message import write_message
-from orders.domain.order import Order, ProcessedOrder
+from orders.domain.order import Order, ProcessedOrder, format_timestamp
 from orders.domain.order_id import derived_order_id
-from orders.domain.timestamp import format_timestamp
 from orders_cli import options
 from orders_cli.order_api import Submission, Verdict
 from orders_cli.program import run
@@ -122,7 +121,7 @@ in_production = pytest.mark.parametrize("shop", ["prod"], indirect=True)
 def order_of(number: int, **changes: Any) -> ProcessedOrder:
     moment = format_timestamp(START + timedelta(minutes=number))
     order = Order(**{**vars(SAMPLE_ORDER), "customer_id": "001", **changes})
-    return ProcessedOrder(derived_order_id("001", str(number)), order, moment, moment)
+    return ProcessedOrder(derived_order_id(SAMPLE_ORDER, str(number)), order, moment, moment)
 
 
 POISON = ["poison 1", "poison 2", "<poison/>"]

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from fake_aws.events import body_of, http_event
 from orders.domain.order_id import derived_order_id, parse_order_id
-from orders.domain.order_schema import ORDER_SCHEMA
-from sample_orders import SAMPLE_BODY
+from sample_orders import ORDER_SCHEMA, SAMPLE_BODY, SAMPLE_ORDER
 from unit.hostile_strategies import damaged, json_texts, near_orders
 
 SAMPLE = SAMPLE_BODY.decode()
@@ -64,7 +63,7 @@ def test_a_retry_with_the_same_key_gives_the_same_id(submission: ModuleType) -> 
     event = http_event(SAMPLE, {"Content-Type": "application/json", "Idempotency-Key": "k-1"})
 
     assert [body_of(submission.handler(event, None))["order_id"] for _ in range(2)] == [
-        derived_order_id("001", "k-1")
+        derived_order_id(SAMPLE_ORDER, "k-1")
     ] * 2
 
 
@@ -72,7 +71,7 @@ def test_two_keys_that_the_gateway_joined_are_one_other_key(submission: ModuleTy
     # An HTTP API hands a header that came twice over as "k,k", which is a key like any other: nobody can tell.
     event = http_event(SAMPLE, {"Content-Type": "application/json", "Idempotency-Key": "k,k"})
 
-    assert body_of(submission.handler(event, None))["order_id"] == derived_order_id("001", "k,k")
+    assert body_of(submission.handler(event, None))["order_id"] == derived_order_id(SAMPLE_ORDER, "k,k")
 
 
 @pytest.mark.parametrize(
@@ -217,6 +216,15 @@ def test_a_422_lists_every_violation_by_pointer(submission: ModuleType) -> None:
         {"pointer": "/product_id", "detail": "is required"},
         {"pointer": "/quantity", "detail": f"must be {ORDER_SCHEMA['properties']['quantity']['description']}"},
     ]
+
+
+def test_a_422_lists_at_most_20_violations_and_the_number_of_all(submission: ModuleType) -> None:
+    unknown = {str(number): 1 for number in range(1000, 2490)}
+
+    problem = body_of(submission.handler(http_event(json.dumps(unknown, separators=(",", ":"))), None))
+
+    assert len(problem["errors"]) == 20
+    assert problem["detail"] == "The body is JSON, but not an order. It has 1494 errors; 20 of them are listed."
 
 
 HEADER_VALUES = st.text(max_size=20) | st.text(' \t;=*"\\,/aApplication/jsonchrset-utf8\u00e9', max_size=40)

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 import local_stack
+from orders.adapters.order_schema import ORDER_RULES
 from orders.domain.message import read_message
 from planning import calibration
 from planning.__main__ import planning
@@ -94,7 +95,7 @@ def test_the_model_foretells_a_queue_that_drains_at_a_steady_pace(stack: PlayedS
 def test_only_orders_that_can_be_stored_are_sent_and_only_their_consumer_works(stack: PlayedStack) -> None:
     compare_with(stack, 400)
 
-    assert len({read_message(body).order_id for body in stack.sent}) == len(stack.sent)
+    assert len({read_message(body, ORDER_RULES).order_id for body in stack.sent}) == len(stack.sent)
     assert stack.switched[0] == ("stream", False)
     assert ("stream", True) not in stack.switched
 

@@ -12,7 +12,7 @@ from sample_orders import PROCESSED_AT, SUBMITTED_AT
 
 ORDER = Order("s1-1", "Banana", 1, "2025-04-25")
 OTHER_CONTENT = dataclasses.replace(ORDER, quantity=2)
-KEYED = derived_order_id("s1-1", "key")
+KEYED = derived_order_id(ORDER, "key")
 FIRST, SECOND = random_order_id(b"a" * 12), random_order_id(b"b" * 12)
 
 

@@ -9,8 +9,8 @@ from campaign.errors import CampaignError
 from campaign.kinds import ALL_KINDS, DISRUPTIONS, REDRIVES, WIRE_FAULTS
 from campaign.plan import make_plan
 from campaign.wire_faults import FAULTS
+from orders.adapters.order_schema import ORDER_RULES
 from orders.domain.errors import OrderInvalidError
-from orders.domain.order_rules import validate_order
 
 
 def test_a_seed_always_means_the_same() -> None:
@@ -46,7 +46,7 @@ def test_every_order_can_be_told_from_every_other_and_few_break_a_rule() -> None
     refused = 0
     for submission in plan.submissions:
         try:
-            validate_order(vars(submission.order))
+            ORDER_RULES.validate(vars(submission.order))
         except OrderInvalidError:
             refused += 1
     assert refused == 8

@@ -8,22 +8,20 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis_jsonschema import from_schema
 
-from orders.adapters.sns import _entry
-from orders.domain.completion import announce
-from orders.domain.order import Order, ProcessedOrder
+from orders.adapters.messaging import _entry
+from orders.adapters.order_schema import ORDER_RULES
+from orders.domain.announcement import announce
+from orders.domain.order import Order, ProcessedOrder, format_timestamp
 from orders.domain.order_id import derived_order_id, random_order_id
-from orders.domain.order_rules import validate_order
-from orders.domain.order_schema import ORDER_SCHEMA
-from orders.domain.timestamp import format_timestamp
-from sample_orders import PROCESSED_AT, SUBMITTED_AT, processed
+from sample_orders import ORDER_SCHEMA, PROCESSED_AT, SAMPLE_ORDER, SUBMITTED_AT, processed
 
 order_ids = st.binary(min_size=12, max_size=12).map(random_order_id) | st.from_regex(
     r"[!-~]{1,255}", fullmatch=True
-).map(lambda key: derived_order_id("001", key))
+).map(lambda key: derived_order_id(SAMPLE_ORDER, key))
 moments = st.datetimes(datetime(2000, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC)).map(format_timestamp)
 # Field by field, for hypothesis-jsonschema 0.23 knows no way into the objects of hypothesis 6.170.
 orders = st.fixed_dictionaries({name: from_schema(rule) for name, rule in ORDER_SCHEMA["properties"].items()}).map(
-    validate_order
+    ORDER_RULES.validate
 )
 completed_orders = st.builds(ProcessedOrder, order_ids, orders, submitted_at=moments, processed_at=moments)
 

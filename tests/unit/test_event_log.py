@@ -11,6 +11,7 @@ import traceback
 import pytest
 
 from orders.adapters.event_log import log_event, log_failure
+from orders.adapters.order_schema import ORDER_RULES
 from orders.domain.errors import MessageUnreadableError
 from orders.domain.message import read_message
 from repository.files import REPOSITORY
@@ -76,7 +77,7 @@ def test_a_failure_names_its_causes_and_places_and_quotes_no_text(caplog: pytest
 
 def test_a_failure_tells_the_places_in_this_package_that_led_to_it(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(MessageUnreadableError) as raised:
-        read_message("{secret")
+        read_message("{secret", ORDER_RULES)
     log_failure("request_failed", raised.value)
 
     cause = raised.value.__cause__

@@ -12,11 +12,11 @@ from repository.imports import imports_of
 PACKAGE = REPOSITORY / "lambda" / "orders"
 MAY_IMPORT = {
     "domain": {"domain"},
-    "usecases": {"usecases", "domain"},
+    "use_cases": {"use_cases", "domain"},
     "adapters": {"adapters", "domain"},
-    "handlers": {"cold_start", "handlers", "adapters", "usecases", "domain"},
+    "handlers": {"cold_start", "handlers", "adapters", "use_cases", "domain"},
 }
-OUTSIDE = {"domain": {"jsonschema"}, "usecases": set(), "adapters": {"boto3", "botocore"}, "handlers": set()}
+OUTSIDE = {"domain": {"jsonschema"}, "use_cases": set(), "adapters": {"boto3", "botocore"}, "handlers": set()}
 # Where the clock, chance, the environment or the world outside would come in.
 IMPURE = {
     "os",
@@ -30,8 +30,22 @@ IMPURE = {
     "urllib",
     "http",
     "threading",
+    "pathlib",
+    "importlib",
 }
-IMPURE_CALLS = {"now", "utcnow", "today", "uuid1", "uuid4", "urandom", "getenv", "open"}
+IMPURE_CALLS = {
+    "now",
+    "utcnow",
+    "today",
+    "uuid1",
+    "uuid4",
+    "urandom",
+    "getenv",
+    "open",
+    "read_bytes",
+    "read_text",
+    "files",
+}
 
 MODULES = sorted(PACKAGE.glob("*/*.py"))
 

@@ -12,7 +12,7 @@ import pytest
 from local_stack.mailbox import Mailbox, email_of
 from local_stack.readings import alarm_text, completed_order_text
 from local_stack.report import Terminal
-from orders.domain.completion import announce
+from orders.domain.announcement import announce
 from orders.domain.order import Order, ProcessedOrder
 
 TOPIC = "arn:aws:sns:us-east-1:000000000000:alerts"

@@ -10,18 +10,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orders.adapters.order_schema import ORDER_RULES
 from orders.domain.errors import MessageUnreadableError, MessageVersionUnknownError
-from orders.domain.message import READERS, VERSION, read_message, write_message
-from orders.domain.order import Order, SubmittedOrder
+from orders.domain.message import READERS, VERSION, write_message
+from orders.domain.message import read_message as read_message_by
+from orders.domain.order import Order, SubmittedOrder, format_timestamp
 from orders.domain.order_id import random_order_id
-from orders.domain.order_rules import validate_order
-from orders.domain.timestamp import format_timestamp
+from orders.domain.validation import OrderRules
 from sample_orders import SUBMITTED_AT, submitted
 from unit.hostile_strategies import JSON_VALUES, damaged, json_texts
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 CUSTOMER = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True)
 PRODUCT = st.from_regex(r"[A-Za-z0-9._-]([A-Za-z0-9._ -]{0,126}[A-Za-z0-9._-])?", fullmatch=True)
+
+
+def read_message(text: str) -> SubmittedOrder:
+    return read_message_by(text, ORDER_RULES)
 
 
 def message(**changes: Any) -> dict[str, Any]:
@@ -137,7 +142,7 @@ def test_any_text_is_a_whole_order_or_unreadable(text: str) -> None:
         return
     assert read_message(write_message(read)) == read
     assert type(read.order.quantity) is int
-    assert validate_order(asdict(read.order)) == read.order
+    assert ORDER_RULES.validate(asdict(read.order)) == read.order
     assert json.dumps(asdict(read), ensure_ascii=False).encode("utf-8")
 
 
@@ -152,7 +157,7 @@ WRITTEN_BY_VERSION_1 = (
 def version_2(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Let a version 2 be read beside version 1, as whoever changes the shape would; return a message of it."""
 
-    def read_version_2(message: Mapping[str, Any]) -> SubmittedOrder:
+    def read_version_2(message: Mapping[str, Any], _: OrderRules) -> SubmittedOrder:
         line = message["line"]
         order = Order(message["customer"], line["product"], line["pieces"], message["date"])
         return SubmittedOrder(message["order_id"], order, message["submitted_at"], message["request_id"])

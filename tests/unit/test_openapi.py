@@ -42,7 +42,7 @@ def problems_of(module: Path) -> Iterator[tuple[int, str]]:
         if isinstance(call, ast.Call):
             name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
             match name, call.args:
-                case (("problem" | "_RefusedError"), [ast.Constant(value=int(status)), code, *_]) if is_code(code):
+                case (("problem" | "HttpError"), [ast.Constant(value=int(status)), code, *_]) if is_code(code):
                     yield status, code.value  # type: ignore[attr-defined]
                 case "DocumentUnreadableError", [code, *_] if is_code(code):
                     yield READING_STATUS, code.value  # type: ignore[attr-defined]

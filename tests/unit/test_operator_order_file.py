@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from orders.domain.order_id import derived_order_id
 from orders_cli.errors import OperatorError
 from orders_cli.order_file import MAX_LINE_BYTES, OrderLine, UnreadableLine, read_orders
-from sample_orders import order_document
+from sample_orders import SAMPLE_ORDER, order_document
 
 HEADER = b"customer_id,product_id,quantity,order_date"
 ROW = b"001,Banana,1,2025-04-25"
@@ -58,7 +58,7 @@ def test_every_usual_way_to_write_an_order_states_the_same_order(
     assert json.loads(line.body) == order_document()
     assert line.line == 2
     assert [line.idempotency_key] == keys(JSON)
-    assert line.order_id == derived_order_id("001", line.idempotency_key)
+    assert line.order_id == derived_order_id(SAMPLE_ORDER, line.idempotency_key)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_mending_one_line_changes_no_other() -> None:
 
 def test_a_key_is_one_that_the_api_admits() -> None:
     [key] = keys(JSON, "späte Bestellungen.csv")
-    assert derived_order_id("001", key)
+    assert derived_order_id(SAMPLE_ORDER, key)
 
 
 def test_a_line_of_any_length_takes_little_memory() -> None:

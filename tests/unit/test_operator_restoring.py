@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from fake_aws.events import item_of
-from orders.domain.insertion import AlreadyThere, Inserted, Insertion, Refused
-from orders.domain.order import ProcessedOrder
+from orders.domain.order import AlreadyExists, Inserted, InsertResult, ProcessedOrder, Refused
 from orders_cli.queue import Pace
 from orders_cli.restore import Comparison, Item, Restored, bring_back, compare
 from sample_orders import processed
@@ -25,15 +24,15 @@ class FakeTable:
         self.stored |= {item["order_id"]["S"]: item for item in self.arriving}
         return found
 
-    def insert(self, orders: Sequence[ProcessedOrder]) -> Mapping[str, Insertion]:
+    def insert(self, orders: Sequence[ProcessedOrder]) -> Mapping[str, InsertResult]:
         self.batches.append(len(orders))
         return {order.order_id: self._insert(order) for order in orders}
 
-    def _insert(self, order: ProcessedOrder) -> Insertion:
+    def _insert(self, order: ProcessedOrder) -> InsertResult:
         if order.order_id == self.refuses:
             return Refused("ThrottlingError")
         if order.order_id in self.stored:
-            return AlreadyThere(order.order)
+            return AlreadyExists(order.order)
         self.stored[order.order_id] = item_of(order)
         return Inserted()
 

@@ -1,13 +1,17 @@
 """Order ids that tell by themselves whether this system issued them."""
 
 import uuid
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from orders.domain.errors import IdempotencyKeyInvalidError
+from orders.domain.order import Order
 from orders.domain.order_id import derived_order_id, parse_order_id, random_order_id
+from sample_orders import SAMPLE_ORDER
 
 RANDOMNESS = st.binary(min_size=12, max_size=12)
 
@@ -80,50 +84,58 @@ def test_a_wrong_amount_of_randomness_is_refused() -> None:
         random_order_id(bytes(11))
 
 
-# Written out: a change of the derivation would make every retry across it a second order. Of the two, one has set what
-# the other has clear beside the bits of version and variant.
+# A changed derivation would make every retry across the change a second order. The bits
+# beside version and variant are set in one id and clear in the other.
 @pytest.mark.parametrize(
-    ("customer_id", "key", "order_id"),
+    ("order", "key", "order_id"),
     [
-        ("001", "key-1", "b0860a34-579b-8626-8339-1aa3eb705b7b"),
-        ("c.2", "key-125", "4eac6faf-3241-8f17-ba98-87d6c01e6147"),
+        (SAMPLE_ORDER, "key-1", "1fbb20da-82d8-858d-be46-fcf72bd4ba4a"),
+        (Order("c.2", "Blood orange", 9999, "0001-01-01"), "key-239", "955d5002-376e-8a00-812c-831950bc5a7e"),
     ],
 )
-def test_the_same_customer_and_key_give_the_same_id(customer_id: str, key: str, order_id: str) -> None:
-    assert derived_order_id(customer_id, key) == order_id
+def test_the_same_order_and_key_give_the_same_id(order: Order, key: str, order_id: str) -> None:
+    assert derived_order_id(order, key) == order_id
     assert parse_order_id(order_id) == order_id
 
 
-def test_another_customer_or_key_gives_another_id() -> None:
-    pairs = [("001", "key"), ("002", "key"), ("001", "yek"), ("001k", "ey"), ("00", "1key")]
+def test_another_key_or_content_gives_another_id() -> None:
+    values = [("001", "key"), ("002", "key"), ("001", "yek"), ("001k", "ey"), ("00", "1key"), ("001", 'key","')]
+    ids = {derived_order_id(replace(SAMPLE_ORDER, customer_id=customer_id), key) for customer_id, key in values}
+    changes: list[dict[str, Any]] = [{"product_id": "Pear"}, {"quantity": 2}, {"order_date": "2025-04-26"}]
+    ids |= {derived_order_id(replace(SAMPLE_ORDER, **change), "key") for change in changes}
 
-    assert len({derived_order_id(*pair) for pair in pairs}) == len(pairs)
+    assert len(ids) == len(values) + len(changes)
 
 
 @pytest.mark.parametrize("key", ["!", "~", "k" * 255, "3f0c9b8e-1,2;\"'<>"])
-def test_admits_1_to_255_visible_ascii_characters_as_a_key(key: str) -> None:
-    assert derived_order_id("001", key)
+def test_a_key_is_1_to_255_visible_ascii_characters(key: str) -> None:
+    assert derived_order_id(SAMPLE_ORDER, key)
 
 
 @pytest.mark.parametrize("key", ["", " ", "a b", "k" * 256, "a\n", "\x7f", "\x00", "é", "１"])
-def test_refuses_any_other_key(key: str) -> None:
+def test_any_other_key_is_rejected(key: str) -> None:
     with pytest.raises(IdempotencyKeyInvalidError):
-        derived_order_id("001", key)
+        derived_order_id(SAMPLE_ORDER, key)
 
 
-CUSTOMER = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True)
+KEYS = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=255)
+ORDERS = st.builds(
+    Order,
+    st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,3}", fullmatch=True),
+    st.from_regex(r"[A-Za-z0-9._-]{1,3}", fullmatch=True),
+    st.integers(1, 9999),
+    st.dates().map(str),
+)
 
 
-@given(CUSTOMER, st.text(max_size=260) | st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_size=260))
-def test_any_text_is_a_key_that_gives_one_issued_id_or_is_refused(customer_id: str, key: str) -> None:
-    is_key = 1 <= len(key) <= 255 and all("!" <= character <= "~" for character in key)
-    try:
-        order_id = derived_order_id(customer_id, key)
-    except IdempotencyKeyInvalidError:
-        assert not is_key
-    else:
-        assert is_key
-        assert parse_order_id(order_id) == order_id == derived_order_id(customer_id, key)
+@given(ORDERS, KEYS, ORDERS, KEYS)
+def test_derived_ids_are_equal_exactly_if_order_and_key_are(
+    order: Order, key: str, other: Order, other_key: str
+) -> None:
+    order_id = derived_order_id(order, key)
+
+    assert parse_order_id(order_id) == order_id == derived_order_id(order, key)
+    assert (derived_order_id(other, other_key) == order_id) == ((other, other_key) == (order, key))
 
 
 @given(

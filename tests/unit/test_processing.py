@@ -1,4 +1,4 @@
-"""Processing against a fake store: what is stored, what is reported, and that nothing is lost between."""
+"""process_messages with a fake store: one outcome per message, and never an order lost or overwritten."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -6,159 +6,123 @@ from datetime import UTC, datetime
 
 import pytest
 
+from orders.adapters.order_schema import ORDER_RULES
 from orders.domain.errors import MessageVersionUnknownError, StoreUnavailableError
-from orders.domain.insertion import AlreadyThere, Inserted, Insertion, Refused
-from orders.domain.message import VERSION, write_message
-from orders.domain.order import ProcessedOrder, SubmittedOrder
-from orders.usecases.processing import Outcome, QueueMessage, Result, process_messages
-from sample_orders import PROCESSED_AT, SAMPLE_ORDER, processed, submitted
+from orders.domain.message import VERSION, read_message, write_message
+from orders.domain.order import AlreadyExists, Inserted, InsertResult, ProcessedOrder, Refused, SubmittedOrder
+from orders.domain.validation import OrderRules
+from orders.use_cases.process_messages import Outcome, Result, process_messages
+from sample_orders import SAMPLE_ORDER, processed, submitted
 
-NOW = datetime(2025, 4, 25, 10, 0, 1, tzinfo=UTC)
+STORED, DUPLICATE, CONFLICT, FAILED = Result.STORED, Result.DUPLICATE, Result.CONFLICT, Result.FAILED
+FORGED = submitted(order=replace(SAMPLE_ORDER, quantity=2))
 
 
 class FakeStore:
-    def __init__(self, *stored: ProcessedOrder, refuses: str = "", fails: bool = False) -> None:
+    def __init__(self, *stored: ProcessedOrder, refuses: str = "", raises: Exception | None = None) -> None:
         self.stored = {order.order_id: order for order in stored}
         self.refuses = refuses
-        self.fails = fails
+        self.raises = raises
         self.calls = 0
 
-    def insert(self, orders: Sequence[ProcessedOrder]) -> Mapping[str, Insertion]:
+    def insert(self, orders: Sequence[ProcessedOrder]) -> Mapping[str, InsertResult]:
         self.calls += 1
-        if self.fails:
-            raise StoreUnavailableError
+        if self.raises:
+            raise self.raises
         assert len({order.order_id for order in orders}) == len(orders), "the ids must be distinct"
         return {order.order_id: self._insert(order) for order in orders}
 
-    def _insert(self, order: ProcessedOrder) -> Insertion:
+    def _insert(self, order: ProcessedOrder) -> InsertResult:
         if order.order_id == self.refuses:
             return Refused("ThrottlingError")
         if order.order_id in self.stored:
-            return AlreadyThere(self.stored[order.order_id].order)
+            return AlreadyExists(self.stored[order.order_id].order)
         self.stored[order.order_id] = order
         return Inserted()
 
 
-def message(message_id: str, order: SubmittedOrder | str) -> QueueMessage:
-    return QueueMessage(message_id, order if isinstance(order, str) else write_message(order))
+def process(store: FakeStore, *messages: SubmittedOrder | str) -> list[Outcome]:
+    bodies = {f"m{n}": each if isinstance(each, str) else write_message(each) for n, each in enumerate(messages)}
+    outcomes = process_messages(bodies, now=datetime(2025, 4, 25, 10, 0, 1, tzinfo=UTC), rules=ORDER_RULES, store=store)
+    assert [outcome.message_id for outcome in outcomes] == list(bodies)
+    assert all(outcome.stored == (outcome.result in (STORED, DUPLICATE)) for outcome in outcomes)
+    return outcomes
 
 
-def results(store: FakeStore, *messages: QueueMessage) -> dict[str, Result]:
-    return {outcome.message_id: outcome.result for outcome in outcomes(store, *messages)}
+def results(store: FakeStore, *messages: SubmittedOrder | str) -> list[Result]:
+    return [outcome.result for outcome in process(store, *messages)]
 
 
-def outcomes(store: FakeStore, *messages: QueueMessage) -> list[Outcome]:
-    return list(process_messages(messages, now=NOW, store=store))
-
-
-def test_a_batch_of_new_orders_is_stored_in_one_call() -> None:
+def test_new_orders_are_stored_in_one_call_with_the_time_of_processing() -> None:
     store = FakeStore()
-    keys = [str(number) for number in range(10)]
 
-    found = results(store, *[message(f"m{key}", submitted(key)) for key in keys])
-
-    assert found == {f"m{key}": Result.STORED for key in keys}
-    assert store.stored == {processed(key).order_id: processed(key) for key in keys}
+    assert results(store, *[submitted(str(n)) for n in range(10)]) == [STORED] * 10
+    assert list(store.stored.values()) == [processed(str(n)) for n in range(10)]
     assert store.calls == 1
 
 
-def test_the_moment_of_processing_is_stored() -> None:
-    store = FakeStore()
-
-    results(store, message("m", submitted()))
-
-    assert store.stored[submitted().order_id].processed_at == PROCESSED_AT
-
-
-def test_a_message_delivered_again_is_a_duplicate_and_settled() -> None:
-    [outcome] = outcomes(FakeStore(processed()), message("m", submitted()))
-
-    assert (outcome.result, outcome.settled) == (Result.DUPLICATE, True)
-
-
-def test_a_retried_submission_is_a_duplicate_though_its_time_and_request_differ() -> None:
+def test_a_retried_submission_is_a_duplicate_although_its_time_and_request_differ() -> None:
     retry = replace(submitted(), submitted_at="2025-04-26T00:00:00.000Z", request_id="another")
 
-    assert results(FakeStore(processed()), message("m", retry)) == {"m": Result.DUPLICATE}
+    assert results(FakeStore(processed()), submitted(), retry) == [DUPLICATE, DUPLICATE]
 
 
-def test_the_same_id_with_other_content_is_a_conflict_and_never_overwrites() -> None:
-    store = FakeStore(processed())
-    other = submitted(order=replace(SAMPLE_ORDER, quantity=2))
+@pytest.mark.parametrize("stored", [[processed()], []], ids=["stored before", "in the same batch"])
+def test_a_forged_message_is_a_conflict_and_never_overwrites(stored: list[ProcessedOrder]) -> None:
+    store = FakeStore(*stored)
 
-    [outcome] = outcomes(store, message("m", other))
+    *_, duplicate, conflict = process(store, submitted(), submitted(), FORGED)
 
-    assert (outcome.result, outcome.settled) == (Result.CONFLICT, False)
-    assert outcome.reason
-    assert "other content" in outcome.reason
+    assert (duplicate.result, conflict.result) == (DUPLICATE, CONFLICT)
+    assert "other content: the message is forged" in str(conflict.reason)
     assert store.stored == {processed().order_id: processed()}
 
 
-def test_within_one_batch_the_first_of_an_id_is_stored_and_the_others_are_measured_against_it() -> None:
-    store = FakeStore()
-    other = submitted(order=replace(SAMPLE_ORDER, quantity=2))
-
-    found = results(store, message("m1", submitted()), message("m2", submitted()), message("m3", other))
-
-    assert found == {"m1": Result.STORED, "m2": Result.DUPLICATE, "m3": Result.CONFLICT}
-    assert store.stored == {processed().order_id: processed()}
-
-
-def test_a_repeat_within_one_batch_fails_with_the_first_where_the_store_refused_it() -> None:
-    store = FakeStore(refuses=submitted().order_id)
-
-    assert results(store, message("m1", submitted()), message("m2", submitted())) == {
-        "m1": Result.FAILED,
-        "m2": Result.FAILED,
-    }
-
-
-def test_one_refused_order_of_ten_fails_alone() -> None:
+def test_an_order_that_the_store_refuses_fails_alone_with_its_repeat() -> None:
     store = FakeStore(refuses=submitted("3").order_id)
 
-    found = results(store, *[message(f"m{key}", submitted(str(key))) for key in range(10)])
+    found = process(store, submitted("1"), submitted("3"), submitted("3"))
 
-    assert [key for key, result in found.items() if result is Result.FAILED] == ["m3"]
-    assert len(store.stored) == 9
+    assert [(each.result, each.reason) for each in found] == [(STORED, None), *[(FAILED, "ThrottlingError")] * 2]
 
 
-def test_an_unreadable_message_fails_with_its_reason_and_its_neighbours_are_stored() -> None:
-    store = FakeStore()
+def test_an_unreadable_message_and_a_later_version_fail_alone_with_their_reasons() -> None:
+    later = write_message(submitted("later")).replace(f'"version":{VERSION}', f'"version":{VERSION + 1}')
 
-    first, *others = outcomes(store, message("bad", "poison"), message("m", submitted()))
+    poison, unknown, good = process(FakeStore(), "poison", later, submitted())
 
-    assert (first.result, first.submitted, first.reason) == (Result.FAILED, None, "the message is not JSON")
-    assert [outcome.result for outcome in others] == [Result.STORED]
+    assert (poison.result, poison.submitted, poison.reason) == (FAILED, None, "the message is not JSON")
+    assert (unknown.result, unknown.reason) == (FAILED, MessageVersionUnknownError.REASON)
+    assert good.result is STORED
 
 
 def test_a_batch_without_a_readable_message_never_calls_the_store() -> None:
-    store = FakeStore(fails=True)
+    store = FakeStore()
 
-    assert results(store, message("bad", "poison")) == {"bad": Result.FAILED}
+    assert results(store, "poison") == [FAILED]
     assert store.calls == 0
 
 
-def test_a_store_that_fails_as_a_whole_leaves_every_message_without_an_outcome() -> None:
-    with pytest.raises(StoreUnavailableError):
-        outcomes(FakeStore(fails=True), message("m", submitted()))
+@pytest.mark.parametrize("error", [StoreUnavailableError(), RuntimeError()])
+def test_an_error_of_the_store_is_the_outcome_of_each_message_it_left_unstored(error: Exception) -> None:
+    first, poison, second = process(FakeStore(raises=error), submitted("1"), "poison", submitted("2"))
 
-
-def test_every_message_has_exactly_one_outcome() -> None:
-    messages = [
-        message("a", submitted()),
-        message("b", "poison"),
-        message("c", submitted()),
-        message("d", submitted("2")),
+    assert [(each.result, each.submitted, each.error) for each in (first, second)] == [
+        (FAILED, submitted("1"), error),
+        (FAILED, submitted("2"), error),
     ]
+    assert (poison.reason, poison.error) == ("the message is not JSON", None)
 
-    assert sorted(outcome.message_id for outcome in outcomes(FakeStore(), *messages)) == ["a", "b", "c", "d"]
 
+def test_an_unexpected_error_while_a_message_is_read_fails_that_message_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = RuntimeError()
 
-def test_an_order_of_a_version_that_is_not_read_waits_and_its_neighbours_are_stored() -> None:
-    store = FakeStore()
-    later = write_message(submitted("later")).replace(f'"version":{VERSION}', f'"version":{VERSION + 1}')
+    def fail_on_the_first(body: str, rules: OrderRules) -> SubmittedOrder:
+        if "poison" in body:
+            raise error
+        return read_message(body, rules)
 
-    found = {o.message_id: o for o in outcomes(store, message("m1", later), message("m2", submitted()))}
+    monkeypatch.setattr("orders.use_cases.process_messages.read_message", fail_on_the_first)
+    first, second = process(FakeStore(), "poison", submitted())
 
-    assert (found["m1"].result, found["m1"].reason) == (Result.FAILED, MessageVersionUnknownError.REASON)
-    assert found["m2"].result is Result.STORED
+    assert (first.result, first.error, second.result) == (FAILED, error, STORED)

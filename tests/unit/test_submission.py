@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orders.adapters.order_schema import ORDER_RULES
 from orders.domain.errors import (
     DocumentUnreadableError,
     IdempotencyKeyInvalidError,
@@ -15,7 +16,7 @@ from orders.domain.errors import (
 )
 from orders.domain.order import SubmittedOrder
 from orders.domain.order_id import derived_order_id, random_order_id
-from orders.usecases.submission import submit_order
+from orders.use_cases.submit_order import submit_order
 from sample_orders import SAMPLE_BODY, SAMPLE_ORDER
 from unit.hostile_strategies import damaged, json_texts, near_orders
 
@@ -38,6 +39,7 @@ def submit(body: bytes, queue: FakeQueue, key: str | None = None, randomness: by
         request_id="request-1",
         now=datetime(2025, 4, 25, 10, tzinfo=UTC),
         random_bytes=lambda count: randomness[:count],
+        rules=ORDER_RULES,
         queue=queue,
     )
 
@@ -53,10 +55,10 @@ def test_an_order_is_queued_under_a_random_id_with_time_and_request() -> None:
     assert queue.sent == [submitted]
 
 
-def test_an_order_with_a_key_is_queued_under_the_id_derived_from_customer_and_key() -> None:
+def test_an_order_with_a_key_is_queued_under_the_id_derived_from_both() -> None:
     queue = FakeQueue()
 
-    assert submit(SAMPLE_BODY, queue, key="k").order_id == derived_order_id("001", "k")
+    assert submit(SAMPLE_BODY, queue, key="k").order_id == derived_order_id(SAMPLE_ORDER, "k")
     assert submit(SAMPLE_BODY, queue, key="k", randomness=b"other bytes!").order_id == queue.sent[0].order_id
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from orders.domain.timestamp import format_timestamp, is_timestamp
+from orders.domain.order import format_timestamp, is_timestamp
 
 
 def test_a_moment_is_written_in_utc_with_milliseconds() -> None:

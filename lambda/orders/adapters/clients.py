@@ -1,4 +1,4 @@
-"""AWS clients as every adapter gets them."""
+"""AWS clients with time limits."""
 
 from typing import Any
 
@@ -12,16 +12,14 @@ CLIENT_LIMITS = Config(
 )
 """How long a call may take: two tries of at most (1 + 4) s and one back-off of at most 1 s.
 
-So there is an answer, or a refusal that the function can still put into words, within 11 s, and within
-13 s where the first address of the service is dead. Functions that a client waits for have a timeout of
-15 s, and API Gateway gives up after 30 s; tests compute both sides. Whatever fails behind the queue is
-tried again by the queue or the stream.
+So a call ends within 11 s, and within 13 s if the first address of the service does not answer. Functions that a client
+waits for time out after 15 s and API Gateway after 30 s; tests compute both. The queue or the stream retries the rest.
 """
 
 
 def make_client(service: str) -> Any:
-    """Return a client of an AWS service, with time limits that fit inside a function's timeout.
+    """Return a client of an AWS service, with time limits that fit in a function's timeout.
 
-    Region, credentials and endpoint come from the environment, as Lambda sets it.
+    Region, credentials and endpoint come from the environment that Lambda sets.
     """
     return boto3.client(service, config=CLIENT_LIMITS)

@@ -6,18 +6,17 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from orders.domain.errors import StoreUnavailableError
-from orders.domain.insertion import AlreadyThere, Inserted, Insertion, Refused
-from orders.domain.order import ProcessedOrder
+from orders.domain.order import AlreadyExists, Inserted, InsertResult, ProcessedOrder, Refused
 
 # BatchExecuteStatement takes 25 statements; the event source mapping delivers at most 10 messages.
 _BATCH_SIZE = 25
 
-# A request that DynamoDB cannot read for one order's sake, though it holds others that are sound.
+# One invalid item makes DynamoDB reject the whole request with these codes.
 _REFUSED_AS_A_WHOLE = frozenset({"ValidationException", "SerializationException"})
 
 _DUPLICATE = Refused("DuplicateItem")
 
-# The item of an order: what each attribute is called and its DynamoDB type.
+# The attributes of an order's item and their DynamoDB types.
 _FIELDS = {
     "order_id": "S",
     "customer_id": "S",
@@ -36,14 +35,14 @@ class DynamoDbOrderTable:
         self._client = client
         self._table_name = table_name
         fields = ", ".join(f"'{name}': ?" for name in _FIELDS)
-        # PartiQL's INSERT never overwrites: it fails with DuplicateItem where the key exists. One
-        # round trip stores a whole batch, each statement on its own.
+        # PartiQL's INSERT never overwrites: it fails with DuplicateItem if the key exists. One round trip
+        # stores a whole batch, and each statement succeeds or fails alone.
         self._insert_statement = f'INSERT INTO "{table_name}" VALUE {{{fields}}}'
 
     def find(self, order_id: str) -> ProcessedOrder | None:
         """Return the processed order of this id, or None; raises StoreUnavailableError.
 
-        Reads consistently, so that who has seen an order processed never sees it pending again.
+        Reads consistently, so that an order that was seen processed is never seen pending again.
         """
         try:
             answer = self._client.get_item(
@@ -53,25 +52,28 @@ class DynamoDbOrderTable:
             raise StoreUnavailableError from error
         return read_item(answer["Item"]) if "Item" in answer else None
 
-    def insert(self, orders: Sequence[ProcessedOrder]) -> Mapping[str, Insertion]:
-        """Store each order whose id is new and tell for each id what came of it.
+    def insert(self, orders: Sequence[ProcessedOrder]) -> Mapping[str, InsertResult]:
+        """Store each order whose id is new and return the result for each id. Never overwrites.
 
-        One call for up to 25 orders, a second one only where ids existed. Never overwrites. Raises
-        StoreUnavailableError where DynamoDB refused or did not answer as a whole.
+        One call stores up to 25 orders; another one reads those whose ids existed. Raises StoreUnavailableError if
+        DynamoDB rejected a whole call or did not answer.
         """
-        insertions: dict[str, Insertion] = {}
+        results: dict[str, InsertResult] = {}
         try:
             for start in range(0, len(orders), _BATCH_SIZE):
-                insertions.update(self._insert_batch(orders[start : start + _BATCH_SIZE]))
-            taken = [order_id for order_id, insertion in insertions.items() if insertion == _DUPLICATE]
-            for item in self._read_batch(taken):
-                stored = read_item(item)
-                insertions[stored.order_id] = AlreadyThere(stored.order)
+                results |= self._insert_batch(orders[start : start + _BATCH_SIZE])
         except (ClientError, BotoCoreError) as error:
             raise StoreUnavailableError from error
-        return insertions
+        taken = [order_id for order_id, result in results.items() if result == _DUPLICATE]
+        try:
+            for item in self._read_batch(taken):
+                stored = read_item(item)
+                results[stored.order_id] = AlreadyExists(stored.order)
+        except Exception as error:  # The orders inserted above are stored whatever happens here.
+            results |= dict.fromkeys(taken, Refused(_DUPLICATE.reason, error))
+        return results
 
-    def _insert_batch(self, orders: Sequence[ProcessedOrder]) -> dict[str, Insertion]:
+    def _insert_batch(self, orders: Sequence[ProcessedOrder]) -> dict[str, InsertResult]:
         statements = [{"Statement": self._insert_statement, "Parameters": _parameters(order)} for order in orders]
         try:
             responses = self._client.batch_execute_statement(Statements=statements)["Responses"]
@@ -81,7 +83,7 @@ class DynamoDbOrderTable:
                 raise
             if len(orders) == 1:
                 return {orders[0].order_id: Refused(code)}
-            # One order must not hold back its neighbours: ask for each alone.
+            # One order must not hold back the others: insert each alone.
             return {key: value for order in orders for key, value in self._insert_batch([order]).items()}
         return {
             order.order_id: Refused(response["Error"]["Code"]) if "Error" in response else Inserted()
@@ -91,7 +93,7 @@ class DynamoDbOrderTable:
     def _read_batch(self, order_ids: Sequence[str]) -> Iterator[dict[str, Any]]:
         if not order_ids:
             return
-        # What DynamoDB leaves unread here stays refused, and is tried again by the queue.
+        # A key that DynamoDB leaves unread stays refused; the queue delivers its message again.
         answer = self._client.batch_get_item(
             RequestItems={
                 self._table_name: {
@@ -104,7 +106,7 @@ class DynamoDbOrderTable:
 
 
 def read_item(item: Mapping[str, Mapping[str, Any]]) -> ProcessedOrder:
-    """Return the processed order that an item of the table holds; raises KeyError where it is none."""
+    """Return the processed order that an item of the table holds; raises KeyError if it is not one."""
     return ProcessedOrder.from_document({name: item[name][kind] for name, kind in _FIELDS.items()})
 
 

@@ -1,25 +1,28 @@
-"""The event log: one JSON line an event, with ids and codes, never an order's content.
+"""The event log: one JSON line per event, with ids and codes, never an order's content.
 
-In Lambda the runtime writes each log record as a line of JSON, its `extra` fields included (logging
-format JSON). Where no such runtime is around, the same lines are written to standard output here.
-Metric filters count the events by their `message`.
+In Lambda the runtime writes each log record as a line of JSON with its `extra` fields. Without that runtime this module
+writes the same lines to standard output. Metric filters count events by their `message`.
 """
 
 import json
 import logging
 import sys
 import traceback
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 _logger: Final = logging.getLogger("orders")
+_MAX_CAUSES: Final = 10
+_MAX_PLACES: Final = 20
 _PACKAGE: Final = Path(__file__).parent.parent
 _RECORD_FIELDS: Final = frozenset(vars(logging.makeLogRecord({})))
 
 
 class _JsonLine(logging.Formatter):
-    """Writes a record as Lambda's own runtime does."""
+    """Writes a record as Lambda's runtime does."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -34,7 +37,7 @@ class _JsonLine(logging.Formatter):
 
 def _set_up() -> None:
     _logger.setLevel(logging.INFO)
-    # Lambda's runtime lets everything from INFO on into the log; a client's own chatter is no event.
+    # Lambda's runtime logs everything from INFO on; botocore's messages are not events.
     logging.getLogger("botocore").setLevel(logging.WARNING)
     if not logging.getLogger().handlers:
         handler = logging.StreamHandler(sys.stdout)
@@ -51,30 +54,36 @@ def log_event(event: str, level: int = logging.INFO, /, **fields: str | int | No
 
 
 def log_failure(event: str, error: BaseException, /, **fields: str | int | None) -> None:
-    """Log an event that `error` caused: its chain of types, AWS error codes and places in the code.
+    """Log an event that `error` caused: the types of its chain, AWS error codes and places in the code.
 
     Never the error's text, which may quote an order.
     """
-    chain: list[BaseException] = [error]
-    while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None:
-        chain.append(cause)
+    chain = list(islice(_chain(error), _MAX_CAUSES))
     log_event(
         event,
         logging.ERROR,
         error=" < ".join(map(_name, chain)),
-        at=" < ".join(_places(chain[-1])),
+        at=" < ".join(islice(_places(chain[-1]), _MAX_PLACES)),
         **fields,
     )
 
 
-def _places(error: BaseException) -> list[str]:
-    """Return where `error` was raised, then the lines of this package that led there."""
-    frames = traceback.extract_tb(error.__traceback__)[::-1]
-    return [
-        f"{Path(frame.filename).name}:{frame.lineno}"
-        for depth, frame in enumerate(frames)
-        if depth == 0 or Path(frame.filename).is_relative_to(_PACKAGE)
-    ]
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield `error` and what caused it; a chain can have a cycle, and each error comes once."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
+        cause = cause.__context__ if cause.__cause__ is None else cause.__cause__
+
+
+def _places(error: BaseException) -> Iterator[str]:
+    """Yield where `error` was raised, then the lines of this package that led there."""
+    frames = [(Path(frame.f_code.co_filename), line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    for depth, (path, line) in enumerate(reversed(frames)):
+        if depth == 0 or path.is_relative_to(_PACKAGE):
+            yield f"{path.name}:{line}"
 
 
 def _name(error: BaseException) -> str:

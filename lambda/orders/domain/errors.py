@@ -1,4 +1,4 @@
-"""The ways in which an order, a message or a store can refuse."""
+"""Errors that this package raises on purpose. Their texts never quote a request or an order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +11,7 @@ class OrdersError(Exception):
 class DocumentUnreadableError(OrdersError):
     """A request body is not one strict JSON document in UTF-8.
 
-    `code` is the problem code of the API (``INVALID_JSON``, …), `detail` one sentence for the
-    client that repeats nothing of the body.
+    `code` is the problem code of the API (``INVALID_JSON``, …), `detail` one sentence for the client.
     """
 
     def __init__(self, code: str, detail: str) -> None:
@@ -23,36 +22,36 @@ class DocumentUnreadableError(OrdersError):
 
 @dataclass(frozen=True)
 class Violation:
-    """One rule that a document breaks: a JSON Pointer (RFC 6901) to the place, and the rule in words."""
+    """One broken rule: a JSON Pointer (RFC 6901) to the place, and the rule in words."""
 
     pointer: str
     detail: str
 
 
 class OrderInvalidError(OrdersError):
-    """A JSON document is not an order; `violations` holds every broken rule, one a place."""
+    """A JSON document is not an order.
 
-    def __init__(self, violations: Sequence[Violation]) -> None:
-        super().__init__(f"{len(violations)} violations")
+    `violations` holds at most 20 broken rules, one per place, sorted by pointer; `total` is the number of all of them.
+    """
+
+    def __init__(self, violations: Sequence[Violation], total: int) -> None:
+        super().__init__(f"{total} violations")
         self.violations = tuple(violations)
+        self.total = total
 
 
 class IdempotencyKeyInvalidError(OrdersError):
     """An Idempotency-Key is not 1 to 255 visible ASCII characters."""
 
 
-class OrderNotFoundError(OrdersError):
-    """An order id was never issued by this system."""
-
-
 class MessageUnreadableError(OrdersError):
-    """A queue message does not carry a submitted order; the text says why and repeats nothing of it."""
+    """A queue message does not carry a submitted order; the text says why."""
 
 
 class MessageVersionUnknownError(MessageUnreadableError):
-    """A queue message is of a version that this code does not read, because it was written by later code.
+    """A queue message was written by a later version of this code. It is an order nevertheless.
 
-    It is an order all the same. The text is always REASON, by which the operator's tool knows it in the log.
+    The text is always REASON, by which the `orders` command recognizes it in the log.
     """
 
     REASON = "the message is of a version that this code does not read"
@@ -62,12 +61,20 @@ class MessageVersionUnknownError(MessageUnreadableError):
 
 
 class QueueUnavailableError(OrdersError):
-    """The queue refused an order or did not answer in time: it may have been accepted or not."""
+    """The queue rejected an order or did not answer in time: it may have been accepted or not."""
 
 
 class StoreUnavailableError(OrdersError):
-    """The table refused or did not answer in time: nothing is known of what it holds."""
+    """The table rejected a request or did not answer in time: what it holds is unknown."""
 
 
 class TopicUnavailableError(OrdersError):
-    """The topic refused or did not answer in time: the orders were not all announced."""
+    """The topic rejected an announcement or did not answer in time."""
+
+
+class BatchFailedError(OrdersError):
+    """An error prevented the processing of every record of a batch.
+
+    Lambda logs the text and the traceback of an error that a handler raises. This one stands for the original error,
+    whose text may quote an order; the event log has that error's type and place.
+    """

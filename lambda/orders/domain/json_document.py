@@ -1,4 +1,4 @@
-"""Reading bytes as one strict JSON document (RFC 8259), without the liberties that Python's json takes."""
+"""Read bytes as one strict JSON document (RFC 8259); Python's json accepts more."""
 
 import json
 import re
@@ -8,17 +8,17 @@ from orders.domain.errors import DocumentUnreadableError
 
 MAX_DEPTH = 64
 
-# Possessive, and open to the end of the text: each character is looked at once, whatever the body holds.
+# Possessive, and an open string ends with the text, so each character is matched once, whatever the body is.
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _BRACKET = re.compile(r"[\[\]{}]")
 
 
 def read_json_document(body: bytes) -> Any:
-    """Parse `body` and return what it holds, as json.loads would.
+    """Return what `body` holds, as json.loads would.
 
-    Raises DocumentUnreadableError with code INVALID_ENCODING (not UTF-8), INVALID_JSON (not one JSON
-    document; NaN and Infinity, integers that no parser should be asked to hold, lone surrogates and
-    a byte order mark included), DUPLICATE_KEY or NESTING_TOO_DEEP (more than 64 levels).
+    Raises DocumentUnreadableError with code INVALID_ENCODING (not UTF-8), INVALID_JSON (not one JSON document; NaN,
+    Infinity, integers of over 4,300 digits, lone surrogates and a byte order mark included), DUPLICATE_KEY or
+    NESTING_TOO_DEEP (more than 64 levels).
     """
     text = _decode(body)
     if text.count("[") + text.count("{") > MAX_DEPTH:
@@ -38,10 +38,9 @@ def _decode(body: bytes) -> str:
     except UnicodeDecodeError as error:
         raise DocumentUnreadableError("INVALID_ENCODING", "The body is not valid UTF-8.") from error
     if "\N{REPLACEMENT CHARACTER}" in text:
-        # What decodes bytes before us, a gateway or a client, leaves this where they were not UTF-8.
-        # No order can hold the character itself.
+        # A gateway or client that decodes invalid UTF-8 puts this character. No order can hold it.
         raise DocumentUnreadableError(
-            "INVALID_ENCODING", "The body was not valid UTF-8 where it was encoded, or holds U+FFFD."
+            "INVALID_ENCODING", "The body was not valid UTF-8 before it was sent, or it contains U+FFFD."
         )
     return text
 
@@ -72,5 +71,5 @@ def _refuse_surrogates(document: Any) -> None:
         json.dumps(document, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError as error:
         raise DocumentUnreadableError(
-            "INVALID_JSON", "The body escapes a lone surrogate, which is no character."
+            "INVALID_JSON", "The body escapes a lone surrogate, which is not a character."
         ) from error

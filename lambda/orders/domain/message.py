@@ -1,16 +1,16 @@
 """A submitted order as the text of a queue message, and back.
 
-The text is JSON in ASCII, so that no character of it can be one that SQS refuses:
+The text is JSON in ASCII, because SQS rejects some other characters:
 
     {"version": 1, "order_id": "…", "order": {…}, "submitted_at": "…", "request_id": "…"}
 
-A message may wait for days and outlive the code that wrote it, and code that is rolled back meets
-messages that it never wrote. So a change of shape, or of an order's rules to stricter ones, is a new
-version, and comes in three deployments (docs/runbook.md, "Changing the message's shape"):
+A message may wait for days: newer code reads messages of older code, and, after a rollback, older code those of newer
+code. So a new shape, or a stricter rule of an order, is a new version and takes three deployments (docs/runbook.md,
+"Changing the message's shape"):
 
 1. a reader of the new version, and its entry in READERS;
-2. `write_message` in the new shape, and VERSION raised: only now can the first be relied on everywhere;
-3. when no message of the former version can be left, its reader goes.
+2. `write_message` in the new shape, and VERSION increased;
+3. when no message of the old version can be left, its reader is removed.
 """
 
 import json
@@ -18,15 +18,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from orders.domain.errors import MessageUnreadableError, MessageVersionUnknownError
-from orders.domain.order import Order, SubmittedOrder
+from orders.domain.order import Order, SubmittedOrder, is_timestamp
 from orders.domain.order_id import parse_order_id
-from orders.domain.order_schema import FIELD_RULES
-from orders.domain.timestamp import is_timestamp
+from orders.domain.validation import OrderRules
 
-# What is written. What is read is in READERS, at the end.
+# The version that is written. READERS, at the end, has those that are read.
 VERSION = 1
 
-# The longest that an order admits is a tenth of it.
+# Ten times the longest message that a valid order makes.
 MAX_LENGTH = 8 * 1024
 
 _ORDER_FIELDS = {"customer_id": str, "product_id": str, "quantity": int, "order_date": str}
@@ -34,20 +33,18 @@ _ORDER_FIELDS = {"customer_id": str, "product_id": str, "quantity": int, "order_
 
 def write_message(submitted: SubmittedOrder) -> str:
     """Return the message text that carries `submitted`."""
-    # vars(): dataclasses.asdict would copy every field, which takes twenty times as long.
+    # dataclasses.asdict copies every field and takes twenty times as long.
     return json.dumps(
         {"version": VERSION, **vars(submitted), "order": vars(submitted.order)},
         separators=(",", ":"),
     )
 
 
-def read_message(text: str) -> SubmittedOrder:
+def read_message(text: str, rules: OrderRules) -> SubmittedOrder:
     """Return the submitted order that a message text carries, of any version in READERS.
 
-    Checks the shape, every type, that all text can be written and that the order keeps its rules,
-    whoever sent it: what reaches the table is an order, and none that DynamoDB would refuse costs its
-    neighbours a round trip. Raises MessageUnreadableError, saying what is wrong; of a version that is
-    not read here it is MessageVersionUnknownError.
+    Checks everything, whoever sent it: one invalid item would make DynamoDB reject its whole batch. Raises
+    MessageUnreadableError, or MessageVersionUnknownError for a version that is not in READERS.
     """
     if len(text) > MAX_LENGTH:
         raise MessageUnreadableError(f"the message is over {MAX_LENGTH} characters")
@@ -62,27 +59,26 @@ def read_message(text: str) -> SubmittedOrder:
         raise MessageUnreadableError("version is not a whole number")
     if version not in READERS:
         raise MessageVersionUnknownError
-    return READERS[version](message)
+    return READERS[version](message, rules)
 
 
-def _read_version_1(message: Mapping[str, Any]) -> SubmittedOrder:
-    """Read the shape shown above; an order keeps the rules of order.schema.json."""
+def _read_version_1(message: Mapping[str, Any], rules: OrderRules) -> SubmittedOrder:
     order_id = _text(message, "order_id")
     if parse_order_id(order_id) != order_id:
         raise MessageUnreadableError("order_id was not issued by this system")
     submitted_at = _text(message, "submitted_at")
     if not is_timestamp(submitted_at):
         raise MessageUnreadableError("submitted_at is not a moment in UTC")
-    return SubmittedOrder(order_id, _order(message.get("order")), submitted_at, _text(message, "request_id"))
+    return SubmittedOrder(order_id, _order(message.get("order"), rules), submitted_at, _text(message, "request_id"))
 
 
-def _order(fields: Any) -> Order:
+def _order(fields: Any, rules: OrderRules) -> Order:
     if not isinstance(fields, dict) or fields.keys() != _ORDER_FIELDS.keys():
         raise MessageUnreadableError("order does not have exactly the fields of an order")
     for name, kind in _ORDER_FIELDS.items():
         if type(fields[name]) is not kind:  # a bool is an int to isinstance
             raise MessageUnreadableError(f"order.{name} is not of type {kind.__name__}")
-        if not FIELD_RULES[name](fields[name]):
+        if not rules.fields[name](fields[name]):
             raise MessageUnreadableError(f"order.{name} breaks its rule in order.schema.json")
     return Order(**fields)
 
@@ -91,21 +87,14 @@ def _text(message: Mapping[str, Any], name: str) -> str:
     value = message.get(name)
     if not isinstance(value, str):
         raise MessageUnreadableError(f"{name} is not a string")
-    _require_characters(name, value)
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise MessageUnreadableError(f"{name} holds a lone surrogate, which is not a character") from error
     return value
 
 
-def _require_characters(name: str, text: str) -> None:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise MessageUnreadableError(f"{name} holds a lone surrogate, which is no character") from error
-
-
-Reader = Callable[[Mapping[str, Any]], SubmittedOrder]
-"""Reads a JSON object that names its version; raises MessageUnreadableError, saying what is wrong."""
-
-READERS: Mapping[int, Reader] = {
+READERS: Mapping[int, Callable[[Mapping[str, Any], OrderRules], SubmittedOrder]] = {
     1: _read_version_1,
 }
-"""The versions that are read: the one that is written, the one before, and the one that is to come."""
+"""The versions that are read: the one that is written, the one before, and the next one."""

@@ -1,15 +1,19 @@
-"""An order at each station of its way: asked for, submitted, processed."""
+"""An order in each of its states: requested, submitted, processed."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Self
+
+_RFC3339_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Order:
-    """What a customer asks for, as order.schema.json admits it.
+    """What a customer asks for, valid by order.schema.json.
 
-    `quantity` is a whole number of pieces, `order_date` a calendar date as YYYY-MM-DD.
+    `quantity` is a number of pieces, `order_date` a calendar date as YYYY-MM-DD.
     """
 
     customer_id: str
@@ -20,9 +24,9 @@ class Order:
 
 @dataclass(frozen=True)
 class SubmittedOrder:
-    """An order under its id, as it travels through the queue.
+    """An order under its id, as the queue carries it.
 
-    `submitted_at` is RFC 3339 in UTC; `request_id` is API Gateway's id of the request that brought it.
+    `submitted_at` is RFC 3339 in UTC; `request_id` is API Gateway's id of the request.
     """
 
     order_id: str
@@ -53,7 +57,7 @@ class ProcessedOrder:
     def from_document(cls, document: Mapping[str, Any]) -> Self:
         """Return what `to_document` wrote; a quantity may be of any number type.
 
-        Raises KeyError where a field is missing.
+        Raises KeyError if a field is missing.
         """
         return cls(
             order_id=document["order_id"],
@@ -66,3 +70,47 @@ class ProcessedOrder:
             submitted_at=document["submitted_at"],
             processed_at=document["processed_at"],
         )
+
+
+@dataclass(frozen=True)
+class Inserted:
+    """Result of an insert: the order is stored, and its id was new."""
+
+
+@dataclass(frozen=True)
+class AlreadyExists:
+    """Result of an insert: the id was stored before, with this order."""
+
+    order: Order
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Result of an insert: the order is not stored. `reason` is the store's error code, `error` what was raised."""
+
+    reason: str
+    error: Exception | None = None
+
+
+InsertResult = Inserted | AlreadyExists | Refused
+"""Result of storing an order on the condition that its id is new."""
+
+
+def format_timestamp(moment: datetime) -> str:
+    """Return an aware `moment` as RFC 3339 in UTC, always with milliseconds.
+
+    The fixed width makes the strings sort in time order, which the table's index by customer and submission time
+    requires.
+    """
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def is_timestamp(text: str) -> bool:
+    """Return whether `text` is a moment as `format_timestamp` writes it."""
+    if not _RFC3339_UTC.fullmatch(text):
+        return False
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

@@ -1,21 +1,21 @@
-"""Order ids that tell by themselves whether this system issued them.
+"""Order ids that show whether this system issued them.
 
-An id is a UUID of version 8 (RFC 9562, section 5.8: the layout is the application's own). Its first
-96 bits, less the six that name version and variant, are random or derived from a customer and an
-idempotency key; its last 32 bits are the CRC-32 of those 96. So a stateless intake recognises its
-own ids: a mistyped id costs no read of the table, and an id that was answered with 202 never gets a
-404 while the order is still on its way.
+An id is a UUID of version 8 (RFC 9562, section 5.8: the layout is the application's own). Its first 96 bits, less the
+six for version and variant, are random or derived from an order and its idempotency key; its last 32 bits are the
+CRC-32 of those 96. So a stateless intake recognizes its own ids: a mistyped id costs no table read, and an id that was
+answered with 202 never gets a 404 while the order is pending.
 
-The checksum is no secret and guards against mistakes, not against people: whoever forges an id only
-reaches an order that does not exist.
+The checksum detects mistakes, not attacks: a forged id only names an order that does not exist.
 """
 
 import hashlib
+import json
 import re
 import uuid
 import zlib
 
 from orders.domain.errors import IdempotencyKeyInvalidError
+from orders.domain.order import Order
 
 RANDOM_BYTES = 12
 
@@ -24,22 +24,23 @@ _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 def random_order_id(randomness: bytes) -> str:
-    """Make an order id from 12 random bytes, of which 90 bits are used."""
+    """Return an order id made from 12 random bytes, of which 90 bits are used."""
     if len(randomness) != RANDOM_BYTES:
         raise ValueError(f"an order id is made from {RANDOM_BYTES} random bytes")
     return _seal(randomness)
 
 
-def derived_order_id(customer_id: str, idempotency_key: str) -> str:
-    """Derive the one order id that belongs to a customer's idempotency key.
+def derived_order_id(order: Order, idempotency_key: str) -> str:
+    """Return the order id that belongs to this order under this idempotency key.
 
-    Raises IdempotencyKeyInvalidError unless the key is 1 to 255 visible ASCII characters.
+    The content is part of it, so nobody can block or replace another order by guessing its key. Raises
+    IdempotencyKeyInvalidError unless the key is 1 to 255 visible ASCII characters.
     """
     if not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
         raise IdempotencyKeyInvalidError
-    # Neither a customer id nor a key can hold a NUL, so no two pairs read the same.
-    seed = f"{customer_id}\0{idempotency_key}".encode("ascii")
-    return _seal(hashlib.sha256(seed).digest()[:RANDOM_BYTES])
+    # As JSON, no two lists of values have the same text.
+    values = [idempotency_key, order.customer_id, order.product_id, order.quantity, order.order_date]
+    return _seal(hashlib.sha256(json.dumps(values).encode("ascii")).digest()[:RANDOM_BYTES])
 
 
 def parse_order_id(text: str) -> str | None:

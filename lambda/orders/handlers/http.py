@@ -1,7 +1,8 @@
-"""Requests and answers of the HTTP API (API Gateway, payload format 2.0)."""
+"""Requests and responses of the HTTP API (API Gateway, payload format 2.0)."""
 
 import base64
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,9 +18,15 @@ _TITLES = {
     503: "Service Unavailable",
 }
 
+# A Content-Type is two words with a slash and parameters of a word or a quoted string (RFC 9110, section 8.3.1).
+_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_QUOTED = r'"(?:[^"\\]|\\.)*+"'
+_TYPE = re.compile(rf"{_WORD}/{_WORD}")
+_PARAMETER = re.compile(rf"[ \t]*;[ \t]*(?:({_WORD})=({_WORD}|{_QUOTED}))?")
+
 
 def request_id(event: Mapping[str, Any]) -> str:
-    """Return API Gateway's id of the request, the one in its access log."""
+    """Return API Gateway's id of the request, which is in its access log."""
     return str(event["requestContext"]["requestId"])
 
 
@@ -29,24 +36,50 @@ def headers(event: Mapping[str, Any]) -> dict[str, str]:
 
 
 def body(event: Mapping[str, Any]) -> bytes:
-    """Return the request's body as the client sent it, empty where it sent none.
+    """Return the request's body as the client sent it, empty if there is none.
 
-    Raises DocumentUnreadableError where API Gateway says base64 and it is not.
+    Raises DocumentUnreadableError if the event says base64 and the body is not.
     """
     text = event.get("body") or ""
     if not event.get("isBase64Encoded"):
-        # A gateway's JSON can spell a lone surrogate, which no client's UTF-8 could: keep it, as
-        # bytes that the strict reader then refuses.
+        # The event's JSON can hold a lone surrogate. As these bytes the strict reader rejects it.
         return text.encode("utf-8", "surrogatepass")
     try:
         return base64.b64decode(text, validate=True)
-    except ValueError as error:  # binascii.Error is one
+    except ValueError as error:  # of which binascii.Error is a subclass
         raise DocumentUnreadableError("INVALID_ENCODING", "The body is not valid base64.") from error
 
 
-def answer(status: int, document: Mapping[str, Any], extra_headers: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Return an answer that carries `document` as JSON; no cache may keep it."""
-    return _answer(status, "application/json", document, extra_headers or {})
+def is_json_in_utf8(content_type: str) -> bool:
+    """Return whether a Content-Type is application/json with no other charset than UTF-8.
+
+    Case and other parameters are free; if a charset is named twice, both count.
+    """
+    text = content_type.strip(" \t")
+    media_type = _TYPE.match(text)
+    if media_type is None or media_type.group().lower() != "application/json":
+        return False
+    place = media_type.end()
+    while place < len(text):
+        parameter = _PARAMETER.match(text, place)
+        if parameter is None or _names_another_charset(*parameter.groups()):
+            return False
+        place = parameter.end()
+    return True
+
+
+def _names_another_charset(name: str | None, value: str | None) -> bool:
+    # An asterisk extends a parameter in headers that allow it (RFC 8187); this one does not.
+    if name is None or value is None or name.partition("*")[0].lower() != "charset":
+        return False
+    return re.sub(r"\\(.)", r"\1", value.strip('"')).lower() != "utf-8"
+
+
+def response(
+    status: int, document: Mapping[str, Any], extra_headers: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Return a response that carries `document` as JSON; no cache may keep it."""
+    return _response(status, "application/json", document, extra_headers or {})
 
 
 def problem(
@@ -58,7 +91,7 @@ def problem(
     errors: Sequence[Violation] = (),
     retry_after_seconds: int | None = None,
 ) -> dict[str, Any]:
-    """Return an answer that carries problem details (RFC 9457), with `code` for machines."""
+    """Return a response that carries problem details (RFC 9457), with `code` for programs."""
     document: dict[str, Any] = {
         "type": f"urn:problem:order-processing:{code.lower().replace('_', '-')}",
         "title": _TITLES[status],
@@ -70,11 +103,11 @@ def problem(
     if errors:
         document["errors"] = [{"pointer": error.pointer, "detail": error.detail} for error in errors]
     extra = {} if retry_after_seconds is None else {"Retry-After": str(retry_after_seconds)}
-    return _answer(status, "application/problem+json", document, extra)
+    return _response(status, "application/problem+json", document, extra)
 
 
 def internal_error(request_id: str) -> dict[str, Any]:
-    """Return the answer to a request that met an error nobody foresaw."""
+    """Return the response to a request that caused an unexpected error."""
     return problem(
         500,
         "INTERNAL_ERROR",
@@ -83,7 +116,7 @@ def internal_error(request_id: str) -> dict[str, Any]:
     )
 
 
-def _answer(
+def _response(
     status: int, content_type: str, document: Mapping[str, Any], extra_headers: Mapping[str, str]
 ) -> dict[str, Any]:
     return {

@@ -1,4 +1,4 @@
-"""Order status: GET /orders/{order_id} tells what became of an order."""
+"""Order status: GET /orders/{order_id} returns the state of an order."""
 
 import os
 from collections.abc import Mapping
@@ -8,25 +8,23 @@ from orders import cold_start
 from orders.adapters.clients import make_client
 from orders.adapters.dynamodb import DynamoDbOrderTable
 from orders.adapters.event_log import log_event, log_failure
-from orders.domain.errors import OrderNotFoundError, StoreUnavailableError
+from orders.domain.errors import StoreUnavailableError
+from orders.domain.order_id import parse_order_id
 from orders.handlers import http
-from orders.usecases.status import Pending, find_order
 
 _store = DynamoDbOrderTable(make_client("dynamodb"), os.environ["ORDERS_TABLE_NAME"])
-cold_start.end()
+cold_start.freeze_heap()
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Answer GET /orders/{order_id}: the processed order, that it is pending, or problem details.
 
-    `event` is API Gateway's payload of format 2.0.
+    `event` is API Gateway's payload of format 2.0. An id that this system never issued costs no table read.
     """
     request_id = http.request_id(event)
     try:
-        found = find_order(event["pathParameters"]["order_id"], store=_store)
-    except OrderNotFoundError:
-        log_event("order_not_found", request_id=request_id)
-        return http.problem(404, "ORDER_NOT_FOUND", "No order has this id; check it for typos.", request_id=request_id)
+        order_id = parse_order_id(event["pathParameters"]["order_id"])
+        order = order_id and _store.find(order_id)
     except StoreUnavailableError as error:
         log_failure("request_failed", error, request_id=request_id, code="STORE_UNAVAILABLE")
         return http.problem(
@@ -39,8 +37,11 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     except Exception as error:
         log_failure("request_failed", error, request_id=request_id, code="INTERNAL_ERROR")
         return http.internal_error(request_id)
-    if isinstance(found, Pending):
-        log_event("order_pending", request_id=request_id, order_id=found.order_id)
-        return http.answer(200, {"order_id": found.order_id, "status": "PENDING"}, {"Retry-After": "1"})
-    log_event("order_found", request_id=request_id, order_id=found.order_id)
-    return http.answer(200, {**found.to_document(), "status": "PROCESSED"})
+    if not order_id:
+        log_event("order_not_found", request_id=request_id)
+        return http.problem(404, "ORDER_NOT_FOUND", "No order has this id; check it for typos.", request_id=request_id)
+    if not order:
+        log_event("order_pending", request_id=request_id, order_id=order_id)
+        return http.response(200, {"order_id": order_id, "status": "PENDING"}, {"Retry-After": "1"})
+    log_event("order_found", request_id=request_id, order_id=order_id)
+    return http.response(200, {**order.to_document(), "status": "PROCESSED"})

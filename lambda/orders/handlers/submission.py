@@ -1,16 +1,17 @@
-"""Order submission: POST /orders puts an order on the queue and answers with its id."""
+"""Order submission: POST /orders puts an order on the queue and returns its id."""
 
 import logging
 import os
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from orders import cold_start
 from orders.adapters.clients import make_client
-from orders.adapters.clock import utc_now
 from orders.adapters.event_log import log_event, log_failure
-from orders.adapters.sqs import SqsOrderQueue
+from orders.adapters.messaging import SqsOrderQueue
+from orders.adapters.order_schema import ORDER_RULES
 from orders.domain.errors import (
     DocumentUnreadableError,
     IdempotencyKeyInvalidError,
@@ -18,8 +19,7 @@ from orders.domain.errors import (
     QueueUnavailableError,
 )
 from orders.handlers import http
-from orders.handlers.media_type import is_json_in_utf8
-from orders.usecases.submission import submit_order
+from orders.use_cases.submit_order import submit_order
 
 MAX_BODY_BYTES = 16 * 1024
 
@@ -27,11 +27,11 @@ _REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
 _LENGTH = re.compile("[0-9]{1,9}")
 
 _queue = SqsOrderQueue(make_client("sqs"), os.environ["ORDERS_QUEUE_URL"])
-cold_start.end()
+cold_start.freeze_heap()
 
 
-class _RefusedError(Exception):
-    """The request is refused with a problem; nothing was accepted."""
+class HttpError(Exception):
+    """The request is rejected with a problem; nothing was accepted."""
 
     def __init__(self, status: int, code: str, detail: str, **more: Any) -> None:
         self.status = status
@@ -41,16 +41,16 @@ class _RefusedError(Exception):
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-    """Answer POST /orders: 202 once SQS has taken the order, else problem details.
+    """Answer POST /orders: 202 once SQS has accepted the order, else problem details.
 
     `event` is API Gateway's payload of format 2.0.
     """
     request_id = http.request_id(event)
     try:
         return _accept(event, request_id)
-    except _RefusedError as refusal:
-        log_event("order_refused", logging.WARNING, request_id=request_id, code=refusal.code)
-        return http.problem(refusal.status, refusal.code, refusal.detail, request_id=request_id, **refusal.more)
+    except HttpError as error:
+        log_event("order_refused", logging.WARNING, request_id=request_id, code=error.code)
+        return http.problem(error.status, error.code, error.detail, request_id=request_id, **error.more)
     except QueueUnavailableError as error:
         log_failure("order_refused", error, request_id=request_id, code="QUEUE_UNAVAILABLE")
         return http.problem(
@@ -73,46 +73,51 @@ def _accept(event: Mapping[str, Any], request_id: str) -> dict[str, Any]:
             _body(event, headers),
             idempotency_key=headers.get("idempotency-key"),
             request_id=request_id,
-            now=utc_now(),
+            now=datetime.now(UTC),
             random_bytes=os.urandom,
+            rules=ORDER_RULES,
             queue=_queue,
         )
     except DocumentUnreadableError as error:
-        raise _RefusedError(400, error.code, error.detail) from error
+        raise HttpError(400, error.code, error.detail) from error
     except IdempotencyKeyInvalidError as error:
-        raise _RefusedError(
+        raise HttpError(
             400, "IDEMPOTENCY_KEY_INVALID", "The Idempotency-Key is not 1 to 255 visible ASCII characters."
         ) from error
     except OrderInvalidError as error:
-        raise _RefusedError(
-            422, "VALIDATION_FAILED", "The body is JSON, but not an order.", errors=error.violations
-        ) from error
+        raise HttpError(422, "VALIDATION_FAILED", _detail(error), errors=error.violations) from error
     log_event("order_accepted", request_id=request_id, order_id=submitted.order_id)
-    return http.answer(
+    return http.response(
         202,
         {"order_id": submitted.order_id, "status": "ACCEPTED"},
         {"Location": f"/orders/{submitted.order_id}"},
     )
 
 
+def _detail(error: OrderInvalidError) -> str:
+    listed = len(error.violations)
+    more = "" if listed == error.total else f" It has {error.total} errors; {listed} of them are listed."
+    return f"The body is JSON, but not an order.{more}"
+
+
 def _body(event: Mapping[str, Any], headers: Mapping[str, str]) -> bytes:
     body = http.body(event)
     if not body:
-        raise _RefusedError(400, "BODY_MISSING", "The request has no body; send an order as JSON.")
+        raise HttpError(400, "BODY_MISSING", "The request has no body; send an order as JSON.")
     if "content-encoding" in headers:
-        raise _RefusedError(415, "UNSUPPORTED_MEDIA_TYPE", "Send the body without Content-Encoding.")
-    if not is_json_in_utf8(headers.get("content-type", "")):
-        raise _RefusedError(415, "UNSUPPORTED_MEDIA_TYPE", "Send the body as Content-Type: application/json, in UTF-8.")
+        raise HttpError(415, "UNSUPPORTED_MEDIA_TYPE", "Send the body without Content-Encoding.")
+    if not http.is_json_in_utf8(headers.get("content-type", "")):
+        raise HttpError(415, "UNSUPPORTED_MEDIA_TYPE", "Send the body as Content-Type: application/json, in UTF-8.")
     if len(body) > MAX_BODY_BYTES and _bytes_sent(event, headers, body) > MAX_BODY_BYTES:
-        raise _RefusedError(413, "PAYLOAD_TOO_LARGE", f"The body is over {MAX_BODY_BYTES} bytes.")
+        raise HttpError(413, "PAYLOAD_TOO_LARGE", f"The body is over {MAX_BODY_BYTES} bytes.")
     return body
 
 
 def _bytes_sent(event: Mapping[str, Any], headers: Mapping[str, str], body: bytes) -> int:
-    """Return how long the body was as the client sent it; how long at least, where nothing tells."""
+    """Return the length of the body as the client sent it, or a lower bound of it."""
     if event.get("isBase64Encoded"):
         return len(body)
-    # A gateway may have put the three bytes of U+FFFD for one that is not UTF-8; the reader refuses the character.
+    # A gateway may replace one byte that is not UTF-8 by the three bytes of U+FFFD, which the reader rejects.
     at_least = len(body) - 2 * body.count(_REPLACEMENT)
     declared = headers.get("content-length", "")
     return max(at_least, int(declared)) if _LENGTH.fullmatch(declared) else at_least

@@ -55,8 +55,8 @@ def list_letters(notifications: bool, as_json: bool, system: System) -> int:
     """List the dead letters grouped by reason, and say what to do about each group.
 
     The reason is what the processing function logged last about the message: an error of the store, such as
-    AccessDeniedException or ThrottlingError; "… an idempotency key was used for two orders"; or what is wrong with a
-    message that is no order.
+    AccessDeniedException or ThrottlingError; "… the message is forged"; or what is wrong with a message that is no
+    order.
 
     With --notifications: the announcements that failed, grouped by why Lambda gave them up.
     """

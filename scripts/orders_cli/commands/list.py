@@ -6,8 +6,7 @@ from itertools import islice
 
 import click
 
-from orders.domain.order import ProcessedOrder
-from orders.domain.timestamp import format_timestamp
+from orders.domain.order import ProcessedOrder, format_timestamp
 from orders_cli.clock import Moment
 from orders_cli.console import counted, print_json_line, print_table, say
 from orders_cli.csv_text import csv_line

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from orders.domain.timestamp import format_timestamp
+from orders.domain.order import format_timestamp
 from orders_cli.archive import entry_of, read_archive
 from orders_cli.console import counted, print_fields, print_json, print_json_line, print_table, progress, say
 from orders_cli.dead_letters import DeadLetter, Group, Kind, Reason, Selection, dead_letter, groups_of, reasons_of

@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
+from orders.domain.order import format_timestamp
 from orders.domain.order_id import parse_order_id
-from orders.domain.timestamp import format_timestamp
 from orders_cli.clock import utc_now
 from orders_cli.console import print_fields, print_json
 from orders_cli.errors import NOT_FOUND, OperatorError

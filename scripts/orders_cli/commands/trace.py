@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 import click
 
+from orders.domain.order import format_timestamp
 from orders.domain.order_id import parse_order_id
-from orders.domain.timestamp import format_timestamp
 from orders_cli.clock import Moment, utc_now
 from orders_cli.console import print_json_line, print_table, say
 from orders_cli.errors import NOT_FOUND, OperatorError

@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from orders.domain.timestamp import format_timestamp
+from orders.domain.order import format_timestamp
 from orders_cli.clock import utc_now
 from orders_cli.console import print_json_line, print_line, say
 from orders_cli.log import EventLog

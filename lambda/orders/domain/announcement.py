@@ -1,4 +1,4 @@
-"""How a processed order is announced: to a person in words, to a machine as JSON."""
+"""The announcement of a processed order: text for a person, JSON for a program."""
 
 import json
 from dataclasses import dataclass
@@ -10,9 +10,8 @@ from orders.domain.order import ProcessedOrder
 class Announcement:
     """One order's announcement.
 
-    `subject` is ASCII without a line break and under 100 characters, the limit of SNS, and names the
-    order; `text` is for a person, `document` for a machine; `attributes` are what a subscription's
-    filter policy can match.
+    `subject` is one line of fewer than 100 ASCII characters, the limit of SNS; `text` is for a person, `document` for a
+    program; `attributes` are what the filter policy of a subscription can match.
     """
 
     subject: str
@@ -43,5 +42,4 @@ def announce(processed: ProcessedOrder) -> Announcement:
 
 
 def _moment(timestamp: str) -> str:
-    """Return a moment as `format_timestamp` writes it, to the second and in words that need no standard."""
     return f"{timestamp[:10]} {timestamp[11:19]} UTC"

@@ -1,4 +1,4 @@
-"""The topic on which completed orders are announced, on Amazon SNS."""
+"""The queue of submitted orders on Amazon SQS, and the topic of announcements on Amazon SNS."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -7,14 +7,31 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from orders.domain.completion import Announcement
-from orders.domain.errors import TopicUnavailableError
+from orders.domain.announcement import Announcement
+from orders.domain.errors import QueueUnavailableError, TopicUnavailableError
+from orders.domain.message import write_message
+from orders.domain.order import SubmittedOrder
 
 # PublishBatch takes 10 entries.
 _BATCH_SIZE = 10
 
 
-class SnsCompletionTopic:
+class SqsOrderQueue:
+    """Sends submitted orders to one SQS queue."""
+
+    def __init__(self, client: Any, queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+
+    def send(self, submitted: SubmittedOrder) -> None:
+        """Put one order on the queue; raises QueueUnavailableError unless SQS has confirmed it."""
+        try:
+            self._client.send_message(QueueUrl=self._queue_url, MessageBody=write_message(submitted))
+        except (ClientError, BotoCoreError) as error:
+            raise QueueUnavailableError from error
+
+
+class SnsAnnouncementTopic:
     """Publishes announcements to one SNS topic."""
 
     def __init__(self, client: Any, topic_arn: str) -> None:
@@ -22,9 +39,9 @@ class SnsCompletionTopic:
         self._topic_arn = topic_arn
 
     def publish(self, announcements: Iterable[Announcement]) -> Iterator[None]:
-        """Publish in the given order, yielding once for each announcement that SNS took.
+        """Publish in the given order, yielding once for each announcement that SNS accepted.
 
-        Raises TopicUnavailableError at the first one that it did not take.
+        Raises TopicUnavailableError at the first one that it did not accept.
         """
         remaining = iter(announcements)
         while batch := list(islice(remaining, _BATCH_SIZE)):
@@ -33,9 +50,9 @@ class SnsCompletionTopic:
                 answer = self._client.publish_batch(TopicArn=self._topic_arn, PublishBatchRequestEntries=entries)
             except (ClientError, BotoCoreError) as error:
                 raise TopicUnavailableError from error
-            taken = {success["Id"] for success in answer.get("Successful", [])}
+            accepted = {success["Id"] for success in answer.get("Successful", [])}
             for entry in entries:
-                if entry["Id"] not in taken:
+                if entry["Id"] not in accepted:
                     raise TopicUnavailableError
                 yield
 
@@ -44,7 +61,7 @@ def _entry(position: int, announcement: Announcement) -> dict[str, Any]:
     return {
         "Id": str(position),
         "Subject": announcement.subject,
-        # One message, two readings: e-mail gets the text, every other protocol the JSON document.
+        # E-mail gets the text, every other protocol the JSON document.
         "MessageStructure": "json",
         "Message": json.dumps({"default": announcement.document, "email": announcement.text}),
         "MessageAttributes": {

@@ -1,0 +1,191 @@
+"""The rules of an order, compiled from order.schema.json.
+
+Importing jsonschema would cost every cold start more than the rest of this package, and validating with it more than
+everything else that is done for an order. So the few keywords that the schema uses are compiled into functions, and
+jsonschema is loaded only to report the errors of an invalid document. An unknown keyword raises ValueError at import.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date
+from functools import cached_property
+from heapq import nsmallest
+from typing import Any
+
+from orders.domain.errors import OrderInvalidError, Violation
+from orders.domain.order import Order
+
+MAX_VIOLATIONS = 20
+"""How many violations are reported at most. An invalid body of 16 KiB can have over 2,000."""
+
+Rule = Callable[[Any], bool]
+"""Returns whether a part of a JSON document keeps a rule. As in JSON Schema, a value of another type keeps it."""
+
+
+class OrderRules:
+    """The rules of an order, of one JSON Schema."""
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self.is_order = compile_schema(schema)
+        self.fields = {name: compile_schema(rules) for name, rules in schema["properties"].items()}
+        self._schema = schema
+
+    def validate(self, document: Any) -> Order:
+        """Return the order that a parsed JSON document states, its quantity as an integer.
+
+        Raises OrderInvalidError. Its violations are in the words of the schema's descriptions, so that nothing of the
+        document is repeated but its keys.
+        """
+        if not self.is_order(document):
+            raise OrderInvalidError(*self._violations(document))
+        return Order(
+            customer_id=document["customer_id"],
+            product_id=document["product_id"],
+            quantity=int(document["quantity"]),
+            order_date=document["order_date"],
+        )
+
+    @cached_property
+    def _validator(self) -> Any:
+        # Imported here because a cold start with a valid order must not wait for jsonschema.
+        from jsonschema import Draft202012Validator, FormatChecker
+        from jsonschema.validators import extend
+
+        types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, instance: is_integer(instance))
+        strict = extend(Draft202012Validator, type_checker=types)  # type: ignore[no-untyped-call]
+        # Formats are checked only with a checker.
+        return strict(self._schema, format_checker=FormatChecker(formats=("date",)))
+
+    def _violations(self, document: Any) -> tuple[list[Violation], int]:
+        """Return at most MAX_VIOLATIONS violations, sorted by pointer, and the number of all.
+
+        Violations of the order's own fields come before unknown fields.
+        """
+        fields = self._schema["properties"]
+        found: dict[str, Violation] = {}
+        unknown: list[str] = []
+        for error in self._validator.iter_errors(document):
+            if error.validator == "required":
+                missing = [name for name in self._schema["required"] if name not in document]
+                found |= {name: Violation(_pointer(name), "is required") for name in missing}
+            elif error.validator == "additionalProperties":
+                unknown = [name for name in document if name not in fields]
+            elif error.absolute_path:
+                name = str(error.absolute_path[0])
+                found[name] = Violation(_pointer(name), f"must be {fields[name]['description']}")
+            else:
+                found[""] = Violation("", "must be a JSON object")
+        reported = [
+            Violation(_pointer(name), "is not a field of an order")
+            for name in nsmallest(MAX_VIOLATIONS - len(found), unknown, key=_pointer)
+        ]
+        return sorted([*found.values(), *reported], key=lambda each: each.pointer), len(found) + len(unknown)
+
+
+def _pointer(name: str) -> str:
+    return "/" + name.replace("~", "~0").replace("/", "~1")
+
+
+def is_integer(instance: object) -> bool:
+    """Return whether `instance` is an integer as written; JSON Schema would accept 1.0 and 1e3 too."""
+    return isinstance(instance, int) and not isinstance(instance, bool)
+
+
+_TYPES: Mapping[str, Rule] = {
+    "object": lambda instance: isinstance(instance, dict),
+    "string": lambda instance: isinstance(instance, str),
+    "integer": is_integer,
+}
+
+_ANNOTATIONS = frozenset({"$schema", "title", "description"})
+
+
+def compile_schema(schema: Mapping[str, Any]) -> Rule:
+    """Return the rule that a JSON Schema states; raises ValueError for a keyword that is not supported here."""
+    unknown = schema.keys() - _ANNOTATIONS - _KEYWORDS.keys()
+    if unknown:
+        raise ValueError(f"order.schema.json uses {', '.join(sorted(unknown))}: add it to validation.py")
+    rules = [_KEYWORDS[keyword](value, schema) for keyword, value in schema.items() if keyword in _KEYWORDS]
+    return lambda instance: all(rule(instance) for rule in rules)
+
+
+def _type(name: str, _: Mapping[str, Any]) -> Rule:
+    if name not in _TYPES:
+        raise ValueError(f'order.schema.json uses "type": "{name}": add it to validation.py')
+    return _TYPES[name]
+
+
+def _properties(schemas: Mapping[str, Any], _: Mapping[str, Any]) -> Rule:
+    rules = {name: compile_schema(schema) for name, schema in schemas.items()}
+    return lambda instance: (
+        not isinstance(instance, dict) or all(rules[name](value) for name, value in instance.items() if name in rules)
+    )
+
+
+def _required(names: list[str], _: Mapping[str, Any]) -> Rule:
+    return lambda instance: not isinstance(instance, dict) or instance.keys() >= set(names)
+
+
+def _additional_properties(allowed: object, schema: Mapping[str, Any]) -> Rule:
+    if allowed is not False:
+        raise ValueError('order.schema.json allows "additionalProperties": add it to validation.py')
+    known = schema["properties"].keys()
+    return lambda instance: not isinstance(instance, dict) or instance.keys() <= known
+
+
+def _any_of(schemas: list[Mapping[str, Any]], _: Mapping[str, Any]) -> Rule:
+    rules = [compile_schema(schema) for schema in schemas]
+    return lambda instance: any(rule(instance) for rule in rules)
+
+
+def _min_length(least: int, _: Mapping[str, Any]) -> Rule:
+    return lambda instance: not isinstance(instance, str) or len(instance) >= least
+
+
+def _max_length(most: int, _: Mapping[str, Any]) -> Rule:
+    return lambda instance: not isinstance(instance, str) or len(instance) <= most
+
+
+def _pattern(pattern: str, _: Mapping[str, Any]) -> Rule:
+    search = re.compile(pattern).search
+    return lambda instance: not isinstance(instance, str) or search(instance) is not None
+
+
+def _minimum(least: int, _: Mapping[str, Any]) -> Rule:
+    return lambda instance: not is_integer(instance) or instance >= least
+
+
+def _maximum(most: int, _: Mapping[str, Any]) -> Rule:
+    return lambda instance: not is_integer(instance) or instance <= most
+
+
+def _format(name: str, _: Mapping[str, Any]) -> Rule:
+    if name != "date":
+        raise ValueError(f'order.schema.json uses "format": "{name}": add it to validation.py')
+    return lambda instance: not isinstance(instance, str) or _is_date(instance)
+
+
+def _is_date(text: str) -> bool:
+    # RFC 3339, section 5.6. fromisoformat alone would accept 20250425 and 2025-W17-5 too.
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        return False
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+_KEYWORDS: Mapping[str, Callable[[Any, Mapping[str, Any]], Rule]] = {
+    "type": _type,
+    "properties": _properties,
+    "required": _required,
+    "additionalProperties": _additional_properties,
+    "anyOf": _any_of,
+    "minLength": _min_length,
+    "maxLength": _max_length,
+    "pattern": _pattern,
+    "minimum": _minimum,
+    "maximum": _maximum,
+    "format": _format,
+}

@@ -1,1 +1,0 @@
-"""The Lambda entry points: each translates an event, calls, and translates back."""

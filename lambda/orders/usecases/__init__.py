@@ -1,1 +1,0 @@
-"""What the system does with orders, against ports that the adapters fill."""
