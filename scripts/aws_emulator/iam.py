@@ -38,7 +38,7 @@ _extract_resource_arn = iam_actions.extract_resource_arn
 _transaction_checks = iam_actions.dynamodb_transaction_checks
 
 
-def mend_iam() -> None:
+def patch_iam() -> None:
     """Replace what ministack asks for by what AWS asks for."""
     iam_actions.extract_iam_action = _action
     iam_actions.extract_resource_arn = _resource

@@ -13,7 +13,7 @@ from ministack.core.responses import error_response_json, json_response
 from ministack.services import dynamodb
 
 
-def mend_partiql() -> None:
+def patch_partiql() -> None:
     """Replace ministack's way of carrying out an INSERT."""
     dynamodb._partiql_insert = _insert
 

@@ -1,10 +1,11 @@
-"""The emulator's program: ministack behind what ends TLS in front of it.
+"""The emulator's program: ministack with this project's patches, behind a guard.
 
-The queues and topics refuse what does not come by TLS, and with IAM enforced the emulator refuses it too. Traffic that
-never leaves the machine needs no certificate. A proxy that ends TLS in front of a service tells it so in the header
-X-Forwarded-Proto, which ministack honours; this module stands in for that proxy.
+The queues and topics refuse requests without TLS, and with IAM enforced the emulator does so too. Traffic that
+never leaves the machine needs no certificate. A proxy that ends TLS in front of a service says so in the header
+X-Forwarded-Proto, which ministack honors; this module stands in for that proxy.
 """
 
+import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
@@ -12,37 +13,57 @@ from typing import Any
 import ministack.app
 from ministack.core import persistence
 
-from aws_emulator.iam import mend_iam
-from aws_emulator.partiql import mend_partiql
+from aws_emulator.guard import Guard, refusal_body
+from aws_emulator.iam import patch_iam
+from aws_emulator.partiql import patch_partiql
 from aws_emulator.persistence import state_on_disk
-from aws_emulator.queues import mend_queues
-from aws_emulator.stages import mend_stages
-from aws_emulator.stream_mappings import mend_stream_mappings
-from aws_emulator.streams import mend_streams
-from aws_emulator.workers import mend_workers
+from aws_emulator.queues import patch_queues
+from aws_emulator.root_user import patch_root_user
+from aws_emulator.stages import patch_stages
+from aws_emulator.stream_mappings import patch_stream_mappings
+from aws_emulator.streams import patch_streams
+from aws_emulator.workers import patch_workers
 
 # As ASGI defines them: https://asgi.readthedocs.io/en/latest/specs/main.html
 Scope = MutableMapping[str, Any]
 Channel = Callable[..., Awaitable[Any]]
+App = Callable[[Scope, Channel, Channel], Awaitable[None]]
 
-_ministack_app = ministack.app.app
 
+def guarded(app: App, guard: Guard) -> App:
+    """Return `app` behind `guard` and behind a proxy that ends TLS."""
 
-async def _app_behind_tls(scope: Scope, receive: Channel, send: Channel) -> None:
-    if scope["type"] == "http":
-        scope["headers"] = [*scope["headers"], (b"x-forwarded-proto", b"https")]
-    await _ministack_app(scope, receive, send)
+    async def admit(scope: Scope, receive: Channel, send: Channel) -> None:
+        if scope["type"] == "websocket":
+            # The project has no WebSocket API; closing before accepting is answered with 403.
+            await send({"type": "websocket.close"})
+            return
+        if scope["type"] == "http":
+            headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]
+            if reason := guard.refusal(scope["path"], scope["query_string"].decode("latin-1"), headers):
+                fields = [(b"content-type", b"application/json")]
+                await send({"type": "http.response.start", "status": 403, "headers": fields})
+                await send({"type": "http.response.body", "body": refusal_body(reason)})
+                return
+            scope["headers"] = [*scope["headers"], (b"x-forwarded-proto", b"https")]
+        await app(scope, receive, send)
+
+    return admit
 
 
 def main() -> None:
     """Run ministack until it is stopped."""
-    mend_iam()
-    mend_partiql()
-    mend_queues()
-    mend_stages()
-    mend_streams()
-    mend_stream_mappings()
-    mend_workers()
-    ministack.app.app = _app_behind_tls
+    # Taken out of the environment, which the functions inherit.
+    access_key_id, secret_access_key = os.environ.pop("ROOT_ACCESS_KEY_ID"), os.environ.pop("ROOT_SECRET_ACCESS_KEY")
+    origins = frozenset(os.environ.pop("STOREFRONT_ORIGINS").split())
+    patch_root_user(access_key_id, secret_access_key)
+    patch_iam()
+    patch_partiql()
+    patch_queues()
+    patch_stages()
+    patch_streams()
+    patch_stream_mappings()
+    patch_workers()
+    ministack.app.app = guarded(ministack.app.app, Guard(access_key_id, origins))
     with state_on_disk(Path(persistence.STATE_DIR)):
         ministack.app.main()

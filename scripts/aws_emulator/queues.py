@@ -30,7 +30,7 @@ _ACTIONS = (
 _STEPS = ("_expire_retained", "_dlq_sweep", "_collect_msgs")
 
 
-def mend_queues() -> None:
+def patch_queues() -> None:
     """Make each change of a queue one step for all other threads."""
     # One that its holder may take again, since the steps are parts of each other.
     sqs._queues_lock = threading.RLock()

@@ -19,7 +19,7 @@ _ACCESS_LOG_SETTINGS = re.compile(r"/v2/apis/(?P<api>[^/]+)/stages/(?P<stage>[^/
 _handle_request = apigateway.handle_request
 
 
-def mend_stages() -> None:
+def patch_stages() -> None:
     """Let ministack delete a setting and keep its stage."""
     apigateway.handle_request = _handle
 

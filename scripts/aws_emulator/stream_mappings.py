@@ -99,7 +99,7 @@ def first_failure(answer: Any, sequence_numbers: Sequence[str]) -> int | None:
         return 0
 
 
-def mend_stream_mappings() -> None:
+def patch_stream_mappings() -> None:
     """Replace ministack's way of reading tables' streams for functions."""
     lambda_svc._poll_dynamodb_streams = _poll
     lambda_svc._send_ddb_stream_failure_record = holding_the_lock(lambda_svc._send_ddb_stream_failure_record)

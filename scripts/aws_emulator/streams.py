@@ -13,7 +13,7 @@ _get_state = dynamodb.get_state
 _load_persisted_state = dynamodb.load_persisted_state
 
 
-def mend_streams() -> None:
+def patch_streams() -> None:
     """Keep a stream's records where its table is kept."""
     dynamodb.get_state = _state_with_streams
     dynamodb.load_persisted_state = _load_with_streams

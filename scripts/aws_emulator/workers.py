@@ -29,7 +29,7 @@ _turns: defaultdict[str, threading.Condition] = defaultdict(lambda: threading.Co
 """What the requests for the workers of one function wait for, by ministack's key of these workers."""
 
 
-def mend_workers() -> None:
+def patch_workers() -> None:
     """Let requests wait for a worker while others start."""
     # One that its holder may take again, since ministack takes it in what is called here with the lock held.
     lambda_runtime._lock = threading.RLock()

@@ -8,7 +8,6 @@ from types import FrameType
 from typing import NoReturn
 
 from local_stack import LocalStack, LocalStackError, Settings
-from local_stack.environment import DUMMY_KEY
 from local_stack.report import Terminal
 
 # A folder of somebody else's, a file system that is read-only, and one that is full.
@@ -27,6 +26,8 @@ def main() -> int:
     try:
         for number in _STOPPING_SIGNALS:
             signal.signal(number, _stop)
+        if os.geteuid() == 0:
+            report.line("Warning: all code that is deployed to the emulator runs as root. Use another account.")
         with LocalStack(Settings.from_environment(os.environ), report) as stack:
             report.line(_welcome(stack))
             stack.watch()
@@ -62,7 +63,7 @@ Ready.
 
   Storefront  {stack.storefront_url}
   Orders API  {stack.outputs["api_endpoint"]}/orders
-  AWS         {stack.endpoint_url} (region {stack.settings.region}, access key and secret: {DUMMY_KEY})
+  AWS         {stack.endpoint_url} (region {stack.settings.region}, access key in .local/stack.json)
   E-mails     {os.path.relpath(stack.mailbox)}, and below
 
 Place an order in the storefront, or with

@@ -9,8 +9,6 @@ import botocore.session
 from botocore import UNSIGNED
 from botocore.config import Config
 
-from local_stack.environment import DUMMY_KEY
-
 # botocore reads these from the environment before anything else: a profile named there that does not exist
 # here, or that leads to a real account, must not matter.
 _NO_PERSONAL_FILES = {
@@ -29,20 +27,20 @@ class Credentials:
     session_token: str | None = None
 
 
-OWNER = Credentials(DUMMY_KEY, DUMMY_KEY)
-"""The emulator's root user, who has every right."""
-
 NOBODY = Credentials("", "")
 """Somebody who signs nothing."""
+
+KEY_HEADER = "X-Local-Access-Key"
+"""The header in which the emulator's own paths, /_ministack/*, require its root user's access key id."""
 
 
 @dataclass(frozen=True)
 class AwsConnection:
-    """Where the emulator listens, which region its resources are in, and who calls."""
+    """Where the emulator listens, the region of its resources, and whose requests these are."""
 
     endpoint_url: str
     region: str
-    credentials: Credentials = OWNER
+    credentials: Credentials
 
     def client(self, service: str) -> Any:
         """Return a new boto3 client of `service`, whatever the person's own AWS settings are."""

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 from deployed_outputs import snake_case_outputs
 from local_stack.environment import tool_environment
 from local_stack.errors import LocalStackError
-from local_stack.ports import LOOPBACK
 from local_stack.processes import Process
 from local_stack.report import Report
 from local_stack.run_lock import RunLock
@@ -39,7 +38,7 @@ class CloudFormationDeployment:
         self.directory = directory
         self._settings = settings
         self._lock = lock
-        self._environment = tool_environment(f"http://{LOOPBACK}:{settings.aws_port}", settings.region)
+        self._environment = tool_environment(settings.connection)
         self._log = settings.local_directory / "logs" / "cloudformation.log"
         self._stack = f"{settings.project}-{settings.environment}"
         self._bucket = f"{self._stack}-artifacts"

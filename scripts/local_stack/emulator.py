@@ -4,11 +4,13 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from local_stack.aws import KEY_HEADER, AwsConnection
 from local_stack.environment import essential_environment
 from local_stack.ports import LOOPBACK
 from local_stack.processes import Process
@@ -61,11 +63,15 @@ def move_to_port(home: Path, port: int) -> None:
 
 
 @contextmanager
-def running_emulator(directory: Path, port: int, region: str, log: Path, lock: RunLock) -> Iterator[Process]:
-    """Run the emulator on loopback with IAM enforced; yield it when it answers.
+def running_emulator(
+    directory: Path, connection: AwsConnection, log: Path, lock: RunLock, origins: Sequence[str] = ()
+) -> Iterator[Process]:
+    """Run the emulator that `connection` connects to, with IAM enforced; yield it when it answers.
 
-    What it holds is read from `directory`/state at the start and written there when it is stopped.
+    Its state is read from `directory`/state at the start and written there when it is stopped. The credentials of
+    `connection` are those of its root user. Only pages of `origins` may call its HTTP APIs.
     """
+    port, credentials = urlsplit(connection.endpoint_url).port, connection.credentials
     temporary = directory / "tmp"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
@@ -76,7 +82,10 @@ def running_emulator(directory: Path, port: int, region: str, log: Path, lock: R
             **essential_environment(),
             "BIND_HOST": LOOPBACK,
             "GATEWAY_PORT": str(port),
-            "MINISTACK_REGION": region,
+            "MINISTACK_REGION": connection.region,
+            "ROOT_ACCESS_KEY_ID": credentials.access_key,
+            "ROOT_SECRET_ACCESS_KEY": credentials.secret_key,
+            "STOREFRONT_ORIGINS": " ".join(origins),
             # Roles are enforced, so an action that a role lacks fails here as it would on AWS.
             "AUTH": "true",
             "PERSIST_STATE": "1",
@@ -101,7 +110,8 @@ def running_emulator(directory: Path, port: int, region: str, log: Path, lock: R
         inherited=[lock.file_descriptor],
     )
     with process:
-        process.wait_until_it_answers(f"http://{LOOPBACK}:{port}/_ministack/health")
+        health = f"http://{LOOPBACK}:{port}/_ministack/health"
+        process.wait_until_it_answers(health, {KEY_HEADER: credentials.access_key})
         (directory / _STARTED).write_text(str(port))
         yield process
     shutil.rmtree(temporary, ignore_errors=True)

@@ -1,15 +1,14 @@
 """What the environment of a child process holds: nothing that leads to somebody's real AWS account.
 
 A person who types `make run` may have AWS_PROFILE, keys, an SSO session, TF_VAR_… for production. None of it
-reaches a process of the local stack: credentials are dummies, the configuration files are empty, the metadata
-service is off and every AWS API is the emulator's.
+reaches a process of the local stack: the credentials are the emulator's own, the configuration files are empty, the
+metadata service is off and every AWS API is the emulator's.
 """
 
 import os
 from collections.abc import Mapping
 
-# What the emulator takes as its root user; anywhere else it is nobody.
-DUMMY_KEY = "test"
+from local_stack.aws import AwsConnection
 
 # Variables that would lead a tool to another account, other values or another state.
 _PERSONAL_PREFIXES = ("AWS_", "TF_VAR_", "TF_CLI_ARGS", "PYTHON")
@@ -21,15 +20,15 @@ _ESSENTIAL_NAMES = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ"
 _LOCAL_HOSTS = ("localhost", ".localhost", "127.0.0.1")
 
 
-def tool_environment(endpoint_url: str, region: str, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
+def tool_environment(connection: AwsConnection, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the environment of a tool that talks to the emulator, such as Terraform or the AWS CLI."""
     return {
         **without_personal_choices(inherited),
-        "AWS_ENDPOINT_URL": endpoint_url,
-        "AWS_REGION": region,
-        "AWS_DEFAULT_REGION": region,
-        "AWS_ACCESS_KEY_ID": DUMMY_KEY,
-        "AWS_SECRET_ACCESS_KEY": DUMMY_KEY,
+        "AWS_ENDPOINT_URL": connection.endpoint_url,
+        "AWS_REGION": connection.region,
+        "AWS_DEFAULT_REGION": connection.region,
+        "AWS_ACCESS_KEY_ID": connection.credentials.access_key,
+        "AWS_SECRET_ACCESS_KEY": connection.credentials.secret_key,
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",

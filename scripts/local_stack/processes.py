@@ -66,10 +66,11 @@ class Process:
         """The program's exit status, None while it runs; 128 and more for a signal, as a shell says it."""
         return self._tether.poll()
 
-    def wait_until_it_answers(self, url: str) -> None:
+    def wait_until_it_answers(self, url: str, headers: Mapping[str, str] | None = None) -> None:
         """Return once an HTTP GET of `url` succeeds; raise LocalStackError if that takes too long."""
         # Past any proxy of the environment.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        opener.addheaders += (headers or {}).items()
         deadline = time.monotonic() + _ANSWER_SECONDS
         while self.exit_status is None and time.monotonic() < deadline:
             try:

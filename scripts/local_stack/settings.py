@@ -3,9 +3,13 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+from local_stack.access_key import kept_credentials
+from local_stack.aws import AwsConnection
 from local_stack.errors import LocalStackError
+from local_stack.ports import LOOPBACK
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -27,12 +31,26 @@ class Settings:
     notification_email: str = "you@example.com"
     local_directory: Path = REPOSITORY / ".local"
 
+    other_origins: tuple[str, ...] = ()
+    """Origins besides the storefront's whose pages may call the orders API."""
+
     project: str = "order-processing"
     environment: str = "dev"
     region: str = "us-east-1"
     """The local stack's own choice; the project names no region anywhere else."""
     processing_timeout_seconds: int = 2
     """The shortest that the backend admits: a poison message is given up after 30 times this, a minute."""
+
+    @cached_property
+    def connection(self) -> AwsConnection:
+        """Connect to the emulator as its root user, with the access key that `local_directory` keeps."""
+        url = f"http://{LOOPBACK}:{self.aws_port}"
+        return AwsConnection(url, self.region, kept_credentials(self.local_directory))
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The origins whose pages may call the orders API."""
+        return tuple(f"http://{host}:{self.storefront_port}" for host in ("localhost", LOOPBACK)) + self.other_origins
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":

@@ -1,7 +1,6 @@
 """The local stack as a whole: starts its parts in order, and stops them in the other."""
 
 import json
-import os
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,6 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from local_stack.access_key import description_of, make_private, write_private
 from local_stack.alarms import Alarms
 from local_stack.aws import AwsConnection
 from local_stack.background import Background
@@ -17,7 +17,7 @@ from local_stack.emulator import move_to_port, running_emulator, start_of_unsave
 from local_stack.errors import LocalStackError
 from local_stack.mailbox import Mailbox
 from local_stack.package import built_package
-from local_stack.ports import LOOPBACK, require_free
+from local_stack.ports import require_free
 from local_stack.processes import Process
 from local_stack.queue_metrics import QueueMetrics
 from local_stack.readings import alarm_text, completed_order_text
@@ -43,19 +43,27 @@ class LocalStack:
 
     def __init__(self, settings: Settings, report: Report | None = None) -> None:
         self.settings = settings
-        self.endpoint_url = f"http://{LOOPBACK}:{settings.aws_port}"
         self.storefront_url = f"http://localhost:{settings.storefront_port}"
         self.mailbox = settings.local_directory / "mailbox"
-        self._connection = AwsConnection(self.endpoint_url, settings.region)
         self._report: Report = report or Silence()
         self._processes: list[Process] = []
         self._background: list[Background] = []
         self._lock: RunLock | None = None
         self._started = ExitStack()
 
+    @property
+    def connection(self) -> AwsConnection:
+        """The connection to the emulator as its root user."""
+        return self.settings.connection
+
+    @property
+    def endpoint_url(self) -> str:
+        """The emulator's address."""
+        return self.connection.endpoint_url
+
     def client(self, service: str) -> Any:
-        """Return a new boto3 client of an AWS service in the emulator, with every right."""
-        return self._connection.client(service)
+        """Return a new boto3 client of an AWS service in the emulator, as its root user."""
+        return self.connection.client(service)
 
     @property
     def api_url(self) -> str:
@@ -101,7 +109,7 @@ class LocalStack:
         logs = directory / "logs"
         # Everything that can be wrong is looked at before anything is started.
         deploy_to = way_to_deploy(settings.deploy)
-        directory.mkdir(parents=True, exist_ok=True)
+        make_private(directory)
         lock = self._lock = started.enter_context(RunLock(directory))
         stack_file = directory / "stack.json"
         stack_file.unlink(missing_ok=True)
@@ -122,7 +130,7 @@ class LocalStack:
         move_to_port(home, settings.aws_port)
         self.deployment.agree_with(home / "emulator", report)
         emulator = started.enter_context(
-            running_emulator(home / "emulator", settings.aws_port, settings.region, logs / "emulator.log", lock)
+            running_emulator(home / "emulator", settings.connection, logs / "emulator.log", lock, settings.origins)
         )
         self._processes.append(emulator)
 
@@ -147,7 +155,7 @@ class LocalStack:
         self._processes.append(started.enter_context(storefront))
 
         started.callback(self._remove, stack_file)
-        _write_at_once(stack_file, json.dumps(self._description(), indent=2) + "\n")
+        write_private(stack_file, json.dumps(self._description(), indent=2) + "\n")
 
     def _stop(self) -> None:
         if not self._processes:
@@ -197,6 +205,7 @@ class LocalStack:
             "region": self.settings.region,
             "storefront_url": self.storefront_url,
             "mailbox": str(self.mailbox),
+            **description_of(self.connection.credentials),
         }
 
 
@@ -204,10 +213,3 @@ def resolvable_api_url(endpoint_url: str, api_endpoint: str) -> str:
     """Return an API's address for any client: that of the output has a host name that only some resolve."""
     api_id = urlsplit(api_endpoint).netloc.split(".")[0]
     return f"{endpoint_url}/_aws/execute-api/{api_id}/$default"
-
-
-def _write_at_once(path: Path, text: str) -> None:
-    # A reader sees the whole file or none.
-    unfinished = path.with_name(f"{path.name}.unfinished")
-    unfinished.write_text(text, encoding="utf-8")
-    os.replace(unfinished, path)

@@ -18,7 +18,6 @@ from typing import Any
 import terraform_provider
 from local_stack.environment import tool_environment
 from local_stack.errors import LocalStackError
-from local_stack.ports import LOOPBACK
 from local_stack.processes import Process
 from local_stack.report import Report
 from local_stack.run_lock import RunLock
@@ -49,7 +48,7 @@ class TerraformDeployment:
         self._environment = {
             # Some 600 MB: fetched once, however many copies of the folder there come to be.
             "TF_PLUGIN_CACHE_DIR": str(PLUGIN_CACHE),
-            **tool_environment(f"http://{LOOPBACK}:{settings.aws_port}", settings.region),
+            **tool_environment(settings.connection),
             "TF_IN_AUTOMATION": "true",
             "TF_INPUT": "false",
             "CHECKPOINT_DISABLE": "true",

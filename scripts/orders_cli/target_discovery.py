@@ -15,7 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, NoCredentialsError, NoRegionError
 
 from deployed_outputs import TerraformOutputError, outputs_of_stack, outputs_of_terraform
-from local_stack.aws import AwsConnection
+from local_stack.aws import KEY_HEADER, AwsConnection, Credentials
 from local_stack.settings import REPOSITORY
 from orders_cli.errors import OperatorError, error_code, sentence_about
 from orders_cli.system import System
@@ -77,11 +77,12 @@ def find_system(choice: Choice) -> System:
 def local_system(stack_file: Path) -> System:
     """Return the running local stack that `stack_file` describes.
 
-    Its credentials are dummies, whatever AWS_PROFILE and the like say.
+    Its credentials are the local stack's own, whatever AWS_PROFILE and the like say.
     """
     try:
         description: dict[str, str] = json.loads(stack_file.read_text(encoding="utf-8"))
         endpoint_url, region = description["endpoint_url"], description["region"]
+        credentials = Credentials(description["access_key_id"], description["secret_access_key"])
     except FileNotFoundError:
         raise OperatorError(
             f"No local stack is running: {_shown(stack_file)} is not there. Start it with `make run`."
@@ -90,18 +91,19 @@ def local_system(stack_file: Path) -> System:
         raise OperatorError(
             f"{_shown(stack_file)} does not describe a local stack: start it anew with `make run`."
         ) from error
-    if not _answers(endpoint_url):
+    if not _answers(endpoint_url, credentials.access_key):
         raise OperatorError(
             f"The local stack of {_shown(stack_file)} does not answer at {endpoint_url}: start it with `make run`, or "
             "name another system with --stack, --terraform or --profile."
         )
-    connection = AwsConnection(endpoint_url, region)
+    connection = AwsConnection(endpoint_url, region, credentials)
     return System(f"the local stack at {endpoint_url}", description, connection.client, is_local=True)
 
 
-def _answers(endpoint_url: str) -> bool:
+def _answers(endpoint_url: str, access_key_id: str) -> bool:
     # Without the proxies of the environment: it is this machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    opener.addheaders.append((KEY_HEADER, access_key_id))
     try:
         with opener.open(f"{endpoint_url}/_ministack/health", timeout=_HEALTH_SECONDS):
             return True

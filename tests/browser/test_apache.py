@@ -16,14 +16,16 @@ from storefront import web_server
 
 
 @pytest.fixture(scope="module")
-def apache_url(local_stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def apache_url(
+    local_stack: LocalStack, other_storefront_port: int, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """The address of an Apache whose page calls the local stack's API."""
     require_root("making a Debian system")
     directory = tmp_path_factory.mktemp("terraform") / "terraform-frontend"
-    environment = tool_environment(local_stack.endpoint_url, local_stack.settings.region)
+    environment = tool_environment(local_stack.connection)
     root = TerraformRoot(REPOSITORY / "terraform-frontend", directory, environment)
     plan = root.plan({**VARIABLES, "api_url": local_stack.api_url})
-    with web_server.running_web_server(user_data(plan)) as (installation, port):
+    with web_server.running_web_server(user_data(plan), other_storefront_port) as (installation, port):
         assert installation.status == 0, installation.log
         yield f"http://127.0.0.1:{port}"
 

@@ -14,11 +14,10 @@ from typing import Any, Self
 from campaign.redrive import all_bodies
 from deployment.stack import DeployedStack
 from local_stack import Settings
-from local_stack.aws import AwsConnection
 from local_stack.cloudformation import CloudFormationDeployment
 from local_stack.emulator import running_emulator
 from local_stack.package import built_package
-from local_stack.ports import LOOPBACK, free_port
+from local_stack.ports import free_port
 from local_stack.report import Report
 from local_stack.run_lock import RunLock
 from local_stack.stack import resolvable_api_url
@@ -51,8 +50,7 @@ class Backend:
         )
         self.mailbox = directory / "mailbox"
         self.outputs: dict[str, str] = {}
-        self.endpoint_url = f"http://{LOOPBACK}:{self.settings.aws_port}"
-        self._connection = AwsConnection(self.endpoint_url, self.settings.region)
+        self.connection = self.settings.connection
         self._report = report
         self._held = ExitStack()
         self._emulator = ExitStack()
@@ -72,12 +70,12 @@ class Backend:
 
     def client(self, service: str) -> Any:
         """Return a new client with the rights of the account's owner."""
-        return self._connection.client(service)
+        return self.connection.client(service)
 
     @property
     def api_url(self) -> str:
         """The order API's address for any client."""
-        return resolvable_api_url(self.endpoint_url, self.outputs["api_endpoint"])
+        return resolvable_api_url(self.connection.endpoint_url, self.outputs["api_endpoint"])
 
     @cached_property
     def stack(self) -> DeployedStack:
@@ -115,17 +113,9 @@ class Backend:
         self.update_mapping("processing", **PROCESSING_MAPPING)
 
     def _start_emulator(self) -> None:
-        settings = self.settings
-        directory = settings.local_directory
-        self._emulator.enter_context(
-            running_emulator(
-                directory / "emulator",
-                settings.aws_port,
-                settings.region,
-                directory / "logs" / "emulator.log",
-                self._lock,
-            )
-        )
+        directory = self.settings.local_directory
+        log = directory / "logs" / "emulator.log"
+        self._emulator.enter_context(running_emulator(directory / "emulator", self.connection, log, self._lock))
 
     def _stop(self) -> None:
         self._emulator.close()

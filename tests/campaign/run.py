@@ -67,7 +67,7 @@ class Campaign:
         """Lead the functions through the proxy for the length of a `with` block."""
         with ExitStack() as held:
             settings = self.backend.settings
-            self._proxy = held.enter_context(Proxy(settings.aws_port, settings.region, self.faults))
+            self._proxy = held.enter_context(Proxy(settings.connection, self.faults))
             self.backend.lead_functions_to(self._proxy.url)
             self._read_announcements: Callable[[], list[dict[str, Any]]] = held.enter_context(
                 self.backend.announcements()

@@ -15,13 +15,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Protocol
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from local_stack.environment import DUMMY_KEY
+from local_stack.aws import AwsConnection
 from local_stack.ports import LOOPBACK
 
 # The emulator answers in milliseconds; a machine under load gets longer.
@@ -75,7 +75,9 @@ class Exchange:
         """Pass on another body in the place of this one, signed anew with the rights of the account's owner."""
         kept = {name: value for name, value in self.headers.items() if name.lower() not in _SIGNATURE_HEADERS}
         request = AWSRequest("POST", f"http://{self.headers['Host']}{self.path}", headers=kept, data=body)
-        SigV4Auth(Credentials(DUMMY_KEY, DUMMY_KEY), service, self._proxy.region).add_auth(request)
+        owner = self._proxy.aws.credentials
+        credentials = Credentials(owner.access_key, owner.secret_key)
+        SigV4Auth(credentials, service, self._proxy.aws.region).add_auth(request)
         return self._send({**dict(request.headers.items()), "Content-Length": str(len(body))}, body)
 
     def wait_until_client_gives_up(self, seconds: float) -> None:
@@ -92,7 +94,9 @@ class Exchange:
 
     def _send(self, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
         # A connection of its own: on a kept one, a failure would leave open whether the request has been done.
-        connection = http.client.HTTPConnection(LOOPBACK, self._proxy.upstream_port, timeout=_UPSTREAM_SECONDS)
+        connection = http.client.HTTPConnection(
+            urlsplit(self._proxy.aws.endpoint_url).netloc, timeout=_UPSTREAM_SECONDS
+        )
         with contextlib.closing(connection):
             connection.putrequest("POST", self.path, skip_host=True, skip_accept_encoding=True)
             for name, value in headers.items():
@@ -118,9 +122,8 @@ class Interceptor(Protocol):
 class Proxy:
     """Listens on loopback for the length of a `with` block."""
 
-    def __init__(self, upstream_port: int, region: str, interceptor: Interceptor) -> None:
-        self.upstream_port = upstream_port
-        self.region = region
+    def __init__(self, aws: AwsConnection, interceptor: Interceptor) -> None:
+        self.aws = aws
         self.interceptor = interceptor
         self.faults_are_over = threading.Event()
         """Ends every delay at once."""

@@ -12,7 +12,6 @@ from typing import Any
 import local_stack.__main__ as program
 import local_stack.stack
 from local_stack import Settings
-from local_stack.aws import AwsConnection
 from local_stack.deployment import WAYS_TO_DEPLOY
 from local_stack.report import Report
 from local_stack.run_lock import RunLock
@@ -24,7 +23,7 @@ class BackendByHand:
     """Two topics with an e-mail subscription each, two dead-letter queues with an alarm each, and a table."""
 
     def __init__(self, settings: Settings, directory: Path, lock: RunLock) -> None:
-        self._connection = AwsConnection(f"http://127.0.0.1:{settings.aws_port}", settings.region)
+        self._connection = settings.connection
         self._aws_port = settings.aws_port
 
     def require_tools(self) -> None:

@@ -1,12 +1,13 @@
 """The emulator that Terraform talks to in these tests: empty, with IAM and resource policies enforced."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import local_stack.emulator
+from local_stack.access_key import new_credentials
 from local_stack.aws import AwsConnection
 from local_stack.environment import tool_environment
 from local_stack.ports import free_port
@@ -17,25 +18,33 @@ from local_stack.run_lock import RunLock
 class Emulator:
     """A running emulator."""
 
-    endpoint_url: str
-    region: str
+    connection: AwsConnection
+    """The connection of its root user."""
+
+    @property
+    def endpoint_url(self) -> str:
+        return self.connection.endpoint_url
+
+    @property
+    def region(self) -> str:
+        return self.connection.region
 
     @property
     def environment(self) -> Mapping[str, str]:
         """The environment of a program that is to use the emulator, with every right."""
-        return tool_environment(self.endpoint_url, self.region)
+        return tool_environment(self.connection)
 
     def client(self, service: str) -> Any:
         """Return a boto3 client of a service, with every right."""
-        return AwsConnection(self.endpoint_url, self.region).client(service)
+        return self.connection.client(service)
 
 
 @contextmanager
-def running_emulator(directory: Path, region: str) -> Iterator[Emulator]:
+def running_emulator(directory: Path, region: str, origins: Sequence[str] = ()) -> Iterator[Emulator]:
     """Run an emulator that keeps its files in `directory`; yield it when it answers."""
-    port = free_port()
+    connection = AwsConnection(f"http://localhost:{free_port()}", region, new_credentials())
     with (
         RunLock(directory) as lock,
-        local_stack.emulator.running_emulator(directory, port, region, directory / "emulator.log", lock),
+        local_stack.emulator.running_emulator(directory, connection, directory / "emulator.log", lock, origins),
     ):
-        yield Emulator(f"http://localhost:{port}", region)
+        yield Emulator(connection)

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from deployment.api import DeployedApi
 from deployment.subscription import subscribed_queue
 from local_stack import Settings
+from local_stack.aws import AwsConnection
 from orders.domain.message import write_message
 from orders.domain.order import Order, SubmittedOrder
 from orders.domain.order_id import random_order_id
@@ -31,7 +32,7 @@ class RunningBackend(Protocol):
     @property
     def mailbox(self) -> Path: ...
     @property
-    def endpoint_url(self) -> str: ...
+    def connection(self) -> AwsConnection: ...
     @property
     def api_url(self) -> str: ...
     def client(self, service: str) -> Any: ...

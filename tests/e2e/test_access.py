@@ -6,6 +6,7 @@ The roles' rights stand here as data. They are proven to be what the policies sa
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -14,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from deployment.stack import DeployedStack
 from e2e.attempts import FUNCTIONS, QUEUES, STRANGER, TOPICS, Attempt, attempts_on
-from local_stack.aws import NOBODY, AwsConnection, Credentials
+from local_stack.aws import NOBODY, Credentials
 
 Client = Callable[[str], Any]
 Right = tuple[str, str]
@@ -51,7 +52,7 @@ def rights_of(function: str) -> set[Right]:
 
 
 def clients_of(stack: DeployedStack, credentials: Credentials) -> Client:
-    return cache(AwsConnection(stack.local.endpoint_url, stack.local.settings.region, credentials).client)
+    return cache(replace(stack.local.connection, credentials=credentials).client)
 
 
 def session_of(stack: DeployedStack, function: str) -> Credentials:
@@ -155,10 +156,10 @@ def test_a_user_of_the_account_without_rights_can_do_nothing(attempts: list[Atte
     assert permitted(attempts, guest) == set()
 
 
-@pytest.mark.parametrize("stranger", [Credentials(STRANGER, "test"), NOBODY], ids=["another account", "nobody"])
-def test_queues_and_topics_refuse_strangers(
-    stack: DeployedStack, attempts: list[Attempt], stranger: Credentials
-) -> None:
+@pytest.mark.parametrize("is_signed", [True, False], ids=["another account", "nobody"])
+def test_queues_and_topics_refuse_strangers(stack: DeployedStack, attempts: list[Attempt], is_signed: bool) -> None:
+    # The emulator takes a key of twelve digits with its root user's secret as the root user of that account.
+    stranger = Credentials(STRANGER, stack.local.connection.credentials.secret_key) if is_signed else NOBODY
     client = clients_of(stack, stranger)
     refusals = {"AccessDenied", "AuthorizationError", "MissingAuthenticationToken"}
     # Operations that the emulator has not, or not for whom it does not know.

@@ -7,7 +7,7 @@ tests share one deployment, and the last one ends its use.
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -20,7 +20,7 @@ from deployment.package import lambda_zip
 from deployment.subscription import subscribed_queue
 from e2e.attempts import FUNCTIONS, attempts_on_key
 from infrastructure.test_key_policy import key_policy
-from local_stack.aws import AwsConnection, Credentials
+from local_stack.aws import Credentials
 from repository.cloudformation import Template
 from sample_orders import SAMPLE_BODY
 from waiting import wait_for
@@ -28,6 +28,7 @@ from waiting import wait_for
 PREFIX = "order-processing-dev"
 REGION = "eu-west-1"
 ACCOUNT = "000000000000"
+SHOP_ORIGIN = "https://shop.example.com"
 PASSWORD = "Banana-2025!"
 
 USES_OF_THE_KEY = {
@@ -102,7 +103,7 @@ def _bearer(token: str | None) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    with running_emulator(tmp_path_factory.mktemp("emulator"), REGION) as emulator:
+    with running_emulator(tmp_path_factory.mktemp("emulator"), REGION, [SHOP_ORIGIN]) as emulator:
         sign_in = SignIn(emulator.client("cognito-idp"), "customers")
         shop, till = sign_in.application("shop"), sign_in.application("till")
         key = emulator.client("kms").create_key(Policy=key_policy(ACCOUNT, REGION))["KeyMetadata"]["Arn"]
@@ -183,7 +184,7 @@ def test_a_browser_may_ask_beforehand_without_a_token(guarded: Guarded) -> None:
         "OPTIONS",
         "/orders",
         headers={
-            "Origin": "https://shop.example.com",
+            "Origin": SHOP_ORIGIN,
             "Access-Control-Request-Method": "POST",
             "Access-Control-Request-Headers": "authorization,content-type",
         },
@@ -218,7 +219,7 @@ def test_each_role_uses_the_key_for_what_its_function_does_and_for_nothing_else(
     assumed = guarded.emulator.client("sts").assume_role(RoleArn=guarded.role(function), RoleSessionName="taken-over")
     keys = assumed["Credentials"]
     credentials = Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
-    client = cache(AwsConnection(guarded.emulator.endpoint_url, REGION, credentials).client)
+    client = cache(replace(guarded.emulator.connection, credentials=credentials).client)
     used = {attempt.action for attempt in attempts_on_key(guarded.key_arn) if attempt.is_permitted_to(client)}
     assert used == USES_OF_THE_KEY[function]
 

@@ -371,7 +371,7 @@ def test_failed_announcements_are_made_again_from_the_stream(
 
 def on_aws(stack: DeployedStack, *arguments: str | Path, **changes: str) -> "subprocess.CompletedProcess[str]":
     """Run the command as it runs on AWS, with the emulator in the place of AWS."""
-    environment = tool_environment(stack.local.endpoint_url, stack.local.settings.region)
+    environment = tool_environment(stack.local.connection)
     return subprocess.run(
         [COMMAND, *arguments],
         env={**environment, **changes},

@@ -23,7 +23,7 @@ import pytest
 import terraform_provider
 from deployment.emulator import Emulator, running_emulator
 from deployment.package import lambda_zip
-from local_stack.aws import AwsConnection
+from local_stack.aws import AwsConnection, Credentials
 from local_stack.environment import without_personal_choices
 from local_stack.ports import free_port
 from local_stack.terraform import PLUGIN_CACHE
@@ -95,7 +95,9 @@ class Project:
 
     def client(self, service: str) -> Any:
         """Return a client of the running system, with every right."""
-        return AwsConnection(self.stack["endpoint_url"], self.stack["region"]).client(service)
+        stack = self.stack
+        credentials = Credentials(stack["access_key_id"], stack["secret_access_key"])
+        return AwsConnection(stack["endpoint_url"], stack["region"], credentials).client(service)
 
 
 @dataclass(kw_only=True)

@@ -632,7 +632,7 @@ def person(stack: DeployedStack, preloaded_command: Callable[[str], str], tmp_pa
     }.items():
         (commands / name).write_text("\n".join(["#!/bin/bash", *lines, ""]))
         (commands / name).chmod(0o755)
-    environment = tool_environment(stack.local.endpoint_url, stack.local.settings.region)
+    environment = tool_environment(stack.local.connection)
     environment["PATH"] = f"{commands}:{environment['PATH']}"
     directory = tmp_path / "project"
     directory.mkdir()

@@ -64,7 +64,7 @@ def shared(
     version = json.loads(subprocess.run([terraform, "version", "-json"], capture_output=True, check=True).stdout)
     if tuple(map(int, version["terraform_version"].split(".")[:2])) < (1, 11):
         missing("Terraform 1.11", "install it or a newer one to test shared state")
-    s3 = AwsConnection(emulator.endpoint_url, setting("region")).client("s3")
+    s3 = AwsConnection(emulator.endpoint_url, setting("region"), emulator.connection.credentials).client("s3")
     s3.create_bucket(Bucket=setting("bucket"), CreateBucketConfiguration={"LocationConstraint": setting("region")})
     # As the example says: filled in and named by the command that backend.tf.example gives.
     configuration = tmp_path_factory.mktemp("profiles") / "prod.s3.tfbackend"

@@ -15,6 +15,8 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutE
 
 from campaign.wire import Proxy
 from campaign.wire_faults import WireFaults
+from local_stack.access_key import new_credentials
+from local_stack.aws import AwsConnection
 from waiting import wait_for
 
 SEED = 17
@@ -76,7 +78,8 @@ def faults() -> WireFaults:
 def proxy(effects: list[str], faults: WireFaults) -> Iterator[Proxy]:
     aws = ThreadingHTTPServer(("127.0.0.1", 0), FakeAws)
     threading.Thread(target=aws.serve_forever, args=(0.01,), daemon=True).start()
-    with Proxy(aws.server_address[1], "us-east-1", faults) as running:
+    connection = AwsConnection(f"http://127.0.0.1:{aws.server_address[1]}", "us-east-1", new_credentials())
+    with Proxy(connection, faults) as running:
         yield running
     aws.shutdown()
     aws.server_close()

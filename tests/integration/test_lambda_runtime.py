@@ -20,13 +20,11 @@ from typing import Any
 import pytest
 
 import build_lambda
+from deployment.emulator import running_emulator
 from deployment.package import lambda_zip
 from fake_aws.events import body_of, http_event, item_of, sqs_event, stream_event
 from local_stack.aws import AwsConnection
-from local_stack.emulator import running_emulator
 from local_stack.environment import tool_environment
-from local_stack.ports import free_port
-from local_stack.run_lock import RunLock
 from machine.debian import debian_root
 from orders.domain.order_id import parse_order_id
 from sample_orders import SAMPLE_BODY, processed, submitted
@@ -91,10 +89,8 @@ def debian() -> Path:
 
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsConnection]:
-    directory = tmp_path_factory.mktemp("emulator")
-    port = free_port()
-    with RunLock(directory) as lock, running_emulator(directory, port, REGION, directory / "log", lock):
-        yield AwsConnection(f"http://127.0.0.1:{port}", REGION)
+    with running_emulator(tmp_path_factory.mktemp("emulator"), REGION) as emulator:
+        yield emulator.connection
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +142,7 @@ def runtime(
             archive.extractall(own_folder / "task")
         copy_boto3(own_folder / "site")
         inside = Path("/") / own_folder.relative_to(debian)
-        environment = tool_environment(aws.endpoint_url, REGION, inherited={}) | {
+        environment = tool_environment(aws, inherited={}) | {
             "ORDERS_QUEUE_URL": queue_url,
             "ORDERS_TABLE_NAME": table_name,
             "ORDER_COMPLETED_TOPIC_ARN": topic_arn,

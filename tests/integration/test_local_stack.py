@@ -90,6 +90,8 @@ def test_a_ready_stack_describes_itself_in_one_file(stack: LocalStack) -> None:
         "region": "us-east-1",
         "storefront_url": f"http://localhost:{stack.settings.storefront_port}",
         "mailbox": str(stack.settings.local_directory / "mailbox"),
+        "access_key_id": stack.connection.credentials.access_key,
+        "secret_access_key": stack.connection.credentials.secret_key,
     }
 
 

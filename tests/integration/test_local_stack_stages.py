@@ -5,22 +5,15 @@ from typing import Any
 
 import pytest
 
-from local_stack.aws import AwsConnection
-from local_stack.emulator import running_emulator
-from local_stack.ports import free_port
-from local_stack.run_lock import RunLock
+from deployment.emulator import running_emulator
 
 LOG = {"DestinationArn": "arn:aws:logs:us-east-1:000000000000:log-group:access", "Format": "$context.requestId"}
 
 
 @pytest.fixture(scope="module")
 def api_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    directory, port = tmp_path_factory.mktemp("stages"), free_port()
-    with (
-        RunLock(directory) as lock,
-        running_emulator(directory / "emulator", port, "us-east-1", directory / "emulator.log", lock),
-    ):
-        yield AwsConnection(f"http://127.0.0.1:{port}", "us-east-1").client("apigatewayv2")
+    with running_emulator(tmp_path_factory.mktemp("stages"), "us-east-1") as emulator:
+        yield emulator.client("apigatewayv2")
 
 
 @pytest.fixture

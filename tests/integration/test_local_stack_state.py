@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from local_stack.access_key import new_credentials
 from local_stack.aws import AwsConnection
 from local_stack.emulator import running_emulator, start_of_unsaved_run
 from local_stack.errors import LocalStackError
@@ -16,12 +17,12 @@ from local_stack.run_lock import RunLock
 
 @contextmanager
 def emulator(directory: Path) -> Iterator[tuple[AwsConnection, Process]]:
-    port = free_port()
+    connection = AwsConnection(f"http://127.0.0.1:{free_port()}", "us-east-1", new_credentials())
     with (
         RunLock(directory) as lock,
-        running_emulator(directory, port, "us-east-1", directory / "emulator.log", lock) as process,
+        running_emulator(directory, connection, directory / "emulator.log", lock) as process,
     ):
-        yield AwsConnection(f"http://127.0.0.1:{port}", "us-east-1"), process
+        yield connection, process
 
 
 def test_a_queue_is_there_again_and_nothing_is_said(tmp_path: Path) -> None:

@@ -9,21 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from deployment.emulator import running_emulator
 from local_stack.aws import AwsConnection
-from local_stack.emulator import running_emulator
-from local_stack.ports import free_port
-from local_stack.run_lock import RunLock
 from waiting import wait_for
 
 
 @contextmanager
 def emulator(directory: Path) -> Iterator[AwsConnection]:
-    port = free_port()
-    with (
-        RunLock(directory) as lock,
-        running_emulator(directory / "emulator", port, "us-east-1", directory / "emulator.log", lock),
-    ):
-        yield AwsConnection(f"http://127.0.0.1:{port}", "us-east-1")
+    with running_emulator(directory, "us-east-1") as running:
+        yield running.connection
 
 
 def stream_records(aws: AwsConnection) -> list[Any]:

@@ -46,7 +46,7 @@ def finished(local_stack: LocalStack) -> "subprocess.CompletedProcess[str]":
         options += ["--only", name]
     return subprocess.run(
         [*command, *options],
-        env=tool_environment(local_stack.endpoint_url, local_stack.settings.region),
+        env=tool_environment(local_stack.connection),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -74,7 +74,7 @@ def test_a_deployment_that_is_not_there_is_an_error_of_one_line(local_stack: Loc
     for option in (["--stack", "nowhere"], ["--outputs", str(tmp_path / "stack.json")], []):
         finished = subprocess.run(
             [sys.executable, REPOSITORY / "scripts" / "verify_aws.py", *option],
-            env={**tool_environment(local_stack.endpoint_url, local_stack.settings.region), "PATH": os.environ["PATH"]},
+            env={**tool_environment(local_stack.connection), "PATH": os.environ["PATH"]},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -105,11 +105,11 @@ def install(root: Path, script: str, port: int) -> Installation:
 
 
 @contextmanager
-def running_web_server(script: str) -> Iterator[tuple[Installation, int]]:
+def running_web_server(script: str, port: int | None = None) -> Iterator[tuple[Installation, int]]:
     """Make a machine with the storefront in its repository and run the script; yield what became of it and the port."""
     with new_machine() as root:
         add_repository(root)
-        port = free_port()
+        port = port or free_port()
         installation = install(root, script, port)
         yield installation, port
 

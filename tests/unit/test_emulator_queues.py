@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from ministack.services import sns, sqs
 
-from aws_emulator.queues import mend_queues
+from aws_emulator.queues import patch_queues
 
 BODIES = ("first", "second")
 
@@ -32,7 +32,7 @@ def queue_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         monkeypatch.setattr(sqs, name, getattr(sqs, name))
     monkeypatch.setattr(sqs, "_HANDLERS", dict(sqs._HANDLERS))
     monkeypatch.setattr(sns, "_deliver_to_sqs", sns._deliver_to_sqs)
-    mend_queues()
+    patch_queues()
     yield sqs._act_create_queue({"QueueName": "orders"}, "")["QueueUrl"]
     sqs.reset()
 

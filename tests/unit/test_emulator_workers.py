@@ -10,7 +10,7 @@ from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
 from aws_emulator import workers
-from aws_emulator.workers import STARTS_AT_ONCE, mend_workers
+from aws_emulator.workers import STARTS_AT_ONCE, patch_workers
 
 CONFIG = {"FunctionArn": "arn:aws:lambda:us-east-1:123456789012:function:submission", "Runtime": "python3.13"}
 SECONDS = 10
@@ -51,7 +51,7 @@ def starts(monkeypatch: pytest.MonkeyPatch) -> Starts:
         monkeypatch.setattr(lambda_svc, name, getattr(lambda_svc, name))
     monkeypatch.setattr(workers, "_starting", set())
     monkeypatch.setattr(workers, "_turns", type(workers._turns)(workers._turns.default_factory))
-    mend_workers()
+    patch_workers()
     return starts
 
 

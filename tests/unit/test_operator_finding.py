@@ -60,7 +60,8 @@ def emulator() -> Iterator[str]:
 
 def write_stack_file(checkout: Path, endpoint_url: str) -> Path:
     path = checkout / ".local" / "stack.json"
-    path.write_text(json.dumps({**OUTPUTS, "endpoint_url": endpoint_url, "region": "us-east-1"}))
+    key = {"access_key_id": "LOCAL1", "secret_access_key": "secret"}
+    path.write_text(json.dumps({**OUTPUTS, "endpoint_url": endpoint_url, "region": "us-east-1", **key}))
     return path
 
 

@@ -1,0 +1,76 @@
+"""Refuse requests of other websites and of other users of the machine.
+
+The emulator runs functions as processes of the developer, so whoever may create a function may run code on the machine.
+A web page can send requests to loopback: directly (https://fetch.spec.whatwg.org/#simple-header) or under a host name
+of its own that resolves to loopback (DNS rebinding). Loopback is also open to all users of the machine. ministack
+1.5.33 admits any Host and Origin, and requests without credentials to paths of its own.
+"""
+
+import hmac
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import parse_qs
+
+import ministack.app
+from ministack.core.router import extract_access_key_id
+
+# Names under .localhost never leave the machine: https://www.rfc-editor.org/rfc/rfc6761#section-6.3
+_OWN_HOST = re.compile(r"(?:127\.0\.0\.1|\[::1\]|(?:[a-z0-9-]+\.)*localhost)(?::[0-9]{1,5})?", re.IGNORECASE)
+
+# What browsers send with a request that the user or the emulator's own origin started: https://www.w3.org/TR/fetch-metadata/
+_OWN_SITES = ("none", "same-origin")
+
+_OWN_PATHS = ("/_ministack", "/_localstack")
+_KEY_HEADER = "x-local-access-key"
+
+Headers = Sequence[tuple[str, str]]
+"""Pairs of a header's name, in lower case, and a value."""
+
+
+@dataclass(frozen=True)
+class Guard:
+    """The rules by which a request is admitted to the emulator."""
+
+    access_key_id: str
+    """The access key id of the emulator's root user."""
+    origins: frozenset[str]
+    """The origins whose pages may call HTTP APIs."""
+
+    def refusal(self, path: str, query: str, headers: Headers) -> str | None:
+        """Return why a request is refused, or None to admit it."""
+        hosts = _values(headers, "host")
+        if len(hosts) != 1 or not _OWN_HOST.fullmatch(hosts[0]):
+            return "The emulator answers only to localhost, 127.0.0.1, [::1] and names under .localhost."
+        is_own_path = path.startswith(_OWN_PATHS)
+        is_api = not is_own_path and ministack.app._parse_execute_api_url(hosts[0], path) is not None
+        if reason := self._refusal_of_page(is_api, headers):
+            return reason
+        if any(hmac.compare_digest(key.encode(), self.access_key_id.encode()) for key in _values(headers, _KEY_HEADER)):
+            return None
+        if is_own_path:
+            return "This path needs the header X-Local-Access-Key with access_key_id of .local/stack.json."
+        # Operations that AWS serves without a signature are requested at the root, keys of a token issuer below it.
+        is_public = is_api or path == "/" or "/.well-known/" in path
+        if is_public or extract_access_key_id(dict(headers), parse_qs(query)):
+            return None
+        return "The request is not signed. Sign it with the access key of .local/stack.json."
+
+    def _refusal_of_page(self, is_api: bool, headers: Headers) -> str | None:
+        origins = _values(headers, "origin")
+        if origins:
+            is_admitted = is_api and self.origins.issuperset(origins)
+            return None if is_admitted else "Only the storefront's page may use the emulator, and only the orders API."
+        if all(site in _OWN_SITES for site in _values(headers, "sec-fetch-site")):
+            return None
+        return "Another website may not use the emulator: open the address yourself."
+
+
+def _values(headers: Headers, name: str) -> list[str]:
+    return [value for each, value in headers if each == name]
+
+
+def refusal_body(reason: str) -> bytes:
+    """Return the body of the answer to a refused request."""
+    return json.dumps({"message": reason}).encode()

@@ -1,0 +1,53 @@
+"""Admit one access key as root, with a verified signature, where ministack 1.5.33 admits many without one.
+
+ministack takes as root whoever sends the key `test`, any twelve digits or another Authorization header, and does not
+verify the signature. It derives the credentials of a function's role from the ARNs of both, which anyone can do.
+
+Here root's requests are verified like those of IAM users and sessions. A key id of twelve digits, signed with root's
+secret, is the root user of that account, for tests of access across accounts.
+"""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import ministack.app
+from ministack.core import iam_evaluator, lambda_runtime
+from ministack.services import lambda_svc
+
+_enforce = iam_evaluator.enforce
+_execution_credentials = lambda_runtime.execution_credentials
+_execute_api_authorization_type = ministack.app._execute_api_authorization_type
+_resolve_credential = iam_evaluator.resolve_credential
+
+
+def patch_root_user(access_key_id: str, secret_access_key: str) -> None:
+    """Let only these credentials be root."""
+
+    def is_root(key_id: str) -> bool:
+        return key_id == access_key_id or re.fullmatch("[0-9]{12}", key_id) is not None
+
+    def resolve_credential(key_id: str, *more: Any, **named: Any) -> Any:
+        credential = _resolve_credential(key_id, *more, **named)
+        if is_root(key_id) and isinstance(credential, iam_evaluator.ResolvedCredential):
+            return replace(credential, secret_access_key=secret_access_key)
+        return credential
+
+    def execution_credentials(config: dict[str, Any]) -> Any:
+        # ministack hashes the role's ARN and takes the role's name from its end.
+        return _execution_credentials({**config, "Role": f"{secret_access_key}/{config.get('Role', '')}"})
+
+    iam_evaluator.is_root_access_key = is_root
+    # ministack asks this where it decides whether to verify a signature.
+    iam_evaluator._is_root_key = lambda key_id: False
+    iam_evaluator.resolve_credential = resolve_credential
+    iam_evaluator.enforce = _enforce_signed
+    lambda_runtime.execution_credentials = lambda_svc.execution_credentials = execution_credentials
+    # Without a route there is nothing to authorize: API Gateway answers 404 to anyone.
+    ministack.app._execute_api_authorization_type = lambda *request: _execute_api_authorization_type(*request) or "NONE"
+
+
+def _enforce_signed(access_key_id: str, iam_action: str, service: str, *more: Any, **named: Any) -> Any:
+    if iam_evaluator._anonymous.get() and iam_evaluator._served_unsigned(service, iam_action):
+        return None
+    return _enforce(access_key_id, iam_action, service, *more, **named)

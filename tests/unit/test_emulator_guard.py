@@ -1,0 +1,154 @@
+"""Which requests the emulator's guard admits, by host, origin, site and access key."""
+
+import json
+import secrets
+import stat
+from pathlib import Path
+
+import pytest
+
+from aws_emulator.guard import Guard
+from local_stack import LocalStackError
+from local_stack.access_key import FILE_NAME, kept_credentials
+
+KEY = "LOCAL0123456789"
+SHOP = "http://localhost:8080"
+API = "/_aws/execute-api/0a1b2c3d/$default/orders"
+SIGNED = {"authorization": "AWS4-HMAC-SHA256 Credential=AKIA1/20250425/us-east-1/sqs/aws4_request, SignedHeaders=host"}
+WITH_KEY = {"x-local-access-key": KEY}
+LOOPBACK = {"host": "127.0.0.1:4566"}
+API_HOST = {"host": "0a1b2c3d.execute-api.localhost:4566"}
+
+
+def is_admitted(path: str, **headers: str) -> bool:
+    named = [(name.replace("_", "-"), value) for name, value in headers.items()]
+    return Guard(KEY, frozenset({SHOP})).refusal(path, "", named) is None
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:1", "127.0.0.1:4566", "[::1]:4566", "a1.execute-api.localhost:80"]
+)
+def test_guard_admits_own_hosts(host: str) -> None:
+    assert is_admitted("/", host=host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "",
+        "evil.example",
+        "evil.example:4566",
+        "localhost.evil.example",
+        "127.0.0.1.nip.io",
+        "evil.example#.localhost",
+        "evil.example/.localhost",
+        "u@localhost",
+        "127.0.0.2",
+        "0.0.0.0",
+        "[::1]x",
+        "localhost:4566:1",
+        "localhost\n",
+        ".localhost",
+    ],
+)
+@pytest.mark.parametrize("headers", [{}, SIGNED, WITH_KEY, {"origin": SHOP}], ids=["bare", "signed", "key", "shop"])
+def test_guard_refuses_foreign_hosts_whatever_else_is_sent(host: str, headers: dict[str, str]) -> None:
+    for path in ("/", API, "/_ministack/health"):
+        assert not is_admitted(path, **headers, host=host)
+
+
+@pytest.mark.parametrize("hosts", [[], ["localhost", "localhost"], ["localhost", "evil.example"]])
+def test_guard_requires_one_host(hosts: list[str]) -> None:
+    assert Guard(KEY, frozenset()).refusal("/", "", [("host", host) for host in hosts]) is not None
+
+
+@pytest.mark.parametrize(
+    ("origin", "path", "admitted"),
+    [
+        (SHOP, API, True),
+        (SHOP, "/", False),
+        (SHOP, "/_ministack/reset", False),
+        ("null", API, False),
+        ("", API, False),
+        ("https://localhost:8080", API, False),
+        ("http://localhost:8081", API, False),
+        ("http://evil.example", API, False),
+        ("http://localhost:8080.evil.example", API, False),
+        (f"{SHOP}, http://evil.example", API, False),
+        ("http://127.0.0.1:4566", "/", False),
+    ],
+)
+@pytest.mark.parametrize("site", [None, "same-site", "cross-site", "none"])
+def test_guard_admits_pages_of_the_storefront_only_and_to_the_api_only(
+    origin: str, path: str, admitted: bool, site: str | None
+) -> None:
+    headers = LOOPBACK | SIGNED | {"origin": origin} | ({"sec_fetch_site": site} if site else {})
+    assert is_admitted(path, **headers) == admitted
+    if path == "/_ministack/reset":
+        assert not is_admitted(path, **headers, **WITH_KEY)
+
+
+@pytest.mark.parametrize(
+    ("site", "admitted"),
+    [("none", True), ("same-origin", True), ("same-site", False), ("cross-site", False), ("", False), ("new", False)],
+)
+@pytest.mark.parametrize("mode", ["navigate", "no-cors"])
+def test_guard_refuses_requests_started_by_other_sites_without_an_origin(site: str, admitted: bool, mode: str) -> None:
+    for path, headers in (("/", LOOPBACK | SIGNED), (API, LOOPBACK), ("/orders", API_HOST)):
+        assert is_admitted(path, **headers, sec_fetch_site=site, sec_fetch_mode=mode) == admitted
+
+
+@pytest.mark.parametrize("path", ["/_ministack/health", "/_ministack/reset", "/_ministack", "/_localstack/health"])
+@pytest.mark.parametrize("host", [LOOPBACK, API_HOST], ids=["loopback", "api"])
+def test_guard_requires_the_key_for_the_emulators_own_paths(path: str, host: dict[str, str]) -> None:
+    assert is_admitted(path, **host, **WITH_KEY)
+    for headers in ({}, SIGNED, {"x-local-access-key": ""}, {"x-local-access-key": KEY.lower()}):
+        assert not is_admitted(path, **host, **headers)
+
+
+@pytest.mark.parametrize(
+    "path", [API, "/restapis/0a1b2c3d/$default/_user_request_/orders", "/pool/.well-known/jwks.json"]
+)
+def test_guard_admits_anyone_to_public_addresses(path: str) -> None:
+    assert is_admitted(path, **LOOPBACK)
+
+
+@pytest.mark.parametrize(
+    "path", ["/latest/meta-data/iam/security-credentials", "/bucket", "/2015-03-31/functions", "/v2/"]
+)
+def test_guard_refuses_unsigned_requests_elsewhere(path: str) -> None:
+    assert not is_admitted(path, **LOOPBACK)
+    # Whether the signature is valid is for ministack to verify.
+    assert is_admitted(path, **LOOPBACK, **SIGNED)
+    assert Guard(KEY, frozenset()).refusal(path, "X-Amz-Credential=AKIA1%2Fs3", list(LOOPBACK.items())) is None
+
+
+# The key
+
+
+def test_access_key_is_random_and_kept_for_its_owner_only(tmp_path: Path) -> None:
+    directory = tmp_path / "local"
+    first = kept_credentials(directory)
+    assert kept_credentials(directory) == first
+    assert kept_credentials(tmp_path / "other") != first
+    assert len(first.access_key) >= 20
+    assert len(first.secret_key) >= 40
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    assert [stat.S_IMODE(file.stat().st_mode) for file in directory.iterdir()] == [0o600]
+
+
+def test_access_key_file_does_not_take_over_an_open_one(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    left_over = tmp_path / f"{FILE_NAME}.unfinished"
+    left_over.write_text(secrets.token_hex())
+    left_over.chmod(0o644)
+    kept_credentials(tmp_path)
+    assert stat.S_IMODE((tmp_path / FILE_NAME).stat().st_mode) == 0o600
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", json.dumps({"access_key_id": "LOCAL1"})])
+def test_damaged_access_key_is_reported(tmp_path: Path, text: str) -> None:
+    (tmp_path / FILE_NAME).write_text(text)
+    with pytest.raises(LocalStackError, match=r"is damaged: delete it"):
+        kept_credentials(tmp_path)
