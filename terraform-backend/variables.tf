@@ -152,9 +152,9 @@ variable "processing_timeout_seconds" {
 }
 
 variable "processing_maximum_concurrency" {
-  description = "How many batches of up to ten orders are processed at the same time at most. Orders beyond that wait in the queue."
+  description = "Batches of up to ten orders that are processed at the same time at most; further orders wait in the queue. The default fits a new AWS account, whose functions share 10 concurrent executions: check the account's quota before you raise it."
   type        = number
-  default     = 10
+  default     = 3
   nullable    = false
 
   validation {
@@ -164,7 +164,7 @@ variable "processing_maximum_concurrency" {
 }
 
 variable "processing_reserved_concurrency" {
-  description = "Part of the account's concurrency reserved for the processing function. Null shares the account's pool."
+  description = "Concurrent executions reserved for the processing function. Null shares the account's pool. Lambda refuses a reservation that leaves the account less than 100 unreserved executions: the quota must be at least 100 plus both reservations (210 for the prod profile)."
   type        = number
   default     = null
 
@@ -179,7 +179,7 @@ variable "processing_reserved_concurrency" {
 }
 
 variable "submission_reserved_concurrency" {
-  description = "Part of the account's concurrency reserved for the submission function, so that no other function can starve the intake of orders; it is its upper limit as well. Null shares the account's pool."
+  description = "Concurrent executions reserved for the submission function, so that no other function can starve the intake of orders; also its upper limit. Null shares the account's pool. Lambda refuses a reservation that leaves the account less than 100 unreserved executions: the quota must be at least 100 plus both reservations (210 for the prod profile)."
   type        = number
   default     = null
 
@@ -204,7 +204,7 @@ variable "notification_parallelization_factor" {
 }
 
 variable "snap_start_enabled" {
-  description = "Whether submission and status, for which a customer waits, start from a snapshot that Lambda takes when a version is published, instead of loading their code. Shortens cold starts; each published version's snapshot is paid for by the hour until the version is deleted, and each start from it once more. Not offered in every region."
+  description = "Whether submission and status, for which a customer waits, start from a snapshot that Lambda takes when a version is published, instead of loading their code. Shortens cold starts; each published version's snapshot is paid for by the hour until the version is deleted, and each start from it once more. Not offered in every region. Deploy once without it first: Terraform does not wait for the snapshot of a new function's first version, so the API answers 5xx until it is taken."
   type        = bool
   default     = false
   nullable    = false
@@ -215,7 +215,7 @@ variable "snap_start_enabled" {
 ################################################################################
 
 variable "cors_allowed_origins" {
-  description = "Origins whose pages may call the API from a browser: \"*\" for any, or the storefront's, e.g. \"https://shop.example.com\"."
+  description = "Origins whose pages may call the API from a browser: \"*\" for any, or the storefront's, e.g. \"https://shop.example.com\". The default lets any web page order; the staging and prod profiles name the storefront."
   type        = list(string)
   default     = ["*"]
   nullable    = false
@@ -234,7 +234,7 @@ variable "cors_allowed_origins" {
 }
 
 variable "jwt_issuer" {
-  description = "Whose tokens (JWT, in the header Authorization) the API asks for on both routes: the issuer exactly as in their claim iss, e.g. \"https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbCdEfGhI\". Null lets everybody order, as in a public shop. The storefront of this project has no sign-in and sends no token."
+  description = "Whose tokens (JWT, in the header Authorization) the API asks for on both routes: the issuer exactly as in their claim iss, e.g. \"https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbCdEfGhI\". Null lets everybody order, as in a public shop. The issuer must serve <jwt_issuer>/.well-known/openid-configuration when you deploy: API Gateway reads it and refuses an issuer that does not answer. The storefront of this project has no sign-in and sends no token."
   type        = string
   default     = null
 

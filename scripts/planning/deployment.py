@@ -13,7 +13,7 @@ class Deployment:
     api_throttling_rate_limit: float = 500
     api_throttling_burst_limit: int = 1000
     submission_reserved_concurrency: int | None = None
-    processing_maximum_concurrency: int = 10
+    processing_maximum_concurrency: int = 3
     processing_reserved_concurrency: int | None = None
     processing_timeout_seconds: int = 30
     notification_parallelization_factor: int = 1

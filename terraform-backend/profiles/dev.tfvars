@@ -1,4 +1,4 @@
-# A deployment to try things out: nothing is protected, little is kept.
+# A deployment to try things out: nothing is protected, and logs are kept for a week.
 #
 #   terraform apply -var-file=profiles/dev.tfvars -var notification_email=you@your-shop.example
 

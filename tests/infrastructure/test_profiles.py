@@ -1,5 +1,6 @@
-"""The profiles of whole environments and the examples to copy: each plans as it says, or says what is to be filled in."""
+"""The profiles of whole environments and the examples to copy: each is valid, or names the settings to fill in."""
 
+import json
 import re
 import shutil
 from dataclasses import dataclass
@@ -10,8 +11,10 @@ import pytest
 
 from deployment.terraform import Plan, Resources, TerraformRoot
 from local_stack.environment import without_personal_choices
+from repository.cloudformation import Template
 from repository.files import REPOSITORY
 from repository.git import git
+from write_configuration import parameter_of
 
 SIDES = ("backend", "frontend")
 
@@ -24,7 +27,12 @@ NOT_IN_DEV: dict[str, dict[str, Any]] = {
     },
 }
 FILLED_IN: dict[str, dict[str, Any]] = {
-    "backend": {**NOT_IN_DEV["backend"], "cors_allowed_origins": ["https://shop.example.com"]},
+    "backend": {
+        **NOT_IN_DEV["backend"],
+        "cors_allowed_origins": ["https://shop.example.com"],
+        "api_throttling_rate_limit": 20,
+        "api_throttling_burst_limit": 40,
+    },
     "frontend": {
         **NOT_IN_DEV["frontend"],
         "alerts_topic_arn": "arn:aws:sns:eu-west-1:123456789012:order-processing-prod-alerts",
@@ -33,6 +41,9 @@ FILLED_IN: dict[str, dict[str, Any]] = {
         "domain_name": "shop.example.com",
     },
 }
+
+# Given on the command line or fixed by the staging profile, where the prod profile leaves it to the reader.
+NOT_IN_PROFILE = {"notification_email", "api_throttling_rate_limit", "api_throttling_burst_limit"}
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,9 @@ class Side:
     def profile(self, environment: str) -> Path:
         return self.folder / "profiles" / f"{environment}.tfvars"
 
+    def profiles_to_fill_in(self) -> list[Path]:
+        return [self.profile(environment) for environment in ("staging", "prod") if self.profile(environment).exists()]
+
 
 @pytest.fixture(scope="module", params=SIDES)
 def side(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Side:
@@ -58,22 +72,54 @@ def side(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return Side(request.param, TerraformRoot(source, directory, without_personal_choices()))
 
 
-def test_the_dev_profile_wants_only_what_differs_for_everybody(side: Side) -> None:
+def test_dev_profile_needs_only_personal_settings(side: Side) -> None:
     assert side.rules.errors(NOT_IN_DEV[side.name], side.profile("dev")) == []
 
 
-def test_the_prod_profile_is_refused_until_all_is_filled_in(side: Side) -> None:
-    placeholders = set(re.findall(r'(?m)^(\w+) += .*"FILL IN"', side.profile("prod").read_text()))
-    assert placeholders == FILLED_IN[side.name].keys()
-    for left in placeholders:
-        filled_in = {name: value for name, value in FILLED_IN[side.name].items() if name != left}
-        errors = side.rules.errors(filled_in, side.profile("prod"))
-        assert len(errors) == 1, f"{left} is refused, by one rule: {errors}"
-        assert re.search(rf"\b{left}\b|e-mail address|ARN", errors[0]), left
+def test_profile_is_refused_until_each_placeholder_is_filled_in(side: Side) -> None:
+    for profile in side.profiles_to_fill_in():
+        placeholders = set(re.findall(r'(?m)^(\w+) += .*"FILL IN"', profile.read_text()))
+        assert placeholders == FILLED_IN[side.name].keys() - (NOT_IN_PROFILE if "staging" in profile.name else set())
+        for missing in placeholders:
+            given = {name: value for name, value in FILLED_IN[side.name].items() if name != missing}
+            errors = side.rules.errors(given, profile)
+            assert len(errors) == 1, f"{missing} is refused once: {errors}"
+            assert re.search(rf"\b{missing}\b|e-mail address|ARN", errors[0]), missing
+        assert side.rules.errors(FILLED_IN[side.name], profile) == []
 
 
-def test_the_prod_profile_is_sound_once_it_is_filled_in(side: Side) -> None:
-    assert side.rules.errors(FILLED_IN[side.name], side.profile("prod")) == []
+def _settings_of(profile: Path) -> dict[str, Any]:
+    return {name: json.loads(value) for name, value in re.findall(r"(?m)^(\w+) += (.+)$", profile.read_text())}
+
+
+def _as_parameters(settings: dict[str, Any]) -> dict[str, str]:
+    """Return Terraform's settings as parameters of the template; reservations are a choice there."""
+    settings = {"notification_email": "FILL IN", **settings}
+    reserved = settings.pop("processing_reserved_concurrency", None)
+    assert reserved in (None, settings.get("processing_maximum_concurrency"))
+    texts = {
+        parameter_of(name): ",".join(value) if isinstance(value, list) else str(value)
+        for name, value in settings.items()
+    }
+    texts |= {"ProcessingConcurrencyReserved": "true"} if reserved else {}
+    return {name: text.lower() if text in ("True", "False") else text for name, text in texts.items()}
+
+
+@pytest.mark.parametrize("environment", ["dev", "staging", "prod"])
+def test_cloudformation_parameters_equal_the_terraform_profile(environment: str) -> None:
+    path = REPOSITORY / "cloudformation" / "parameters" / f"{environment}.json"
+    # In the form that `aws cloudformation deploy --parameter-overrides file://...` reads.
+    parameters = json.loads(path.read_text())["Parameters"]
+    profile = REPOSITORY / "terraform-backend" / "profiles" / f"{environment}.tfvars"
+    assert parameters == _as_parameters(_settings_of(profile))
+    declared = Template.read().document["Parameters"]
+    assert list(parameters) == [name for name in declared if name in parameters], "in the template's order"
+    for name, value in parameters.items():
+        pattern = declared[name].get("AllowedPattern")
+        if value == "FILL IN":
+            assert declared[name]["Type"] == "Number" or not re.fullmatch(pattern, value), f"{name} is refused"
+        elif pattern:
+            assert re.fullmatch(pattern, value), name
 
 
 def test_the_example_to_copy_is_true(side: Side, tmp_path: Path) -> None:
@@ -94,7 +140,11 @@ def test_profiles_are_kept_in_git_and_personal_values_are_not(tmp_path: Path) ->
     shutil.copy(REPOSITORY / ".gitignore", tmp_path)
     git(tmp_path, "init", "--quiet").check_returncode()
     kept = [
-        *(f"terraform-{side}/profiles/{environment}.tfvars" for side in SIDES for environment in ("dev", "prod")),
+        *(
+            f"terraform-{side}/profiles/{environment}.tfvars"
+            for side in SIDES
+            for environment in ("dev", "staging", "prod")
+        ),
         *(f"terraform-{side}/{name}" for side in SIDES for name in ("backend.tf", "profiles/prod.s3.tfbackend")),
     ]
     ignored = [

@@ -49,49 +49,37 @@ def test_there_is_a_workflow() -> None:
 
 
 @each_workflow
-def test_every_action_is_pinned_by_its_hash_with_its_version(path: Any) -> None:
+def test_actions_and_images_are_pinned_by_hash(path: Any) -> None:
     lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if "uses:" in line]
     assert lines
     for line in lines:
         assert re.fullmatch(r"- uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line), (
             f"{path.name}: {line}: pin it as owner/name@<hash of 40 digits> # v<version>"
         )
-    assert len({line.split("@")[0] for line in lines}) == len(set(lines)), "one action, two versions"
-
-
-@each_workflow
-def test_every_image_is_pinned_by_its_digest(path: Any) -> None:
+    assert len({line.split("@")[0] for line in lines}) == len(set(lines)), "one action has two versions"
     for name, job in jobs_of(path).items():
         image = job.get("container", {}).get("image")
         assert image is None or re.search(r"@sha256:[0-9a-f]{64}$", image), f"{name} in {path.name} runs in {image}"
 
 
 @each_workflow
-def test_a_job_may_only_read_and_only_a_deployment_may_take_a_role(path: Any) -> None:
+def test_jobs_have_least_privilege_and_no_secrets(path: Any) -> None:
     assert load(path)["permissions"] == {}
     for name, job in jobs_of(path).items():
         expected = {"contents": "read"} | ({"id-token": "write"} if "environment" in job else {})
         assert job["permissions"] == expected, name
         assert job["timeout-minutes"] <= 90, name
-
-
-@each_workflow
-def test_no_job_knows_a_secret_or_leaves_the_tokens_behind(path: Any) -> None:
     text = path.read_text(encoding="utf-8")
     assert "secrets" not in text
     assert "access-key" not in text
     checkouts = [step for step in steps_of(path) if step.get("uses", "").startswith("actions/checkout@")]
     assert checkouts
     assert all(step["with"]["persist-credentials"] is False for step in checkouts)
+    assert not [step["run"] for step in steps_of(path) if "${{" in step.get("run", "")], "an injected command"
 
 
 @each_workflow
-def test_no_command_is_put_together_from_what_somebody_else_wrote(path: Any) -> None:
-    assert not [step["run"] for step in steps_of(path) if "${{" in step.get("run", "")]
-
-
-@each_workflow
-def test_every_command_is_one_that_a_person_has(path: Any) -> None:
+def test_every_command_and_folder_exists(path: Any) -> None:
     for job in jobs_of(path).values():
         for step in job["steps"]:
             if "run" not in step or step["run"].startswith(PREPARING):
@@ -104,47 +92,34 @@ def test_every_command_is_one_that_a_person_has(path: Any) -> None:
                 assert targets
                 assert targets <= targets_of_the_makefile(), f"{step['run']}: the Makefile has no such target"
             else:
-                assert [program, *arguments[:1]] == [".venv/bin/aws", "cloudformation"], step["run"]
-
-
-@each_workflow
-def test_every_folder_of_tests_that_is_named_is_there(path: Any) -> None:
-    text = path.read_text(encoding="utf-8")
-    folders = re.findall(r"(?:TESTS=|tests: )(tests[\w/]*)", text)
+                assert [program, *arguments[:1]] == ["aws", "cloudformation"], step["run"]
+    folders = re.findall(r"(?:TESTS=|tests: )(tests[\w/]*)", path.read_text(encoding="utf-8"))
     assert folders
     assert all((REPOSITORY / folder).is_dir() for folder in folders)
 
 
-def test_the_oldest_terraform_that_is_promised_is_tested_and_a_newer_one() -> None:
-    promised = re.search(
+def test_oldest_supported_terraform_and_python_are_tested() -> None:
+    terraform = re.search(
         r'required_version = ">= (\d+)\.(\d+)"', (REPOSITORY / "terraform-backend" / "providers.tf").read_text()
     )
-    assert promised
+    python = re.search(r'requires-python = ">=([\d.]+)"', (REPOSITORY / "pyproject.toml").read_text())
+    assert terraform
+    assert python
+    jobs = {name: job for path in WORKFLOWS for name, job in jobs_of(path).items()}
     tested = {
         tuple(map(int, str(variant["terraform"]).split(".")[:2]))
-        for path in WORKFLOWS
-        for job in jobs_of(path).values()
+        for job in jobs.values()
         for variant in variants_of(job)
         if variant.get("target") == "test"
     }
-    assert min(tested) == (int(promised[1]), int(promised[2]))
+    assert min(tested) == (int(terraform[1]), int(terraform[2]))
     assert len(tested) >= 3
-
-
-def test_the_oldest_python_that_is_promised_is_tested() -> None:
-    promised = re.search(r'requires-python = ">=([\d.]+)"', (REPOSITORY / "pyproject.toml").read_text())
-    assert promised
-    named = [
-        step["with"]["python-version"]
-        for path in WORKFLOWS
-        for step in jobs_of(path).get("python", {}).get("steps", [])
-        if "setup-python" in step.get("uses", "")
-    ]
-    assert named == [promised[1]]
+    versions = [s["with"]["python-version"] for s in jobs["python"]["steps"] if "setup-python" in s.get("uses", "")]
+    assert versions == [python[1]]
 
 
 @each_workflow
-def test_a_deployment_is_asked_for_and_agreed_to_and_waits_for_every_test(path: Any) -> None:
+def test_deployment_is_approved_and_waits_for_every_job(path: Any) -> None:
     jobs = jobs_of(path)
     for name, job in jobs.items():
         if "id-token" in job["permissions"]:
@@ -154,21 +129,34 @@ def test_a_deployment_is_asked_for_and_agreed_to_and_waits_for_every_test(path: 
 
 
 @each_workflow
-def test_no_package_runs_code_while_it_is_installed_where_a_role_can_be_taken(path: Any) -> None:
+def test_job_with_a_token_runs_only_the_aws_cli(path: Any) -> None:
     for name, job in jobs_of(path).items():
         if "id-token" in job["permissions"]:
-            assert job["env"]["PIP_ONLY_BINARY"] == ":all:", name
+            commands = {shlex.split(step["run"])[0] for step in job["steps"] if "run" in step}
+            assert commands == {"aws"}, f"{name} could hand its token to third-party code"
+            actions = {step["uses"].split("@")[0] for step in job["steps"] if "uses" in step}
+            assert actions == {
+                "actions/checkout",
+                "actions/download-artifact",
+                "aws-actions/configure-aws-credentials",
+            }, name
 
 
 @each_workflow
-def test_a_deployment_gives_only_parameters_that_the_template_has(path: Any) -> None:
-    template = (REPOSITORY / "cloudformation" / "order-processing.yaml").read_text(encoding="utf-8")
-    parameters = template[template.index("\nParameters:\n") : template.index("\nConditions:\n")]
-    for step in steps_of(path):
-        _, _, overrides = step.get("run", "").partition("--parameter-overrides")
-        for override in shlex.split(overrides):
-            name = override.partition("=")[0]
-            assert re.search(rf"^  {name}:$", parameters, re.MULTILINE), f"the template has no parameter {name}"
+def test_deployment_uses_the_parameter_file_of_its_environment(path: Any) -> None:
+    offered = load(path)[True]["workflow_dispatch"]["inputs"]["environment"]["options"]  # YAML reads `on` as true
+    files = {file.stem for file in (REPOSITORY / "cloudformation" / "parameters").glob("*.json")}
+    assert set(offered) == files
+    [deploy] = [s["run"] for s in steps_of(path) if "cloudformation deploy" in s.get("run", "")]
+    assert shlex.split(deploy)[-2:] == ["--parameter-overrides", "file://cloudformation/parameters/$ENVIRONMENT.json"]
+
+
+@each_workflow
+def test_readme_names_every_variable_of_the_deployment(path: Any) -> None:
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    needed = set(re.findall(r"\bvars\.(\w+)", path.read_text(encoding="utf-8")))
+    missing = {name for name in needed if f"`{name}`" not in readme}
+    assert not missing, f"say in README.md, From GitHub, that the environment needs {missing}"
 
 
 def hooks() -> list[dict[str, Any]]:
@@ -206,11 +194,3 @@ def test_make_check_takes_every_step() -> None:
     command = [make, "--no-print-directory", "--dry-run", "check"]
     told = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True).stdout
     assert told.splitlines()[-1].strip() == "exec .venv/bin/python scripts/check.py"
-
-
-@each_workflow
-def test_the_readme_names_every_variable_that_a_deployment_needs(path: Any) -> None:
-    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    needed = set(re.findall(r"\bvars\.(\w+)", path.read_text(encoding="utf-8")))
-    missing = {name for name in needed if f"`{name}`" not in readme}
-    assert not missing, f"say in README.md, From GitHub, that the environment needs {missing}"
