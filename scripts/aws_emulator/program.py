@@ -19,6 +19,7 @@ from aws_emulator.partiql import patch_partiql
 from aws_emulator.persistence import state_on_disk
 from aws_emulator.queues import patch_queues
 from aws_emulator.root_user import patch_root_user
+from aws_emulator.stacks import patch_stacks
 from aws_emulator.stages import patch_stages
 from aws_emulator.stream_mappings import patch_stream_mappings
 from aws_emulator.streams import patch_streams
@@ -60,6 +61,7 @@ def main() -> None:
     patch_iam()
     patch_partiql()
     patch_queues()
+    patch_stacks()
     patch_stages()
     patch_streams()
     patch_stream_mappings()

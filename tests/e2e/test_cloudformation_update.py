@@ -240,3 +240,52 @@ def test_protected_orders_stay_when_the_stack_is_deleted(deployed: Deployed) -> 
     queues = [url.rpartition("/")[2] for url in sqs.list_queues()["QueueUrls"]]
     assert sorted(queues) == [f"{PREFIX}-orders", f"{PREFIX}-orders-dlq"], "the rest is gone"
     assert deployed.emulator.client("lambda").list_functions()["Functions"] == []
+
+
+def test_deleted_stack_is_deployed_again_with_its_orders(deployed: Deployed) -> None:
+    """The runbook's procedure, by API instead of CLI."""
+    stack, cloudformation = deployed.stack, deployed.emulator.client("cloudformation")
+    parameters = {"NotificationEmail": "operations@example.com", "DeletionProtectionEnabled": "true"}
+    with pytest.raises(StackError):
+        stack.deploy(**parameters)
+    assert "already exists" in str(cloudformation.describe_stack_events(StackName=stack.name)["StackEvents"])
+    stack.delete()
+    assert deployed.queue_attributes("orders-dlq")["ApproximateNumberOfMessages"] == "1", (
+        "a failed attempt loses nothing"
+    )
+
+    stacks = cloudformation.list_stacks(StackStatusFilter=["DELETE_COMPLETE"])["StackSummaries"]
+    # The first of them: of a stack that failed the emulator keeps no processed template.
+    former = [each["StackId"] for each in stacks if each["StackName"] == stack.name][-1]
+    template = cloudformation.get_template(StackName=former, TemplateStage="Processed")["TemplateBody"]
+    kept = {name: template["Resources"][name] for name in ("OrdersTable", "OrdersQueue", "OrdersDlq")}
+    sections = {name: template[name] for name in ("Parameters", "Conditions")}
+    queue_url = deployed.emulator.client("sqs").get_queue_url
+    identifiers = {
+        "OrdersTable": {"TableName": f"{PREFIX}-orders"},
+        "OrdersQueue": {"QueueUrl": queue_url(QueueName=f"{PREFIX}-orders")["QueueUrl"]},
+        "OrdersDlq": {"QueueUrl": queue_url(QueueName=f"{PREFIX}-orders-dlq")["QueueUrl"]},
+    }
+    change_set = {"StackName": stack.name, "ChangeSetName": "keep"}
+    cloudformation.create_change_set(
+        **change_set,
+        ChangeSetType="IMPORT",
+        TemplateBody=json.dumps({**sections, "Resources": kept}),
+        Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
+        ResourcesToImport=[
+            {"ResourceType": kept[name]["Type"], "LogicalResourceId": name, "ResourceIdentifier": identifier}
+            for name, identifier in identifiers.items()
+        ],
+    )
+    cloudformation.get_waiter("change_set_create_complete").wait(**change_set)
+    changes = [each["ResourceChange"] for each in cloudformation.describe_change_set(**change_set)["Changes"]]
+    assert Counter(change["Action"] for change in changes) == {"Import": 3}
+    cloudformation.execute_change_set(**change_set)
+    cloudformation.get_waiter("stack_import_complete").wait(StackName=stack.name)
+    stack.deploy(**parameters)
+
+    assert stack.description()["StackStatus"] == "UPDATE_COMPLETE"
+    assert deployed.queue_attributes("orders-dlq")["ApproximateNumberOfMessages"] == "1"
+    deployed.api = DeployedApi(stack.outputs()["ApiEndpoint"])
+    assert deployed.place().status == 202
+    deployed.wait_until_all_are_stored()

@@ -330,6 +330,7 @@ SCENES: Mapping[str, tuple[Scene, Mapping[str, str]]] = {
             "terraform apply": "FILL IN",
             "ACCOUNT=": r"^\d{12}$",
             "REGION=": f"^{REGION}$",
+            "PARTITION=": "^aws$",
             "sed": "^$",
             "aws kms create-key": rf"^arn:aws:kms:{REGION}:\d{{12}}:key/",
         },

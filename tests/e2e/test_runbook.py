@@ -56,6 +56,16 @@ NOT_RUN = {
     ),
     "aws cloudformation delete-stack": "test_cloudformation_update.py deletes a stack, one that nobody else uses",
     "aws cloudformation wait": "waits for the deletion",
+    **dict.fromkeys(
+        (
+            "DELETED=",
+            "aws cloudformation get-template",
+            "aws cloudformation create-change-set",
+            "aws cloudformation describe-change-set",
+            "aws cloudformation execute-change-set",
+        ),
+        "test_cloudformation_update.py imports the resources of a deleted stack",
+    ),
 }
 
 
@@ -467,6 +477,8 @@ SCENES: Mapping[str, tuple[Scene, Mapping[str, str]]] = {
             "FUNCTION=": "^order-processing-dev-processing$",
             "aws lambda list-versions-by-function": r"^\$LATEST\t",
             "aws lambda get-alias": r"^\d+$",
+            "aws lambda invoke": '"StatusCode"',
+            "aws lambda get-function-configuration": "^Active$",
             "aws lambda update-alias": '"FunctionVersion"',
             "orders submit": ORDER_ID,
             "orders dlq list": EMPTY,
@@ -490,8 +502,8 @@ SCENES: Mapping[str, tuple[Scene, Mapping[str, str]]] = {
             'aws lambda update-event-source-mapping --uuid "$MAPPING" --scaling-config MaximumConcurrency=2': (
                 '"MaximumConcurrency": 2'
             ),
-            'aws lambda update-event-source-mapping --uuid "$MAPPING" --scaling-config MaximumConcurrency=10': (
-                '"MaximumConcurrency": 10'
+            'aws lambda update-event-source-mapping --uuid "$MAPPING" --scaling-config MaximumConcurrency=3': (
+                '"MaximumConcurrency": 3'
             ),
             "orders dlq redrive --reason Throttl --rate 50": "there is nothing to redrive",
         },
@@ -581,6 +593,7 @@ SCENES: Mapping[str, tuple[Scene, Mapping[str, str]]] = {
             "--parameter-overrides DeletionProtectionEnabled=false": "No changes to deploy",
         },
     ),
+    "Deploying a deleted stack again": (as_it_is, {"QUEUE=": "^http.*-orders$", "DLQ=": "^http.*-orders-dlq$"}),
 }
 
 

@@ -68,7 +68,6 @@ CASES = [
 
 # Terraform has a range where CloudFormation has a choice.
 ADVICE = {
-    "from 2 to 1000": "an SQS event source mapping takes 2 to 1000",
     "from 2 (below, a cold start cannot finish": "2 (below, a cold start cannot finish",
 }
 

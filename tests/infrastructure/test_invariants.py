@@ -49,15 +49,6 @@ def test_an_order_is_hidden_for_exactly_six_timeouts_whichever_is_chosen(templat
     assert resources["OrdersQueue"]["Properties"]["VisibilityTimeout"] == 6 * seconds
 
 
-@pytest.mark.parametrize(
-    "batches", Template.read().document["Parameters"]["ProcessingMaximumConcurrency"]["AllowedValues"]
-)
-def test_as_many_batches_are_worked_on_as_were_chosen(template: Template, batches: int) -> None:
-    resources = template.resources(**EMAIL, ProcessingMaximumConcurrency=str(batches))
-    mapping = resources["OrdersMapping"]["Properties"]
-    assert mapping["ScalingConfig"]["MaximumConcurrency"] == batches
-
-
 def test_as_many_batches_of_a_shard_are_announced_at_once_as_were_chosen(template: Template) -> None:
     for chosen, factor in (({}, 1), ({"NotificationParallelizationFactor": "10"}, 10)):
         mapping = template.resources(**EMAIL, **chosen)["StoredOrdersMapping"]["Properties"]

@@ -1,13 +1,16 @@
-"""The key policy that the documentation offers lets the services do what they need with the key, and nobody else.
+"""The policies and selectors in docs/: the key policy admits exactly the services that need the key.
 
 The policy is evaluated by the emulator's policy engine, for requests as the services make them.
 """
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
+import botocore.session
 import pytest
+from botocore.validate import ParamValidator
 from ministack.core.iam_evaluator import EvalContext, evaluate_resource_policy
 
 from repository.files import REPOSITORY
@@ -21,7 +24,7 @@ KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 def key_policy(account: str = ACCOUNT, region: str = REGION) -> str:
     """Return the documented policy as a reader fills it in."""
     text = (REPOSITORY / "docs" / "kms-key-policy.json").read_text()
-    return text.replace("ACCOUNT", account).replace("REGION", region)
+    return text.replace("ACCOUNT", account).replace("REGION", region).replace("PARTITION", "aws")
 
 
 @dataclass(frozen=True)
@@ -94,5 +97,22 @@ def test_nobody_else_may_use_the_key(request_: Request) -> None:
 def test_a_key_policy_is_about_the_key_that_has_it() -> None:
     statements: list[Any] = json.loads(key_policy())["Statement"]
     assert {statement["Resource"] for statement in statements} == {"*"}
-    assert "ACCOUNT" not in key_policy()
-    assert "REGION" not in key_policy()
+    assert not re.search(r"ACCOUNT|REGION|PARTITION", key_policy())
+    assert "arn:aws" not in (REPOSITORY / "docs" / "kms-key-policy.json").read_text(), (
+        "other partitions have other ARNs"
+    )
+
+
+def test_event_selectors_are_valid_and_cover_queue_and_table() -> None:
+    text = (REPOSITORY / "docs" / "cloudtrail-event-selectors.json").read_text()
+    selectors = json.loads(text)
+    operation = botocore.session.get_session().get_service_model("cloudtrail").operation_model("PutEventSelectors")
+    report = ParamValidator().validate(
+        {"TrailName": "trail", "AdvancedEventSelectors": selectors}, operation.input_shape
+    )
+    assert not report.has_errors(), report.generate_report()
+    assert [selector["FieldSelectors"][1]["Equals"] for selector in selectors] == [
+        ["AWS::SQS::Queue"],
+        ["AWS::DynamoDB::Table"],
+    ]
+    assert "arn:aws" not in text
