@@ -163,8 +163,8 @@ BREAKS = [
     ),
     Break(
         "no more executions work on a queue than are reserved",
-        ("ProcessingFunction/Properties/ReservedConcurrentExecutions", 9),
-        (f"{PROCESSING} reserved_concurrent_executions", 9),
+        ("ProcessingFunction/Properties/ReservedConcurrentExecutions", 2),
+        (f"{PROCESSING} reserved_concurrent_executions", 2),
     ),
     Break(
         "what a stream's function fails at for good is kept in a queue",

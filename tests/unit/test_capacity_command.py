@@ -47,7 +47,8 @@ def test_json_is_all_that_is_printed_where_asked_for(run: Run) -> None:
 
 def test_a_setting_is_changed_by_name(run: Run) -> None:
     arguments = ("constant", "--rate", "1000", "--for", "1min", "--json", "--plot", "none")
-    more = ("--set", "api_throttling_rate_limit=2000", "--set", "completed_order_email=none")
+    settings = ("api_throttling_rate_limit=2000", "processing_maximum_concurrency=10", "completed_order_email=none")
+    more = [argument for setting in settings for argument in ("--set", setting)]
     assert json.loads(run(*arguments).output)["throttled_429"] > 0
     changed = json.loads(run(*arguments, *more).output)
     assert changed["throttled_429"] == 0
