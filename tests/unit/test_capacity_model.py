@@ -36,6 +36,7 @@ OPEN_API = Deployment(
     api_throttling_rate_limit=1e9,
     api_throttling_burst_limit=10**9,
     table_warm_write_units=10**6,
+    processing_maximum_concurrency=10,
     completed_order_email="none",
 )
 

@@ -131,9 +131,9 @@ def test_logs_traces_and_storage_by_hand(prices: PriceTable) -> None:
 
 
 def test_idle_costs_the_pollers_the_alarms_and_the_dashboard(prices: PriceTable) -> None:
-    # Five pollers, three receives a minute each, 43,800 minutes: 657,000 × $0.40 a million.
+    # Three pollers, three receives a minute each, 43,800 minutes: 394,200 × $0.40 a million.
     assert amounts(month(prices, PROFILES["idle"])) == pytest.approx(
-        {"SQS: receives that find nothing": 0.2628, "alarms": 1.30, "dashboard": 3.00}
+        {"SQS: receives that find nothing": 0.15768, "alarms": 1.30, "dashboard": 3.00}
     )
 
 
@@ -205,9 +205,9 @@ def test_batches_are_full_only_where_orders_come_fast_enough(prices: PriceTable)
     # At 11.6 a second a place of the mapping is free for every order.
     slow = amounts(month(prices, PROFILES["million-a-day"]))
     assert slow["SQS: ReceiveMessage"] == pytest.approx(slow["SQS: SendMessage"])
-    # At 500 a second five places have five orders each every 50 ms.
+    # At 500 a second three places have 25 orders every 50 ms.
     fast = amounts(month(prices, Workload("fast", 500 * 2_628_000)))
-    assert fast["SQS: ReceiveMessage"] == pytest.approx(fast["SQS: SendMessage"] / 5)
+    assert fast["SQS: ReceiveMessage"] == pytest.approx(fast["SQS: SendMessage"] * 3 / 25)
 
 
 def test_fewer_traces_are_taken_of_more_requests() -> None:
