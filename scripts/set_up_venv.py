@@ -1,25 +1,15 @@
 #!/usr/bin/env python3
-"""Bring .venv up to date: make it, install what a lock file pins, and do nothing where that is done.
+"""Create or update .venv from a lock file with hashes. Does nothing when .venv is up to date.
 
-    python3 scripts/set_up_venv.py run     what the local stack and the operator's tool need
-    python3 scripts/set_up_venv.py plan    that, and what `orders-plan capacity` and `orders-plan cost` need
-    python3 scripts/set_up_venv.py test    that, and what the tests and checks need
-
-It also writes the commands .venv/bin/orders (the operator's tool) and .venv/bin/orders-plan (capacity and cost).
-
-It uses the standard library only and says so where Python is too old, so it is written for old ones too.
+python3 scripts/set_up_venv.py run     what `make run`, `orders` and `orders-plan cost` need
+python3 scripts/set_up_venv.py plan    also what `orders-plan capacity` needs
+python3 scripts/set_up_venv.py test    also what tests and checks need
 """
 
-from __future__ import annotations
-
-import contextlib
-import errno
 import fcntl
-import hashlib
 import importlib.util
-import json
 import os
-import shlex
+import re
 import shutil
 import signal
 import subprocess
@@ -28,189 +18,126 @@ import time
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-OLDEST_PYTHON = (3, 11)
 
-# Each holds all of those before it, at the same versions; `make lock` sees to that.
+# Each lock contains all packages of the ones before it, at the same versions.
 LOCKS = {"run": "requirements-run.txt", "plan": "requirements-plan.txt", "test": "requirements-test.txt"}
 
-# Where pip would install in place of .venv, or refuse to.
-MISLEADING_VARIABLES = {"PIP_PREFIX", "PIP_ROOT", "PIP_TARGET", "PIP_USER", "PYTHONHOME", "PYTHONPATH"}
+# These variables would make pip or venv work elsewhere.
+MISLEADING = ("PIP_PREFIX", "PIP_ROOT", "PIP_TARGET", "PIP_USER", "PYTHON")
 
-# Isolated (-I), so that nothing of the person's Python settings is in front of it; and not by a file of paths in the
-# environment, which the emulator's functions would see as well.
-COMMAND = """#!/bin/sh
-# {description}, written by scripts/set_up_venv.py.
-exec {python} -I -c {program} "$@"
+# Scripts find Python beside themselves, so they work in a path with a space and after a move of the folder.
+HEADER = """#!/bin/sh
+'''exec' "$(dirname "$(readlink -f "$0")")/python" {options}"$0" "$@"
+' '''
 """
-PROGRAM = """
-import sys
-sys.path[:0] = [{scripts!r}, {package!r}]
-from {module} import main
+# sys.prefix is .venv. -I ignores the user's PYTHON variables.
+COMMAND = f"""{HEADER.format(options="-I ")}import sys
+from pathlib import Path
+
+sys.path[:0] = [str(Path(sys.prefix).parent / folder) for folder in ("scripts", "lambda")]
+
+from {{module}} import main
+
 main()
 """
-COMMANDS = {
-    "orders": ("The operator's tool", "orders_cli.program"),
-    "orders-plan": ("Capacity and cost of a deployment", "planning.__main__"),
-}
-
-# A folder of somebody else's, a file system that is read-only, and one that is full.
-UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
-
-PROGRESS_SECONDS = 10
-PROGRESS_COLUMNS = 79
-STOP_SECONDS = 10
+COMMANDS = {"orders": "orders_cli.program", "orders-plan": "planning.__main__"}
+INSTALLED_SHEBANG = re.compile(rb"#!(/bin/sh\n'''exec' .*\n' '''|.*/python[\d.]*)\n")
 
 
 class SetUpError(Exception):
-    """The environment cannot be set up; the text is a sentence that says what is wrong and what to do."""
+    """.venv cannot be set up; the text says why and what to do."""
 
 
-def main(arguments: list[str]) -> int:
-    """Run the command line; return the exit status."""
-    if len(arguments) != 1 or arguments[0] not in LOCKS:
-        print(f"usage: set_up_venv.py {'|'.join(LOCKS)}", file=sys.stderr)
-        return 2
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
-    try:
-        set_up(arguments[0], REPOSITORY)
-    except SetUpError as error:
-        print(f"set-up: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        if error.errno not in UNWRITABLE:
-            raise
-        print(
-            f"set-up: {shown(Path(error.filename or REPOSITORY))} cannot be written ({error.strerror}): "
-            "see that the project lies where you may write and there is room, and try again.",
-            file=sys.stderr,
-        )
-        return 1
-    except KeyboardInterrupt:
-        print("\nset-up: stopped; the next run goes on from here", file=sys.stderr)
-        return 130
-    return 0
-
-
-def set_up(purpose: str, root: Path) -> None:
-    """Make `root`/.venv hold what `purpose`, a key of LOCKS, needs; raise SetUpError if it cannot be."""
+def set_up(purpose: str, root: Path = REPOSITORY) -> None:
+    """Install the lock file for `purpose` into `root`/.venv, unless it is already installed."""
     environment = root / ".venv"
-    if is_satisfied(purpose, root) and works(environment):
-        install_commands(root)
-        return
-    require_usable_python()
-    (root / ".local").mkdir(exist_ok=True)
-    with (root / ".local" / "set-up.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        # Another set-up may have done it while this one waited.
-        if not (is_satisfied(purpose, root) and works(environment)):
-            if not works(environment):
-                create(environment)
-            install(environment, root / LOCKS[purpose])
-            record(purpose, root)
-    install_commands(root)
+    if not is_complete(environment, purpose, root):
+        if None in (importlib.util.find_spec("venv"), importlib.util.find_spec("ensurepip")):
+            raise SetUpError(
+                f"{sys.executable} cannot create virtual environments. Install its venv package "
+                "(Debian and Ubuntu: apt install python3-venv)"
+            )
+        if not str(root).isprintable():
+            raise SetUpError("The path of this folder is not valid UTF-8. Rename or move the folder")
+        (root / ".local").mkdir(exist_ok=True)
+        with (root / ".local" / "set-up.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not is_complete(environment, purpose, root):  # another set-up may have completed it meanwhile
+                install(environment, purpose, root)
+    for name, module in COMMANDS.items():
+        command, text = environment / "bin" / name, COMMAND.format(module=module)
+        if not (os.access(command, os.X_OK) and command.read_text() == text):
+            unfinished = command.with_name(f"{name}.{os.getpid()}")
+            unfinished.write_text(text)
+            unfinished.chmod(0o755)
+            unfinished.replace(command)
 
 
-def is_satisfied(purpose: str, root: Path) -> bool:
-    """Return whether the lock of `purpose`, or one that holds all of it, was installed as it is now."""
-    try:
-        installed = json.loads(record_path(root).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    if not isinstance(installed, dict):
-        return False
-    names = list(LOCKS)
-    return any(installed.get(name) == digest(root / LOCKS[name]) for name in names[names.index(purpose) :])
+def record_text(name: str, root: Path) -> str:
+    """Return what .venv/installed contains after an installation of this lock file at this path."""
+    return f"{root}\n{(root / LOCKS[name]).read_text()}"
 
 
-def record(purpose: str, root: Path) -> None:
-    """Note that the lock of `purpose`, as it is now, has been installed."""
-    record_path(root).write_text(json.dumps({purpose: digest(root / LOCKS[purpose])}) + "\n", encoding="utf-8")
+def read_record(environment: Path) -> "str | None":
+    """Return the text of .venv/installed: empty after an interrupted installation, None without one."""
+    record = environment / "installed"
+    return record.read_text() if record.is_file() else None
 
 
-def record_path(root: Path) -> Path:
-    """Return where it is noted what has been installed: in the environment, to go when it goes."""
-    return root / ".venv" / "installed-locks.json"
-
-
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def is_complete(environment: Path, purpose: str, root: Path) -> bool:
+    """Return whether a lock that covers `purpose` is installed, at this path, with a Python that works."""
+    covering = list(LOCKS)[list(LOCKS).index(purpose) :]
+    return read_record(environment) in [record_text(name, root) for name in covering] and works(environment)
 
 
 def works(environment: Path) -> bool:
-    """Return whether the environment is whole: an interrupted set-up, or an upgrade of its base, breaks it."""
-    check = f"import pip, sys; sys.exit(sys.version_info < {OLDEST_PYTHON})"
-    python = environment / "bin" / "python"
+    """Return whether the Python of .venv runs: an upgrade or removal of its base breaks it."""
+    check = "import pip, sys; sys.exit(sys.version_info < (3, 11))"
     try:
-        return subprocess.run([python, "-c", check], stderr=subprocess.DEVNULL, check=False).returncode == 0
+        command = [str(environment / "bin" / "python"), "-I", "-c", check]
+        return subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0
     except OSError:
         return False
 
 
-def require_usable_python() -> None:
-    """Raise SetUpError unless this Python can make the environment."""
-    wanted = ".".join(map(str, OLDEST_PYTHON))
-    if sys.version_info < OLDEST_PYTHON:
-        found = ".".join(map(str, sys.version_info[:3]))
-        raise SetUpError(
-            f"{sys.executable} is Python {found}, but {wanted} or newer is needed: install one and name it, "
-            f"as in `make run PYTHON=python{wanted}`."
-        )
-    if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
-        raise SetUpError(
-            f"{sys.executable} cannot make virtual environments: install its venv package "
-            "(on Debian and Ubuntu `apt install python3-venv`) and try again."
-        )
-
-
-def create(environment: Path) -> None:
-    """Make an empty environment, in place of a broken one."""
-    print(f"Making the virtual environment {shown(environment)}", flush=True)
-    shutil.rmtree(environment, ignore_errors=True)
-    status = follow([sys.executable, "-m", "venv", str(environment)])
-    if status != 0:
+def install(environment: Path, purpose: str, root: Path) -> None:
+    """Create, repair or update .venv. The record is empty meanwhile, so an interrupted installation starts over."""
+    record, lock, python = environment / "installed", root / LOCKS[purpose], str(environment / "bin" / "python")
+    recorded = read_record(environment)
+    if recorded == "" or not works(environment):
+        print("Creating the virtual environment .venv", flush=True)
         shutil.rmtree(environment, ignore_errors=True)
-        raise SetUpError(f"{shown(environment)} could not be made; the reason is above.")
+        environment.mkdir()
+        record.touch()
+        follow([sys.executable, "-m", "venv", str(environment)], "The virtual environment cannot be created")
+    elif recorded and recorded.splitlines()[0] != str(root):
+        print("Repairing .venv, because its folder was moved or copied", flush=True)
+        follow([python, "-I", "-m", "venv", str(environment)], "The virtual environment cannot be repaired")
+    record.write_text("")
+    count = sum(line[:1].isalnum() for line in lock.read_text().splitlines())
+    print(f"Installing {count} packages from {lock.name}", flush=True)
+    pip = [python, "-I", "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--progress-bar=off"]
+    follow(
+        [*pip, "--require-hashes", "--requirement", str(lock)],
+        f"pip cannot install {lock.name}. Check `pip config list`",
+    )
+    for script in (environment / "bin").iterdir():
+        if (
+            script.is_file()
+            and not script.is_symlink()
+            and (shebang := INSTALLED_SHEBANG.match(text := script.read_bytes()))
+        ):
+            script.write_bytes(HEADER.format(options="").encode() + text[shebang.end() :])
+    record.write_text(record_text(purpose, root))
 
 
-def install(environment: Path, lock: Path) -> None:
-    """Install exactly what a lock file pins."""
-    packages = sum(1 for line in lock.read_text(encoding="utf-8").splitlines() if line[:1].isalnum())
-    print(f"Installing {packages} packages from {lock.name}; once, until it changes", flush=True)
-    pip = [str(environment / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-input"]
-    status = follow([*pip, "install", "--require-hashes", "--progress-bar", "off", "--requirement", str(lock)])
-    if status != 0:
-        raise SetUpError(
-            f"pip could not install {lock.name}; the reason is above. It takes packages from where pip is "
-            "configured to (`pip config list`), so a proxy or an index of your own goes there."
-        )
-
-
-def install_commands(root: Path) -> None:
-    """Write each of COMMANDS into the environment, unless it is up to date."""
-    directory = root / ".venv" / "bin"
-    for name, (description, module) in COMMANDS.items():
-        program = PROGRAM.format(scripts=str(root / "scripts"), package=str(root / "lambda"), module=module)
-        text = COMMAND.format(
-            python=shlex.quote(str(directory / "python")), program=shlex.quote(program), description=description
-        )
-        command = directory / name
-        with contextlib.suppress(OSError, UnicodeDecodeError):
-            if command.read_text(encoding="utf-8") == text and os.access(command, os.X_OK):
-                continue
-        # Replace it in one step: another process may be running it.
-        unfinished = directory / f"{name}.{os.getpid()}"
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.chmod(0o755)
-        unfinished.replace(command)
-
-
-def follow(command: list[str]) -> int:
-    """Run a command, show now and then what it is at, and all it said if it fails; return its status."""
-    started = shown_last = time.monotonic()
-    variables = {name: value for name, value in os.environ.items() if name not in MISLEADING_VARIABLES}
-    said = []
+def follow(command: "list[str]", failure: str) -> None:
+    """Run a command and show its latest line; raise SetUpError after printing its output if it fails."""
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(MISLEADING)}
+    if os.path.expanduser("~") == "~":  # an unknown user without HOME: pip would create a folder called ~
+        variables["HOME"] = str(REPOSITORY / ".local")
+    terminal, output = sys.stdout.isatty(), []
+    started = shown = time.monotonic()
     with subprocess.Popen(
         command,
         env=variables,
@@ -220,39 +147,42 @@ def follow(command: list[str]) -> int:
         encoding="utf-8",
         errors="replace",
     ) as process:
-        assert process.stdout is not None
         try:
-            for line in process.stdout:
-                said.append(line)
-                now = time.monotonic()
-                if now - shown_last >= (0.1 if sys.stdout.isatty() else PROGRESS_SECONDS):
-                    shown_last = now
-                    show_progress(f"  {now - started:3.0f} s  {line.strip()}"[:PROGRESS_COLUMNS])
+            for line in process.stdout or ():
+                output.append(line)
+                if (now := time.monotonic()) - shown >= (0.1 if terminal else 10):
+                    shown = now
+                    text = f"  {now - started:3.0f} s  {line.strip()}"[:79]
+                    print(f"\r\x1b[2K{text}" if terminal else text, end="" if terminal else "\n", flush=True)
         except KeyboardInterrupt:
             process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(STOP_SECONDS)
-            process.kill()
             raise
-    status = process.returncode
-    show_progress("")
-    if status != 0:
-        print("".join(said), end="", file=sys.stderr)
-    return status
+    print("\r\x1b[2K" if terminal else "", end="", flush=True)
+    if process.returncode != 0:
+        sys.stderr.writelines(output)
+        raise SetUpError(failure)
 
 
-def show_progress(text: str) -> None:
-    """Overwrite the line where that is possible."""
-    if sys.stdout.isatty():
-        print(f"\r\x1b[2K{text}", end="", flush=True)
-    elif text:
-        print(text, flush=True)
-
-
-def shown(path: Path) -> str:
-    """Return a path as a person in the project's folder would write it."""
-    return os.path.relpath(path, Path.cwd())
+def main(purpose: str) -> int:
+    """Set up .venv; return the exit status."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        set_up(purpose)
+    except SetUpError as error:
+        print(f"set-up: {error}, and run this again.", file=sys.stderr)
+        return 1
+    except OSError as error:
+        path = os.path.relpath(error.filename or REPOSITORY)
+        print(
+            f"set-up: {path}: {error.strerror}. Check permissions and free space, and run this again.", file=sys.stderr
+        )
+        return 1
+    except KeyboardInterrupt:
+        print("\nset-up: stopped. Run this again to complete it.", file=sys.stderr)
+        return 130
+    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1]))

@@ -197,7 +197,7 @@ def _report(run: dict[str, object], figures: list[Figure], sizes: Sizes) -> int:
         plot(figures, results / "bench.svg")
         written += " and bench.svg"
     else:
-        print("There is no plot: matplotlib is not installed (`make set-up-plan` installs it).")
+        print("There is no plot: matplotlib is not installed (`make install-plan` installs it).")
     print(f"Written to {os.path.relpath(results)}: {written}.")
     missed = [figure.name for figure in figures if figure.met is False]
     if missed and not sizes.is_enough_to_judge:

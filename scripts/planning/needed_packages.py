@@ -12,5 +12,5 @@ def require_needed_packages() -> None:
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
         raise PlanningError(
-            f"The capacity model needs {' and '.join(missing)}: install what it needs with `make set-up-plan`."
+            f"The capacity model needs {' and '.join(missing)}: install what it needs with `make install-plan`."
         )

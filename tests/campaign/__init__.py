@@ -1,6 +1,6 @@
 """The fault campaign: the deployed system under seeded faults, and a count of what became of every order.
 
-`make prove` is this package as a program (`__main__.py`). For each seed it submits orders by HTTP from several
+`make fault-test` is this package as a program (`__main__.py`). For each seed it submits orders by HTTP from several
 clients while faults are injected, lets the faults end, puts everything that failed back as an operator would, and
 counts in the words of Jepsen (https://jepsen.io): attempted, acknowledged, indeterminate, stored, lost, duplicated, …
 

@@ -1,4 +1,4 @@
-"""`make prove`: the campaign over all seeds, with progress, a report and an exit status."""
+"""`make fault-test`: the campaign over all seeds, with progress, a report and an exit status."""
 
 import os
 import signal
@@ -44,7 +44,7 @@ def main() -> int:
         _tell(terminal, results, [*_failures(results), f"the campaign was interrupted after {len(results)} seeds"])
         return _INTERRUPTED
     except (CampaignError, LocalStackError) as error:
-        print(f"\nmake prove: {error}", file=sys.stderr)
+        print(f"\nmake fault-test: {error}", file=sys.stderr)
         return 2
     failures = [*_failures(results), *_shortcomings(results, choice)]
     _tell(terminal, results, failures)
@@ -58,7 +58,7 @@ def _interrupt(signal_number: int, frame: FrameType | None) -> NoReturn:
 def _failures(results: list[SeedResult]) -> list[str]:
     """Return everything that must not be, with what repeats it."""
     return [
-        f"seed {result.plan.seed}: {failure}; repeat it with: make prove SEEDS={result.plan.seed} "
+        f"seed {result.plan.seed}: {failure}; repeat it with: make fault-test SEEDS={result.plan.seed} "
         f"ORDERS={result.plan.orders}"
         for result in results
         for failure in result.verdict.failures

@@ -13,7 +13,7 @@ _MOST_ORDERS = 100_000
 
 @dataclass(frozen=True)
 class Choice:
-    """The choices for one campaign; the defaults are those of `make prove`."""
+    """The choices for one campaign; the defaults are those of `make fault-test`."""
 
     seeds: tuple[int, ...] = tuple(range(1, 31))
     orders: int = 400

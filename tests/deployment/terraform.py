@@ -172,6 +172,11 @@ class TerraformRoot:
         outputs = json.loads(self._run("output", json=IsFlagged))
         return {name: output["value"] for name, output in outputs.items()}
 
+    def validation_diagnostics(self) -> list[str]:
+        """Return the errors and warnings of `terraform validate`."""
+        _, out, _ = self._call("validate", json=IsFlagged)
+        return [f"{each['severity']}: {each['summary']}" for each in json.loads(out)["diagnostics"]]
+
     def unformatted(self) -> list[str]:
         """Return the files that `terraform fmt` would write differently."""
         return self._run("fmt", check=IsFlagged, recursive=IsFlagged, accept=(0, 3)).split()

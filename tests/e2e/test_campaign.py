@@ -1,4 +1,4 @@
-"""A short slice of the fault campaign (`make prove`), and that it sees what it is there to see.
+"""A short slice of the fault campaign (`make fault-test`), and that it sees what it is there to see.
 
 The planted bugs are deployed as other versions of the real functions, out of the real package with one line changed.
 """

@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+import set_up_venv
 import terraform_provider
 from deployment.emulator import Emulator, running_emulator
 from deployment.package import lambda_zip
@@ -62,7 +63,7 @@ NOT_TYPED: Mapping[str, Elsewhere | str] = {
     "make build TARGET=x86_64": Elsewhere(
         "tests/integration/test_build_lambda.py", '@pytest.mark.parametrize("target", ["arm64", "x86_64"])'
     ),
-    "make prove": Elsewhere("tests/e2e/test_campaign.py", "running_campaign("),
+    "make fault-test": Elsewhere("tests/e2e/test_campaign.py", "running_campaign("),
     "make bench": Elsewhere("tests/integration/test_performance.py", "from bench.interpreters import "),
     "terraform apply -var api_url=": Elsewhere(
         "tests/infrastructure/test_frontend_apply.py", "frontend.apply(DEPLOYED)"
@@ -350,7 +351,7 @@ SCENES: Mapping[str, tuple[Scene, Mapping[str, str]]] = {
             "orders dlq list --notifications": "is empty",
             "orders notify": "announced 1 order",
             "orders-plan capacity constant": "^Limits met, ",
-            "make set-up-plan": "^$",
+            "make install-plan": "^$",
             "orders-plan cost": "^backend and storefront ",
         },
     ),
@@ -409,8 +410,9 @@ def share_environment(environment: Path) -> None:
     """Make a .venv that needs nothing installed: the one of the tests, but for the command that leads to the checkout."""
     own = Path(sys.prefix)
     (environment / "bin").mkdir(parents=True)
-    for part in ("lib", "pyvenv.cfg", "installed-locks.json", "bin/python", "bin/aws"):
+    for part in ("lib", "pyvenv.cfg", "bin/python", "bin/aws"):
         (environment / part).symlink_to(own / part)
+    (environment / "installed").write_text(set_up_venv.record_text("test", environment.parent))
 
 
 def of_a_stranger() -> dict[str, str]:

@@ -62,7 +62,7 @@ def test_a_run_tells_each_figure_and_writes_all_as_json_and_as_a_table(
     said = capsys.readouterr().out
     assert "  size: 0.5 MB\n" in said
     assert table.strip() in said
-    assert "no plot: matplotlib is not installed (`make set-up-plan` installs it)" in said
+    assert "no plot: matplotlib is not installed (`make install-plan` installs it)" in said
 
 
 def test_one_part_can_be_measured_alone(bench: Bench, results: Path) -> None:

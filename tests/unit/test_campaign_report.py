@@ -51,7 +51,7 @@ def test_the_report_says_the_same_to_machines(tmp_path: Path) -> None:
 def test_a_failure_names_the_seed_and_what_repeats_it() -> None:
     [failure] = program._failures([result(1), result(17, BROKEN)])
     assert failure.startswith("seed 17: lost")
-    assert failure.endswith("make prove SEEDS=17 ORDERS=400")
+    assert failure.endswith("make fault-test SEEDS=17 ORDERS=400")
 
 
 def test_all_seeds_with_enough_orders_and_kinds_fall_short_of_nothing() -> None:
@@ -76,4 +76,4 @@ def test_a_wrong_choice_is_one_sentence_and_an_exit_status_of_its_own(
     monkeypatch.setenv("SEEDS", "all")
     monkeypatch.setattr("signal.signal", lambda *_: None)
     assert program.main() == 2
-    assert capsys.readouterr().err.strip().startswith("make prove: SEEDS=all names no seeds")
+    assert capsys.readouterr().err.strip().startswith("make fault-test: SEEDS=all names no seeds")

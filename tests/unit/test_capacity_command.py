@@ -99,7 +99,7 @@ def test_missing_packages_are_said_with_the_command_that_installs_them(
     result = run("constant", "--rate", "1")
     assert result.exit_code == 1
     assert result.output == (
-        "Error: The capacity model needs not_installed_anywhere: install what it needs with `make set-up-plan`.\n"
+        "Error: The capacity model needs not_installed_anywhere: install what it needs with `make install-plan`.\n"
     )
 
 

@@ -20,13 +20,9 @@ MAY_IMPORT = {
     "planning": {"local_stack", "orders"},
     "audit_packages": set(),
     "build_lambda": set(),
-    "check": {"audit_packages"},
     "deployed_outputs": set(),
-    "lint_shell": set(),
-    "measure_coverage": set(),
     "set_up_venv": set(),
     "terraform_provider": set(),
-    "validate_terraform": {"terraform_provider"},
     "verify_aws": {"aws_checks", "deployed_outputs"},
     "write_configuration": set(),
 }
