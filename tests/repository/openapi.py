@@ -35,7 +35,7 @@ class Response:
         problem = self.content.get("application/problem+json")
         if problem is None:
             return set()
-        return {code for part in problem["schema"]["allOf"][1:] for code in part["properties"]["code"]["enum"]}
+        return set(resolved(problem["schema"])["allOf"][1]["properties"]["code"]["enum"])
 
 
 @cache

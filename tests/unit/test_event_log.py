@@ -1,5 +1,6 @@
 """The event log's lines where no Lambda runtime writes them, and what they keep to themselves."""
 
+import inspect
 import json
 import logging
 import os
@@ -97,3 +98,35 @@ def test_a_failure_while_another_is_handled_names_that_one_too(caplog: pytest.Lo
         log_failure("request_failed", error)
 
     assert caplog.records[0].__dict__["error"] == "ValueError < KeyError"
+
+
+@pytest.mark.parametrize("link", ["__cause__", "__context__"])
+def test_a_cycle_of_errors_is_logged_once_around(caplog: pytest.LogCaptureFixture, link: str) -> None:
+    errors = [KeyError(), ValueError(), TypeError()]
+    for error, cause in zip(errors, errors[1:] + errors[1:2], strict=True):
+        setattr(error, link, cause)
+
+    log_failure("request_failed", errors[0])
+
+    assert caplog.records[0].__dict__["error"] == "KeyError < ValueError < TypeError"
+
+
+def test_a_long_chain_and_a_deep_traceback_are_cut(caplog: pytest.LogCaptureFixture) -> None:
+    def raise_below(depth: int) -> None:
+        if depth:
+            raise_below(depth - 1)
+        raise KeyError
+
+    with pytest.raises(KeyError) as raised:
+        exec(compile(inspect.getsource(raise_below).lstrip(), str(LAMBDA / "orders" / "deep.py"), "exec"), scope := {})
+        scope["raise_below"](50)
+    log_failure("request_failed", raised.value)
+    error: Exception = raised.value
+    for _ in range(100_000):
+        outer = ValueError()
+        outer.__cause__, error = error, outer
+    log_failure("request_failed", error)
+
+    deep, long = (vars(record) for record in caplog.records)
+    assert deep["at"].split(" < ") == ["deep.py:4"] + ["deep.py:3"] * 19
+    assert long["error"] == " < ".join(["ValueError"] * 10)
