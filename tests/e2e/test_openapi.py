@@ -1,39 +1,31 @@
 """The deployed API is what docs/openapi.yaml says, as far as schemathesis can tell: all its phases and checks."""
 
+import importlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import uuid
+from datetime import date
 from pathlib import Path
 
+import attrs
 import pytest
 
 from deployment.stack import DeployedStack
 from repository import openapi
+from waiting import wait_for
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 HOOKS = Path(__file__).with_name("schemathesis_hooks.py")
 
 
-@pytest.fixture
-def emptied_stack(stack: DeployedStack) -> Iterator[DeployedStack]:
-    """The stack, whose queues are emptied afterwards.
-
-    Schemathesis sends different orders under one key. They would be received for a minute more and end among the dead
-    letters that other tests look through.
-    """
-    yield stack
-    for queue in ("orders_queue_url", "orders_dlq_url"):
-        stack.client("sqs").purge_queue(QueueUrl=stack.outputs[queue])
-
-
-def test_schemathesis_finds_no_difference(emptied_stack: DeployedStack, tmp_path: Path) -> None:
+def test_schemathesis_finds_no_difference(stack: DeployedStack, tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     run = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", CONFIGURATION),
-            *("run", openapi.PATH, "--url", emptied_stack.local.api_url, "--no-color"),
+            *("run", openapi.PATH, "--url", stack.local.api_url, "--no-color"),
             *("--report", "json", "--report-json-path", report),
         ],
         check=False,
@@ -52,3 +44,34 @@ def test_schemathesis_finds_no_difference(emptied_stack: DeployedStack, tmp_path
     assert told["test_cases"]["generated"] > 200
     for operation, phases in told["valid_rates"].items():
         assert all(phase["accepted"] > 0 for phase in phases.values()), f"{operation} was never tried with success"
+
+
+def test_a_generated_python_client_places_an_order_and_follows_it(
+    stack: DeployedStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    openapi.generate_client(tmp_path / "orders_client")
+    monkeypatch.syspath_prepend(tmp_path)
+    orders_client, models, get_order, submit_order = (
+        importlib.import_module(f"orders_client{name}")
+        for name in ("", ".models", ".api.orders.get_order", ".api.orders.submit_order")
+    )
+    order = models.Order(customer_id="generated", product_id="Banana", quantity="2", order_date=date(2025, 4, 25))
+
+    with orders_client.Client(base_url=stack.local.api_url, raise_on_unexpected_status=True) as client:
+        accepted = submit_order.sync(client=client, body=order, idempotency_key=str(uuid.uuid4()))
+        assert isinstance(accepted, models.AcceptedOrder)
+        processed = wait_for(
+            "the processed order",
+            lambda: (
+                found
+                if isinstance(found := get_order.sync(accepted.order_id, client=client), models.ProcessedOrder)
+                else None
+            ),
+        )
+        invalid = submit_order.sync(client=client, body=attrs.evolve(order, quantity=0))
+        unknown = get_order.sync(str(uuid.uuid4()), client=client)
+
+    assert (processed.order_id, processed.quantity, processed.order_date) == (accepted.order_id, 2, date(2025, 4, 25))
+    assert isinstance(invalid, models.ValidationProblem)
+    assert [error.pointer for error in invalid.errors] == ["/quantity"]
+    assert isinstance(unknown, models.OrderNotFoundProblem)

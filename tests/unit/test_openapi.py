@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ from orders.domain.json_document import MAX_DEPTH
 from orders.domain.order_id import parse_order_id
 from orders.handlers.http import _TITLES
 from repository.files import REPOSITORY
-from repository.openapi import URI, document, operations, registry, resolved, responses
-from sample_orders import SAMPLE_BODY
+from repository.openapi import URI, document, generate_client, operations, registry, responses
+from sample_orders import ORDER_SCHEMA, SAMPLE_BODY
 
 PACKAGE = REPOSITORY / "lambda" / "orders"
 READING = PACKAGE / "domain" / "json_document.py"
@@ -126,11 +127,44 @@ def test_every_order_id_of_an_example_is_one_that_could_have_been_issued() -> No
     assert all(parse_order_id(order_id) for order_id in ids)
 
 
-def test_the_order_is_stated_by_reference_to_the_one_schema() -> None:
-    schema = operations()["POST /orders"]["requestBody"]["content"]["application/json"]["schema"]
+def test_the_embedded_order_is_equal_to_the_schema() -> None:
+    schemas = document()["components"]["schemas"]
+    assert schemas["Order"] == ORDER_SCHEMA
 
-    assert resolved(schema) == json.loads((PACKAGE / "order.schema.json").read_bytes())
-    assert "maxLength: 64" not in (REPOSITORY / "docs" / "openapi.yaml").read_text()
+    rules = ORDER_SCHEMA["properties"]
+    expected = {**rules, "quantity": rules["quantity"]["anyOf"][0]}
+    processed = schemas["ProcessedOrder"]["properties"]
+    assert {name: processed[name] for name in expected} == expected
+
+
+def references(value: Any) -> Iterator[str]:
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from references(each)
+    if isinstance(value, dict) and "$ref" in value:
+        yield value["$ref"]
+
+
+def test_every_reference_is_to_a_named_component_because_generators_follow_no_other() -> None:
+    found = set(references(document()))
+
+    assert found
+    assert {each for each in found if not re.fullmatch("#/components/[a-z]+/[A-Z][A-Za-z]+", each)} == set()
+
+
+def test_the_python_generator_takes_the_document_without_a_warning(tmp_path: Path) -> None:
+    generated = generate_client(tmp_path / "orders_client")
+
+    assert "arning" not in generated
+    assert {path.stem for path in (tmp_path / "orders_client" / "api" / "orders").glob("*_*.py")} == {
+        "__init__",
+        "get_order",
+        "submit_order",
+    }
+    for operation in operations().values():
+        name = re.sub("(?=[A-Z])", "_", operation["operationId"]).lower()
+        code = (tmp_path / "orders_client" / "api" / "orders" / f"{name}.py").read_text()
+        for status in operation["responses"]:
+            assert f"response_{status} = " in code, "every response is typed"
 
 
 def test_the_limits_in_its_words_are_those_of_the_code() -> None:
