@@ -141,7 +141,7 @@ import jsonschema, orders.domain.validation
 jsonschema.Draft202012Validator({"type": "integer"}).validate(1)
 foreign = [name for name, module in sys.modules.items()
            if name not in sys.stdlib_module_names and name.partition(".")[0] not in sys.stdlib_module_names
-           and name != "__main__" and not str(getattr(module, "__file__", None)).startswith(sys.argv[1])]
+           and name != "__main__" and not str(getattr(module, "__file__", None) or list(module.__path__)[0]).startswith(sys.argv[1])]
 assert not foreign, foreign
 """
 
