@@ -2,11 +2,9 @@
 
 import click
 
-from planning.calibration import calibrate
 from planning.capacity_command import capacity
 from planning.cost_command import cost
-from planning.documents import docs
-from planning.measurement import measure
+from planning.pages import docs
 
 
 @click.group()
@@ -17,8 +15,6 @@ def planning() -> None:
 planning.add_command(capacity)
 planning.add_command(cost)
 planning.add_command(docs)
-planning.add_command(measure)
-planning.add_command(calibrate)
 
 
 def main() -> None:

@@ -1,28 +1,32 @@
-"""`orders-plan cost` against bills that are written out by hand."""
+"""`orders-plan cost` against bills computed by hand."""
 
 import json
 import math
+import re
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from planning.bill import Bill, Choices, Part, bill
-from planning.cost_command import TARGET, cost
-from planning.durations import Durations
-from planning.footprint import Footprint
-from planning.price_table import PriceTable, load_price_table
-from planning.workload import (
-    ACCESS_LOG_BYTES,
-    INVOCATION_LOG_BYTES,
-    MEASURED,
-    OWN_LINE_EXTRA_BYTES,
+from planning.cost import (
+    ACCESS_LOG_LINE,
+    ORDER_BYTES,
     PROFILES,
+    Bill,
+    Choices,
+    Footprint,
+    Part,
+    PriceTable,
     Workload,
+    bill,
     empty_receives,
+    load_prices,
     sampled_traces,
 )
+from planning.cost_command import TARGET, cost
+from planning.settings import PlanningError, Settings
 
 # Round numbers of things and times, so that a hand can follow.
 FOOTPRINT = Footprint(
@@ -37,7 +41,7 @@ FOOTPRINT = Footprint(
     storefront_volume_gb=8,
     page_bytes=100_000,
 )
-DURATIONS = Durations(
+SETTINGS = Settings(
     submission_seconds=0.020,
     status_seconds=0.010,
     processing_seconds=0.030,
@@ -49,18 +53,18 @@ BACKEND = Choices(has_storefront=False)
 
 @pytest.fixture(scope="module")
 def prices() -> PriceTable:
-    return load_price_table()
+    return load_prices()
 
 
 def month(prices: PriceTable, workload: Workload, choices: Choices = BACKEND) -> Bill:
-    return bill(workload, choices, prices, FOOTPRINT, durations=DURATIONS)
+    return bill(workload, choices, prices, FOOTPRINT, settings=SETTINGS)
 
 
 def amounts(of: Bill) -> dict[str, float]:
     return {line.what: float(line.amount) for line in of.lines}
 
 
-def test_a_million_orders_at_full_batches_by_hand(prices: PriceTable) -> None:
+def test_bill_of_a_million_orders_in_full_batches(prices: PriceTable) -> None:
     by_hand = {
         # 1,000,000 × $1.00 a million
         "API: POST /orders": 1.00,
@@ -89,8 +93,6 @@ def test_a_million_orders_at_full_batches_by_hand(prices: PriceTable) -> None:
         "table: reads": 0.125,
         # 100,000 batches × $0.50 a million
         "SNS: PublishBatch": 0.05,
-        # 1,000,000 × $2.00 for 100,000
-        "SNS: e-mails": 20.00,
         # (7 + 12) × $0.30, 13 × $0.10, 1 × $3.00
         "metrics": 5.70,
         "alarms": 1.30,
@@ -103,19 +105,17 @@ def test_a_million_orders_at_full_batches_by_hand(prices: PriceTable) -> None:
     assert float(month(prices, TARGET).per_million(Part.PATH)) == pytest.approx(own)
 
 
-def test_logs_traces_and_storage_by_hand(prices: PriceTable) -> None:
+def test_bill_of_logs_traces_and_storage(prices: PriceTable) -> None:
     found = amounts(month(prices, TARGET))
-    own_lines = (
-        MEASURED.submission_log_bytes
-        + MEASURED.status_log_bytes
-        + MEASURED.processing_log_bytes
-        + MEASURED.notification_log_bytes
-        + 4 * OWN_LINE_EXTRA_BYTES
+    own_lines = sum(
+        getattr(ORDER_BYTES, f"{name}_log") for name in ("submission", "status", "processing", "notification")
     )
-    # Two invocations that are requests and two tenths of one that are batches; two requests at the API.
-    each = own_lines + 2.2 * INVOCATION_LOG_BYTES + 2 * ACCESS_LOG_BYTES
-    assert found["logs taken in"] == pytest.approx(each * 1_000_000 / 1e9 * 0.50)
-    assert found["logs kept"] == pytest.approx(each * 1_000_000 / 1e9 * 0.15 * 0.03)
+    own_lines += 4 * len(', "requestId": "79b4f56e-95b1-4643-9700-2807f4e68189"')
+    # Two invocations for the requests and two tenths for the batches; two requests to the API.
+    access_line = len(json.dumps(ACCESS_LOG_LINE, separators=(",", ":")))
+    each = own_lines + 2.2 * 544 + 2 * access_line
+    assert found["logs ingested"] == pytest.approx(each * 1_000_000 / 1e9 * 0.50)
+    assert found["logs stored"] == pytest.approx(each * 1_000_000 / 1e9 * 0.15 * 0.03)
     # 12 months × 1,000,000 × (176 + 100) bytes = 3.312 GB: twice at $0.25, once at $0.20.
     assert found["table: storage"] == pytest.approx(2 * 3.312 * 0.25)
     assert found["table: point-in-time recovery"] == pytest.approx(3.312 * 0.20)
@@ -130,14 +130,14 @@ def test_logs_traces_and_storage_by_hand(prices: PriceTable) -> None:
     assert found["X-Ray: traces"] == pytest.approx((2 * requests + 2 * batches) * 5 / 1_000_000)
 
 
-def test_idle_costs_the_pollers_the_alarms_and_the_dashboard(prices: PriceTable) -> None:
-    # Three pollers, three receives a minute each, 43,800 minutes: 394,200 × $0.40 a million.
+def test_bill_of_an_idle_month_has_pollers_alarms_and_dashboard(prices: PriceTable) -> None:
+    # Five pollers, three receives a minute each, 43,800 minutes: 657,000 × $0.40 a million.
     assert amounts(month(prices, PROFILES["idle"])) == pytest.approx(
-        {"SQS: receives that find nothing": 0.15768, "alarms": 1.30, "dashboard": 3.00}
+        {"SQS: empty receives": 0.2628, "alarms": 1.30, "dashboard": 3.00}
     )
 
 
-def test_the_storefront_by_hand(prices: PriceTable) -> None:
+def test_bill_of_the_storefront(prices: PriceTable) -> None:
     found = amounts(month(prices, Workload("shop", 10_000), Choices()))
     by_hand = {
         "load balancer": 730 * 0.0225,
@@ -153,45 +153,45 @@ def test_the_storefront_by_hand(prices: PriceTable) -> None:
     assert {what: found[what] for what in by_hand} == pytest.approx(by_hand)
 
 
-def test_private_instances_pay_for_nat_gateways_instead_of_addresses(prices: PriceTable) -> None:
+def test_bill_has_nat_gateways_when_instances_are_private(prices: PriceTable) -> None:
     found = amounts(month(prices, PROFILES["idle"], Choices(instances_are_private=True)))
     assert found["NAT gateways"] == pytest.approx(2 * 730 * 0.045)
     # Two of the load balancer and two of the gateways, none of the instances.
     assert found["public addresses"] == pytest.approx(4 * 730 * 0.005)
 
 
-def test_a_rest_api_and_single_orders_by_hand(prices: PriceTable) -> None:
-    choices = replace(BACKEND, is_rest_api=True, processing_batch_size=1)
+def test_bill_of_a_rest_api_with_single_orders(prices: PriceTable) -> None:
+    choices = replace(BACKEND, is_rest_api=True, batch_size=1)
     found = amounts(month(prices, TARGET, choices))
     assert found["API: POST /orders"] == pytest.approx(3.50)
     assert found["SQS: ReceiveMessage"] == found["SQS: DeleteMessageBatch"] == pytest.approx(0.40)
     assert found["processing: requests"] == pytest.approx(0.20)
 
 
-def test_without_the_customer_index_writes_and_storage_halve(prices: PriceTable) -> None:
+def test_bill_is_lower_without_the_customer_index(prices: PriceTable) -> None:
     with_index, without = month(prices, TARGET), month(prices, TARGET, replace(BACKEND, has_customer_index=False))
     # 1,000,000 writes and 3.312 GB-months less.
     assert float(with_index.total() - without.total()) == pytest.approx(0.625 + 3.312 * 0.25)
 
 
-def test_snapstart_pays_for_snapshots_and_restores_instead_of_cold_starts(prices: PriceTable) -> None:
-    found = amounts(month(prices, TARGET, replace(BACKEND, is_snapstart=True)))
+def test_bill_of_snapstart_has_snapshots_instead_of_cold_starts(prices: PriceTable) -> None:
+    found = amounts(month(prices, TARGET, replace(BACKEND, has_snapstart=True)))
     # 2,628,000 s × 1 GB × $0.0000015046
-    assert found["submission: snapshot kept"] == pytest.approx(3.9540888)
+    assert found["submission: snapshot cached"] == pytest.approx(3.9540888)
     # 10,000 × 1 GB × $0.0001397998
     assert found["submission: snapshot restored"] == pytest.approx(1.397998)
     assert found["submission: GB-seconds"] == pytest.approx(20_000 * 0.0000133334)
-    assert "processing: snapshot kept" not in found
+    assert "processing: snapshot cached" not in found
 
 
-def test_a_customers_key_costs_its_month_and_eight_calls_in_five_minutes(prices: PriceTable) -> None:
+def test_bill_of_a_customer_managed_key(prices: PriceTable) -> None:
     found = amounts(month(prices, PROFILES["million-a-day"], replace(BACKEND, has_customer_key=True)))
     assert found["KMS: key"] == 1
     assert found["KMS: requests"] == pytest.approx(8 * 8760 * 0.03 / 10_000)
 
 
-def test_free_quantities_are_taken_off_once_for_the_whole_account(prices: PriceTable) -> None:
-    month_ = bill(TARGET, BACKEND, prices, FOOTPRINT, durations=DURATIONS, counts_free_quantities=True)
+def test_free_tier_is_subtracted_once_per_account(prices: PriceTable) -> None:
+    month_ = bill(TARGET, BACKEND, prices, FOOTPRINT, settings=SETTINGS, free_tier=True)
     found = {line.what: line for line in month_.lines}
     # The first million requests to Lambda are free: those of submission. What follows is paid.
     assert found["submission: requests"].amount == 0
@@ -201,28 +201,28 @@ def test_free_quantities_are_taken_off_once_for_the_whole_account(prices: PriceT
     assert "are free" in found["dashboard"].why
 
 
-def test_batches_are_full_only_where_orders_come_fast_enough(prices: PriceTable) -> None:
+def test_batches_fill_only_at_high_rates(prices: PriceTable) -> None:
     # At 11.6 a second a place of the mapping is free for every order.
     slow = amounts(month(prices, PROFILES["million-a-day"]))
     assert slow["SQS: ReceiveMessage"] == pytest.approx(slow["SQS: SendMessage"])
-    # At 500 a second three places have 25 orders every 50 ms.
+    # At 500 a second five places have five orders each every 50 ms.
     fast = amounts(month(prices, Workload("fast", 500 * 2_628_000)))
-    assert fast["SQS: ReceiveMessage"] == pytest.approx(fast["SQS: SendMessage"] * 3 / 25)
+    assert fast["SQS: ReceiveMessage"] == pytest.approx(fast["SQS: SendMessage"] / 5)
 
 
-def test_fewer_traces_are_taken_of_more_requests() -> None:
+def test_sampled_traces_fall_with_the_rate() -> None:
     assert sampled_traces(1000) == pytest.approx(1000, rel=0.001)
     # At a thousand a second each second has a first one, and 5 % of the 999 others: 50.95.
     assert sampled_traces(1000 * 2_628_000) / 2_628_000 == pytest.approx(50.95)
 
 
-def test_busy_pollers_find_nothing_less_often() -> None:
+def test_empty_receives_fall_with_the_rate() -> None:
     assert empty_receives(0, 5) == 657_000
     # One order in 20 s for each poller: none comes with the chance of 1/e.
     assert empty_receives(2_628_000 / 4, 5) == pytest.approx(657_000 / math.e)
 
 
-def test_what_orders_cost_more_does_not_hold_what_is_paid_anyway(prices: PriceTable) -> None:
+def test_per_million_excludes_fixed_lines(prices: PriceTable) -> None:
     fixed = sum((line.amount for line in month(prices, TARGET).lines if line.is_fixed), Decimal(0))
     of = month(prices, TARGET)
     assert of.per_million() == of.total() - fixed
@@ -235,34 +235,61 @@ def test_what_orders_cost_more_does_not_hold_what_is_paid_anyway(prices: PriceTa
         [],
         ["target"],
         ["compare"],
-        ["compare", "--batch-fill", "10"],
+        ["compare", "--orders-per-batch", "10"],
         ["prices"],
         ["show", "idle"],
         ["show", "--orders", "5000", "--rest-api", "--no-customer-index", "--snapstart", "--customer-key"],
-        ["show", "million-a-month", "--free-tier", "--private-instances", "--no-email", "--no-tracing"],
+        ["show", "million-a-month", "--free-tier", "--private-instances", "--email", "--no-tracing"],
     ],
 )
-def test_each_command_prints(arguments: list[str]) -> None:
+def test_command_prints(arguments: list[str]) -> None:
     result = CliRunner().invoke(cost, arguments)
     assert result.exit_code == 0, result.output
     assert result.output
 
 
-def test_the_bill_as_json_adds_up() -> None:
+def test_json_lines_add_up_to_the_total() -> None:
     document = json.loads(CliRunner().invoke(cost, ["show", "small-shop", "--json"]).output)
     assert sum(line["amount"] for line in document["lines"]) == pytest.approx(document["total"], abs=1e-4)
-    assert document["prices_read"] == load_price_table().read.isoformat()
+    assert document["prices_read"] == load_prices().read.isoformat()
     assert all(line["why"] for line in document["lines"])
 
 
-def test_the_verdict_on_the_target_is_what_the_sums_say() -> None:
+def test_target_verdict_matches_the_sums() -> None:
     output = CliRunner().invoke(cost, ["target"]).output
     for verdict, amount in (line.split(":")[:2] for line in output.splitlines() if line.startswith(("Met", "Not met"))):
         assert (float(amount.split()[0]) <= 3.80) == (verdict == "Met")
 
 
-def test_a_profile_or_a_number_of_orders_is_wanted() -> None:
+def test_show_requires_a_profile_or_a_number_of_orders() -> None:
     for arguments in (["show"], ["show", "idle", "--orders", "5"]):
         result = CliRunner().invoke(cost, arguments)
         assert result.exit_code == 2
         assert "one of the two" in result.output
+
+
+def test_bill_of_e_mails(prices: PriceTable) -> None:
+    # 1,000,000 × $2.00 per 100,000
+    assert amounts(month(prices, TARGET, replace(BACKEND, orders_are_mailed=True)))["SNS: e-mails"] == 20
+
+
+def test_every_price_has_a_source_and_is_used(prices: PriceTable) -> None:
+    for price in prices.prices.values():
+        assert price.source.startswith("https://aws.amazon.com/"), price.name
+        assert price.price > 0, price.name
+        assert re.match(r"https://|public repositories|an article|no page", price.seen), price.name
+        assert price.page_date == "not stated" or re.match(r"20\d\d", price.page_date), price.name
+    choices = (
+        Choices(has_customer_key=True, has_snapstart=True, orders_are_mailed=True),
+        Choices(is_rest_api=True, instances_are_private=True),
+    )
+    used = {line.price.name for each in choices for line in bill(PROFILES["million-a-month"], each, prices).lines}
+    assert used == set(prices.prices)
+
+
+@pytest.mark.parametrize("text", ["", "region = ", 'region = "us-east-1"\n[a]\nprice = 1\n'])
+def test_broken_price_table_is_reported_in_one_sentence(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "prices.toml"
+    path.write_text(text)
+    with pytest.raises(PlanningError, match="is not a price table"):
+        load_prices(path)

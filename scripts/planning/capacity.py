@@ -1,0 +1,650 @@
+"""The deployed pipeline as a model that advances in steps: API, submission, queue, processing, table, notification.
+
+A step takes 0.1 s for runs of minutes and grows with the run. Within a step orders are counts, because no limit
+modelled here reacts faster. The model is deterministic.
+
+Not modelled: Lambda's backoff after failed invocations, client retries, errors of the functions, network latency, and
+idle environments that Lambda reclaims.
+"""
+
+import csv
+import heapq
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from planning.settings import PlanningError, Settings
+
+_MOST_ARRIVAL_STEPS = 3_000
+_MOST_DRAIN_STEPS = 150_000
+_STEP_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+_DAY_SECONDS = 24 * 60 * 60
+# Shorter waits are noise and not the effect of a limit.
+_NOTABLE_WAIT_SECONDS = 1.0
+
+
+# --- Arrivals ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """Orders sent to the API: `counts[i]` of them in the step that starts at `i * step_seconds`."""
+
+    description: str
+    step_seconds: float
+    counts: list[int]
+
+    @property
+    def peak_rate(self) -> float:
+        """The most orders per second, over one second or one step if that is longer."""
+        steps = max(1, round(1 / self.step_seconds))
+        windows = (sum(self.counts[start : start + steps]) for start in range(0, len(self.counts), steps))
+        return max(windows, default=0) / (steps * self.step_seconds)
+
+
+def constant(rate: float, seconds: float) -> Arrivals:
+    """Return `rate` orders per second for `seconds`."""
+    return _arrivals(f"{rate:,.6g} orders/s for {duration(seconds)}", lambda _: rate, seconds)
+
+
+def daily(orders_per_day: float, peak_factor: float) -> Arrivals:
+    """Return one day whose rate follows a sine from midnight, `peak_factor` (1 to 2) times the mean at 18:00."""
+    mean = orders_per_day / _DAY_SECONDS
+
+    def rate(second: float) -> float:
+        return mean * (1 - (peak_factor - 1) * math.sin(2 * math.pi * second / _DAY_SECONDS))
+
+    return _arrivals(
+        f"{orders_per_day:,.6g} orders in a day, {peak_factor:g} times the mean at 18:00", rate, _DAY_SECONDS
+    )
+
+
+def flash_sale(base_rate: float, peak_rate: float, seconds: float) -> Arrivals:
+    """Return a sale that starts after a minute: `peak_rate` for `seconds`, then halving every minute to `base_rate`."""
+
+    def rate(second: float) -> float:
+        after = second - 60 - seconds
+        if second < 60:
+            return base_rate
+        return peak_rate if after < 0 else max(base_rate, peak_rate * 0.5 ** (after / 60))
+
+    fading = 60 * math.log2(max(peak_rate / max(base_rate, peak_rate / 1024), 1))
+    description = f"{base_rate:,.6g} orders/s, a sale of {peak_rate:,.6g} orders/s for {duration(seconds)}"
+    return _arrivals(description, rate, 60 + seconds + fading)
+
+
+def recorded(path: Path) -> Arrivals:
+    """Return the orders of a CSV file: Unix seconds or ISO 8601 in the first column; a heading is allowed.
+
+    Raises PlanningError if the file cannot be read or another line has no time.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            texts = [row[0].strip() for row in csv.reader(lines) if row and row[0].strip()]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise PlanningError(f"{path} cannot be read as CSV ({type(error).__name__}): give a text file.") from error
+    times = [_unix_seconds(text) for text in texts]
+    if times and times[0] is None:
+        del times[0]
+    known = [time for time in times if time is not None]
+    if not known or len(known) < len(times):
+        raise PlanningError(
+            f"{path} has a line without a time: write Unix seconds or ISO 8601, such as 2026-11-27T09:00:00Z, "
+            "in the first column."
+        )
+    start, span = min(known), max(known) - min(known)
+    step = _step_for(span)
+    counts = [0] * (int(span / step) + 1)
+    for time in known:
+        counts[int((time - start) / step)] += 1
+    return Arrivals(f"{len(known):,} recorded orders over {duration(span)}", step, counts)
+
+
+def _unix_seconds(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _arrivals(description: str, rate: Callable[[float], float], seconds: float) -> Arrivals:
+    step = _step_for(seconds)
+    counts, owed = [], 0.0
+    for index in range(max(1, round(seconds / step))):
+        owed += rate((index + 0.5) * step) * step
+        counts.append(int(owed + 1e-9))
+        owed -= counts[-1]
+    return Arrivals(description, step, counts)
+
+
+def _step_for(seconds: float) -> float:
+    return next((step for step in _STEP_SECONDS if seconds / step <= _MOST_ARRIVAL_STEPS), _STEP_SECONDS[-1])
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in words: "45 s", "1 h 30 min", "2 d 4 h"."""
+    if seconds < 10 and round(seconds, 1) != round(seconds):
+        return f"{seconds:.1f} s"
+    left = round(seconds)
+    if left < 120:
+        return f"{left} s"
+    parts = []
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
+        if left >= length:
+            parts.append(f"{left // length} {unit}")
+            left %= length
+    return " ".join(parts[:2])
+
+
+# --- Limits and results -----------------------------------------------------------------------------------------------
+
+
+class Limit(Enum):
+    """A limit, in the order in which an order meets them: its effect, and what raises it."""
+
+    API_ROUTE = ("the API's throttle answers 429", "api_throttling_rate_limit")
+    API_ACCOUNT = ("the account's API quota answers 429", "API Gateway quota: throttle rate (L-8A5B8E43)")
+    LAMBDA_RAMP = (
+        "submission cannot start environments fast enough: 503",
+        "nothing: 1,000, then 100 per second",
+    )
+    SUBMISSION_RESERVED = ("submission's reserved concurrency is used up: 503", "submission_reserved_concurrency")
+    LAMBDA_REQUESTS = (
+        "Lambda's requests per second (10 per unit of concurrency) are used up: 503",
+        "Lambda quota: concurrent executions (L-B99A9384)",
+    )
+    LAMBDA_ACCOUNT = (
+        "the account's concurrency is used up: 503",
+        "Lambda quota: concurrent executions (L-B99A9384)",
+    )
+    MAPPING_RAMP = (
+        "orders wait while the mapping adds 300 batches per minute",
+        "nothing but provisioned pollers",
+    )
+    MAPPING_CONCURRENCY = ("orders wait for the mapping's concurrency", "processing_maximum_concurrency")
+    PROCESSING_STARVED = (
+        "the mapping exceeds processing's concurrency: throttled deliveries use up receives",
+        "processing_reserved_concurrency",
+    )
+    QUEUE_IN_FLIGHT = ("120,000 messages are in flight and the queue delivers no more", "SQS quota: in-flight messages")
+    INDEX_PARTITION = (
+        "one customer's orders exceed a partition of the index by_customer, which rejects writes",
+        "the index's key: add a suffix to customer_id",
+    )
+    TABLE_WARMTH = (
+        "more than twice the table's earlier peak is rejected; each rejection uses up a receive",
+        "the table's warm throughput, in write units per second",
+    )
+    TABLE_QUOTA = (
+        "the account's write quota for a table rejects orders; each rejection uses up a receive",
+        "DynamoDB quota: table-level write throughput",
+    )
+    STREAM_SHARDS = (
+        "announcements wait: one concurrent batch per shard of the stream",
+        "notification_parallelization_factor",
+    )
+    TOPIC_RATE = ("SNS throttles announcements, which are retried", "SNS quota: publish rate")
+    TOPIC_EMAIL = ("above ten e-mails per second SNS deactivates the e-mail subscription", "completed_order_email")
+
+    @property
+    def effect(self) -> str:
+        """What the limit does to orders."""
+        return self.value[0]
+
+    @property
+    def raised_by(self) -> str:
+        """The variable of terraform-backend, or the quota, that raises the limit."""
+        return self.value[1]
+
+
+@dataclass
+class Outcome:
+    """The result of one run. Numbers are orders unless the name has a unit."""
+
+    profile: str
+    offered: int = 0
+    accepted: int = 0
+    throttled_429: int = 0
+    refused_503: int = 0
+    stored: int = 0
+    dead_lettered: int = 0
+    expired: int = 0
+    peak_backlog: int = 0
+    oldest_order_seconds: float = 0.0
+    drain_seconds: float | None = None  # from the last arrival; None if the run ended first
+    wait_p50_seconds: float = 0.0
+    wait_p99_seconds: float = 0.0
+    orders_per_batch: float = 0.0
+    receives_used_up: int = 0  # deliveries that did not store their order
+    announced: int = 0
+    announcements_given_up: int = 0
+    peak_announcements_waiting: int = 0
+    limits: dict[Limit, float] = field(default_factory=dict)  # seconds until each was first met, in that order
+    backlog: list[int] = field(default_factory=list)  # orders in the queue, visible or in flight, at each step's end
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the outcome as a JSON-compatible object, without the backlog's series."""
+        document = asdict(self) | {
+            "limits": [
+                {
+                    "limit": limit.name.lower(),
+                    "seconds": round(seconds, 3),
+                    "effect": limit.effect,
+                    "raised_by": limit.raised_by,
+                }
+                for limit, seconds in self.limits.items()
+            ]
+        }
+        del document["backlog"]
+        return {name: round(value, 3) if isinstance(value, float) else value for name, value in document.items()}
+
+
+# --- Parts of the model -----------------------------------------------------------------------------------------------
+
+
+class TokenBucket:
+    """Admits `burst` at once and `rate` per second in the long run.
+
+    Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-throttling.html
+    """
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self.rate, self.burst = rate, burst
+        self._tokens = float(burst)
+
+    def available(self, seconds: float) -> int:
+        """Return how many could be admitted within `seconds`."""
+        return int(self._tokens + self.rate * seconds + 1e-9)
+
+    def admit(self, wanted: int, seconds: float) -> int:
+        """Return how many of `wanted` are admitted within `seconds`, and take their tokens."""
+        admitted = min(wanted, self.available(seconds))
+        self._tokens = min(self.burst, self._tokens + self.rate * seconds - admitted)
+        return admitted
+
+
+class OnDemandTable:
+    """Write capacity of an on-demand table: twice the previous peak at once, more only after 30 minutes."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.capacity = min(float(settings.table_warm_write_units), settings.table_write_units_per_second)
+        self.bucket = TokenBucket(self.capacity, self.capacity)
+        self._peak = 0.0
+
+    @property
+    def partitions(self) -> int:
+        """Partitions that the capacity needs, at least one; the stream has one shard for each."""
+        return max(1, math.ceil(self.capacity / self._settings.partition_write_units_per_second))
+
+    def write(self, units: int, seconds: float) -> int:
+        """Return how many of `units` are written within `seconds`."""
+        written = self.bucket.admit(units, seconds)
+        self._peak = max(self._peak, min(written / seconds, self.capacity))
+        return written
+
+    def warm_up(self) -> None:
+        """Double the capacity to twice the peak so far; called every `table_doubling_seconds`."""
+        self.capacity = max(self.capacity, min(2 * self._peak, self._settings.table_write_units_per_second))
+        self.bucket.rate = self.bucket.burst = self.capacity
+
+
+@dataclass
+class _Group:
+    """Orders accepted in the same step and received equally often."""
+
+    since: int
+    receives: int
+    count: int
+
+
+class _Backlog:
+    """Groups of waiting orders, oldest first. SQS promises no order; oldest first is its mean behavior."""
+
+    def __init__(self) -> None:
+        self._fresh: deque[_Group] = deque()
+        self._returned: deque[_Group] = deque()
+        self.count = 0
+
+    def add(self, since: int, count: int) -> None:
+        if count:
+            self._fresh.append(_Group(since, 0, count))
+            self.count += count
+
+    def give_back(self, group: _Group) -> None:
+        self._returned.append(group)
+        self.count += group.count
+
+    def take(self, count: int) -> list[_Group]:
+        taken = []
+        for groups in (self._returned, self._fresh):
+            while groups and count > 0:
+                group, part = groups[0], min(groups[0].count, count)
+                taken.append(_Group(group.since, group.receives + 1, part))
+                group.count -= part
+                count -= part
+                self.count -= part
+                if not group.count:
+                    groups.popleft()
+        return taken
+
+    def oldest(self) -> int | None:
+        return min((groups[0].since for groups in (self._returned, self._fresh) if groups), default=None)
+
+    def oldest_fresh(self) -> int | None:
+        return self._fresh[0].since if self._fresh else None
+
+    def drop_older_than(self, step: int) -> int:
+        dropped = 0
+        for groups in (self._returned, self._fresh):
+            while groups and groups[0].since < step:
+                dropped += groups.popleft().count
+        self.count -= dropped
+        return dropped
+
+
+# --- The model --------------------------------------------------------------------------------------------------------
+
+
+def simulate(arrivals: Arrivals, settings: Settings, *, queued: int = 0) -> Outcome:
+    """Run the model until nothing waits any more; `queued` orders are in the queue at the start."""
+    return _Simulation(arrivals, settings, queued).run()
+
+
+class _Simulation:
+    def __init__(self, arrivals: Arrivals, settings: Settings, queued: int) -> None:
+        self.settings, self.arrivals, self.seconds = settings, arrivals, arrivals.step_seconds
+        self.outcome = Outcome(arrivals.description)
+        self.step = self.done_step = 0
+        self._events: list[tuple[int, int, Callable[[], None]]] = []
+        self._event_count = 0
+        self._reserved = {
+            function: reserved
+            for function, reserved in (
+                ("submission", settings.submission_reserved_concurrency),
+                ("processing", settings.processing_reserved_concurrency),
+            )
+            if reserved is not None
+        }
+        # Concurrent executions of each function in its last step.
+        self._executing = dict.fromkeys(("submission", "status", "processing", "notification"), 0.0)
+
+        self._route = TokenBucket(settings.api_throttling_rate_limit, settings.api_throttling_burst_limit)
+        self._account = TokenBucket(settings.api_requests_per_second, settings.api_burst_requests)
+        self._statuses_owed = 0.0
+        self._ramp = TokenBucket(settings.lambda_new_environments_per_second, settings.lambda_new_environments_at_once)
+        self._warm = self._starting = 0
+
+        self.queue = _Backlog()
+        self.queue.add(0, queued)
+        self.concurrency = self._least_concurrency = float(
+            min(settings.mapping_first_batches, settings.processing_maximum_concurrency)
+        )
+        self.in_flight = 0  # received and not stored: hidden until the visibility timeout
+        self._batches = self._batches_owed = self._drops_owed = 0.0
+        self._waits: dict[int, int] = {}  # steps from accepted to stored: orders
+        self._table = OnDemandTable(settings)
+        partition = settings.partition_write_units_per_second
+        self._hot_partition = TokenBucket(partition, partition)
+
+        self._stream = _Backlog()
+        self._announcement_batches_owed = 0.0
+        self._topic = TokenBucket(settings.topic_messages_per_second, settings.topic_messages_per_second)
+        self._email = TokenBucket(settings.topic_emails_per_second, settings.topic_emails_per_second)
+
+    def run(self) -> Outcome:
+        last = len(self.arrivals.counts) - 1
+        while True:
+            while self._events and self._events[0][0] <= self.step:
+                heapq.heappop(self._events)[2]()
+            if self.step and self.step % self._steps(self.settings.table_doubling_seconds) == 0:
+                self._table.warm_up()
+            self._accept(self.arrivals.counts[self.step] if self.step <= last else 0)
+            self._process()
+            self._announce()
+
+            outcome = self.outcome
+            outcome.backlog.append(self.queue.count + self.in_flight)
+            outcome.oldest_order_seconds = max(outcome.oldest_order_seconds, self._age(self.queue.oldest()))
+            outcome.peak_announcements_waiting = max(outcome.peak_announcements_waiting, self._stream.count)
+            waiting = self.queue.count + self.in_flight + self._stream.count
+            if self.step >= last and (not waiting or self.step > last + _MOST_DRAIN_STEPS):
+                break
+            self.step += 1
+        if not waiting:
+            outcome.drain_seconds = max(0, self.done_step - last) * self.seconds
+        outcome.peak_backlog = max(outcome.backlog)
+        outcome.wait_p50_seconds, outcome.wait_p99_seconds = self._wait_percentile(0.5), self._wait_percentile(0.99)
+        outcome.orders_per_batch = outcome.stored / self._batches if self._batches else 0.0
+        return outcome
+
+    # Shared by the parts below.
+
+    def _steps(self, seconds: float) -> int:
+        return max(1, round(seconds / self.seconds))
+
+    def _age(self, since: int | None) -> float:
+        return 0.0 if since is None else (self.step - since) * self.seconds
+
+    def _meet(self, limit: Limit) -> None:
+        self.outcome.limits.setdefault(limit, self.step * self.seconds)
+
+    def _later(self, seconds: float, action: Callable[[], None]) -> None:
+        self._event_count += 1  # keeps events of one step in order
+        heapq.heappush(self._events, (self.step + self._steps(seconds), self._event_count, action))
+
+    def _shared_concurrency(self, function: str) -> float:
+        """Return what the other functions leave of the account's concurrency to `function`, which has none reserved."""
+        others = sum(count for name, count in self._executing.items() if name not in {function, *self._reserved})
+        return max(0.0, self.settings.lambda_concurrency - sum(self._reserved.values()) - others)
+
+    def _wait_percentile(self, share: float) -> float:
+        wanted, seen = share * sum(self._waits.values()), 0
+        for wait in sorted(self._waits):
+            seen += self._waits[wait]
+            if seen >= wanted:
+                return wait * self.seconds
+        return 0.0
+
+    # API Gateway and submission.
+
+    def _accept(self, offered: int) -> None:
+        settings, outcome = self.settings, self.outcome
+        admitted, statuses = self._admit(offered)
+        accepted = self._submit(admitted, statuses)
+        outcome.offered += offered
+        outcome.throttled_429 += offered - admitted
+        outcome.refused_503 += admitted - accepted
+        outcome.accepted += accepted
+        self.queue.add(self.step, accepted)
+        self._executing["status"] = statuses / self.seconds * settings.status_seconds
+        self._executing["submission"] = self._starting + accepted / self.seconds * settings.submission_seconds
+
+    def _admit(self, offered: int) -> tuple[int, int]:
+        """Return the orders, and the status requests that come with them, that the API admits."""
+        admitted = self._route.admit(offered, self.seconds)
+        if admitted < offered:
+            self._meet(Limit.API_ROUTE)
+        # The status route has its own throttle, as high as that of POST, but shares the account's.
+        self._statuses_owed += admitted * self.settings.status_requests_per_order
+        statuses = int(self._statuses_owed)
+        self._statuses_owed -= statuses
+        within_account = self._account.admit(admitted + statuses, self.seconds)
+        if within_account < admitted + statuses:
+            self._meet(Limit.API_ACCOUNT)
+            admitted = admitted * within_account // (admitted + statuses)
+            statuses = within_account - admitted
+        return admitted, statuses
+
+    def _submit(self, requests: int, statuses: int) -> int:
+        """Return how many of the step's requests submission takes; Lambda throttles the others."""
+        settings, reserved = self.settings, self.settings.submission_reserved_concurrency
+        allowed = int(self._shared_concurrency("submission")) if reserved is None else reserved
+        served = min(requests, self._requests_let_through(requests, statuses))
+        if served < requests:
+            self._meet(Limit.LAMBDA_REQUESTS if reserved is None else Limit.SUBMISSION_RESERVED)
+        by_warm = int(min(self._warm, allowed) * self.seconds / settings.submission_seconds)
+        missing = served - by_warm
+        if missing <= 0:
+            return served
+        # A new environment serves one request after its start, and more in the rest of the step.
+        rest = max(0.0, self.seconds - settings.cold_start_seconds - settings.submission_seconds)
+        by_new = 1 + rest / settings.submission_seconds
+        wanted = math.ceil(missing / by_new)
+        room = max(0, allowed - self._warm - self._starting)
+        new = self._ramp.admit(min(wanted, room), self.seconds)
+        if room < wanted:
+            self._meet(Limit.LAMBDA_ACCOUNT if reserved is None else Limit.SUBMISSION_RESERVED)
+        elif new < wanted:
+            self._meet(Limit.LAMBDA_RAMP)
+        if new:
+            self._starting += new
+            self._later(settings.cold_start_seconds, lambda: self._become_warm(new))
+        return min(served, by_warm + int(new * by_new))
+
+    def _become_warm(self, count: int) -> None:
+        self._starting -= count
+        self._warm += count
+
+    def _requests_let_through(self, requests: int, statuses: int) -> int:
+        settings, each = self.settings, self.settings.lambda_requests_per_second_per_concurrency
+        if settings.submission_reserved_concurrency is not None:
+            return int(each * settings.submission_reserved_concurrency * self.seconds)
+        shared = settings.lambda_concurrency - (settings.processing_reserved_concurrency or 0)
+        most = int(each * max(0, shared) * self.seconds)
+        return requests if requests + statuses <= most else requests * most // (requests + statuses)
+
+    # The queue's mapping, processing and the table.
+
+    def _process(self) -> None:
+        settings, reserved = self.settings, self.settings.processing_reserved_concurrency
+        expired = self.queue.drop_older_than(self.step - self._steps(settings.queue_retention_seconds))
+        self.outcome.expired += expired
+        allowed = self._shared_concurrency("processing") if reserved is None else float(reserved)
+        running = min(self.concurrency, allowed)
+        received, batches = self._receive(running)
+        self._executing["processing"] = batches * settings.processing_seconds / self.seconds
+        self._batches += batches
+        self._store(received)
+        if allowed < self.concurrency:
+            self._drop_throttled(running)
+        if self._age(self.queue.oldest_fresh()) >= _NOTABLE_WAIT_SECONDS:
+            is_scaling = self.concurrency < settings.processing_maximum_concurrency
+            self._meet(Limit.MAPPING_RAMP if is_scaling else Limit.MAPPING_CONCURRENCY)
+        change = settings.mapping_new_batches_per_minute / 60 * self.seconds
+        if self.queue.count:
+            self.concurrency = min(float(settings.processing_maximum_concurrency), self.concurrency + change)
+        else:
+            self.concurrency = max(self._least_concurrency, self.concurrency - change)
+
+    def _receive(self, running: float) -> tuple[list[_Group], float]:
+        """Return the orders received in this step, and in how many batches."""
+        settings, size = self.settings, self.settings.processing_batch_size
+        cycle = settings.processing_cycle_seconds
+        self._batches_owed += running * self.seconds / cycle
+        wanted = min(int(self._batches_owed) * size, self.queue.count)
+        # Stored orders free their place in flight after a cycle; rejected ones keep it.
+        room = max(0, settings.queue_in_flight_messages - self.in_flight)
+        most = min(int(room * max(1.0, self.seconds / cycle)), room + self._table.bucket.available(self.seconds))
+        if wanted > most:
+            self._meet(Limit.QUEUE_IN_FLIGHT)
+        received = self.queue.take(min(wanted, most))
+        # A free poller takes what is there. Batches are full only if more waits or the batching window gathers them.
+        count = sum(group.count for group in received)
+        batches = count / size
+        if not self.queue.count:
+            gathering = max(cycle, settings.processing_batching_window_seconds)
+            batches = max(batches, min(count, running * self.seconds / gathering))
+        self._batches_owed = min(max(0.0, self._batches_owed - batches), running)
+        return received, batches
+
+    def _store(self, received: list[_Group]) -> None:
+        count = sum(group.count for group in received)
+        hot = round(count * self.settings.hottest_customer_share)
+        rejected_hot = hot - self._hot_partition.admit(hot, self.seconds)
+        if rejected_hot:
+            self._meet(Limit.INDEX_PARTITION)
+        written = self._table.write(count - rejected_hot, self.seconds)
+        if written < count - rejected_hot:
+            at_quota = self._table.capacity >= self.settings.table_write_units_per_second
+            self._meet(Limit.TABLE_QUOTA if at_quota else Limit.TABLE_WARMTH)
+        rejected, seen = count - written, 0
+        for group in received:
+            # Rejections spread evenly over the groups: the difference of two rounded running shares.
+            before, seen = seen, seen + group.count
+            part = rejected * seen // count - rejected * before // count
+            stored = group.count - part
+            if stored:
+                wait = self.step - group.since
+                self._waits[wait] = self._waits.get(wait, 0) + stored
+            if part:
+                self._hide(_Group(group.since, group.receives, part))
+        self.outcome.stored += written
+        if written:
+            self._stream.add(self.step, written)
+            self.done_step = self.step
+
+    def _drop_throttled(self, running: float) -> None:
+        """Use up receives of batches that never get an execution.
+
+        A throttled poller retries its batch until the visibility timeout
+        (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html). The wait for a free execution
+        is taken as exponential around its mean.
+        """
+        timeout = self.settings.visibility_timeout_seconds
+        starved = self.concurrency - running
+        mean_wait = starved / running * self.settings.processing_cycle_seconds if running > 0 else math.inf
+        self._drops_owed += starved * self.seconds / timeout * math.exp(-timeout / mean_wait)
+        dropped = int(self._drops_owed)
+        self._drops_owed -= dropped
+        for group in self.queue.take(dropped * self.settings.processing_batch_size):
+            self._meet(Limit.PROCESSING_STARVED)
+            self._hide(group)
+
+    def _hide(self, group: _Group) -> None:
+        self.outcome.receives_used_up += group.count
+        self.in_flight += group.count
+        self._later(self.settings.visibility_timeout_seconds, lambda: self._reappear(group))
+
+    def _reappear(self, group: _Group) -> None:
+        self.in_flight -= group.count
+        if group.receives < self.settings.maximum_receives:
+            self.queue.give_back(group)
+        else:
+            self.outcome.dead_lettered += group.count
+            self.done_step = self.step
+
+    # The table's stream and notification.
+
+    def _announce(self) -> None:
+        settings = self.settings
+        age = self._steps(settings.notification_maximum_age_seconds)
+        self.outcome.announcements_given_up += self._stream.drop_older_than(self.step - age)
+        size, seconds = settings.notification_batch_size, settings.notification_seconds
+        concurrency = self._table.partitions * settings.notification_parallelization_factor
+        concurrency = min(concurrency, int(self._shared_concurrency("notification")))
+        self._announcement_batches_owed += concurrency * self.seconds / seconds
+        batches = min(int(self._announcement_batches_owed), math.ceil(self._stream.count / size))
+        self._announcement_batches_owed = min(self._announcement_batches_owed - batches, concurrency)
+        self._executing["notification"] = batches * seconds / self.seconds
+
+        wanted = min(batches * size, self._stream.count)
+        announced = self._topic.admit(wanted, self.seconds)
+        if announced < wanted:
+            self._meet(Limit.TOPIC_RATE)
+        self._stream.take(announced)
+        self.outcome.announced += announced
+        if self._age(self._stream.oldest()) >= _NOTABLE_WAIT_SECONDS:
+            self._meet(Limit.STREAM_SHARDS)
+        if settings.orders_are_mailed and self._email.admit(announced, self.seconds) < announced:
+            self._meet(Limit.TOPIC_EMAIL)

@@ -1,0 +1,39 @@
+"""docs/scaling.md and docs/cost.md show the present output of the commands that they name."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from planning.pages import PAGES, REPOSITORY, updated
+from planning.settings import PlanningError
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_page_shows_the_output_of_its_commands(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert updated(text) == text, "run `make docs`"
+    commands = re.findall(r"<!-- `(orders-plan [^`]+)`, by", text)
+    assert commands
+    assert re.findall(r"^```\n\$ (.+)$", text, re.MULTILINE) == commands
+    assert text.count("<!-- end -->") == len(commands)
+
+
+@pytest.mark.parametrize("command", ["dlq list", "cost show nothing"])
+def test_command_that_fails_is_refused(command: str) -> None:
+    with pytest.raises(PlanningError, match=r"not a planning command|failed"):
+        updated(f"<!-- `orders-plan {command}`, by `make docs` -->\n<!-- end -->")
+
+
+def test_readme_names_the_costs_of_the_overview() -> None:
+    overview = (REPOSITORY / "docs" / "cost.md").read_text(encoding="utf-8")
+    [columns] = re.findall(r"^ +(idle .*)$", overview, re.MULTILINE)
+
+    def amount(part: str, month: str) -> float:
+        [row] = re.findall(rf"^{part}  +(\d.*)$", overview, re.MULTILINE)
+        return float(row.split()[columns.split().index(month)].replace(",", ""))
+
+    readme = " ".join((REPOSITORY / "README.md").read_text(encoding="utf-8").split())
+    named = re.findall(r"about \$(\d+) for the backend and \$(\d+) for the storefront when idle, and about \$(\d+)", readme)
+    computed = [amount("backend", "idle"), amount("storefront", "idle"), amount("backend", "million-a-month")]
+    assert named == [tuple(str(5 * round(dollars / 5)) for dollars in computed)], f"docs/cost.md has {computed}"
