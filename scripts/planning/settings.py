@@ -49,7 +49,7 @@ class Settings:
     api_throttling_rate_limit: float = _variable(500.0)
     api_throttling_burst_limit: int = _variable(1000)
     submission_reserved_concurrency: int | None = _variable(None)
-    processing_maximum_concurrency: int = _variable(10)
+    processing_maximum_concurrency: int = _variable(3)
     processing_reserved_concurrency: int | None = _variable(None)
     processing_timeout_seconds: int = _variable(30)
     notification_parallelization_factor: int = _variable(1)

@@ -42,6 +42,7 @@ FOOTPRINT = Footprint(
     page_bytes=100_000,
 )
 SETTINGS = Settings(
+    processing_maximum_concurrency=10,
     submission_seconds=0.020,
     status_seconds=0.010,
     processing_seconds=0.030,
