@@ -7,7 +7,7 @@ PY     := .venv/bin/python
 
 # No target is a file. Targets share .venv, dist and .local, so none runs beside another.
 .PHONY: help run test fault-test check coverage bench smoke format draw docs lock build clean \
-        install install-plan install-test
+        install install-test
 .NOTPARALLEL:
 
 # Python settings and pytest plugins of the user must not reach the programs of this project, nor make's own options the
@@ -30,7 +30,6 @@ help:
 	@echo "                       DEPLOY=cloudformation      deploy with cloudformation or terraform"
 	@echo "                       NOTIFICATION_EMAIL=…       recipient of the e-mails"
 	@echo "  make install       install \`.venv/bin/orders\`, the operator tool; \`make run\` does it too"
-	@echo "  make install-plan  install what \`orders-plan capacity\` and the plots of \`make bench\` need"
 	@echo
 	@echo "Test"
 	@echo "  make test          run all tests"
@@ -107,7 +106,7 @@ format: install-test
 draw:
 	@$(PYTHON) architecture/draw.py
 
-docs: install-plan
+docs: install-test
 	@$(PY) scripts/write_configuration.py
 	@PYTHONPATH=scripts $(PY) -m planning docs
 
@@ -115,8 +114,7 @@ docs: install-plan
 LOCK := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header
 lock:
 	@command -v uv >/dev/null || { echo "make lock: uv is needed, see https://docs.astral.sh/uv" >&2; exit 1; }
-	$(LOCK) pyproject.toml --extra run --extra plan --extra test --output-file requirements-test.txt
-	$(LOCK) pyproject.toml --extra run --extra plan --constraint requirements-test.txt --output-file requirements-plan.txt
+	$(LOCK) pyproject.toml --extra run --extra test --output-file requirements-test.txt
 	$(LOCK) pyproject.toml --extra run --constraint requirements-test.txt --output-file requirements-run.txt
 	$(LOCK) lambda/requirements.in --output-file lambda/requirements.txt
 	$(LOCK) .ci/checkov.in --output-file .ci/checkov.txt
@@ -137,9 +135,6 @@ SET_UP := $(PYTHON) -c '$(NEW_ENOUGH)' && $(PYTHON) scripts/set_up_venv.py
 
 install:
 	@$(SET_UP) run
-
-install-plan:
-	@$(SET_UP) plan
 
 install-test:
 	@$(SET_UP) test

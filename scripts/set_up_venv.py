@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """Create or update .venv from a lock file with hashes. Does nothing when .venv is up to date.
 
-python3 scripts/set_up_venv.py run     what `make run`, `orders` and `orders-plan cost` need
-python3 scripts/set_up_venv.py plan    also what `orders-plan capacity` needs
+python3 scripts/set_up_venv.py run     what `make run`, `orders` and `orders-plan` need
 python3 scripts/set_up_venv.py test    also what tests and checks need
 """
 
@@ -20,7 +19,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 # Each lock contains all packages of the ones before it, at the same versions.
-LOCKS = {"run": "requirements-run.txt", "plan": "requirements-plan.txt", "test": "requirements-test.txt"}
+LOCKS = {"run": "requirements-run.txt", "test": "requirements-test.txt"}
 
 # These variables would make pip or venv work elsewhere.
 MISLEADING = ("PIP_PREFIX", "PIP_ROOT", "PIP_TARGET", "PIP_USER", "PYTHON")

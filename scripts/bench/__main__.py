@@ -1,4 +1,4 @@
-"""`make bench`: measures all, prints a table, writes it as JSON and plots to .local/bench."""
+"""`make bench`: measures all, prints a table and writes it and JSON to .local/bench."""
 
 import argparse
 import json
@@ -22,7 +22,6 @@ from bench.figures import Figure, markdown
 from bench.instructions import can_count, instructions
 from bench.intake import intake, time_to_processed
 from bench.interpreters import unpack
-from bench.plots import can_plot, plot
 from bench.starts import cold_starts, memory
 from bench.wires import package, round_trips
 from bench.work import warm_costs
@@ -192,13 +191,7 @@ def _report(run: dict[str, object], figures: list[Figure], sizes: Sizes) -> int:
     (results / "bench.md").write_text(table + "\n", encoding="utf-8")
     print(f"\n{table}\n")
     print(", ".join(f"{name} {value}" for name, value in run.items()))
-    written = "bench.json and bench.md"
-    if can_plot():
-        plot(figures, results / "bench.svg")
-        written += " and bench.svg"
-    else:
-        print("There is no plot: matplotlib is not installed (`make install-plan` installs it).")
-    print(f"Written to {os.path.relpath(results)}: {written}.")
+    print(f"Written to {os.path.relpath(results)}: bench.json and bench.md.")
     missed = [figure.name for figure in figures if figure.met is False]
     if missed and not sizes.is_enough_to_judge:
         print("A target missed in so short a run says little; `make bench` measures all.")

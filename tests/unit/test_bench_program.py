@@ -33,7 +33,6 @@ def bench(results: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     measured: dict[str, Any] = {}
     monkeypatch.setattr(build_lambda, "build", lambda target: Path(f"orders-{target}.zip"))
     monkeypatch.setattr(program, "unpack", lambda zip_path, folder: folder)
-    monkeypatch.setattr(program, "can_plot", lambda: False)
     monkeypatch.setattr(program, "Sizes", lambda: Sizes(results=results))
     monkeypatch.setattr(program, "QUICK", Sizes(results=results, is_enough_to_judge=False))
     for part in ("_in_process", "_deployed"):
@@ -62,7 +61,6 @@ def test_a_run_tells_each_figure_and_writes_all_as_json_and_as_a_table(
     said = capsys.readouterr().out
     assert "  size: 0.5 MB\n" in said
     assert table.strip() in said
-    assert "no plot: matplotlib is not installed (`make install-plan` installs it)" in said
 
 
 def test_one_part_can_be_measured_alone(bench: Bench, results: Path) -> None:
@@ -113,19 +111,3 @@ def test_a_stopped_run_leaves_the_results_of_the_last_whole_one(
     assert bench(in_process=is_stopped) == 130
     assert "stopped; the results of the last whole run are untouched" in capsys.readouterr().err
     assert (results / "bench.json").read_bytes() == before
-
-
-def test_each_figure_with_a_floor_is_a_bar_of_the_plot_and_a_missed_one_stands_out(
-    bench: Bench, results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(program, "can_plot", lambda: True)
-    other = Figure("drain", 3, "s", 2, "bare", 1.5, at_most=1.2)
-    sound = Figure("rate", 95, "/s", 100, "bare", 0.95, at_least=0.9)
-    bench("--quick", in_process=lambda: iter([MET, MISSED, other, sound, Figure("p50", 3, "ms", 2, "bare", 1.5)]))
-
-    picture = (results / "bench.svg").read_text(encoding="utf-8")
-    assert all(f"<!-- {name} -->" in picture for name in ("start", "drain", "rate", "p50"))
-    assert "<!-- size -->" not in picture, "it has no floor"
-    blue, red = "#1f77b4", "#d62728"
-    assert (picture.count(f"fill: {blue}"), picture.count(f"fill: {red}")) == (2, 2)
-    assert "bench.json and bench.md and bench.svg" in capsys.readouterr().out
