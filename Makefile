@@ -79,9 +79,10 @@ check: install-test
 	@PREK_HOME=.local/prek exec .venv/bin/prek run --stage manual --all-files $(STEPS)
 
 coverage: install-test
-	@mkdir -p .local
+	@mkdir -p .local && rm -f .local/coverage-data*
 	@$(PY) -m coverage run -m pytest --quiet tests/integration/test_*_handler.py \
 	  $$(grep --files-with-matches -E '^ *(from|import) orders\b' tests/unit/test_*.py)
+	@$(PY) -m coverage combine --quiet
 	@$(PY) -m coverage report
 
 STACK       ?=

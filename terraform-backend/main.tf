@@ -316,7 +316,7 @@ data "aws_iam_policy_document" "function_trust" {
   lifecycle {
     precondition {
       condition     = fileexists(local.lambda_zip_path)
-      error_message = "There is no package of the functions at ${local.lambda_zip_path}. Build it in the project's folder with `make build`, or with `python scripts/build_lambda.py --target ${var.lambda_architecture}`, and set lambda_zip_path if you keep it elsewhere."
+      error_message = "There is no package of the functions at ${local.lambda_zip_path}. Build it in the project's folder with `make build TARGET=${var.lambda_architecture}`, or set lambda_zip_path if it is elsewhere."
     }
   }
 }

@@ -254,8 +254,7 @@ def test_a_missing_package_is_said_once_with_the_command_that_builds_it(
     errors = backend.errors({**variables, "lambda_zip_path": "/nowhere/orders-arm64.zip"})
     assert len(errors) == 1, f"one error and not one for each function: {errors}"
     assert "no package of the functions at /nowhere/orders-arm64.zip" in errors[0]
-    assert "make build" in errors[0]
-    assert "python scripts/build_lambda.py --target arm64" in errors[0]
+    assert "make build TARGET=arm64" in errors[0]
 
 
 def test_the_package_is_looked_for_under_the_name_of_its_processor(
