@@ -134,7 +134,7 @@ def table_name(aws: AwsConnection) -> str:
 def runtime(
     debian: Path, aws: AwsConnection, queue_url: str, table_name: str, topic_arn: str
 ) -> Iterator[LambdaRuntime]:
-    zip_path = lambda_zip(build_lambda.local_target().machine)
+    zip_path = lambda_zip(build_lambda.target_named("local").machine)
     own_folder = Path(tempfile.mkdtemp(prefix="lambda-", dir=debian / "tmp"))
     try:
         own_folder.chmod(0o755)
