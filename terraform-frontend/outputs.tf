@@ -11,12 +11,12 @@ output "storefront_url" {
 
 output "load_balancer_dns_name" {
   description = "The load balancer's own name, for domain_name to lead to."
-  value       = aws_lb.storefront.dns_name
+  value       = module.web_servers.load_balancer.dns_name
 }
 
 output "load_balancer_zone_id" {
   description = "The load balancer's hosted zone, for an alias record in a DNS zone that is not made here."
-  value       = aws_lb.storefront.zone_id
+  value       = module.web_servers.load_balancer.zone_id
 }
 
 ################################################################################
@@ -24,6 +24,6 @@ output "load_balancer_zone_id" {
 ################################################################################
 
 output "autoscaling_group_name" {
-  description = "Group of the web servers, for `aws autoscaling describe-instance-refreshes` after a change."
-  value       = aws_autoscaling_group.storefront.name
+  description = "The Auto Scaling group of the web servers that serve now. Each release has its own."
+  value       = module.web_servers.autoscaling_group_name
 }

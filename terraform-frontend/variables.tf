@@ -272,19 +272,21 @@ variable "repository_url" {
 }
 
 variable "repository_ref" {
-  description = "Branch, tag or whole commit id to serve. Pin a tag or commit: a branch that moves between the launches of two instances has them serve different pages, and only a change of this value replaces the instances."
+  description = "Commit, tag or branch to serve. A changed value is a release. In prod only a whole commit ID is accepted: a tag or branch can move, and then a new server would serve unreviewed code."
   type        = string
-  default     = "main"
   nullable    = false
 
   validation {
     condition     = can(regex("^[A-Za-z0-9_][A-Za-z0-9._/+-]{0,199}$", var.repository_ref)) && !can(regex("[.][.]|//|/[.]|[./]$|[.]lock$", var.repository_ref))
-    error_message = "Give the name of a branch or tag, or a commit's whole id, as repository_ref, e.g. \"v1.2.0\"."
+    error_message = "Give a commit's whole ID, or the name of a tag or branch, as repository_ref, e.g. \"v1.2.0\"."
   }
 
   validation {
-    condition     = !can(regex("^[0-9a-f]{7,39}$", var.repository_ref)) || !can(regex("[0-9]", var.repository_ref)) || !can(regex("[a-f]", var.repository_ref))
-    error_message = "Give all 40 digits of the commit as repository_ref: a server does not hand out a commit by the first few."
+    condition = can(regex("^[0-9a-f]{40}$", var.repository_ref)) || !(
+      can(regex("^[0-9a-f]{7,39}$", var.repository_ref)) && can(regex("[0-9]", var.repository_ref)) && can(regex("[a-f]", var.repository_ref))
+      || var.environment == "prod" && can(regex("^[A-Za-z0-9._/+-]+$", var.repository_ref))
+    )
+    error_message = "Give all 40 digits of the commit as repository_ref (git rev-parse v1.2.0): Git servers accept no abbreviated ID, and prod accepts no tag or branch."
   }
 }
 

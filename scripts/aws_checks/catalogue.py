@@ -38,6 +38,5 @@ CHECKS: Final = (
     Check("key", "a key of the shop's own is on every store", stores.key_encrypts_every_store),
     Check("web-servers", "the web servers are healthy", storefront.web_servers_are_healthy),
     Check("sessions", "a shell can be opened on each web server", storefront.sessions_can_be_opened),
-    Check("refresh", "the web servers can be replaced", storefront.last_refresh_succeeded),
 )
 """Names are told in docs/unproven.md and on the command line."""

@@ -50,20 +50,3 @@ def sessions_can_be_opened(deployment: Deployment, progress: Progress) -> Outcom
     if missing := instances - online:
         return failed(f"Session Manager does not reach {', '.join(sorted(missing))}")
     return proven(f"Session Manager reaches all {len(instances)} web servers")
-
-
-def last_refresh_succeeded(deployment: Deployment, progress: Progress) -> Outcome:
-    """Look how the last replacement of the web servers ended."""
-    if not deployment.autoscaling_group:
-        return not_tried(_NO_GROUP)
-    refreshes = deployment.client("autoscaling").describe_instance_refreshes(
-        AutoScalingGroupName=deployment.autoscaling_group
-    )["InstanceRefreshes"]
-    if not refreshes:
-        return not_tried("the web servers have never been replaced; change repository_ref once")
-    status = refreshes[0]["Status"]
-    if status in ("Pending", "InProgress", "Baking"):
-        return not_tried(f"a replacement is under way ({status})")
-    if status != "Successful":
-        return failed(f"the last replacement ended as {status}")
-    return proven("the last replacement was successful")

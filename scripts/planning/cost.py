@@ -128,6 +128,11 @@ _DATA_KEY_SECONDS = 300
 # A load balancer's capacity unit (https://aws.amazon.com/elasticloadbalancing/pricing/); a visit opens six connections.
 _CONNECTIONS_PER_UNIT, _GB_PER_UNIT_HOUR, _CONNECTIONS_PER_VISIT = 25, 1, 6
 
+# A T4g instance in unlimited mode pays for CPU time above its baseline: 10 % of each of a t4g.micro's two vCPUs.
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/burstable-credits-baseline-concepts.html
+_VCPUS, _BASELINE_VCPUS = 2, 0.2
+_CPU_SECONDS_PER_VISIT = 0.005  # assumed: about ten small files from Apache
+
 
 @dataclass(frozen=True)
 class Footprint:
@@ -140,7 +145,7 @@ class Footprint:
         int  # six per route: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
     )
     dashboards: int
-    storefront_alarms: int
+    storefront_alarm_metrics: int
     storefront_instances: int
     storefront_zones: int
     storefront_volume_gb: int
@@ -153,7 +158,7 @@ FOOTPRINT = Footprint(
     order_metrics=11,
     route_metrics=12,
     dashboards=1,
-    storefront_alarms=3,
+    storefront_alarm_metrics=6,
     storefront_instances=2,
     storefront_zones=2,
     storefront_volume_gb=8,
@@ -480,6 +485,11 @@ def _add_storefront(lines: _Lines, workload: Workload, choices: Choices, footpri
     why = f"{workload.visits_per_order:g} visits per order, by connections or bytes, whichever is more"
     add("load balancer: capacity units", units * HOURS, "load_balancer_capacity_hour", why, fixed=False)
     add("instances", instances * HOURS, "instance_hour", f"{instances} t4g.micro", changed_by="min_size, instance_type")
+    included = instances * _BASELINE_VCPUS * HOURS
+    busy = min(visits * _CPU_SECONDS_PER_VISIT / 3600, instances * _VCPUS * HOURS)
+    why = f"{included:,.0f} vCPU hours are included"
+    above = max(0.0, busy - included)
+    add("instances: CPU above the baseline", above, "cpu_credit_vcpu_hour", why, fixed=False)
     volume = footprint.storefront_volume_gb
     add("volumes", instances * volume, "volume_gb_month", f"{instances} of {volume} GB", changed_by="min_size")
     addresses = (zones + own + gateways) * HOURS
@@ -488,7 +498,7 @@ def _add_storefront(lines: _Lines, workload: Workload, choices: Choices, footpri
     add("NAT gateways", gateways * HOURS, "nat_gateway_hour", "one per zone", changed_by="instances_are_private")
     why = f"{workload.visits_per_order:g} visits per order, {footprint.page_bytes:,} bytes each"
     add("page to browsers", page_gb, "transfer_out_gb", why, fixed=False)
-    add("alarms of the storefront", footprint.storefront_alarms, "cloudwatch_alarm", "one metric each")
+    add("alarms of the storefront", footprint.storefront_alarm_metrics, "cloudwatch_alarm", "metrics of four alarms")
 
 
 def _number(number: float | Decimal) -> str:

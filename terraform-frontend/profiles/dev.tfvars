@@ -1,10 +1,10 @@
-# A storefront to try things out: one server, plain HTTP, little is kept.
+# A storefront for trials: one server, plain HTTP, short log retention.
 #
-#   terraform apply -var-file=profiles/dev.tfvars -var api_url="$API" -var repository_url=…
+#   terraform apply -var-file=profiles/dev.tfvars -var api_url="$API" -var repository_url=… -var repository_ref=…
 
 environment = "dev"
 
-# While the one is replaced, the storefront is away.
+# If the only server fails, the storefront is down until it is replaced.
 min_size = 1
 max_size = 2
 

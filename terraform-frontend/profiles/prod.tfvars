@@ -9,7 +9,7 @@ environment = "prod"
 api_url          = "FILL IN"
 alerts_topic_arn = "FILL IN"
 
-# What is served: a tag or a whole commit id, never a branch that moves.
+# What is served: a whole commit ID, e.g. of git rev-parse v1.2.0.
 repository_url = "FILL IN"
 repository_ref = "FILL IN"
 
@@ -17,15 +17,15 @@ repository_ref = "FILL IN"
 certificate_arn = "FILL IN"
 domain_name     = "FILL IN"
 
-# In two zones, and twice as many for a crowd.
+# In two zones, twice as many under load, and twice as many again during a release: check the vCPU quota (README.md).
 min_size = 2
 max_size = 4
 
-# No destroy by mistake takes the shop down.
+# Prevents an accidental destroy. To destroy, apply false first.
 deletion_protection_enabled = true
 
 flow_logs_enabled  = true
 log_retention_days = 365
 
-# The address at which those who are told of an alarm read docs/runbook.md.
+# The address of docs/runbook.md for the on-call engineer.
 # runbook_url = "https://github.com/your-shop/order-processing-system/blob/main/docs/runbook.md"

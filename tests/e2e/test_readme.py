@@ -65,18 +65,13 @@ NOT_TYPED: Mapping[str, Elsewhere | str] = {
     ),
     "make fault-test": Elsewhere("tests/e2e/test_campaign.py", "running_campaign("),
     "make bench": Elsewhere("tests/integration/test_performance.py", "from bench.interpreters import "),
-    "terraform apply -var api_url=": Elsewhere(
-        "tests/infrastructure/test_frontend_apply.py", "frontend.apply(DEPLOYED)"
-    ),
+    "terraform apply -var api_url=": Elsewhere("tests/infrastructure/test_frontend_apply.py", "root.apply(DEPLOYED)"),
     "terraform destroy": Elsewhere("tests/infrastructure/test_frontend_apply.py", ".destroy("),
     'curl "$STOREFRONT/health"': Elsewhere(
         "tests/integration/test_frontend_user_data.py", '"/health").body == b"ok\\n"'
     ),
     "orders watch": Elsewhere("tests/e2e/test_operator_tool.py", '"watch"'),
     "orders restore": Elsewhere("tests/e2e/test_operator_restore.py", '"restore"'),
-    "aws autoscaling describe-instance-refreshes": "the emulator does not know it",
-    "aws ec2 get-console-output": "the emulator's instances do not boot",
-    "aws ssm start-session": "the emulator's instances do not boot",
 }
 
 
@@ -231,12 +226,10 @@ def a_backend(person: Stranger) -> AbstractContextManager[None]:
 @contextmanager
 def a_storefront(person: Stranger) -> Iterator[None]:
     """Go on with the backend's folder as the section before has left it."""
-    person.filled_in["instance"] = "i-0123456789abcdef0"
     # Applying it takes the provider a minute and a half of waiting; test_frontend_apply.py does, and looks at each output.
     outputs = (REPOSITORY / "terraform-frontend" / "outputs.tf").read_text()
-    for output, value in {"storefront_url": STOREFRONT, "autoscaling_group_name": f"{STACK}-storefront"}.items():
-        assert f'output "{output}"' in outputs
-        person.typed_here[f"$(terraform output -raw {output})"] = value
+    assert 'output "storefront_url"' in outputs
+    person.typed_here["$(terraform output -raw storefront_url)"] = STOREFRONT
     person.typed_here["terraform apply -var api_url="] = "terraform -chdir=terraform-frontend apply -var api_url="
     with a_backend(person):
         initialized(person, "terraform-backend")

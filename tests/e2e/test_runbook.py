@@ -45,6 +45,7 @@ ARN = r"^arn:aws:"
 NOT_RUN = {
     "aws ec2 get-console-output": "the emulator's instances do not boot",
     "aws ssm start-session": "the emulator's instances do not boot",
+    "aws autoscaling describe-scaling-activities": "the emulator records none",
     "sudo tail": "is typed on a web server",
     "aws kms rotate-key-on-demand": "the emulator does not know it",
     "git checkout": "would take the tested files away",
@@ -141,6 +142,7 @@ def web_servers(person: Person) -> Iterator[None]:
         MaxSize=3,
         DesiredCapacity=2,
         AvailabilityZones=[f"{person.stack.local.settings.region}a"],
+        Tags=[{"Key": "Name", "Value": name}],
     )
     person.filled_in["instance"] = "i-0123456789abcdef0"
     try:
@@ -388,6 +390,7 @@ SCENES: Mapping[str, tuple[Scene, Mapping[str, str]]] = {
         web_servers,
         {"aws autoscaling describe-auto-scaling-groups": r"^i-[0-9a-f]+\tHealthy\tInService"},
     ),
+    "Missing hosts": (web_servers, {"GROUP=": "^order-processing-dev-storefront$"}),
     "Storefront 5xx": (web_servers, {}),
     "Load balancer 5xx": (web_servers, {"aws autoscaling describe-auto-scaling-groups": "^2\t3$"}),
     "API 5xx": (

@@ -26,6 +26,7 @@ from requirements_of_tests import require_program
 
 FRONTEND_WITH_EVERYTHING_ON = {
     "environment": "prod",
+    "repository_ref": "1a2b3c4d" * 5,
     "instances_are_private": True,
     "flow_logs_enabled": True,
     "allowed_cidrs": ["203.0.113.0/24"],

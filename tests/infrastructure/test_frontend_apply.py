@@ -1,70 +1,141 @@
-"""The frontend, applied once: what comes of it, that a second plan finds nothing to do, and that destroy leaves nothing.
+"""The storefront's life on the emulator: update from the previous release, failed and successful releases, destroy.
 
-The tests share one deployment and come in the order of its life; the last one ends it.
+The tests share one deployment, run in order, and the last one ends it.
 """
 
+import io
 import shutil
+import subprocess
+import tarfile
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deployment.emulator import Emulator, running_emulator
 from deployment.frontend import VARIABLES
-from deployment.terraform import Plan, TerraformRoot
+from deployment.terraform import Plan, TerraformError, TerraformRoot
 from local_stack.environment import without_personal_choices
 from repository.files import REPOSITORY
 from requirements_of_tests import require_program
 
-PREFIX = "order-processing-dev"
+PREVIOUS_RELEASE = "05faa3a"
+GROUP = "module.web_servers.aws_autoscaling_group.storefront"
+POLICY = "module.web_servers.aws_autoscaling_policy.requests"
 DEPLOYED = {**VARIABLES, "instances_are_private": True}
+BROKEN = {**DEPLOYED, "repository_ref": "emulator-unhealthy"}
 
-# What the emulator forgets of a resource when it is read back by the provider's protocol; AWS does not.
-FORGOTTEN = {
-    "aws_cloudwatch_metric_alarm": {
-        "actions_enabled",
-        "alarm_description",
-        "dimensions",
-        "period",
-        "statistic",
-        "treat_missing_data",
-    },
-    "aws_launch_template": {"network_interfaces", "default_version", "latest_version"},
-    "aws_autoscaling_group": {
-        "capacity_reservation_specification",
-        "default_instance_warmup",
-        "launch_template",
-        "target_group_arns",
-    },
+# Attributes that the emulator does not return.
+NOT_RETURNED = {
+    "aws_cloudwatch_metric_alarm": {"actions_enabled", "alarm_description", "dimensions", "period", "statistic"}
+    | {"treat_missing_data", "datapoints_to_alarm", "metric_query"},
+    "aws_autoscaling_group": {"capacity_reservation_specification"},
+    "aws_autoscaling_policy": {"target_tracking_configuration"},
     "aws_vpc_security_group_egress_rule": {"tags_all"},
     "aws_vpc_security_group_ingress_rule": {"tags_all"},
 }
 
 
+class Storefront:
+    """The deployed storefront, as the AWS APIs and Terraform see it."""
+
+    def __init__(self, root: TerraformRoot, emulator: Emulator) -> None:
+        self.root = root
+        self.emulator = emulator
+        self.autoscaling = emulator.client("autoscaling")
+        self.elbv2 = emulator.client("elbv2")
+
+    def groups(self) -> dict[str, dict[str, Any]]:
+        found = self.autoscaling.describe_auto_scaling_groups(
+            Filters=[{"Name": "tag:Name", "Values": ["order-processing-dev-storefront"]}]
+        )["AutoScalingGroups"]
+        return {group["AutoScalingGroupName"]: group for group in found}
+
+    def healthy(self) -> set[str]:
+        """Return the instances that the load balancer sends customers to."""
+        [group] = self.elbv2.describe_target_groups()["TargetGroups"]
+        described = self.elbv2.describe_target_health(TargetGroupArn=group["TargetGroupArn"])
+        targets = described["TargetHealthDescriptions"]
+        return {target["Target"]["Id"] for target in targets if target["TargetHealth"]["State"] == "healthy"}
+
+    @contextmanager
+    def watched(self) -> Iterator[list[int]]:
+        """Yield the numbers of healthy servers, sampled during a `with` block."""
+        numbers: list[int] = []
+        done = threading.Event()
+
+        def sample() -> None:
+            while not done.wait(0.2):
+                numbers.append(len(self.healthy()))
+
+        thread = threading.Thread(target=sample)
+        thread.start()
+        try:
+            yield numbers
+        finally:
+            done.set()
+            thread.join()
+
+
+def instances(group: dict[str, Any]) -> set[str]:
+    return {instance["InstanceId"] for instance in group["Instances"]}
+
+
+def previous_release(directory: Path) -> Path | None:
+    """Return the Terraform folder of the previous release, or None in a clone without history."""
+    git = require_program("git", "install git to test an update")
+    archive = subprocess.run(
+        [git, "-C", REPOSITORY, "archive", PREVIOUS_RELEASE, "terraform-frontend"], capture_output=True, check=False
+    )
+    if archive.returncode != 0:
+        return None
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
+        files.extractall(directory, filter="data")
+    return directory / "terraform-frontend"
+
+
 @pytest.fixture(scope="module")
-def empty_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+def storefront(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storefront]:
+    """The storefront's Terraform folder, over the state of the previous release, with shorter waits."""
     require_program("terraform", "install Terraform 1.9 or newer to test the infrastructure")
+    directory = tmp_path_factory.mktemp("terraform")
     with running_emulator(tmp_path_factory.mktemp("emulator"), "eu-west-1") as emulator:
-        yield emulator
+        root = TerraformRoot(REPOSITORY / "terraform-frontend", directory / "new", emulator.environment)
+        servers = root.directory / "modules" / "web_servers" / "main.tf"
+        text = servers.read_text()
+        for usual, short in (("interval            = 10", "interval = 5"), ('_timeout = "10m"', '_timeout = "25s"')):
+            assert text.count(usual) == 1
+            text = text.replace(usual, short)
+        servers.write_text(text)
+        if source := previous_release(tmp_path_factory.mktemp("source")):
+            previous = TerraformRoot(source, directory / "previous", emulator.environment)
+            previous.apply(DEPLOYED)
+            shutil.copy(previous.directory / "terraform.tfstate", root.directory)
+        yield Storefront(root, emulator)
 
 
-@pytest.fixture(scope="module")
-def deployment(empty_emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> TerraformRoot:
-    directory = tmp_path_factory.mktemp("terraform") / "terraform-frontend"
-    frontend = TerraformRoot(REPOSITORY / "terraform-frontend", directory, empty_emulator.environment)
-    frontend.apply(DEPLOYED)
-    return frontend
+def replaced(plan: Plan) -> set[str]:
+    return {change.address for change in plan.changes if "delete" in change.actions}
 
 
-@pytest.fixture(scope="module")
-def second_plan(deployment: TerraformRoot) -> Plan:
-    return deployment.plan(DEPLOYED)
+def test_an_update_replaces_only_the_group_and_its_policy(storefront: Storefront) -> None:
+    if not (storefront.root.directory / "terraform.tfstate").exists():
+        pytest.skip(f"this clone lacks commit {PREVIOUS_RELEASE}: fetch the whole history")
+    plan = storefront.root.plan(DEPLOYED)
+    assert replaced(plan) == {GROUP, POLICY}
+    created = {change.address for change in plan.changes if change.actions == ("create",)}
+    assert created == {'module.web_servers.aws_cloudwatch_metric_alarm.hosts["missing-hosts"]'}
+    storefront.root.apply(DEPLOYED)
+    [group] = storefront.groups().values()
+    assert instances(group) == storefront.healthy()
 
 
-def test_the_storefronts_address_is_an_origin_that_the_backend_admits(
-    deployment: TerraformRoot, tmp_path: Path
-) -> None:
-    outputs = deployment.outputs()
+def test_the_storefront_url_is_an_origin_that_the_backend_accepts(storefront: Storefront, tmp_path: Path) -> None:
+    storefront.root.apply(DEPLOYED)
+    outputs = storefront.root.outputs()
     assert outputs["storefront_url"] == f"http://{outputs['load_balancer_dns_name']}"
     source = tmp_path / "source"
     source.mkdir()
@@ -74,63 +145,82 @@ def test_the_storefronts_address_is_an_origin_that_the_backend_admits(
     assert backend.errors(origins) == [], "the backend's own rule"
 
 
-def test_each_outputs_resource_is_there(deployment: TerraformRoot, empty_emulator: Emulator) -> None:
-    outputs = deployment.outputs()
-    [balancer] = empty_emulator.client("elbv2").describe_load_balancers()["LoadBalancers"]
+def test_outputs_name_existing_resources(storefront: Storefront) -> None:
+    outputs = storefront.root.outputs()
+    [balancer] = storefront.elbv2.describe_load_balancers()["LoadBalancers"]
     assert balancer["DNSName"] == outputs["load_balancer_dns_name"]
     assert balancer["CanonicalHostedZoneId"] == outputs["load_balancer_zone_id"]
-    [group] = empty_emulator.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
-    assert group["AutoScalingGroupName"] == outputs["autoscaling_group_name"]
+    assert list(storefront.groups()) == [outputs["autoscaling_group_name"]]
 
 
-def test_instances_start_in_the_private_subnets(deployment: TerraformRoot, empty_emulator: Emulator) -> None:
-    [group] = empty_emulator.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
-    private = {subnet["id"] for name, subnet in deployment.applied().items() if name.startswith("aws_subnet.private[")}
+def test_servers_start_in_private_subnets_and_are_registered(storefront: Storefront) -> None:
+    [group] = storefront.groups().values()
+    private = {values["id"] for name, values in storefront.root.applied().items() if ".aws_subnet.private[" in name}
     assert set(group["VPCZoneIdentifier"].split(",")) == private
-    assert len(group["Instances"]) == 2
+    assert len(instances(group)) == 2
+    assert instances(group) <= storefront.healthy()
 
 
-def test_the_group_follows_the_launch_templates_newest_version(deployment: TerraformRoot) -> None:
-    resources = deployment.applied()
-    template = resources["aws_launch_template.web_server"]
-    [followed] = resources["aws_autoscaling_group.storefront"]["launch_template"]
-    # A number, and not $Latest: AWS rolls back to a number only.
-    assert (followed["id"], followed["version"]) == (template["id"], str(template["latest_version"]))
-
-
-def test_the_load_balancer_reaches_the_instances_and_nothing_else(deployment: TerraformRoot) -> None:
-    resources = deployment.applied()
-    rule = resources["aws_vpc_security_group_egress_rule.to_web_servers"]
-    assert rule["referenced_security_group_id"] == resources["aws_security_group.web_server"]["id"]
-    rule = resources["aws_vpc_security_group_ingress_rule.from_load_balancer"]
-    assert rule["referenced_security_group_id"] == resources["aws_security_group.load_balancer"]["id"]
-
-
-def test_a_second_plan_finds_nothing_to_do(second_plan: Plan) -> None:
-    for change in second_plan.changes:
+def test_a_second_plan_changes_nothing(storefront: Storefront) -> None:
+    for change in storefront.root.plan(DEPLOYED).changes:
         assert change.actions == ("update",), change.address
-        assert change.attributes <= FORGOTTEN.get(change.type, set()), f"the emulator's known gaps: {change}"
+        assert change.attributes <= NOT_RETURNED.get(change.type, set()), f"known gaps of the emulator: {change}"
 
 
-def test_another_ref_replaces_the_instances(deployment: TerraformRoot) -> None:
-    plan = deployment.plan({**DEPLOYED, "repository_ref": "v1.2.0"}, refresh=False)
-    changes = {change.address: change for change in plan.changes}
-    assert "user_data" in changes["aws_launch_template.web_server"].attributes, "new instances run another script"
-    assert "launch_template" in changes["aws_autoscaling_group.storefront"].attributes, "and there are to be new ones"
+def test_a_plan_leaves_the_capacity_to_the_scaling_policy(storefront: Storefront) -> None:
+    [name] = storefront.groups()
+    storefront.autoscaling.set_desired_capacity(AutoScalingGroupName=name, DesiredCapacity=4)
+    assert replaced(storefront.root.plan(DEPLOYED)) == set()
+    storefront.root.apply(DEPLOYED)
+    assert storefront.groups()[name]["DesiredCapacity"] == 4
 
 
-def test_destroy_leaves_nothing(deployment: TerraformRoot, empty_emulator: Emulator) -> None:
-    deployment.destroy(DEPLOYED)
-    ec2 = empty_emulator.client("ec2")
+@pytest.mark.parametrize("attempt", ["first", "second"])
+def test_a_broken_release_fails_and_the_old_group_serves(storefront: Storefront, attempt: str) -> None:
+    # The second attempt replaces the failed group. Terraform keeps the old one as a deposed object until then.
+    serving = max(storefront.groups().values(), key=lambda group: group["DesiredCapacity"] * (not is_broken(group)))
+    with storefront.watched() as healthy, pytest.raises(TerraformError) as failure:
+        storefront.root.apply(BROKEN)
+    assert "at least 4 healthy instance(s) registered to Load Balancer, have 0" in " ".join(
+        str(failure.value).replace("│", " ").split()
+    )
+    assert serving["AutoScalingGroupName"] in storefront.groups()
+    assert instances(serving) == storefront.healthy()
+    assert min(healthy) == 4
+    [policy] = storefront.autoscaling.describe_policies()["ScalingPolicies"]
+    assert policy["AutoScalingGroupName"] == serving["AutoScalingGroupName"], "it still scales"
+
+
+def is_broken(group: dict[str, Any]) -> bool:
+    return int(group["LaunchTemplate"]["Version"]) > 2
+
+
+def test_a_release_serves_before_the_old_group_is_destroyed(storefront: Storefront) -> None:
+    before = storefront.groups()
+    assert len(before) >= 2, "the serving group and the failed one"
+    with storefront.watched() as healthy:
+        storefront.root.apply({**DEPLOYED, "repository_ref": "v1.2.0"})
+    [(name, group)] = storefront.groups().items()
+    assert name not in before
+    assert group["DesiredCapacity"] == 4, "as many as served before"
+    assert instances(group) == storefront.healthy()
+    assert min(healthy) >= 4, "no customer waits"
+    [policy] = storefront.autoscaling.describe_policies()["ScalingPolicies"]
+    assert policy["AutoScalingGroupName"] == name
+
+
+def test_destroy_leaves_nothing(storefront: Storefront) -> None:
+    storefront.root.destroy(DEPLOYED)
+    ec2 = storefront.emulator.client("ec2")
     left = {
-        "load balancers": empty_emulator.client("elbv2").describe_load_balancers()["LoadBalancers"],
-        "target groups": empty_emulator.client("elbv2").describe_target_groups()["TargetGroups"],
-        "groups": empty_emulator.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"],
+        "load balancers": storefront.elbv2.describe_load_balancers()["LoadBalancers"],
+        "target groups": storefront.elbv2.describe_target_groups()["TargetGroups"],
+        "groups": storefront.groups(),
         "launch templates": ec2.describe_launch_templates()["LaunchTemplates"],
         "networks": [vpc for vpc in ec2.describe_vpcs()["Vpcs"] if not vpc["IsDefault"]],
         "NAT gateways": [gw for gw in ec2.describe_nat_gateways()["NatGateways"] if gw["State"] != "deleted"],
         "addresses": ec2.describe_addresses()["Addresses"],
-        "roles": empty_emulator.client("iam").list_roles(PathPrefix="/")["Roles"],
-        "alarms": empty_emulator.client("cloudwatch").describe_alarms()["MetricAlarms"],
+        "roles": storefront.emulator.client("iam").list_roles(PathPrefix="/")["Roles"],
+        "alarms": storefront.emulator.client("cloudwatch").describe_alarms()["MetricAlarms"],
     }
     assert {kind: found for kind, found in left.items() if found} == {}

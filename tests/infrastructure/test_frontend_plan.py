@@ -1,5 +1,7 @@
-"""The frontend that Terraform plans is the one of the design: every number and rule of it, as data."""
+"""What the storefront promises, checked on plans: security, capacity, release, alarms, names."""
 
+import base64
+import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -13,16 +15,41 @@ from deployment.terraform import Plan, Resources, TerraformRoot
 from infrastructure.invariants import leads_to_its_section
 from repository.files import REPOSITORY
 
-PREFIX = "order-processing-dev"
 TAGS = {"Project": "order-processing", "Environment": "dev"}
 CERTIFICATE = "arn:aws:acm:ap-southeast-2:123456789012:certificate/1234abcd-12ab-34cd-56ef-1234567890ab"
 TOPIC = "arn:aws:sns:ap-southeast-2:123456789012:order-processing-prod-alerts"
 WEB_ACL = "arn:aws:wafv2:ap-southeast-2:123456789012:regional/webacl/shop/1234abcd-12ab-34cd-56ef-1234567890ab"
-# https://wiki.debian.org/Cloud/AmazonEC2Image
-DEBIAN = "136693071363"
-
 BOUNDARY = "arn:aws:iam::123456789012:policy/Boundary"
-RUNBOOK_URL = f"https://wiki.example.com/{'r' * 275}"  # as long as it may be
+RUNBOOK_URL = f"https://wiki.example.com/{'r' * 275}"  # the maximum length
+COMMIT = "1a2b3c4d" * 5
+ZONES = ["ap-southeast-2a", "ap-southeast-2b", "ap-southeast-2c"]
+
+# https://docs.aws.amazon.com/systems-manager/latest/userguide/verify-agent-signature.html
+SSM_AGENT_KEY = "1C5B395CBE5E74E2F1CA21592784DBF388D19D46"
+
+EVERYTHING: dict[str, Any] = {
+    "environment": "prod",
+    "aws_region": "ap-southeast-2",
+    "permissions_boundary_arn": BOUNDARY,
+    "vpc_cidr": "172.16.0.0/20",
+    "availability_zones": ZONES,
+    "instances_are_private": True,
+    "flow_logs_enabled": True,
+    "log_retention_days": 400,
+    "allowed_cidrs": ["203.0.113.0/24", "198.51.100.0/24"],
+    "certificate_arn": CERTIFICATE,
+    "domain_name": "shop.example.com",
+    "hosted_zone_id": "Z0123456789ABCDEFGHIJ",
+    "web_acl_arn": WEB_ACL,
+    "access_log_bucket": "shop-access-logs",
+    "repository_ref": COMMIT,
+    "root_device_name": "/dev/sda1",
+    "instance_type": "c8g.medium",
+    "min_size": 3,
+    "max_size": 9,
+    "alerts_topic_arn": TOPIC,
+    "runbook_url": RUNBOOK_URL,
+}
 
 
 @pytest.fixture(scope="module")
@@ -42,37 +69,14 @@ def resources(default_plan: Plan) -> Resources:
 
 
 @pytest.fixture(scope="module")
-def production_plan(frontend: TerraformRoot) -> Plan:
-    """Another deployment in the same account, with everything that can be chosen."""
-    chosen = {
-        "environment": "prod",
-        "aws_region": "ap-southeast-2",
-        "permissions_boundary_arn": BOUNDARY,
-        "vpc_cidr": "172.16.0.0/20",
-        "availability_zones": ["ap-southeast-2a", "ap-southeast-2b", "ap-southeast-2c"],
-        "instances_are_private": True,
-        "flow_logs_enabled": True,
-        "log_retention_days": 400,
-        "allowed_cidrs": ["203.0.113.0/24", "198.51.100.0/24"],
-        "certificate_arn": CERTIFICATE,
-        "domain_name": "shop.example.com",
-        "hosted_zone_id": "Z0123456789ABCDEFGHIJ",
-        "web_acl_arn": WEB_ACL,
-        "access_log_bucket": "shop-access-logs",
-        "repository_ref": "v1.2.0",
-        "root_device_name": "/dev/sda1",
-        "instance_type": "c8g.medium",
-        "min_size": 3,
-        "max_size": 9,
-        "alerts_topic_arn": TOPIC,
-        "runbook_url": RUNBOOK_URL,
-    }
-    return frontend.plan({**VARIABLES, **chosen})
+def prod_plan(frontend: TerraformRoot) -> Plan:
+    """Another deployment in the same account, with every option."""
+    return frontend.plan({**VARIABLES, **EVERYTHING})
 
 
 @pytest.fixture(scope="module")
-def production(production_plan: Plan) -> Resources:
-    return production_plan.resources
+def prod(prod_plan: Plan) -> Resources:
+    return prod_plan.resources
 
 
 def only(resources: Resources, kind: str) -> dict[str, Any]:
@@ -88,192 +92,158 @@ def block(values: Mapping[str, Any], name: str) -> dict[str, Any]:
 # Network
 
 
-def test_the_network_spreads_over_two_zones(resources: Resources) -> None:
-    subnets = resources.of_type("aws_subnet").values()
-    assert {subnet["availability_zone"] for subnet in subnets} == {"eu-west-1a", "eu-west-1b"}
-    assert sorted(subnet["cidr_block"] for subnet in subnets) == ["10.20.0.0/20", "10.20.16.0/20"]
+def ranges(resources: Resources) -> dict[str, str]:
+    """Return the range of each public subnet by the letter of its zone."""
+    return {
+        subnet["availability_zone"][-1]: subnet["cidr_block"] for subnet in resources.of_type("aws_subnet").values()
+    }
 
 
-def test_by_default_nothing_is_paid_for_but_load_balancer_and_instances(resources: Resources) -> None:
-    for kind in (
-        "aws_nat_gateway",
-        "aws_eip",
-        "aws_flow_log",
-        "aws_wafv2_web_acl_association",
-        "aws_cloudwatch_log_group",
-    ):
+def test_subnet_ranges_depend_on_the_zone_alone(frontend: TerraformRoot, resources: Resources) -> None:
+    assert ranges(resources) == {"a": "10.20.0.0/20", "b": "10.20.16.0/20"}, "as in earlier releases"
+    chosen = frontend.plan({**VARIABLES, "availability_zones": ["eu-west-1c", "eu-west-1b"]}).resources
+    assert ranges(chosen) == {"b": "10.20.16.0/20", "c": "10.20.32.0/20"}, "b keeps its range"
+
+
+def test_only_zones_that_offer_the_instance_type_are_used(frontend: TerraformRoot) -> None:
+    # The emulator's zone a lacks this family.
+    scarce = {**VARIABLES, "instance_type": "a1.medium"}
+    assert set(ranges(frontend.plan(scarce).resources)) == {"b", "c"}
+    [error] = frontend.errors({**scarce, "availability_zones": ["eu-west-1a", "eu-west-1b"]})
+    assert "zones that offer a1.medium as availability_zones (eu-west-1b, eu-west-1c)" in error
+
+
+def test_defaults_create_nothing_optional(resources: Resources) -> None:
+    for kind in ("aws_nat_gateway", "aws_eip", "aws_flow_log", "aws_wafv2_web_acl_association", "aws_route53_record"):
         assert resources.of_type(kind) == {}, kind
-    assert (
-        block(resources["aws_launch_template.web_server"], "network_interfaces")["associate_public_ip_address"]
-        == "true"
-    )
 
 
-def test_private_instances_have_a_way_out_in_each_zone_that_needs_no_other(production: Resources) -> None:
-    zones = {"ap-southeast-2a", "ap-southeast-2b", "ap-southeast-2c"}
-    for kind in (
-        "aws_subnet.private",
-        "aws_nat_gateway.zone",
-        "aws_eip.nat",
-        "aws_route.nat",
-        "aws_route_table_association.private",
-    ):
-        assert {address for address in production if address.startswith(f"{kind}[")} == {
-            f'{kind}["{zone}"]' for zone in zones
+def test_each_zone_of_private_servers_has_its_own_way_out(prod: Resources) -> None:
+    for kind in ("aws_nat_gateway.zone", "aws_eip.nat", "aws_route.nat", "aws_route_table_association.private"):
+        assert {address for address in prod if f".{kind}[" in address} == {
+            f'module.network[0].{kind}["{zone}"]' for zone in ZONES
         }
-    assert (
-        block(production["aws_launch_template.web_server"], "network_interfaces")["associate_public_ip_address"]
-        == "false"
-    )
+    interface = block(only(prod, "aws_launch_template"), "network_interfaces")
+    assert interface["associate_public_ip_address"] == "false"
+    assert not any(subnet["map_public_ip_on_launch"] for subnet in prod.of_type("aws_subnet").values())
 
 
-def test_no_subnet_gives_out_public_addresses_by_itself(production: Resources) -> None:
-    assert not any(subnet["map_public_ip_on_launch"] for subnet in production.of_type("aws_subnet").values())
+def test_the_load_balancer_waits_for_the_internet_gateway(default_plan: Plan) -> None:
+    # Terraform's own graph of what waits for what.
+    network = default_plan.document["configuration"]["root_module"]["module_calls"]["network"]["module"]
+    waits = network["outputs"]["public_subnet_ids"]["depends_on"]
+    assert {"aws_route.internet", "aws_route_table_association.public"} <= set(waits)
 
 
-def test_the_networks_own_security_group_admits_nothing(resources: Resources) -> None:
-    group = resources["aws_default_security_group.closed[0]"]
-    assert not group.get("ingress")
-    assert not group.get("egress")
+# Security
 
 
-def test_the_traffic_is_logged_on_request_and_kept_as_long_as_chosen(production: Resources) -> None:
-    assert production["aws_flow_log.storefront[0]"]["traffic_type"] == "ALL"
-    assert production["aws_cloudwatch_log_group.flow[0]"]["retention_in_days"] == 400
-
-
-# Security groups
-
-
-def test_instances_admit_traffic_from_the_load_balancer_only(resources: Resources) -> None:
-    ingress = resources.of_type("aws_vpc_security_group_ingress_rule")
-    assert set(ingress) == {
-        'aws_vpc_security_group_ingress_rule.customers["80 from 0.0.0.0/0"]',
-        "aws_vpc_security_group_ingress_rule.from_load_balancer",
-    }
-    rule = ingress["aws_vpc_security_group_ingress_rule.from_load_balancer"]
-    assert (rule["ip_protocol"], rule["from_port"], rule["to_port"]) == ("tcp", 80, 80)
-    assert (rule["cidr_ipv4"], rule["cidr_ipv6"], rule["prefix_list_id"]) == (None, None, None)
-
-
-def test_instances_reach_the_web_and_nothing_else(resources: Resources) -> None:
-    rules = [
-        values
-        for address, values in resources.of_type("aws_vpc_security_group_egress_rule").items()
-        if "to_web_servers" not in address
+def test_servers_accept_traffic_from_the_load_balancer_alone(resources: Resources, prod: Resources) -> None:
+    for deployed in (resources, prod):
+        ingress = deployed.of_type("aws_vpc_security_group_ingress_rule")
+        [rule] = [values for address, values in ingress.items() if "customers[" not in address]
+        assert (rule["from_port"], rule["to_port"], rule["cidr_ipv4"], rule["cidr_ipv6"]) == (80, 80, None, None)
+    customers = [
+        (rule["from_port"], rule["to_port"], rule["cidr_ipv4"])
+        for address, rule in prod.of_type("aws_vpc_security_group_ingress_rule").items()
+        if "customers[" in address
     ]
-    assert sorted((rule["ip_protocol"], rule["from_port"], rule["to_port"]) for rule in rules) == [
-        ("tcp", 80, 80),
-        ("tcp", 443, 443),
-    ]
+    assert set(customers) == {(port, port, cidr) for port in (80, 443) for cidr in EVERYTHING["allowed_cidrs"]}
+    assert not only(prod, "aws_default_security_group").get("ingress")
 
 
-def test_the_load_balancer_admits_whom_it_is_told_to(production: Resources) -> None:
-    rules = [
-        values
-        for address, values in production.of_type("aws_vpc_security_group_ingress_rule").items()
-        if ".customers[" in address
-    ]
-    assert {(rule["from_port"], rule["to_port"], rule["cidr_ipv4"]) for rule in rules} == {
-        (port, port, cidr) for port in (80, 443) for cidr in ("203.0.113.0/24", "198.51.100.0/24")
-    }
+def test_servers_reach_the_web_alone(resources: Resources) -> None:
+    egress = resources.of_type("aws_vpc_security_group_egress_rule").items()
+    rules = {(rule["from_port"], rule["to_port"]) for address, rule in egress if "to_web_servers" not in address}
+    assert rules == {(80, 80), (443, 443)}
 
 
-def test_every_description_is_one_that_ec2_takes(production: Resources) -> None:
-    # The emulator takes any: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html
-    kinds = ("aws_security_group", "aws_vpc_security_group_ingress_rule", "aws_vpc_security_group_egress_rule")
-    for kind in kinds:
-        for address, values in production.of_type(kind).items():
+def test_every_description_is_accepted_by_ec2(prod: Resources) -> None:
+    # The emulator accepts any: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html
+    for kind in ("aws_security_group", "aws_vpc_security_group_ingress_rule", "aws_vpc_security_group_egress_rule"):
+        for address, values in prod.of_type(kind).items():
             assert re.fullmatch(r"[a-zA-Z0-9 ._:/()#,@\[\]+=&;{}!$*-]{1,255}", values["description"]), address
 
 
-# Load balancer
-
-
-def test_the_load_balancer_drops_malformed_headers_and_is_protected_in_prod_alone(
-    resources: Resources, production: Resources
-) -> None:
-    for deployed, is_protected in ((resources, False), (production, True)):
-        load_balancer = deployed["aws_lb.storefront"]
-        assert load_balancer["drop_invalid_header_fields"] is True
-        assert load_balancer["internal"] is False
-        assert load_balancer["enable_deletion_protection"] is is_protected
-
-
-def test_apache_holds_a_connection_for_longer_than_the_load_balancer(default_plan: Plan) -> None:
-    seconds = default_plan.resources["aws_lb.storefront"]["idle_timeout"]
-    [line] = [line for line in user_data(default_plan).splitlines() if "KeepAliveTimeout" in line]
-    assert int(line.split()[1]) > seconds, "or customers are answered with 502 now and then"
-
-
-def test_without_a_certificate_plain_http_is_served(resources: Resources) -> None:
-    [listener] = resources.of_type("aws_lb_listener").values()
-    assert (listener["protocol"], listener["port"]) == ("HTTP", 80)
-    assert block(listener, "default_action")["type"] == "forward"
-
-
-def test_with_a_certificate_plain_http_is_only_a_redirect(production: Resources) -> None:
-    action = block(production["aws_lb_listener.http"], "default_action")
-    redirect = block(action, "redirect")
-    assert action["type"] == "redirect"
-    assert (redirect["protocol"], redirect["port"], redirect["status_code"]) == ("HTTPS", "443", "HTTP_301")
-
-
-def test_https_speaks_tls_1_2_at_least(production: Resources) -> None:
-    listener = production["aws_lb_listener.https[0]"]
-    assert (listener["protocol"], listener["port"]) == ("HTTPS", 443)
+def test_a_certificate_turns_plain_http_into_a_redirect(resources: Resources, prod: Resources) -> None:
+    assert block(only(resources, "aws_lb_listener"), "default_action")["type"] == "forward"
+    action = block(prod["module.web_servers.aws_lb_listener.http"], "default_action")
+    assert (action["type"], block(action, "redirect")["protocol"]) == ("redirect", "HTTPS")
+    listener = prod["module.web_servers.aws_lb_listener.https[0]"]
     assert listener["certificate_arn"] == CERTIFICATE
-    assert listener["ssl_policy"] == "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
+    assert listener["ssl_policy"] == "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09", "AWS's recommendation"
 
 
-def test_the_domain_leads_to_the_load_balancer_on_request(resources: Resources, production: Resources) -> None:
-    assert resources.of_type("aws_route53_record") == {}
-    record = production["aws_route53_record.storefront[0]"]
-    assert (record["name"], record["type"], record["zone_id"]) == ("shop.example.com", "A", "Z0123456789ABCDEFGHIJ")
-
-
-def test_a_firewall_and_records_of_requests_are_there_on_request(resources: Resources, production: Resources) -> None:
-    assert resources["aws_lb.storefront"]["access_logs"] == []
-    records = block(production["aws_lb.storefront"], "access_logs")
-    assert (records["bucket"], records["prefix"], records["enabled"]) == (
-        "shop-access-logs",
-        "order-processing-prod",
-        True,
-    )
-    assert production["aws_wafv2_web_acl_association.storefront[0]"]["web_acl_arn"] == WEB_ACL
-
-
-def test_only_an_instance_that_answers_health_is_sent_customers(resources: Resources) -> None:
-    group = resources["aws_lb_target_group.web_servers"]
-    check = block(group, "health_check")
-    assert (check["path"], check["matcher"]) == ("/health", "200")
-    assert (group["port"], group["protocol"], group["target_type"]) == (80, "HTTP", "instance")
-    assert group["deregistration_delay"] == "30", "downloads end before their instance does"
-
-
-# Web servers
-
-
-def test_an_instance_is_hardened(resources: Resources) -> None:
-    template = resources["aws_launch_template.web_server"]
-    assert template["key_name"] is None, "nobody comes in by SSH"
+def test_a_server_is_hardened(resources: Resources, prod: Resources) -> None:
+    template = only(resources, "aws_launch_template")
+    assert template["key_name"] is None, "no SSH"
     metadata = block(template, "metadata_options")
     assert (metadata["http_tokens"], metadata["http_put_response_hop_limit"]) == ("required", 1), "IMDSv2"
-    [device] = template["block_device_mappings"]
-    volume = block(device, "ebs")
-    assert (volume["encrypted"], volume["volume_type"], volume["delete_on_termination"]) == ("true", "gp3", "true")
+    assert block(block(template, "block_device_mappings"), "ebs")["encrypted"] == "true"
+    roles = prod.of_type("aws_iam_role").values()
+    assert {role["permissions_boundary"] for role in roles} == {BOUNDARY}
 
 
-def test_an_instance_is_what_was_chosen(resources: Resources, production: Resources) -> None:
-    for deployed, kind, device in ((resources, "t4g.micro", "/dev/xvda"), (production, "c8g.medium", "/dev/sda1")):
-        template = deployed["aws_launch_template.web_server"]
+def test_a_server_may_only_open_sessions(default_plan: Plan) -> None:
+    [policy] = [
+        values for name, values in default_plan.data.items() if name.endswith("aws_iam_policy_document.web_server")
+    ]
+    [statement] = policy["statement"]
+    assert {action.partition(":")[0] for action in statement["actions"]} == {"ssm", "ssmmessages"}
+    assert "ssm:GetParameter" not in statement["actions"]
+
+
+def test_the_agents_signing_key_is_aws_own(default_plan: Plan) -> None:
+    key = re.search(r"<<'KEY'\n(.*?)\nKEY\n", user_data(default_plan), re.DOTALL)
+    assert key
+    packet = base64.b64decode(key[1])
+    # RFC 4880, 4.2 and 12.2: an old-format public key packet with a two-byte length, and its fingerprint.
+    assert packet[0] == 0x99
+    body = packet[3 : 3 + int.from_bytes(packet[1:3], "big")]
+    fingerprint = hashlib.sha1(b"\x99" + packet[1:3] + body, usedforsecurity=False)
+    assert fingerprint.hexdigest().upper() == SSM_AGENT_KEY
+
+
+# Servers and releases
+
+
+def test_apache_keeps_connections_longer_than_the_load_balancer(default_plan: Plan) -> None:
+    [line] = [line for line in user_data(default_plan).splitlines() if "KeepAliveTimeout" in line]
+    assert int(line.split()[1]) > only(default_plan.resources, "aws_lb")["idle_timeout"], "else some requests get a 502"
+
+
+def test_the_script_follows_the_variables(default_plan: Plan, prod_plan: Plan) -> None:
+    script = user_data(default_plan)
+    assert f'apiUrl: "{API_URL}"' in script
+    assert f"connect-src {API_URL};" in script
+    assert f"fetch --quiet --depth 1 '{REPOSITORY_URL}' 'main'" in script
+    assert script.count(LISTEN_ADDRESS) == 2, "what Apache listens on and what its virtual host is for"
+    assert "Strict-Transport-Security" not in script, "browsers ignore it without TLS"
+    assert f"'{COMMIT}'" in user_data(prod_plan)
+    assert 'Strict-Transport-Security "max-age=31536000"' in user_data(prod_plan)
+
+
+def test_a_server_is_the_chosen_one(resources: Resources, prod: Resources) -> None:
+    for deployed, kind, device in ((resources, "t4g.micro", "/dev/xvda"), (prod, "c8g.medium", "/dev/sda1")):
+        template = only(deployed, "aws_launch_template")
         assert (template["image_id"], template["instance_type"]) == (IMAGE, kind)
         assert block(template, "block_device_mappings")["device_name"] == device
+    assert block(only(resources, "aws_launch_template"), "credit_specification")["cpu_credits"] == "unlimited"
+    assert only(prod, "aws_launch_template")["credit_specification"] == [], "EC2 accepts it for T instances alone"
+
+
+def test_a_group_serves_only_when_the_load_balancer_reports_it_healthy(resources: Resources, prod: Resources) -> None:
+    for deployed, (smallest, largest) in ((resources, (2, 4)), (prod, (3, 9))):
+        group = only(deployed, "aws_autoscaling_group")
+        assert group["health_check_type"] == "ELB"
+        assert (group["min_size"], group["max_size"]) == (smallest, largest)
+        assert group["min_elb_capacity"] == group["desired_capacity"] == smallest
+        assert group["instance_refresh"] == [], "releases are blue/green"
 
 
 def publish_image(emulator: Emulator, account: str, name: str) -> str:
-    """Publish an image as another account, for all to use; return its id."""
-    # To the emulator, a numeric access key names its account.
+    """Publish an image as another account and return its ID."""
+    # The emulator takes a numeric access key for the account.
     ec2 = boto3.client(
         "ec2",
         endpoint_url=emulator.endpoint_url,
@@ -287,188 +257,134 @@ def publish_image(emulator: Emulator, account: str, name: str) -> str:
     return str(image["ImageId"])
 
 
-def test_debians_official_image_for_arm64_is_taken_where_none_is_named(
-    frontend: TerraformRoot, emulator: Emulator
+def test_the_default_image_is_debians_own_for_arm64(
+    frontend: TerraformRoot, emulator: Emulator, default_plan: Plan
 ) -> None:
+    debian = "136693071363"  # https://wiki.debian.org/Cloud/AmazonEC2Image
     without_image = {name: value for name, value in VARIABLES.items() if name != "ami_id"}
-    publish_image(emulator, DEBIAN, "debian-13-amd64-20260101-1")
-    publish_image(emulator, DEBIAN, "debian-14-arm64-20260101-1")
+    publish_image(emulator, debian, "debian-13-amd64-20260101-1")
+    publish_image(emulator, debian, "debian-14-arm64-20260101-1")
     publish_image(emulator, "123456789012", "debian-13-arm64-20260101-1")
     [error] = frontend.errors(without_image)
-    assert "query returned no results" in error, "not another processor, version or publisher"
-
-    image = publish_image(emulator, DEBIAN, "debian-13-arm64-20260101-1")
-    template = frontend.plan(without_image).resources["aws_launch_template.web_server"]
-    assert template["image_id"] == image
-    assert block(template, "block_device_mappings")["device_name"] == "/dev/xvda", "the image's own"
+    assert "query returned no results" in error, "no other processor, version or publisher"
+    image = publish_image(emulator, debian, "debian-13-arm64-20260101-1")
+    assert only(frontend.plan(without_image).resources, "aws_launch_template")["image_id"] == image
+    assert not [address for address in default_plan.data if address.startswith("data.aws_ami.")], "with ami_id"
 
 
-def test_no_image_is_looked_for_where_one_is_named(default_plan: Plan) -> None:
-    assert not [address for address in default_plan.data if address.startswith("data.aws_ami.")]
+# Alarms
 
 
-def test_an_instance_may_open_sessions_and_nothing_else(default_plan: Plan, production: Resources) -> None:
-    policy = default_plan.data["data.aws_iam_policy_document.web_server"]
-    [statement] = policy["statement"]
-    assert {action.partition(":")[0] for action in statement["actions"]} == {"ssm", "ssmmessages"}
-    assert "ssm:GetParameter" not in statement["actions"], "no secret of the account is of use to it"
-    for role in ("aws_iam_role.web_server", "aws_iam_role.flow_log[0]"):
-        assert production[role]["permissions_boundary"] == BOUNDARY
+def alarms(resources: Resources) -> dict[str, dict[str, Any]]:
+    found = resources.of_type("aws_cloudwatch_metric_alarm").values()
+    return {alarm["alarm_name"].removeprefix("order-processing-dev-"): alarm for alarm in found}
 
 
-def test_the_script_is_what_the_variables_say(default_plan: Plan, production_plan: Plan) -> None:
-    script = user_data(default_plan)
-    assert f'apiUrl: "{API_URL}"' in script
-    assert f"connect-src {API_URL};" in script
-    assert f"fetch --quiet --depth 1 '{REPOSITORY_URL}' 'main'" in script
-    assert "'v1.2.0'" in user_data(production_plan)
-    assert script.count(LISTEN_ADDRESS) == 2, "what the instance listens on and what its virtual host is for"
+def test_missing_servers_raise_an_alarm_without_data_too(resources: Resources) -> None:
+    alarm = alarms(resources)["missing-hosts"]
+    assert (alarm["metric_name"], alarm["statistic"]) == ("HealthyHostCount", "Minimum")
+    assert (alarm["comparison_operator"], alarm["threshold"]) == ("LessThanThreshold", 2)
+    assert alarm["treat_missing_data"] == "breaching", "no registered server, no data"
 
 
-def test_browsers_remember_to_come_by_tls_where_there_is_tls(default_plan: Plan, production_plan: Plan) -> None:
-    assert "Strict-Transport-Security" not in user_data(default_plan), "it would be ignored"
-    assert 'Strict-Transport-Security "max-age=31536000"' in user_data(production_plan)
+def test_unhealthy_servers_raise_an_alarm_before_they_are_replaced(resources: Resources) -> None:
+    alarm = alarms(resources)["unhealthy-hosts"]
+    assert (alarm["datapoints_to_alarm"], alarm["evaluation_periods"]) == (3, 5)
 
 
-def test_the_group_asks_the_load_balancer_who_is_well(resources: Resources, production: Resources) -> None:
-    for deployed, sizes in ((resources, (2, 4)), (production, (3, 9))):
-        group = deployed["aws_autoscaling_group.storefront"]
-        assert group["health_check_type"] == "ELB"
-        assert group["health_check_grace_period"] == 300
-        assert (group["min_size"], group["max_size"]) == sizes
+def test_errors_raise_an_alarm_by_their_share(resources: Resources) -> None:
+    for name in ("storefront-5xx", "load-balancer-5xx"):
+        alarm = alarms(resources)[name]
+        queries = {query["id"]: query for query in alarm["metric_query"]}
+        assert {query for query in queries if queries[query]["return_data"]} == {"percentage"}
+        assert block(queries["requests"], "metric")["metric_name"] == "RequestCount"
+        assert (alarm["threshold"], alarm["datapoints_to_alarm"], alarm["evaluation_periods"]) == (5, 3, 5)
 
 
-def test_a_changed_template_is_rolled_out_and_rolled_back_without_an_instance_too_few(resources: Resources) -> None:
-    refresh = block(resources["aws_autoscaling_group.storefront"], "instance_refresh")
-    preferences = block(refresh, "preferences")
-    assert refresh["strategy"] == "Rolling"
-    assert preferences["min_healthy_percentage"] == 100
-    assert preferences["auto_rollback"] is True
+def test_every_alarm_notifies_and_links_its_runbook_section(resources: Resources, prod: Resources) -> None:
+    for deployed, topics, runbook in ((resources, [], "docs/runbook.md"), (prod, [TOPIC], RUNBOOK_URL)):
+        for name, alarm in deployed.of_type("aws_cloudwatch_metric_alarm").items():
+            assert leads_to_its_section(alarm["alarm_name"], alarm["alarm_description"]), name
+            assert f" {runbook}#" in alarm["alarm_description"], name
+            assert len(alarm["alarm_description"]) < 900, "CloudWatch's limit is 1024, and names may be longer"
+            assert (alarm["alarm_actions"] or [], alarm["ok_actions"] or []) == (topics, topics), name
 
 
-def test_instances_follow_the_load(resources: Resources) -> None:
-    policy = only(resources, "aws_autoscaling_policy")
-    target = block(policy, "target_tracking_configuration")
-    assert policy["policy_type"] == "TargetTrackingScaling"
-    assert block(target, "predefined_metric_specification")["predefined_metric_type"] == "ASGAverageCPUUtilization"
-    assert target["target_value"] == 50
+# The whole
 
 
-# Watching
-
-
-def test_unhealthy_instances_and_errors_raise_an_alarm(resources: Resources) -> None:
-    alarms = resources.of_type("aws_cloudwatch_metric_alarm").values()
-    assert {alarm["metric_name"] for alarm in alarms} == {
-        "UnHealthyHostCount",
-        "HTTPCode_Target_5XX_Count",
-        "HTTPCode_ELB_5XX_Count",
-    }
-    for alarm in alarms:
-        assert alarm["namespace"] == "AWS/ApplicationELB"
-        assert (alarm["threshold"], alarm["comparison_operator"]) == (0, "GreaterThanThreshold")
-        assert alarm["treat_missing_data"] == "notBreaching"
-
-
-def test_every_alarm_leads_to_its_section_of_the_runbook(resources: Resources, production: Resources) -> None:
-    for deployed, runbook in ((resources, "docs/runbook.md"), (production, RUNBOOK_URL)):
-        for address, alarm in deployed.of_type("aws_cloudwatch_metric_alarm").items():
-            assert leads_to_its_section(alarm["alarm_name"], alarm["alarm_description"]), address
-            assert f" {runbook}#" in alarm["alarm_description"], address
-            assert len(alarm["alarm_description"]) < 900, "CloudWatch takes 1024, and names may be longer"
-
-
-def test_every_alarm_goes_to_the_topic_that_was_given(resources: Resources, production: Resources) -> None:
-    for deployed, topics in ((resources, None), (production, [TOPIC])):
-        for address, alarm in deployed.of_type("aws_cloudwatch_metric_alarm").items():
-            assert (alarm.get("alarm_actions") or None, alarm.get("ok_actions") or None) == (topics, topics), address
-
-
-# All of it
-
-
-def test_every_resource_that_can_carry_tags_has_project_and_environment(resources: Resources) -> None:
+def test_every_resource_with_tags_has_project_and_environment(resources: Resources) -> None:
     tagged = {address: values for address, values in resources.items() if "tags_all" in values}
     assert len(tagged) > 10
     for address, values in tagged.items():
         assert TAGS.items() <= values["tags_all"].items(), address
-
-
-def test_what_the_group_starts_is_tagged_too(resources: Resources) -> None:
-    specified = resources["aws_launch_template.web_server"]["tag_specifications"]
+    specified = only(resources, "aws_launch_template")["tag_specifications"]
     assert {each["resource_type"] for each in specified} == {"instance", "volume", "network-interface"}
-    for each in specified:
-        assert TAGS.items() <= each["tags"].items(), each["resource_type"]
-    own = resources["aws_autoscaling_group.storefront"]["tag"]
-    assert TAGS.items() <= {tag["key"]: tag["value"] for tag in own}.items(), "the group itself"
+    own = {tag["key"]: tag["value"] for tag in only(resources, "aws_autoscaling_group")["tag"]}
+    for tags in (own, *(each["tags"] for each in specified)):
+        assert TAGS.items() <= tags.items()
 
 
-def test_two_deployments_share_no_name(resources: Resources, production: Resources) -> None:
+def test_two_deployments_share_no_name(resources: Resources, prod: Resources) -> None:
     def names(deployed: Resources) -> set[str]:
-        found = [values.get("name") or values.get("name_prefix") for values in deployed.values()]
-        return {
-            name for name in found if name and name not in ("session-manager", "flow-log", "store-", "shop.example.com")
-        }
+        found = {values.get("name") or values.get("name_prefix") for values in deployed.values()}
+        return {name for name in found if name and name not in ("session-manager", "flow-log", "store-")}
 
     assert names(resources)
-    assert names(resources).isdisjoint(names(production))
+    assert names(resources).isdisjoint(names(prod))
 
 
 def test_the_longest_names_fit(frontend: TerraformRoot) -> None:
     plan = frontend.plan({**VARIABLES, "project": "a" * 25, "environment": "staging"})
-    load_balancer = plan.resources["aws_lb.storefront"]["name"]
+    load_balancer = only(plan.resources, "aws_lb")["name"]
     assert len(load_balancer) == 32
     assert not load_balancer.endswith("-")
-    assert len(plan.resources["aws_iam_role.web_server"]["name"]) <= 64
+    assert len(only(plan.resources, "aws_iam_role")["name"]) <= 64
 
 
 def test_the_files_are_formatted(frontend: TerraformRoot) -> None:
-    assert frontend.unformatted() == [], "terraform fmt"
+    assert frontend.unformatted() == []
 
 
 # An existing network
 
 
 @pytest.fixture(scope="module")
-def existing_network(emulator: Emulator) -> dict[str, Any]:
-    """A network with three subnets, two of them in the same zone, that Terraform knows nothing of."""
+def subnets(emulator: Emulator) -> dict[str, str]:
+    """A network outside Terraform: its ID, and three subnets, two of them in one zone."""
     ec2 = emulator.client("ec2")
     vpc_id = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
-    zones = ("eu-west-1a", "eu-west-1b", "eu-west-1a")
-    first, second, third = (
-        ec2.create_subnet(VpcId=vpc_id, CidrBlock=f"10.9.{index}.0/24", AvailabilityZone=zone)["Subnet"]["SubnetId"]
-        for index, zone in enumerate(zones)
-    )
-    return {"vpc_id": vpc_id, "first": first, "second": second, "beside_first": third}
-
-
-def test_an_existing_network_is_used_as_it_is(frontend: TerraformRoot, existing_network: dict[str, Any]) -> None:
-    subnets = [existing_network["first"], existing_network["second"]]
-    network = {
-        "vpc_id": existing_network["vpc_id"],
-        "load_balancer_subnet_ids": subnets,
-        "instance_subnet_ids": subnets,
+    return {
+        "vpc_id": vpc_id,
+        **{
+            f"subnet {index}": ec2.create_subnet(
+                VpcId=vpc_id, CidrBlock=f"10.9.{index}.0/24", AvailabilityZone=f"eu-west-1{zone}"
+            )["Subnet"]["SubnetId"]
+            for index, zone in enumerate("aba")
+        },
     }
-    resources = frontend.plan({**VARIABLES, "existing_network": network}).resources
-    for kind in ("aws_vpc", "aws_subnet", "aws_internet_gateway", "aws_route", "aws_route_table", "aws_nat_gateway"):
-        assert resources.of_type(kind) == {}, f"no {kind} is made"
-    assert sorted(resources["aws_lb.storefront"]["subnets"]) == sorted(subnets)
-    assert sorted(resources["aws_autoscaling_group.storefront"]["vpc_zone_identifier"]) == sorted(subnets)
+
+
+def existing(subnets: Mapping[str, str], **others: list[str]) -> dict[str, Any]:
+    good = [subnets["subnet 0"], subnets["subnet 1"]]
+    network = {"vpc_id": subnets["vpc_id"], "load_balancer_subnet_ids": good, "instance_subnet_ids": good, **others}
+    return {**VARIABLES, "existing_network": network}
+
+
+def test_an_existing_network_is_used_unchanged(frontend: TerraformRoot, subnets: dict[str, str]) -> None:
+    resources = frontend.plan(existing(subnets)).resources
+    assert not [address for address in resources if address.startswith("module.network")]
+    good = sorted([subnets["subnet 0"], subnets["subnet 1"]])
+    assert sorted(only(resources, "aws_lb")["subnets"]) == good
+    assert sorted(only(resources, "aws_autoscaling_group")["vpc_zone_identifier"]) == good
 
 
 @pytest.mark.parametrize(
-    ("subnets", "advice"),
+    ("name", "advice"),
     [("load_balancer_subnet_ids", "one subnet for each zone"), ("instance_subnet_ids", "subnets of two zones or more")],
 )
 def test_an_existing_network_with_one_zone_is_refused(
-    subnets: str, advice: str, frontend: TerraformRoot, existing_network: dict[str, Any]
+    name: str, advice: str, frontend: TerraformRoot, subnets: dict[str, str]
 ) -> None:
-    good = [existing_network["first"], existing_network["second"]]
-    network = {
-        "vpc_id": existing_network["vpc_id"],
-        "load_balancer_subnet_ids": good,
-        "instance_subnet_ids": good,
-        subnets: [existing_network["first"], existing_network["beside_first"]],
-    }
-    [error] = frontend.errors({**VARIABLES, "existing_network": network})
-    assert advice in error
+    same_zone = [subnets["subnet 0"], subnets["subnet 2"]]
+    assert any(advice in error for error in frontend.errors(existing(subnets, **{name: same_zone})))

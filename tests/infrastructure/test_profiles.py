@@ -24,6 +24,7 @@ NOT_IN_DEV: dict[str, dict[str, Any]] = {
     "frontend": {
         "api_url": "https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com",
         "repository_url": "https://github.com/example/shop.git",
+        "repository_ref": "v1.2.0",
     },
 }
 FILLED_IN: dict[str, dict[str, Any]] = {
@@ -36,7 +37,7 @@ FILLED_IN: dict[str, dict[str, Any]] = {
     "frontend": {
         **NOT_IN_DEV["frontend"],
         "alerts_topic_arn": "arn:aws:sns:eu-west-1:123456789012:order-processing-prod-alerts",
-        "repository_ref": "v1.2.0",
+        "repository_ref": "1a2b3c4d" * 5,
         "certificate_arn": "arn:aws:acm:eu-west-1:123456789012:certificate/1234abcd-12ab-34cd-56ef-1234567890ab",
         "domain_name": "shop.example.com",
     },

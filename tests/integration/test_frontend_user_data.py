@@ -5,6 +5,7 @@ And the answers of Apache beside those of frontend/server.py, which is what deve
 
 import gzip
 import http.client
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from local_stack.ports import free_port
 from repository.files import REPOSITORY
 from requirements_of_tests import require_program, require_root
 from storefront import web_server
+from storefront.agent import add_agent
 from storefront.server import FRONTEND, load_server
 from storefront.web_server import Installation
 
@@ -48,8 +50,13 @@ class WebServer:
 
 
 @pytest.fixture(scope="module")
-def apache(script: str) -> Iterator[WebServer]:
-    with web_server.running_web_server(script) as (installation, port):
+def apache(script: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
+    """A web server whose download of the agent has another signature than AWS's."""
+    with web_server.new_machine() as root:
+        web_server.add_repository(root)
+        add_agent(root, tmp_path_factory.mktemp("agent"))
+        port = free_port()
+        installation = web_server.install(root, script, port)
         assert installation.status == 0, installation.log
         yield WebServer(installation, port)
 
@@ -111,11 +118,17 @@ def test_the_script_says_what_it_does_and_which_commit_it_serves(apache: WebServ
     assert " of 5 failed: " not in log, "nothing had to be tried again"
 
 
-def test_the_agent_of_session_manager_is_fetched_from_the_region_and_not_needed_to_serve(apache: WebServer) -> None:
+def is_agent_installed(installation: Installation) -> bool:
+    return (installation.root / "var" / "lib" / "dpkg" / "info" / "amazon-ssm-agent.list").exists()
+
+
+def test_an_agent_that_aws_did_not_sign_is_not_installed(apache: WebServer) -> None:
     log = apache.installation.log
     assert "https://s3.eu-west-1.amazonaws.com/amazon-ssm-eu-west-1/latest/debian_" in log
-    assert "WARNING: no sessions can be opened" in log, "the stand-in for curl has no agent"
-    assert ask(apache.port, "/health").status == 200
+    assert "No public key" in log
+    assert "WARNING: no sessions can be opened" in log
+    assert not is_agent_installed(apache.installation)
+    assert ask(apache.port, "/health").status == 200, "it serves all the same"
 
 
 def test_only_what_is_public_is_put_in_place(apache: WebServer) -> None:
@@ -166,10 +179,17 @@ def test_packages_that_cannot_be_had_make_it_fail_after_five_attempts(machine: P
     assert installation.pauses == [5, 10, 15, 20]
 
 
-def test_a_repository_that_cannot_be_fetched_makes_it_fail_after_five_attempts(machine: Path, script: str) -> None:
+def test_a_repository_that_cannot_be_fetched_makes_it_fail_after_five_attempts(
+    machine: Path, script: str, tmp_path: Path
+) -> None:
     # One machine for three failures: its packages are the slow part.
+    pinned = re.search(r"<<'KEY'\n(.*?)\nKEY\n", script, re.DOTALL)
+    assert pinned
+    script = script.replace(pinned[1], add_agent(machine, tmp_path))
     installation = web_server.install(machine, script, free_port())
     expect_failure(installation, "does not appear to be a git repository")
+    assert "sessions can be opened" in installation.log, "so that an operator can look at the failure"
+    assert is_agent_installed(installation)
     assert installation.pauses == [5, 10, 15, 20]
 
     web_server.add_repository(machine, branch="other")

@@ -196,10 +196,6 @@ def group(*health: str, instances: int = 2, online: int = 2) -> Answers:
     }
 
 
-def refreshes(*statuses: str) -> Answers:
-    return {"describe_instance_refreshes": {"InstanceRefreshes": [{"Status": status} for status in statuses]}}
-
-
 POINTS = [{"Maximum": 1.0}]
 GROUP = {"autoscaling_group": "storefront"}
 NOT_FOUND = (404, b'{"message":"Not Found"}')
@@ -276,10 +272,6 @@ CASES: list[tuple[str, Verdict, Answers, dict[str, Any]]] = [
     ("sessions", FAILED, group(online=1), GROUP),
     ("sessions", FAILED, group(instances=0), GROUP),
     ("sessions", NOT_TRIED, {}, {}),
-    ("refresh", PROVEN, refreshes("Successful", "Failed"), GROUP),
-    ("refresh", FAILED, refreshes("RollbackSuccessful", "Successful"), GROUP),
-    ("refresh", NOT_TRIED, refreshes("InProgress"), GROUP),
-    ("refresh", NOT_TRIED, refreshes(), GROUP),
 ]
 
 

@@ -35,7 +35,7 @@ FOOTPRINT = Footprint(
     order_metrics=7,
     route_metrics=12,
     dashboards=1,
-    storefront_alarms=3,
+    storefront_alarm_metrics=6,
     storefront_instances=2,
     storefront_zones=2,
     storefront_volume_gb=8,
@@ -145,13 +145,19 @@ def test_bill_of_the_storefront(prices: PriceTable) -> None:
         "instances": 2 * 730 * 0.0084,
         "volumes": 2 * 8 * 0.08,
         "public addresses": 4 * 730 * 0.005,
-        "alarms of the storefront": 3 * 0.10,
+        "alarms of the storefront": 6 * 0.10,
         # 10,000 × 20 visits × 100,000 bytes = 20 GB
         "page to browsers": 20 * 0.09,
         # 20 GB in 730 h are 20 unit-hours; 200,000 × 6 connections in 2,628,000 s are 0.018 units.
         "load balancer: capacity units": 20 * 0.008,
     }
     assert {what: found[what] for what in by_hand} == pytest.approx(by_hand)
+
+
+def test_bill_has_cpu_above_the_baseline_when_the_storefront_is_busy(prices: PriceTable) -> None:
+    # 20,000,000 orders × 20 visits × 5 ms are 555.6 vCPU hours; two t4g.micro include 2 × 0.2 × 730 = 292.
+    found = amounts(month(prices, Workload("shop", 20_000_000), Choices()))
+    assert found["instances: CPU above the baseline"] == pytest.approx((555.6 - 292) * 0.04, rel=1e-3)
 
 
 def test_bill_has_nat_gateways_when_instances_are_private(prices: PriceTable) -> None:
@@ -284,7 +290,12 @@ def test_every_price_has_a_source_and_is_used(prices: PriceTable) -> None:
         Choices(has_customer_key=True, has_snapstart=True, orders_are_mailed=True),
         Choices(is_rest_api=True, instances_are_private=True),
     )
-    used = {line.price.name for each in choices for line in bill(PROFILES["million-a-month"], each, prices).lines}
+    used = {
+        line.price.name
+        for workload in PROFILES.values()
+        for each in choices
+        for line in bill(workload, each, prices).lines
+    }
     assert used == set(prices.prices)
 
 

@@ -34,6 +34,8 @@ def test_readme_names_the_costs_of_the_overview() -> None:
         return float(row.split()[columns.split().index(month)].replace(",", ""))
 
     readme = " ".join((REPOSITORY / "README.md").read_text(encoding="utf-8").split())
-    named = re.findall(r"about \$(\d+) for the backend and \$(\d+) for the storefront when idle, and about \$(\d+)", readme)
+    named = re.findall(
+        r"about \$(\d+) for the backend and \$(\d+) for the storefront when idle, and about \$(\d+)", readme
+    )
     computed = [amount("backend", "idle"), amount("storefront", "idle"), amount("backend", "million-a-month")]
     assert named == [tuple(str(5 * round(dollars / 5)) for dollars in computed)], f"docs/cost.md has {computed}"

@@ -1,0 +1,213 @@
+# The storefront's own network: public subnets for the load balancer, and private ones with NAT gateways on request.
+
+data "aws_region" "current" {}
+
+################################################################################
+# Zones
+################################################################################
+
+# All zones of the region, whatever their state: an outage of a zone must not change a plan.
+data "aws_availability_zones" "region" {
+  filter {
+    name   = "zone-type"
+    values = ["availability-zone"]
+  }
+}
+
+# Not every zone offers every instance type.
+data "aws_ec2_instance_type_offerings" "zones" {
+  location_type = "availability-zone"
+
+  filter {
+    name   = "instance-type"
+    values = [var.instance_type]
+  }
+}
+
+locals {
+  suitable_zones = sort(setintersection(data.aws_availability_zones.region.names, data.aws_ec2_instance_type_offerings.zones.locations))
+  zones          = var.availability_zones != null ? var.availability_zones : slice(local.suitable_zones, 0, min(2, length(local.suitable_zones)))
+
+  # A zone's range depends on its place among all zones of the region and not on the zones chosen. Otherwise a change
+  # of zones would give a zone a range that is still in use.
+  places        = { for place, zone in sort(data.aws_availability_zones.region.names) : zone => place }
+  public_cidrs  = { for zone in local.zones : zone => cidrsubnet(var.cidr_block, 4, lookup(local.places, zone, 0)) }
+  private_cidrs = { for zone in local.zones : zone => cidrsubnet(var.cidr_block, 4, 8 + lookup(local.places, zone, 0)) if var.has_private_subnets }
+}
+
+################################################################################
+# Public subnets
+################################################################################
+
+resource "aws_vpc" "storefront" {
+  cidr_block           = var.cidr_block
+  enable_dns_hostnames = true
+
+  tags = { Name = var.prefix }
+
+  lifecycle {
+    precondition {
+      condition     = length(local.zones) >= 2 && length(setsubtract(local.zones, local.suitable_zones)) == 0
+      error_message = "Choose two or more zones that offer ${var.instance_type} as availability_zones (${join(", ", local.suitable_zones)}), or another instance_type."
+    }
+  }
+}
+
+# The default for resources without a security group: admits nothing.
+resource "aws_default_security_group" "closed" {
+  vpc_id = aws_vpc.storefront.id
+
+  tags = { Name = "${var.prefix}-closed" }
+}
+
+resource "aws_internet_gateway" "storefront" {
+  vpc_id = aws_vpc.storefront.id
+
+  tags = { Name = var.prefix }
+}
+
+resource "aws_subnet" "public" {
+  for_each = local.public_cidrs
+
+  vpc_id            = aws_vpc.storefront.id
+  availability_zone = each.key
+  cidr_block        = each.value
+
+  tags = { Name = "${var.prefix}-public-${each.key}" }
+}
+
+resource "aws_route_table" "public" {
+  vpc_id = aws_vpc.storefront.id
+
+  tags = { Name = "${var.prefix}-public" }
+}
+
+resource "aws_route" "internet" {
+  route_table_id         = aws_route_table.public.id
+  destination_cidr_block = "0.0.0.0/0"
+  gateway_id             = aws_internet_gateway.storefront.id
+}
+
+resource "aws_route_table_association" "public" {
+  for_each = local.public_cidrs
+
+  subnet_id      = aws_subnet.public[each.key].id
+  route_table_id = aws_route_table.public.id
+}
+
+################################################################################
+# Private subnets
+################################################################################
+
+resource "aws_subnet" "private" {
+  for_each = local.private_cidrs
+
+  vpc_id            = aws_vpc.storefront.id
+  availability_zone = each.key
+  cidr_block        = each.value
+
+  tags = { Name = "${var.prefix}-private-${each.key}" }
+}
+
+# A NAT gateway per zone: the remaining zones start instances while another zone is down.
+resource "aws_eip" "nat" {
+  for_each = local.private_cidrs
+
+  domain = "vpc"
+
+  tags = { Name = "${var.prefix}-nat-${each.key}" }
+}
+
+resource "aws_nat_gateway" "zone" {
+  for_each = local.private_cidrs
+
+  allocation_id = aws_eip.nat[each.key].id
+  subnet_id     = aws_subnet.public[each.key].id
+
+  tags = { Name = "${var.prefix}-${each.key}" }
+
+  # EC2 refuses a NAT gateway in a network without an internet gateway.
+  depends_on = [aws_internet_gateway.storefront]
+}
+
+resource "aws_route_table" "private" {
+  for_each = local.private_cidrs
+
+  vpc_id = aws_vpc.storefront.id
+
+  tags = { Name = "${var.prefix}-private-${each.key}" }
+}
+
+resource "aws_route" "nat" {
+  for_each = local.private_cidrs
+
+  route_table_id         = aws_route_table.private[each.key].id
+  destination_cidr_block = "0.0.0.0/0"
+  nat_gateway_id         = aws_nat_gateway.zone[each.key].id
+}
+
+resource "aws_route_table_association" "private" {
+  for_each = local.private_cidrs
+
+  subnet_id      = aws_subnet.private[each.key].id
+  route_table_id = aws_route_table.private[each.key].id
+}
+
+################################################################################
+# Flow log
+################################################################################
+
+resource "aws_cloudwatch_log_group" "flow" {
+  count = var.flow_log_retention_days == null ? 0 : 1
+
+  name              = "/aws/vpc/${var.prefix}"
+  retention_in_days = var.flow_log_retention_days
+}
+
+data "aws_iam_policy_document" "flow_log_trust" {
+  statement {
+    sid     = "AssumeRole"
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["vpc-flow-logs.amazonaws.com"]
+    }
+  }
+}
+
+resource "aws_iam_role" "flow_log" {
+  count = length(aws_cloudwatch_log_group.flow)
+
+  name                 = "${var.prefix}-flow-log-${data.aws_region.current.name}" # roles are global
+  assume_role_policy   = data.aws_iam_policy_document.flow_log_trust.json
+  permissions_boundary = var.permissions_boundary_arn
+}
+
+data "aws_iam_policy_document" "flow_log" {
+  count = length(aws_cloudwatch_log_group.flow)
+
+  statement {
+    sid       = "WriteFlowLog"
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"]
+    resources = ["${aws_cloudwatch_log_group.flow[0].arn}:*"]
+  }
+}
+
+resource "aws_iam_role_policy" "flow_log" {
+  count = length(aws_cloudwatch_log_group.flow)
+
+  name   = "flow-log"
+  role   = aws_iam_role.flow_log[0].id
+  policy = data.aws_iam_policy_document.flow_log[0].json
+}
+
+resource "aws_flow_log" "storefront" {
+  count = length(aws_cloudwatch_log_group.flow)
+
+  vpc_id               = aws_vpc.storefront.id
+  traffic_type         = "ALL"
+  log_destination_type = "cloud-watch-logs"
+  log_destination      = aws_cloudwatch_log_group.flow[0].arn
+  iam_role_arn         = aws_iam_role.flow_log[0].arn
+}

@@ -1,0 +1,13 @@
+output "load_balancer" {
+  description = "ARN, DNS name and hosted zone of the load balancer."
+  value = {
+    arn      = aws_lb.storefront.arn
+    dns_name = aws_lb.storefront.dns_name
+    zone_id  = aws_lb.storefront.zone_id
+  }
+}
+
+output "autoscaling_group_name" {
+  description = "The group that serves: a new one for each release."
+  value       = aws_autoscaling_group.storefront.name
+}
