@@ -239,6 +239,8 @@ def test_a_group_serves_only_when_the_load_balancer_reports_it_healthy(resources
         assert (group["min_size"], group["max_size"]) == (smallest, largest)
         assert group["min_elb_capacity"] == group["desired_capacity"] == smallest
         assert group["instance_refresh"] == [], "releases are blue/green"
+        stickiness = block(only(deployed, "aws_lb_target_group"), "stickiness")
+        assert (stickiness["type"], stickiness["enabled"]) == ("lb_cookie", True), "a visit stays within a release"
 
 
 def publish_image(emulator: Emulator, account: str, name: str) -> str:

@@ -130,6 +130,13 @@ resource "aws_lb_target_group" "web_servers" {
     unhealthy_threshold = 3
   }
 
+  # A page loads its code from a path that only servers of its own release have, and two releases serve at once while
+  # one replaces the other.
+  stickiness {
+    type            = "lb_cookie"
+    cookie_duration = 300
+  }
+
   tags = { Name = "${var.prefix}-web-servers" }
 
   lifecycle {
