@@ -75,4 +75,5 @@ def test_an_aws_that_stays_silent_is_a_503_before_the_function_runs_out_of_time(
         problem = json.loads(answer["body"])
         assert (answer["statusCode"], problem["code"]) == (503, CODES[function])
         assert answer["headers"]["Retry-After"] == "1"
-    assert taken < longest_call_seconds() + 5, "the start of two interpreters included"
+    # Two tries of 4 s each; the start of two interpreters is included.
+    assert 8 < taken < longest_call_seconds() + 5

@@ -36,15 +36,40 @@ UNWRITABLE_VALUES: st.SearchStrategy[Any] = st.recursive(
 """Values of which Python's json makes what no JSON is."""
 
 EDGES: dict[str, list[Any]] = {
-    "customer_id": ["c" * 64, "c" * 65, "", "001\n", ".a", "a.", "a b"],
-    "product_id": ["p" * 128, "p" * 129, "", " ", "a ", " a", "a a", "x\n", "-"],
-    "quantity": [
-        *(0, 1, 9999, 10_000, -1, 1.0, 9999.0, 1e3, True),
-        *("0", "1", "9999", "10000", "01", "1\n", "9999\n", "１", "1.0", "+1", " 1"),
+    "customer_id": [
+        *(
+            "a",
+            "0",
+            "Z._-9",
+            "c" * 64,
+            "c" * 65,
+            "",
+            "001\n",
+            ".a",
+            "a.",
+            "a b",
+            "a,b",
+            "é",
+            "\u0660",
+            1,
+            None,
+            ["001"],
+        ),
     ],
-    "order_date": ["0000-12-31", "0001-01-01", "9999-12-31", "2024-02-29", "2025-02-29", "1900-02-29", "2025-04-25\n"],
+    "product_id": [
+        *("x", "-._", "Granny Smith 2.0_b-c", "p" * 128, "p" * 129, "", " ", "a ", " a", "x\n", "a\tb", "<b>", {}),
+    ],
+    "quantity": [
+        *(0, 1, 9999, 10_000, -1, 1.0, 9999.0, 1e3, True, None),
+        *("", "0", "1", "9999", "10000", "01", "1\n", "9999\n", "１", "1.0", "1e3", "+1", " 1 ", "one"),
+    ],
+    "order_date": [
+        *("0000-12-31", "0001-01-01", "9999-12-31", "2024-02-29", "2025-02-29", "1900-02-29", "2025-04-25\n"),
+        *("2026-02-30", "2025-13-01", "2025-4-5", "20250425", "2025-W17-5", "2025-04-25T00:00:00Z", "２０２５-04-25"),
+        20250425,
+    ],
 }
-"""Values at the edge of each field's rule, on both sides of it, which chance seldom meets."""
+"""Values at the edge of each field's rule, on both sides of it."""
 
 _CUSTOMERS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,66}\n?", fullmatch=True)
 _PRODUCTS = st.from_regex(r"[ A-Za-z0-9._-][A-Za-z0-9._ -]{0,129}\n?", fullmatch=True)

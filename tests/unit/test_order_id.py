@@ -51,28 +51,19 @@ def test_an_id_with_two_neighbours_swapped_was_never_issued(randomness: bytes, d
     assert (parse_order_id(swapped) is None) == (swapped != order_id)
 
 
-@pytest.mark.parametrize("text", ["", "x", "null", "{}", str(uuid.UUID(int=0)), "..", "a" * 10_000])
+ISSUED = random_order_id(bytes(12))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "x", "null", "{}", "..", "a" * 10_000, str(uuid.UUID(int=0)), str(uuid.uuid5(uuid.NAMESPACE_DNS, "x"))),
+        *(ISSUED.replace("-", ""), "{" + ISSUED + "}", "urn:uuid:" + ISSUED, ISSUED + "\n", " " + ISSUED),
+        ISSUED.translate({ord("0"): "\N{FULLWIDTH DIGIT ZERO}"}),
+    ],
+)
 def test_other_text_was_never_issued(text: str) -> None:
     assert parse_order_id(text) is None
-
-
-@pytest.mark.parametrize("make", [uuid.uuid1, uuid.uuid4])
-def test_other_uuids_were_never_issued(make: object) -> None:
-    assert parse_order_id(str(make())) is None  # type: ignore[operator]
-
-
-def test_only_the_usual_spelling_of_a_uuid_is_read() -> None:
-    order_id = random_order_id(bytes(12))
-
-    for spelling in (
-        order_id.replace("-", ""),
-        "{" + order_id + "}",
-        "urn:uuid:" + order_id,
-        order_id + "\n",
-        " " + order_id,
-        order_id.translate({ord("0"): "\N{FULLWIDTH DIGIT ZERO}"}),
-    ):
-        assert parse_order_id(spelling) is None, spelling
 
 
 def test_the_randomness_reaches_the_id() -> None:
@@ -136,24 +127,3 @@ def test_derived_ids_are_equal_exactly_if_order_and_key_are(
 
     assert parse_order_id(order_id) == order_id == derived_order_id(order, key)
     assert (derived_order_id(other, other_key) == order_id) == ((other, other_key) == (order, key))
-
-
-@given(
-    st.text(max_size=60)
-    | st.uuids().map(str)
-    | st.text("0123456789abcdefABCDEF-", min_size=36, max_size=36)
-    | st.builds(
-        lambda order_id, place, more: order_id[:place] + more + order_id[place:],
-        RANDOMNESS.map(random_order_id),
-        st.sampled_from([0, 36]) | st.integers(0, 36),
-        st.sampled_from(["\n", " ", "0", "-", "}"]) | st.text(max_size=2),
-    )
-)
-def test_any_text_is_read_as_an_id_that_spells_itself_or_as_none(text: str) -> None:
-    order_id = parse_order_id(text)
-
-    if order_id is not None:
-        assert order_id == text.lower()
-        parsed = uuid.UUID(text)
-        assert (parsed.version, parsed.variant) == (8, uuid.RFC_4122)
-        assert random_order_id(parsed.bytes[:12]) == order_id
