@@ -45,9 +45,17 @@ def test_each_new_order_is_announced_once(notification: ModuleType, subscriber: 
     )
 
 
-def test_a_machine_gets_the_order_as_json_and_attributes_to_filter_by(
-    notification: ModuleType, subscriber: Callable[[], list[Any]]
+def test_a_program_gets_json_and_attributes_and_a_person_gets_text(
+    notification: ModuleType, subscriber: Callable[[], list[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    client, published = notification._topic._client, []
+    publish_batch = client.publish_batch
+
+    def spy(**request: Any) -> Any:
+        published.append(request)
+        return publish_batch(**request)
+
+    monkeypatch.setattr(client, "publish_batch", spy)
     notification.handler(stream_event(processed()), None)
 
     [message] = subscriber()
@@ -56,19 +64,7 @@ def test_a_machine_gets_the_order_as_json_and_attributes_to_filter_by(
         "customer_id": {"Type": "String", "Value": "001"},
         "product_id": {"Type": "String", "Value": "Banana"},
     }
-
-
-def test_a_person_gets_the_text(notification: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    published: dict[str, Any] = {}
-
-    def publish_batch(**request: Any) -> dict[str, Any]:
-        published.update(request)
-        return {"Successful": [{"Id": "0"}], "Failed": []}
-
-    monkeypatch.setattr(notification._topic._client, "publish_batch", publish_batch)
-    notification.handler(stream_event(processed()), None)
-
-    [entry] = published["PublishBatchRequestEntries"]
+    [entry] = published[0]["PublishBatchRequestEntries"]
     assert entry["MessageStructure"] == "json"
     assert json.loads(entry["Message"])["email"] == announce(processed()).text
 

@@ -14,7 +14,9 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from fake_aws.events import item_of, sqs_event
 from orders.domain.errors import BatchFailedError
-from orders.domain.order import Inserted
+from orders.domain.message import VERSION, read_message, write_message
+from orders.domain.order import Inserted, SubmittedOrder
+from orders.domain.validation import OrderRules
 from sample_orders import SAMPLE_ORDER, processed, submitted
 
 
@@ -106,6 +108,46 @@ def test_a_batch_is_stored_in_one_call_under_the_attributes_of_the_contract(
         ("order_stored", "INFO", message_id, order.order_id, order.request_id, 1)
         for message_id, order in messages.items()
     ]
+
+
+def test_a_retry_of_another_time_and_request_is_a_duplicate_also_within_a_batch(
+    processing: ModuleType, dynamodb: FakeDynamoDb, caplog: pytest.LogCaptureFixture
+) -> None:
+    retry = replace(submitted(), submitted_at="2025-04-26T00:00:00.000Z", request_id="another")
+    forged = submitted(order=replace(SAMPLE_ORDER, quantity=2))
+
+    assert processing.handler(sqs_event(m1=submitted(), m2=retry, m3=forged), None) == failures("m3")
+    assert [item["quantity"] for item in dynamodb.items.values()] == [{"N": "1"}]
+    assert logged(caplog) == [("order_stored",), ("order_duplicate",), ("order_conflict",)]
+
+
+def test_a_repeat_fails_with_the_first_that_dynamodb_refuses(processing: ModuleType, dynamodb: FakeDynamoDb) -> None:
+    dynamodb.errors[submitted().order_id] = "ThrottlingError"
+
+    assert processing.handler(sqs_event(m1=submitted(), m2=submitted(), m3=submitted("3")), None) == failures(
+        "m1", "m2"
+    )
+
+
+def test_a_batch_without_a_readable_message_calls_no_aws(processing: ModuleType, dynamodb: FakeDynamoDb) -> None:
+    later = write_message(submitted()).replace(f'"version":{VERSION}', f'"version":{VERSION + 1}')
+
+    assert processing.handler(sqs_event(m1="poison", m2=later), None) == failures("m1", "m2")
+    assert dynamodb.calls == []
+
+
+def test_an_unexpected_error_while_a_message_is_read_fails_it_alone(
+    processing: ModuleType, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail_on_the_first(body: str, rules: OrderRules) -> SubmittedOrder:
+        if "poison" in body:
+            raise RuntimeError("secret")
+        return read_message(body, rules)
+
+    monkeypatch.setattr("orders.use_cases.process_messages.read_message", fail_on_the_first)
+
+    assert processing.handler(sqs_event(m1="poison", m2=submitted()), None) == failures("m1")
+    assert logged(caplog, "error", "receives") == [("order_failed", "RuntimeError", 1), ("order_stored", None, 1)]
 
 
 def test_an_insert_takes_25_orders_per_call_and_never_overwrites(

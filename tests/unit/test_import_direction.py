@@ -19,19 +19,8 @@ MAY_IMPORT = {
 OUTSIDE = {"domain": {"jsonschema"}, "use_cases": set(), "adapters": {"boto3", "botocore"}, "handlers": set()}
 # Where the clock, chance, the environment or the world outside would come in.
 IMPURE = {
-    "os",
-    "sys",
-    "time",
-    "random",
-    "secrets",
-    "socket",
-    "subprocess",
-    "logging",
-    "urllib",
-    "http",
-    "threading",
-    "pathlib",
-    "importlib",
+    *("os", "sys", "time", "random", "secrets", "socket", "subprocess", "logging", "urllib", "http", "threading"),
+    *("pathlib", "importlib"),
 }
 IMPURE_CALLS = {
     "now",

@@ -22,24 +22,9 @@ def code_of(body: bytes) -> str:
 @pytest.mark.parametrize(
     "body",
     [
-        b"{",
-        b"{}{}",
-        b"{'a': 1}",
-        b'{"a": 1,}',
-        b"nul",
-        b" ",
-        b"\x00",
-        b'{"a": NaN}',
-        b'{"a": Infinity}',
-        b'{"a": -Infinity}',
-        b'{"a": 01}',
-        b'{"a": "\n"}',
-        b'{"a": ' + b"9" * 5000 + b"}",
-        b'{"a": "\\ud800"}',
-        b'{"\\udfff": 1}',
-        b'["\\ude00\\ud83d"]',
-        b"\xef\xbb\xbf{}",
-        "\N{NO-BREAK SPACE}{}".encode(),
+        *(b"{", b"{}{}", b"{'a': 1}", b'{"a": 1,}', b"nul", b" ", b"\x00", b'{"a": NaN}', b'{"a": Infinity}'),
+        *(b'{"a": -Infinity}', b'{"a": 01}', b'{"a": "\n"}', b'{"a": ' + b"9" * 5000 + b"}", b'{"a": "\\ud800"}'),
+        *(b'{"\\udfff": 1}', b'["\\ude00\\ud83d"]', b"\xef\xbb\xbf{}", "\N{NO-BREAK SPACE}{}".encode()),
     ],
 )
 def test_refuses_what_is_not_one_json_document(body: bytes) -> None:

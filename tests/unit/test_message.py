@@ -1,10 +1,8 @@
 """A submitted order as the text of a queue message."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict
-from datetime import UTC, date
-from typing import Any, cast
+from dataclasses import asdict, replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -14,15 +12,9 @@ from orders.adapters.order_schema import ORDER_RULES
 from orders.domain.errors import MessageUnreadableError, MessageVersionUnknownError
 from orders.domain.message import READERS, VERSION, write_message
 from orders.domain.message import read_message as read_message_by
-from orders.domain.order import Order, SubmittedOrder, format_timestamp
-from orders.domain.order_id import random_order_id
-from orders.domain.validation import OrderRules
+from orders.domain.order import SubmittedOrder
 from sample_orders import SUBMITTED_AT, submitted
 from unit.hostile_strategies import JSON_VALUES, damaged, json_texts
-
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
-CUSTOMER = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True)
-PRODUCT = st.from_regex(r"[A-Za-z0-9._-]([A-Za-z0-9._ -]{0,126}[A-Za-z0-9._-])?", fullmatch=True)
 
 
 def read_message(text: str) -> SubmittedOrder:
@@ -53,14 +45,9 @@ def test_a_message_carries_version_order_id_time_and_request() -> None:
     }
 
 
-@given(
-    st.binary(min_size=12, max_size=12).map(random_order_id),
-    st.builds(Order, CUSTOMER, PRODUCT, st.integers(1, 9999), st.dates().map(date.isoformat)),
-    st.datetimes(timezones=st.just(UTC)).map(format_timestamp),
-    TEXT,
-)
-def test_what_was_written_is_read_back_and_is_ascii(order_id: str, order: Order, at: str, request_id: str) -> None:
-    written = SubmittedOrder(order_id, order, at, request_id)
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=200))
+def test_what_is_written_is_ascii_and_read_back(request_id: str) -> None:
+    written = replace(submitted(), request_id=request_id)
 
     assert write_message(written).isascii()
     assert read_message(write_message(written)) == written
@@ -75,8 +62,8 @@ def test_what_was_written_is_read_back_and_is_ascii(order_id: str, order: Order,
         ("null", "is not a JSON object"),
         ("[]", "is not a JSON object"),
         ("{}", "version is not a whole number"),
-        (json.dumps(message(version=2)), "of a version that this code does not read"),
-        (json.dumps(message(version=10**30)), "of a version that this code does not read"),
+        (json.dumps(message(version=2)), MessageVersionUnknownError.REASON),
+        (json.dumps(message(version=10**30)), MessageVersionUnknownError.REASON),
         (json.dumps(message(version=True)), "version is not a whole number"),
         (json.dumps(message(version="1")), "version is not a whole number"),
         (json.dumps(message(version=1.0)), "version is not a whole number"),
@@ -104,8 +91,9 @@ def test_what_was_written_is_read_back_and_is_ascii(order_id: str, order: Order,
     ],
 )
 def test_refuses_any_other_text_and_says_why(text: str, reason: str) -> None:
-    with pytest.raises(MessageUnreadableError, match=reason):
+    with pytest.raises(MessageUnreadableError, match=reason) as raised:
         read_message(text)
+    assert isinstance(raised.value, MessageVersionUnknownError) == (reason == MessageVersionUnknownError.REASON)
 
 
 def test_a_message_of_exactly_8192_characters_is_read() -> None:
@@ -148,27 +136,6 @@ WRITTEN_BY_VERSION_1 = (
 )
 
 
-@pytest.fixture
-def version_2(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Let a version 2 be read beside version 1, as whoever changes the shape would; return a message of it."""
-
-    def read_version_2(message: Mapping[str, Any], _: OrderRules) -> SubmittedOrder:
-        line = message["line"]
-        order = Order(message["customer"], line["product"], line["pieces"], message["date"])
-        return SubmittedOrder(message["order_id"], order, message["submitted_at"], message["request_id"])
-
-    monkeypatch.setitem(cast(dict[int, Any], READERS), 2, read_version_2)
-    return {
-        "version": 2,
-        "order_id": submitted("two").order_id,
-        "customer": "001",
-        "line": {"product": "Banana", "pieces": 1},
-        "date": "2025-04-25",
-        "submitted_at": SUBMITTED_AT,
-        "request_id": "request-two",
-    }
-
-
 def test_what_is_written_is_read_also_by_code_that_was_rolled_back_by_one_version() -> None:
     assert VERSION in READERS
     assert VERSION == 1 or VERSION - 1 in READERS, "messages of the version before are still in the queues"
@@ -177,18 +144,3 @@ def test_what_is_written_is_read_also_by_code_that_was_rolled_back_by_one_versio
 def test_a_message_as_version_1_has_always_written_it_is_read() -> None:
     assert json.loads(write_message(submitted()))["version"] > 1 or write_message(submitted()) == WRITTEN_BY_VERSION_1
     assert read_message(WRITTEN_BY_VERSION_1) == submitted()
-
-
-def test_a_new_version_takes_one_reader_and_one_entry_and_the_former_is_read_beside_it(
-    version_2: dict[str, Any],
-) -> None:
-    assert read_message(json.dumps(version_2)) == submitted("two")
-    assert read_message(WRITTEN_BY_VERSION_1) == submitted()
-
-
-def test_a_version_that_is_not_read_is_told_from_what_is_no_order(version_2: dict[str, Any]) -> None:
-    with pytest.raises(MessageVersionUnknownError, match=f"^{MessageVersionUnknownError.REASON}$"):
-        read_message(json.dumps({**version_2, "version": 3}))
-    with pytest.raises(MessageUnreadableError) as raised:
-        read_message("poison")
-    assert not isinstance(raised.value, MessageVersionUnknownError)
