@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import traceback
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -98,10 +99,13 @@ def test_a_cycle_of_errors_is_logged_once_around(caplog: pytest.LogCaptureFixtur
     assert caplog.records[0].__dict__["error"] == "KeyError < ValueError < TypeError"
 
 
-def test_a_long_chain_and_a_deep_traceback_are_cut(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_long_chain_and_a_deep_traceback_are_cut(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orders.adapters.event_log._PACKAGE", Path("/package"))
     source = "def raise_below(depth):\n  if depth: raise_below(depth - 1)\n  raise KeyError"
     scope: dict[str, Any] = {}
-    exec(compile(source, str(LAMBDA / "orders" / "deep.py"), "exec"), scope)
+    exec(compile(source, "/package/deep.py", "exec"), scope)
     with pytest.raises(KeyError) as raised:
         scope["raise_below"](50)
     log_failure("request_failed", raised.value)
