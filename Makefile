@@ -91,7 +91,7 @@ SMOKE_WRITE ?=
 SMOKE_PROD  ?=
 export STACK TERRAFORM SMOKE_WRITE SMOKE_PROD
 smoke: install-test
-	@SMOKE=yes $(PY) -m pytest --quiet -rA --show-capture=no tests/smoke
+	@SMOKE=yes $(PY) -m pytest --verbose -rs --confcutdir tests/smoke tests/smoke
 
 # Run it on a quiet machine. The results are in .local/bench.
 BENCH ?=

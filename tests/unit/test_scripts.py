@@ -12,7 +12,6 @@ SCRIPTS = REPOSITORY / "scripts"
 
 # What each may import of the others and of the Lambda package; `bench/bare` and `bench/probes` run apart.
 MAY_IMPORT = {
-    "aws_checks": set(),
     "aws_emulator": set(),
     "bench": {"build_lambda", "local_stack", "orders"},
     "local_stack": {"deployed_outputs", "orders", "terraform_provider"},
@@ -23,7 +22,6 @@ MAY_IMPORT = {
     "deployed_outputs": set(),
     "set_up_venv": set(),
     "terraform_provider": set(),
-    "verify_aws": {"aws_checks", "deployed_outputs"},
     "write_configuration": set(),
 }
 

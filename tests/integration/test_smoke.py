@@ -1,0 +1,77 @@
+"""`make smoke`, run against the local stack as far as the emulator goes."""
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+from local_stack import LocalStack
+from local_stack.environment import tool_environment
+from repository.files import REPOSITORY
+from requirements_of_tests import require_program
+
+# Without the tests whose result depends on other tests of this run: alarms and logs.
+EXPECTED = {
+    "alerts_confirmed": "SKIPPED",  # no e-mail is sent
+    "waiting_measured": "SKIPPED",  # no such metric
+    "events_counted": "SKIPPED",  # no TestMetricFilter
+    "traces": "SKIPPED",  # no X-Ray
+    "alarm_own_queue": "SKIPPED",  # not allowed
+    "token": "SKIPPED",
+    "order": "PASSED",
+    "doubled_key": "PASSED",
+    "batches": "PASSED",
+    "plain_http": "SKIPPED",
+    "key": "SKIPPED",
+    "web_servers": "SKIPPED",
+    "sessions": "SKIPPED",
+    "release": "SKIPPED",
+}
+
+
+def smoke(local_stack: LocalStack, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """Run the recipe of `make smoke` without its set-up."""
+    make = [require_program("make", "install GNU make"), "--dry-run", "--no-print-directory", "smoke"]
+    recipe = subprocess.run(make, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
+    environment = tool_environment(local_stack.connection) | {"PATH": os.environ["PATH"], **variables}
+    return subprocess.run(
+        ["sh", "-c", f"{recipe} -p no:cacheprovider"],
+        cwd=REPOSITORY,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def test_smoke_reports_what_the_local_stack_has_and_lacks(local_stack: LocalStack) -> None:
+    ran = smoke(local_stack, STACK="order-processing-dev", SMOKE_WRITE="orders")
+    found = dict(re.findall(r"::test_(\w+) (PASSED|SKIPPED|FAILED)", ran.stdout))
+    assert EXPECTED.items() <= found.items(), ran.stdout + ran.stderr
+    assert "allow it with SMOKE_WRITE=alarms" in ran.stdout
+
+
+def test_smoke_needs_a_deployment_and_permission_for_prod(local_stack: LocalStack, tmp_path: Path) -> None:
+    require_program("terraform", "install Terraform 1.9 or newer to test the infrastructure")
+    state = {"version": 4, "outputs": {"dashboard_name": {"value": "shop-prod", "type": "string"}}, "resources": []}
+    (tmp_path / "terraform.tfstate").write_text(json.dumps(state))
+    for variables, reason in (
+        ({}, "name one deployment, such as STACK="),
+        ({"STACK": "nowhere"}, "there is no deployment to check: "),
+        ({"TERRAFORM": str(tmp_path)}, "this is prod. Check another environment, or set SMOKE_PROD=yes."),
+    ):
+        ran = smoke(local_stack, **variables)
+        assert ran.returncode == 2, ran.stdout
+        assert reason in ran.stdout + ran.stderr
+
+
+def test_unproven_claims_name_smoke_tests() -> None:
+    tests = {
+        name.replace("_", "-")
+        for path in (REPOSITORY / "tests" / "smoke").glob("test_*.py")
+        for name in re.findall(r"(?m)^def test_(\w+)\(", path.read_text())
+    }
+    named = set(re.findall(r"(?m)\| `([a-z-]+)`[^|]*\|$", (REPOSITORY / "docs" / "unproven.md").read_text()))
+    assert named == tests

@@ -1,0 +1,68 @@
+"""`make smoke`: checks of a deployment on AWS. Not collected by `make test`."""
+
+import os
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from botocore.exceptions import BotoCoreError, ClientError
+
+from deployed_outputs import TerraformOutputError, outputs_of_stack, outputs_of_terraform
+from repository.files import REPOSITORY
+from smoke.system import System
+
+collect_ignore_glob = [] if os.environ.get("SMOKE") == "yes" else ["test_*.py"]
+
+EFFECTS = {
+    "orders": "places orders of the customer smoke-test, which stay in the table and are announced by e-mail",
+    "alarms": "raises an alarm, which sends an e-mail to the on-call engineer",
+    "load": "sends a burst of requests, which other customers may notice",
+}
+
+
+@pytest.fixture(scope="session")
+def system() -> System:
+    """The deployment that STACK or TERRAFORM names; ends the run where there is none."""
+    stack, terraform = os.environ.get("STACK"), os.environ.get("TERRAFORM")
+    try:
+        if bool(stack) == bool(terraform):
+            raise ValueError("name one deployment, such as STACK=order-processing-dev or TERRAFORM=terraform-backend")
+        outputs = (
+            outputs_of_stack(boto3.client("cloudformation"), stack)
+            if stack
+            else outputs_of_terraform(REPOSITORY / str(terraform))
+        )
+        if "dashboard_name" not in outputs:
+            raise ValueError("the deployment has none of this system's outputs")
+        account = boto3.client("sts").get_caller_identity()["Account"]
+    except (TerraformOutputError, ClientError, BotoCoreError, ValueError) as error:
+        pytest.exit(f"make smoke: there is no deployment to check: {error}.", returncode=2)
+    system = System(outputs)
+    print(f"{system.prefix} in account {account}, {boto3.session.Session().region_name}")
+    if system.environment == "prod" and os.environ.get("SMOKE_PROD") != "yes":
+        pytest.exit("make smoke: this is prod. Check another environment, or set SMOKE_PROD=yes.", returncode=2)
+    return system
+
+
+@pytest.fixture(autouse=True)
+def agreed(request: pytest.FixtureRequest) -> None:
+    """Skip a test that writes unless SMOKE_WRITE allows its effect."""
+    marker = request.node.get_closest_marker("writes")
+    effect = marker.args[0] if marker else None
+    if effect and effect not in os.environ.get("SMOKE_WRITE", "").split(","):
+        pytest.skip(f"it {EFFECTS[effect]}; allow it with SMOKE_WRITE={effect}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call() -> Iterator[None]:
+    """Skip a test whose call AWS rejects or does not answer: it shows nothing about the claim."""
+    try:
+        return (yield)
+    except ClientError as error:
+        pytest.skip(f"{error.operation_name} was rejected with {error.response['Error']['Code']}")
+    except (BotoCoreError, OSError) as error:
+        pytest.skip(f"there was no answer ({type(error).__name__})")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "writes(effect): needs SMOKE_WRITE to allow the effect")

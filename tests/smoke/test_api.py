@@ -1,0 +1,88 @@
+"""API Gateway answers, logs, throttles and authorizes as documented, and an order is processed."""
+
+import json
+import uuid
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import pytest
+
+from smoke.system import System, wait_until
+
+JSON = (("Content-Type", "application/json"),)
+BODY_LIMIT = 10 * 1024 * 1024  # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
+LARGEST_BURST = 200  # what one machine can send at once
+
+
+def order() -> bytes:
+    today = datetime.now(UTC).date().isoformat()
+    fields = {"customer_id": "smoke-test", "product_id": "Banana", "quantity": 1, "order_date": today}
+    return json.dumps(fields).encode()
+
+
+def require_no_token(system: System) -> None:
+    if system.client("apigatewayv2").get_authorizers(ApiId=system.api["ApiId"])["Items"]:
+        pytest.skip("this deployment requires a token (jwt_issuer)")
+
+
+def test_gateway_answers(system: System) -> None:
+    unknown = system.request("GET", "/nowhere")
+    assert (unknown.status, unknown.document) == (404, {"message": "Not Found"})
+    try:
+        large = system.request("POST", "/orders", JSON, b" " * (BODY_LIMIT + 1))
+    except (BrokenPipeError, ConnectionResetError):
+        return  # API Gateway closed the connection
+    assert large.status == 413
+    assert "code" not in large.document, "the function answered"
+
+
+def test_access_log(system: System) -> None:
+    lines = system.log_lines(system.access_log)
+    if not lines:
+        pytest.skip("no request was logged within a day")
+    assert [line for line in lines if "request_id" not in json.loads(line)] == []
+
+
+def test_token(system: System) -> None:
+    if not system.client("apigatewayv2").get_authorizers(ApiId=system.api["ApiId"])["Items"]:
+        pytest.skip("this deployment requires no token (jwt_issuer)")
+    assert system.request("POST", "/orders", JSON, b"{}").status == 401
+    assert system.request("GET", "/orders/x").status == 401
+
+
+@pytest.mark.writes("load")
+def test_throttle(system: System) -> None:
+    [stage] = system.client("apigatewayv2").get_stages(ApiId=system.api["ApiId"])["Items"]
+    limits = stage.get("RouteSettings", {}).get("GET /orders/{order_id}") or stage.get("DefaultRouteSettings", {})
+    burst = int(limits.get("ThrottlingBurstLimit") or 0)
+    assert burst, "the stage has no throttle"
+    if burst > LARGEST_BURST:
+        pytest.skip(
+            f"the burst limit of {burst} is more than this machine can exceed; in a stage of its own, deploy "
+            "status_throttling_burst_limit and status_throttling_rate_limit of 5"
+        )
+    with ThreadPoolExecutor(max_workers=50) as clients:
+        # An id that was never issued costs no read.
+        statuses = Counter(clients.map(lambda _: system.request("GET", "/orders/x").status, range(10 * burst)))
+    assert statuses[429], f"{10 * burst} requests exceeded a burst limit of {burst} and none was rejected: {statuses}"
+
+
+@pytest.mark.writes("orders")
+def test_order(system: System) -> None:
+    require_no_token(system)
+    accepted = system.request("POST", "/orders", JSON, order())
+    assert accepted.status == 202, accepted.document.get("code")
+    path = f"/orders/{accepted.document['order_id']}"
+    assert wait_until(lambda: system.request("GET", path).document.get("status") == "PROCESSED", 60, 0.5), path
+
+
+@pytest.mark.writes("orders")
+def test_doubled_key(system: System) -> None:
+    require_no_token(system)
+    headers = (*JSON, ("Idempotency-Key", uuid.uuid4().hex), ("Idempotency-Key", "other"))
+    body = order()
+    first, second = (system.request("POST", "/orders", headers, body) for _ in range(2))
+    if (first.status, second.status) != (400, 400):
+        assert (first.status, second.status) == (202, 202)
+        assert first.document["order_id"] == second.document["order_id"], "a retry made a second order"
