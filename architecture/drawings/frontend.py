@@ -4,7 +4,9 @@ from drawings.model import Arrow, Box, Component, Field, Flow, Frame, Picture, P
 
 
 def _web_server(at: Point) -> Component:
-    return Component("web server", "EC2, Apache", "server", Field.COMPUTE, at, ("aws_launch_template.web_server",))
+    return Component(
+        "web server", "EC2, Apache", "server", Field.COMPUTE, at, ("module.web_servers.aws_launch_template.web_server",)
+    )
 
 
 def _nat_gateway(at: Point) -> Component:
@@ -14,7 +16,7 @@ def _nat_gateway(at: Point) -> Component:
         "translation",
         Field.NETWORK,
         at,
-        ("aws_nat_gateway.zone", "aws_eip.nat"),
+        ("module.network.aws_nat_gateway.zone", "module.network.aws_eip.nat"),
         is_optional=True,
     )
 
@@ -43,7 +45,7 @@ FRONTEND = Picture(
             "shield",
             Field.NETWORK,
             (3.2, 0),
-            ("aws_wafv2_web_acl_association.storefront",),
+            ("module.web_servers.aws_wafv2_web_acl_association.storefront",),
             is_optional=True,
         ),
         "internet_gateway": Component(
@@ -52,10 +54,10 @@ FRONTEND = Picture(
             "gateway",
             Field.NETWORK,
             (1.82, 2.05),
-            ("aws_internet_gateway.storefront",),
+            ("module.network.aws_internet_gateway.storefront",),
         ),
         "load_balancer": Component(
-            "load balancer", "ALB", "balancer", Field.NETWORK, (3.2, 2.05), ("aws_lb.storefront",)
+            "load balancer", "ALB", "balancer", Field.NETWORK, (3.2, 2.05), ("module.web_servers.aws_lb.storefront",)
         ),
         "web_server_a": _web_server((5.1, 1.45)),
         "web_server_b": _web_server((5.1, 2.65)),
@@ -69,11 +71,16 @@ FRONTEND = Picture(
             "log",
             Field.WATCHING,
             (1.82, 4.1),
-            ("aws_flow_log.storefront", "aws_cloudwatch_log_group.flow"),
+            ("module.network.aws_flow_log.storefront", "module.network.aws_cloudwatch_log_group.flow"),
             is_optional=True,
         ),
         "alarms": Component(
-            "alarms", "CloudWatch", "alarm", Field.WATCHING, (6.45, 4.1), ("aws_cloudwatch_metric_alarm.failure",)
+            "alarms",
+            "CloudWatch",
+            "alarm",
+            Field.WATCHING,
+            (6.45, 4.1),
+            ("module.web_servers.aws_cloudwatch_metric_alarm.*",),
         ),
         "alerts": Component("alerts", "topic of the backend", "topic", Field.OUTSIDE, (8.6, 4.1)),
     },
@@ -85,7 +92,10 @@ FRONTEND = Picture(
             Flow.MAIN,
             "HTTP(S)",
             label_share=0.28,
-            stands_for=("aws_vpc_security_group_ingress_rule.customers", "aws_lb_listener.*"),
+            stands_for=(
+                "module.web_servers.aws_vpc_security_group_ingress_rule.customers",
+                "module.web_servers.aws_lb_listener.*",
+            ),
         ),
         Arrow("internet_gateway", "load_balancer", Flow.MAIN),
         Arrow("firewall", "load_balancer", Flow.SIDE, "filters"),
@@ -96,9 +106,9 @@ FRONTEND = Picture(
             "HTTP",
             via=((4.05, 2.05), (4.05, 1.45)),
             stands_for=(
-                "aws_lb_target_group.web_servers",
-                "aws_vpc_security_group_egress_rule.to_web_servers",
-                "aws_vpc_security_group_ingress_rule.from_load_balancer",
+                "module.web_servers.aws_lb_target_group.web_servers",
+                "module.web_servers.aws_vpc_security_group_egress_rule.to_web_servers",
+                "module.web_servers.aws_vpc_security_group_ingress_rule.from_load_balancer",
             ),
         ),
         Arrow("load_balancer", "web_server_b", Flow.MAIN, via=((4.05, 2.05), (4.05, 2.65))),
@@ -106,7 +116,7 @@ FRONTEND = Picture(
             "web_server_a",
             "nat_gateway_a",
             Flow.SIDE,
-            stands_for=("aws_vpc_security_group_egress_rule.software",),
+            stands_for=("module.web_servers.aws_vpc_security_group_egress_rule.software",),
         ),
         Arrow("web_server_b", "nat_gateway_b", Flow.SIDE),
         Arrow("nat_gateway_a", "software", Flow.SIDE),
@@ -120,15 +130,30 @@ FRONTEND = Picture(
     ),
     boxes=(
         Box("AWS: made by terraform-frontend", Frame.ACCOUNT, (0.95, -0.5), (7.85, 4.7)),
-        Box("VPC, made here or yours", Frame.NETWORK, (1.18, 0.7), (7.62, 3.5), ("aws_vpc.storefront",)),
-        Box("zone a", Frame.ZONE, (4.32, 1.1), (7.4, 2.05), ("aws_subnet.public", "aws_subnet.private")),
-        Box("zone b", Frame.ZONE, (4.32, 2.3), (7.4, 3.25), ("aws_subnet.public", "aws_subnet.private")),
+        Box("VPC, made here or yours", Frame.NETWORK, (1.18, 0.7), (7.62, 3.5), ("module.network.aws_vpc.storefront",)),
+        Box(
+            "zone a",
+            Frame.ZONE,
+            (4.32, 1.1),
+            (7.4, 2.05),
+            ("module.network.aws_subnet.public", "module.network.aws_subnet.private"),
+        ),
+        Box(
+            "zone b",
+            Frame.ZONE,
+            (4.32, 2.3),
+            (7.4, 3.25),
+            ("module.network.aws_subnet.public", "module.network.aws_subnet.private"),
+        ),
         Box(
             "Auto Scaling group",
             Frame.FLEET,
             (4.48, 0.86),
             (5.78, 3.37),
-            ("aws_autoscaling_group.storefront", "aws_autoscaling_policy.cpu"),
+            (
+                "module.web_servers.aws_autoscaling_group.storefront",
+                "module.web_servers.aws_autoscaling_policy.requests",
+            ),
         ),
     ),
     legend={
