@@ -1,8 +1,7 @@
-"""`terraform init`, also where the provider registry is out of reach.
+"""`terraform init`, also where the provider registry cannot be reached.
 
-Without the registry Terraform can take the provider from an unpacked mirror, a folder that holds
-registry.terraform.io/hashicorp/aws/<version>/. Such a folder is looked for in the usual places, and only
-after `terraform init` has failed without it: a machine that reaches the registry needs none of this.
+Terraform can take the provider from an unpacked mirror, a folder with registry.terraform.io/hashicorp/aws/<version>/.
+The mirror is searched for in the usual places after `terraform init` has failed without it.
 https://developer.hashicorp.com/terraform/cli/config/config-file#implied-local-mirror-directories
 """
 
@@ -14,12 +13,12 @@ from pathlib import Path
 
 PROVIDER = "registry.terraform.io/hashicorp/aws"
 
-# A registry that neither answers nor refuses would keep init waiting far longer.
+# Without a limit, a registry that does not answer delays init far longer.
 _INIT_SECONDS = 300
 
 
 class TerraformInitError(Exception):
-    """`terraform init` failed; the text holds what Terraform said and where a mirror was looked for."""
+    """`terraform init` failed; the text is Terraform's output and where a mirror was searched for."""
 
 
 def init(
@@ -29,11 +28,11 @@ def init(
     say: Callable[[str], None] = print,
     options: Iterable[str] = (),
 ) -> None:
-    """Initialize the Terraform folder `root`, with the provider from a mirror if the registry is away.
+    """Initialize `root`, a copy of a Terraform folder. Take the provider from a mirror if the registry is unreachable.
 
-    `terraform` is the program, `env` its whole environment; `say` hears of a mirror that is used;
-    `options` are more of init's own, such as -backend-config. The folder's lock file is honoured and
-    never changed. Raises TerraformInitError.
+    `env` is the whole environment of the program `terraform`, `say` takes a message about a mirror, and `options` are
+    further options of init. The copy's lock file gets the checksum of this platform, which the repository's may
+    lack: later commands check the unpacked provider against it. Raises TerraformInitError.
     """
     options = tuple(options)
     failure = _try_init(terraform, root, env, *options)
@@ -44,10 +43,10 @@ def init(
     if mirror is None:
         places = ", ".join(map(str, usual_places()))
         raise TerraformInitError(f"{failure}\n\nNo mirror of {PROVIDER} {version} was found either, in {places}.")
-    say(f"The provider registry does not answer: {PROVIDER} {version} is taken from {mirror}.")
+    say(f"The provider registry cannot be reached; {PROVIDER} {version} is taken from {mirror}.")
     failure = _try_init(terraform, root, env, *options, f"-plugin-dir={mirror}")
     if failure is not None:
-        raise TerraformInitError(f"{failure}\n\nThe provider was to be taken from the mirror {mirror}.")
+        raise TerraformInitError(f"{failure}\n\nThe mirror was {mirror}.")
 
 
 def find_mirror(version: str, places: Iterable[Path]) -> Path | None:
@@ -63,7 +62,7 @@ def usual_places() -> list[Path]:
     """Return the folders of this machine that may be a mirror, the user's own first."""
     shared = [Path("/opt"), Path("/usr/local/share")]
     return [
-        Path.home() / ".terraform.d" / "plugins",
+        Path(os.path.expanduser("~/.terraform.d/plugins")),
         *(place for folder in shared if os.path.isdir(folder) for place in sorted(folder.iterdir())),
     ]
 
@@ -80,7 +79,7 @@ def locked_version(root: Path) -> str:
 def _try_init(terraform: str, root: Path, env: Mapping[str, str], *options: str) -> str | None:
     """Return None if init succeeded, otherwise what Terraform said."""
     answer = subprocess.run(
-        [terraform, "init", "-input=false", "-no-color", "-lockfile=readonly", *options],
+        [terraform, "init", "-input=false", "-no-color", *options],
         cwd=root,
         env=dict(env),
         stdin=subprocess.DEVNULL,

@@ -112,12 +112,17 @@ class TerraformDeployment:
                 shutil.rmtree(former)
             elif former.suffix in (".tf", ".json"):
                 former.unlink()
+        ignored = [".terraform", "*.tfvars", "*.tfvars.json", "*.tfstate*", "*.tfplan", "*_override.tf"]
+        lock = self.directory / ".terraform.lock.hcl"
+        if lock.exists() and terraform_provider.locked_version(self.directory) == terraform_provider.locked_version(
+            SOURCE
+        ):
+            # It has the checksum of this platform; without it, Terraform would download the provider again.
+            ignored.append(lock.name)
         shutil.copytree(
             SOURCE,
             self.directory,
-            ignore=shutil.ignore_patterns(
-                ".terraform", "*.tfvars", "*.tfvars.json", "*.tfstate*", "*.tfplan", "*_override.tf"
-            ),
+            ignore=shutil.ignore_patterns(*ignored),
             dirs_exist_ok=True,
         )
         (self.directory / "local_override.tf").write_text(_LOCAL_BACKEND)

@@ -1,11 +1,15 @@
 """Terraform finds its provider with the registry or without it, and says which."""
 
 import os
+import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 import terraform_provider
+from repository.files import REPOSITORY
 from requirements_of_tests import require_program
 from terraform_provider import PROVIDER, TerraformInitError, find_mirror, init, locked_version
 
@@ -88,3 +92,26 @@ def test_a_registry_that_answers_is_enough(root: Path, capsys: pytest.CaptureFix
     terraform = require_program("terraform", "install Terraform 1.9 or newer to test the infrastructure")
     init(terraform, root, os.environ)
     assert capsys.readouterr().out == "", "nothing to say"
+
+
+def test_platform_without_a_checksum_in_the_lock_file_is_initialized(tmp_path: Path) -> None:
+    terraform = require_program("terraform", "install Terraform 1.9 or newer to test the infrastructure")
+    folder = REPOSITORY / "terraform-backend"
+    shutil.copy(folder / "providers.tf", tmp_path)
+    (tmp_path / "variables.tf").write_text(
+        'variable "aws_region" {}\nvariable "project" {}\nvariable "environment" {}\n'
+    )
+    lock = (folder / ".terraform.lock.hcl").read_text()
+    (tmp_path / ".terraform.lock.hcl").write_text(re.sub(r'    "h1:.*\n', "", lock))
+    init(terraform, tmp_path, os.environ)
+    # It compares the unpacked provider with the lock file.
+    subprocess.run([terraform, "validate"], cwd=tmp_path, check=True, capture_output=True)
+
+
+def test_both_folders_lock_the_same_provider_for_all_platforms() -> None:
+    backend, frontend = (
+        (REPOSITORY / folder / ".terraform.lock.hcl").read_text()
+        for folder in ("terraform-backend", "terraform-frontend")
+    )
+    assert backend == frontend
+    assert len(re.findall(r'"zh:[0-9a-f]{64}"', backend)) == 15
