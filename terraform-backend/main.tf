@@ -3,7 +3,7 @@
 #   entry point ── submission ── orders queue ── processing ── orders table ── notification ── order-completed
 #   (HTTP API)  └─ status ────────────────────────────────────────┘
 #
-# with what watches it at the end.
+# Its monitoring is in monitoring.tf.
 
 ################################################################################
 # Naming and lookups
@@ -24,6 +24,9 @@ locals {
     orders_dlq        = "${local.prefix}-orders-dlq"
     notifications_dlq = "${local.prefix}-notifications-dlq"
   }
+
+  # After as many failed receives a message is moved to the dead-letter queue.
+  maximum_receives = 5
 
   # Composed and not read from the queues: a queue's policy names the queue itself,
   # and orders and orders_dlq name each other. The other way out, policies as
@@ -133,7 +136,7 @@ resource "aws_sqs_queue" "orders" {
 
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.orders_dlq.arn # must exist before
-    maxReceiveCount     = 5
+    maxReceiveCount     = local.maximum_receives
   })
 }
 
@@ -182,8 +185,8 @@ resource "aws_sqs_queue" "notifications_dlq" {
 # Messaging: topics
 ################################################################################
 
-# Encrypted with the customer's key or none: the key that AWS manages for SNS
-# refuses CloudWatch, and the alarms would go nowhere.
+# Encrypted with the customer's key or not at all: CloudWatch may not use the key that
+# AWS manages for SNS, so alarms could not be published.
 resource "aws_sns_topic" "alerts" {
   name              = "${local.prefix}-alerts"
   display_name      = "Alerts of ${local.prefix}"
@@ -209,7 +212,7 @@ data "aws_iam_policy_document" "alerts" {
   }
 
   statement {
-    sid       = "RefuseUnencryptedTransport"
+    sid       = "DenyInsecureTransport"
     effect    = "Deny"
     actions   = ["sns:Publish"]
     resources = [aws_sns_topic.alerts.arn]
@@ -238,6 +241,15 @@ resource "aws_sns_topic_subscription" "alerts_email" {
   endpoint  = var.notification_email
 }
 
+# A second channel: SNS stops sending to an e-mail address that unsubscribed or bounced.
+resource "aws_sns_topic_subscription" "alerts_https" {
+  count = var.alerts_https_endpoint == null ? 0 : 1
+
+  topic_arn = aws_sns_topic.alerts.arn
+  protocol  = "https"
+  endpoint  = var.alerts_https_endpoint
+}
+
 resource "aws_sns_topic" "order_completed" {
   name              = "${local.prefix}-order-completed"
   display_name      = "Completed orders of ${local.prefix}"
@@ -246,7 +258,7 @@ resource "aws_sns_topic" "order_completed" {
 
 data "aws_iam_policy_document" "order_completed" {
   statement {
-    sid       = "RefuseUnencryptedTransport"
+    sid       = "DenyInsecureTransport"
     effect    = "Deny"
     actions   = ["sns:Publish"]
     resources = [aws_sns_topic.order_completed.arn]
@@ -269,16 +281,12 @@ resource "aws_sns_topic_policy" "order_completed" {
   policy = data.aws_iam_policy_document.order_completed.json
 }
 
-locals {
-  completed_order_email = coalesce(var.completed_order_email, var.notification_email)
-}
-
 resource "aws_sns_topic_subscription" "order_completed_email" {
-  count = local.completed_order_email == "none" ? 0 : 1
+  count = coalesce(var.completed_order_email, "none") == "none" ? 0 : 1
 
   topic_arn = aws_sns_topic.order_completed.arn
   protocol  = "email"
-  endpoint  = local.completed_order_email
+  endpoint  = var.completed_order_email
 }
 
 ################################################################################
@@ -296,8 +304,6 @@ locals {
     permissions_boundary_arn = var.permissions_boundary_arn
     kms_key_arn              = var.kms_key_arn
     log_retention_days       = var.log_retention_days
-    alerts_topic_arn         = aws_sns_topic.alerts.arn
-    runbook_url              = var.runbook_url
   }
 }
 
@@ -658,7 +664,8 @@ resource "aws_apigatewayv2_stage" "default" {
       response_bytes      = "$context.responseLength"
       response_latency_ms = "$context.responseLatency"
       function_latency_ms = "$context.integrationLatency"
-      function_status     = "$context.integrationStatus"
+      function_status     = "$context.integration.status"
+      lambda_status       = "$context.integration.integrationStatus"
       function_error      = "$context.integrationErrorMessage"
       error               = "$context.error.message"
     })
@@ -715,402 +722,4 @@ resource "aws_lambda_permission" "status" {
   qualifier     = module.status.alias_name
   principal     = "apigateway.amazonaws.com"
   source_arn    = "${aws_apigatewayv2_api.orders.execution_arn}/*/GET/orders/*"
-}
-
-################################################################################
-# Watching: alarms
-################################################################################
-
-locals {
-  # To add an alarm, add an entry here, in the order of an order's path, and a section
-  # of the same name to the runbook. Each function's errors and throttles are watched by
-  # its module. What an entry does not say, the resource below does.
-  alarms = merge(
-    {
-      api-5xx = {
-        description = "The API answered with a 5xx status, so a customer could not place or follow an order. Look first at the request in ${aws_cloudwatch_log_group.access.name}, then for its request_id in the functions' logs."
-        namespace   = "AWS/ApiGateway"
-        metric_name = "5xx"
-        dimensions  = { ApiId = aws_apigatewayv2_api.orders.id }
-        statistic   = "Sum"
-        threshold   = 0
-      }
-
-      # In a quiet minute the slowest hundredth is the slowest request, and at night that is
-      # a cold start: one such minute is no news, three of five are. CloudWatch could ignore
-      # a percentile of few requests, but for p99 it calls 1000 a minute few.
-      api-slow = {
-        description         = "The slowest hundredth of the API's answers took more than ${var.latency_alarm_threshold_ms} ms in three of the last five minutes: customers wait, or give up. Look first at function_latency_ms in ${aws_cloudwatch_log_group.access.name}, which tells whose time it is."
-        namespace           = "AWS/ApiGateway"
-        metric_name         = "Latency"
-        dimensions          = { ApiId = aws_apigatewayv2_api.orders.id }
-        extended_statistic  = "p99"
-        threshold           = var.latency_alarm_threshold_ms
-        evaluation_periods  = 5
-        datapoints_to_alarm = 3
-      }
-
-      orders-waiting = {
-        description = "An order has been waiting for more than five minutes: processing is failing, or cannot keep up. Look first at the log of ${module.processing.function_name}; if it is healthy and there are simply many orders, raise processing_maximum_concurrency."
-        namespace   = "AWS/SQS"
-        metric_name = "ApproximateAgeOfOldestMessage"
-        dimensions  = { QueueName = aws_sqs_queue.orders.name }
-        statistic   = "Maximum"
-        threshold   = 5 * 60
-      }
-
-      # Lambda hears of an error only where a whole batch is left undone. One failure is
-      # healed by the next delivery; two of them, minutes apart, are not healing.
-      processing-failing = {
-        description         = "Orders, or whole batches of them, failed to be stored in two of the last five minutes. Each is delivered again, five times in all, before it ends in ${local.queue_names.orders_dlq}. Look first at order_failed and request_failed in the log of ${module.processing.function_name}: reason and error tell what refused."
-        namespace           = local.metric_namespace
-        metric_name         = "ProcessingFailed"
-        dimensions          = {}
-        statistic           = "Sum"
-        threshold           = 0
-        evaluation_periods  = 5
-        datapoints_to_alarm = 2
-      }
-
-      orders-dlq = {
-        description = "An order was received five times and could not be stored; it waits in ${local.queue_names.orders_dlq}, for fourteen days at most. Look first for order_failed, order_conflict and request_failed in the log of ${module.processing.function_name}, repair the cause, then move the order back to ${local.queue_names.orders}."
-        namespace   = "AWS/SQS"
-        metric_name = "ApproximateNumberOfMessagesVisible"
-        dimensions  = { QueueName = aws_sqs_queue.orders_dlq.name }
-        statistic   = "Maximum"
-        threshold   = 0
-      }
-
-      notifications-late = {
-        description = "A completed order has been waiting for more than five minutes to be announced: notification is failing, or cannot keep up. The order itself is stored. Look first at the log of ${module.notification.function_name}, then whether SNS has an outage."
-        namespace   = "AWS/Lambda"
-        metric_name = "IteratorAge"
-        dimensions  = { FunctionName = module.notification.function_name }
-        statistic   = "Maximum"
-        threshold   = 5 * 60 * 1000 # in milliseconds
-      }
-
-      # As processing-failing.
-      notification-failing = {
-        description         = "Completed orders failed to be announced in two of the last five minutes. They are stored; the announcement is tried again, for an hour at most, before it ends in ${local.queue_names.notifications_dlq}. Look first at notification_failed in the log of ${module.notification.function_name}: error tells what refused."
-        namespace           = local.metric_namespace
-        metric_name         = "NotificationFailed"
-        dimensions          = {}
-        statistic           = "Sum"
-        threshold           = 0
-        evaluation_periods  = 5
-        datapoints_to_alarm = 2
-      }
-
-      notifications-dlq = {
-        description = "A completed order could not be announced; ${local.queue_names.notifications_dlq} holds its place in the table's stream, which forgets after a day. The order itself is stored. Look first at the log of ${module.notification.function_name}, repair the cause, then announce it again."
-        namespace   = "AWS/SQS"
-        metric_name = "ApproximateNumberOfMessagesVisible"
-        dimensions  = { QueueName = aws_sqs_queue.notifications_dlq.name }
-        statistic   = "Maximum"
-        threshold   = 0
-      }
-    },
-
-    # Nothing is logged where nothing comes in, so missing data is the failure itself.
-    var.no_orders_alarm_minutes == null ? {} : {
-      no-orders = {
-        description         = "No order has been accepted for ${var.no_orders_alarm_minutes} minutes. Look first whether the storefront and the API answer, then on the dashboard ${local.prefix} whether requests come in and what they are refused for."
-        namespace           = local.metric_namespace
-        metric_name         = "OrdersAccepted"
-        dimensions          = {}
-        statistic           = "Sum"
-        comparison_operator = "LessThanThreshold"
-        threshold           = 1
-        evaluation_periods  = var.no_orders_alarm_minutes
-        treat_missing_data  = "breaching"
-      }
-    },
-  )
-}
-
-resource "aws_cloudwatch_metric_alarm" "failure" {
-  for_each = local.alarms
-
-  alarm_name        = "${local.prefix}-${each.key}"
-  alarm_description = "${each.value.description} Runbook: ${var.runbook_url}#${each.key}"
-
-  namespace           = each.value.namespace
-  metric_name         = each.value.metric_name
-  dimensions          = each.value.dimensions
-  statistic           = try(each.value.statistic, null)
-  extended_statistic  = try(each.value.extended_statistic, null)
-  period              = 60
-  evaluation_periods  = try(each.value.evaluation_periods, 1)
-  datapoints_to_alarm = try(each.value.datapoints_to_alarm, null) # null: all of them
-  comparison_operator = try(each.value.comparison_operator, "GreaterThanThreshold")
-  threshold           = each.value.threshold
-  treat_missing_data  = try(each.value.treat_missing_data, "notBreaching") # Metrics of an idle queue or function stop.
-
-  alarm_actions = [aws_sns_topic.alerts.arn]
-  ok_actions    = [aws_sns_topic.alerts.arn]
-}
-
-################################################################################
-# Watching: metrics of the orders
-################################################################################
-
-locals {
-  metric_namespace = "${var.project}/${var.environment}"
-
-  # What the functions log about an order or a failure, counted: the code needs no
-  # metrics of its own. A filter that says no other metric counts into the one of its
-  # name. Patterns stay simple: nothing but AWS evaluates them, except the tests.
-  metric_filters = {
-    OrdersAccepted      = { event = "order_accepted", log_group_name = module.submission.log_group_name }
-    OrdersRefused       = { event = "order_refused", log_group_name = module.submission.log_group_name }
-    OrdersRefusedByCode = { event = "order_refused", log_group_name = module.submission.log_group_name, metric = "OrdersRefused", dimensions = { Code = "$.code" } }
-    OrdersStored        = { event = "order_stored", log_group_name = module.processing.log_group_name }
-    OrdersDuplicate     = { event = "order_duplicate", log_group_name = module.processing.log_group_name }
-    OrdersConflict      = { event = "order_conflict", log_group_name = module.processing.log_group_name }
-    OrdersFailed        = { event = "order_failed", log_group_name = module.processing.log_group_name }
-    OrdersNotified      = { event = "order_notified", log_group_name = module.notification.log_group_name }
-
-    SubmissionFailed   = { event = "request_failed", log_group_name = module.submission.log_group_name }
-    ProcessingFailed   = { event = "request_failed", log_group_name = module.processing.log_group_name }
-    StatusFailed       = { event = "request_failed", log_group_name = module.status.log_group_name }
-    NotificationFailed = { event = "notification_failed", log_group_name = module.notification.log_group_name }
-
-    # DynamoDB refuses orders one by one, also when it throttles or a permission is
-    # missing: the batch goes on, and this is all that tells.
-    ProcessingFailedByOrder = { event = "order_failed", log_group_name = module.processing.log_group_name, metric = "ProcessingFailed" }
-  }
-}
-
-resource "aws_cloudwatch_log_metric_filter" "orders" {
-  for_each = local.metric_filters
-
-  name           = each.key
-  log_group_name = each.value.log_group_name
-  pattern        = "{ $.message = \"${each.value.event}\" }"
-
-  metric_transformation {
-    namespace     = local.metric_namespace
-    name          = try(each.value.metric, each.key)
-    value         = "1"
-    default_value = can(each.value.dimensions) ? null : "0" # CloudWatch takes none beside dimensions.
-    dimensions    = try(each.value.dimensions, null)
-    unit          = "Count"
-  }
-}
-
-################################################################################
-# Watching: dashboard
-################################################################################
-
-locals {
-  functions = [module.submission, module.processing, module.status, module.notification]
-
-  # One order's path from left to right. Each station has a graph of what passes it
-  # and, below, one of what keeps an order waiting there, with the line at which its
-  # alarm goes off.
-  dashboard_columns = [
-    {
-      passing = {
-        title = "API: requests"
-        stat  = "Sum"
-        metrics = [
-          ["AWS/ApiGateway", "Count", "ApiId", aws_apigatewayv2_api.orders.id],
-          ["AWS/ApiGateway", "4xx", "ApiId", aws_apigatewayv2_api.orders.id],
-          ["AWS/ApiGateway", "5xx", "ApiId", aws_apigatewayv2_api.orders.id],
-        ]
-      }
-      waiting = {
-        title   = "API: slowest hundredth, ms"
-        stat    = "p99"
-        metrics = [["AWS/ApiGateway", "Latency", "ApiId", aws_apigatewayv2_api.orders.id]]
-
-        annotations = { horizontal = [{ label = "api-slow", value = local.alarms.api-slow.threshold }] }
-      }
-    },
-    {
-      passing = {
-        title = "Submission: orders"
-        stat  = "Sum"
-        metrics = [
-          [local.metric_namespace, "OrdersAccepted"],
-          [local.metric_namespace, "OrdersRefused"],
-        ]
-      }
-      waiting = {
-        title   = "Submission: slowest hundredth, ms"
-        stat    = "p99"
-        metrics = [["AWS/Lambda", "Duration", "FunctionName", module.submission.function_name]]
-      }
-    },
-    {
-      passing = {
-        title = "Orders queue: orders"
-        stat  = "Maximum"
-        metrics = [
-          ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", aws_sqs_queue.orders.name],
-          ["AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "QueueName", aws_sqs_queue.orders.name],
-        ]
-      }
-      waiting = {
-        title   = "Orders queue: age of the oldest order, s"
-        stat    = "Maximum"
-        metrics = [["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", aws_sqs_queue.orders.name]]
-
-        annotations = { horizontal = [{ label = "orders-waiting", value = local.alarms.orders-waiting.threshold }] }
-      }
-    },
-    {
-      passing = {
-        title = "Processing: orders"
-        stat  = "Sum"
-        metrics = [
-          [local.metric_namespace, "OrdersStored"],
-          [local.metric_namespace, "OrdersDuplicate"],
-          [local.metric_namespace, "OrdersConflict"],
-          [local.metric_namespace, "OrdersFailed"],
-        ]
-      }
-      waiting = {
-        title   = "Processing: slowest hundredth, ms"
-        stat    = "p99"
-        metrics = [["AWS/Lambda", "Duration", "FunctionName", module.processing.function_name]]
-      }
-    },
-    {
-      passing = {
-        title   = "Notification: orders"
-        stat    = "Sum"
-        metrics = [[local.metric_namespace, "OrdersNotified"]]
-      }
-      waiting = {
-        title   = "Notification: age of the oldest order, ms"
-        stat    = "Maximum"
-        metrics = [["AWS/Lambda", "IteratorAge", "FunctionName", module.notification.function_name]]
-
-        annotations = { horizontal = [{ label = "notifications-late", value = local.alarms.notifications-late.threshold }] }
-      }
-    },
-    {
-      passing = {
-        title = "Dead letters: messages"
-        stat  = "Maximum"
-        metrics = [
-          ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", aws_sqs_queue.orders_dlq.name],
-          ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", aws_sqs_queue.notifications_dlq.name],
-        ]
-      }
-      waiting = {
-        title = "Functions: errors and throttles"
-        stat  = "Sum"
-        metrics = concat(
-          [for function in local.functions : ["AWS/Lambda", "Errors", "FunctionName", function.function_name]],
-          [for function in local.functions : ["AWS/Lambda", "Throttles", "FunctionName", function.function_name]],
-        )
-      }
-    },
-  ]
-
-  # And the path as a whole: what does not enter it, what fails on it, and whether as
-  # many orders leave it as enter.
-  dashboard_summary = [
-    {
-      title   = "Refused orders by code"
-      stat    = "Sum"
-      metrics = [[{ id = "refused", expression = "SEARCH('{\"${local.metric_namespace}\",Code} MetricName=\"OrdersRefused\"', 'Sum', 60)" }]]
-    },
-    {
-      title = "Failures"
-      stat  = "Sum"
-      metrics = [
-        [local.metric_namespace, "SubmissionFailed"],
-        [local.metric_namespace, "ProcessingFailed"],
-        [local.metric_namespace, "NotificationFailed"],
-        [local.metric_namespace, "StatusFailed"],
-      ]
-    },
-    {
-      # Sums over the time that is shown: a gap stays open until it is made up for.
-      title = "Orders accepted, stored and announced, added up"
-      stat  = "Sum"
-      metrics = [
-        [local.metric_namespace, "OrdersAccepted", { id = "accepted", visible = false }],
-        [local.metric_namespace, "OrdersStored", { id = "stored", visible = false }],
-        [local.metric_namespace, "OrdersNotified", { id = "notified", visible = false }],
-        [{ id = "all_accepted", label = "accepted", expression = "RUNNING_SUM(FILL(accepted, 0))" }],
-        [{ id = "all_stored", label = "stored", expression = "RUNNING_SUM(FILL(stored, 0))" }],
-        [{ id = "all_notified", label = "announced", expression = "RUNNING_SUM(FILL(notified, 0))" }],
-      ]
-    },
-  ]
-
-  dashboard_width = 24 # columns of CloudWatch's grid
-  graph_width     = local.dashboard_width / length(local.dashboard_columns)
-  graph_height    = 6
-  summary_width   = local.dashboard_width / length(local.dashboard_summary)
-  alarms_height   = 3
-}
-
-resource "aws_cloudwatch_dashboard" "orders" {
-  dashboard_name = local.prefix
-
-  dashboard_body = jsonencode({
-    widgets = concat(
-      [
-        {
-          type   = "alarm"
-          x      = 0
-          y      = 0
-          width  = local.dashboard_width
-          height = local.alarms_height
-          properties = {
-            title  = "Alarms of ${local.prefix}"
-            alarms = concat(values(aws_cloudwatch_metric_alarm.failure)[*].arn, flatten(local.functions[*].alarm_arns))
-          }
-        }
-      ],
-      [
-        for column, graphs in local.dashboard_columns : {
-          type   = "metric"
-          x      = column * local.graph_width
-          y      = local.alarms_height
-          width  = local.graph_width
-          height = local.graph_height
-          properties = merge(graphs.passing, {
-            region = data.aws_region.current.name
-            period = 60
-            view   = "timeSeries"
-          })
-        }
-      ],
-      [
-        for column, graphs in local.dashboard_columns : {
-          type   = "metric"
-          x      = column * local.graph_width
-          y      = local.alarms_height + local.graph_height
-          width  = local.graph_width
-          height = local.graph_height
-          properties = merge(graphs.waiting, {
-            region = data.aws_region.current.name
-            period = 60
-            view   = "timeSeries"
-          })
-        }
-      ],
-      [
-        for column, graph in local.dashboard_summary : {
-          type   = "metric"
-          x      = column * local.summary_width
-          y      = local.alarms_height + 2 * local.graph_height
-          width  = local.summary_width
-          height = local.graph_height
-          properties = merge(graph, {
-            region = data.aws_region.current.name
-            period = 60
-            view   = "timeSeries"
-          })
-        }
-      ],
-    )
-  })
 }

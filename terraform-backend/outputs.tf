@@ -48,10 +48,10 @@ output "api_endpoint" {
 }
 
 ################################################################################
-# Watching
+# Monitoring
 ################################################################################
 
 output "dashboard_name" {
   description = "CloudWatch dashboard that shows one order's path from left to right."
-  value       = aws_cloudwatch_dashboard.orders.dashboard_name
+  value       = module.monitoring.dashboard_name
 }

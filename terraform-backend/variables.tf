@@ -94,14 +94,32 @@ variable "notification_email" {
   }
 }
 
+variable "alerts_https_endpoint" {
+  description = "Address of a pager's or chat's webhook that receives every alarm as well, e.g. \"https://events.example.com/sns\". It must confirm the subscription that SNS announces to it. Null subscribes none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.alerts_https_endpoint == null || can(regex("^https://[^[:space:]/?#]+([/?][^[:space:]#]*)?$", var.alerts_https_endpoint))
+    error_message = "Give an address that starts with https:// and has no spaces or fragment as alerts_https_endpoint, or leave it out."
+  }
+}
+
+# SNS deactivates an e-mail subscription at over ten messages a second, and suppresses an
+# address that bounces: orders must not be able to silence the alarms.
 variable "completed_order_email" {
-  description = "Address that receives a message for every completed order. Null takes notification_email, \"none\" subscribes nobody; other subscribers can use the topic all the same."
+  description = "Address that receives an e-mail for every completed order, for shops with few orders. Not the address of the alarms: above ten orders a second SNS deactivates the subscription. Null or \"none\" subscribes nobody; other subscribers can use the topic."
   type        = string
   default     = null
 
   validation {
     condition     = var.completed_order_email == null || can(regex("^none$|^[^@[:space:]<>,;]+@[a-zA-Z0-9-]+([.][a-zA-Z0-9-]+)+$", var.completed_order_email))
-    error_message = "Give one complete e-mail address, e.g. \"sales@example.com\", \"none\" to subscribe nobody, or leave completed_order_email out to take notification_email."
+    error_message = "Give one complete e-mail address, e.g. \"sales@example.com\", or leave completed_order_email out to subscribe nobody."
+  }
+
+  validation {
+    condition     = lower(coalesce(var.completed_order_email, "none")) != lower(var.notification_email)
+    error_message = "Choose another address than notification_email as completed_order_email: too many order e-mails make SNS deactivate the address, and alarms would no longer arrive."
   }
 }
 
@@ -335,7 +353,7 @@ variable "status_throttling_burst_limit" {
 }
 
 ################################################################################
-# Watching
+# Monitoring
 ################################################################################
 
 variable "log_retention_days" {
@@ -389,5 +407,43 @@ variable "no_orders_alarm_minutes" {
       try(var.no_orders_alarm_minutes >= 5 && var.no_orders_alarm_minutes <= 1440 && floor(var.no_orders_alarm_minutes) == var.no_orders_alarm_minutes, false)
     )
     error_message = "Choose a whole number of minutes from 5 (below, any pause raises the alarm) to 1440 (the day that CloudWatch looks back) as no_orders_alarm_minutes, or leave it out where hours without an order are ordinary."
+  }
+}
+
+# Numbers far above the usual rate of a small shop.
+
+variable "orders_alarm_per_minute" {
+  description = "Accepted orders a minute above which an alarm reports a flood, when exceeded in three of five minutes. Choose several times your busiest minute."
+  type        = number
+  default     = 600
+  nullable    = false
+
+  validation {
+    condition     = var.orders_alarm_per_minute >= 1
+    error_message = "Choose a number of orders of at least 1 as orders_alarm_per_minute."
+  }
+}
+
+variable "requests_alarm_per_minute" {
+  description = "Requests a minute, of any kind, above which an alarm reports a flood, when exceeded in three of five minutes. The storefront makes several requests for each order."
+  type        = number
+  default     = 6000
+  nullable    = false
+
+  validation {
+    condition     = var.requests_alarm_per_minute >= 1
+    error_message = "Choose a number of requests of at least 1 as requests_alarm_per_minute."
+  }
+}
+
+variable "client_errors_alarm_per_minute" {
+  description = "Answers with a 4xx status a minute, 429 included, above which an alarm is raised, when exceeded in three of five minutes."
+  type        = number
+  default     = 300
+  nullable    = false
+
+  validation {
+    condition     = var.client_errors_alarm_per_minute >= 1
+    error_message = "Choose a number of answers of at least 1 as client_errors_alarm_per_minute."
   }
 }

@@ -13,9 +13,11 @@ from typing import Any
 import ministack.app
 from ministack.core import persistence
 
+from aws_emulator.alarms import patch_alarms
 from aws_emulator.auto_scaling import patch_auto_scaling
 from aws_emulator.guard import Guard, refusal_body
 from aws_emulator.iam import patch_iam
+from aws_emulator.metric_filters import patch_metric_filters
 from aws_emulator.partiql import patch_partiql
 from aws_emulator.persistence import state_on_disk
 from aws_emulator.queues import patch_queues
@@ -59,8 +61,10 @@ def main() -> None:
     access_key_id, secret_access_key = os.environ.pop("ROOT_ACCESS_KEY_ID"), os.environ.pop("ROOT_SECRET_ACCESS_KEY")
     origins = frozenset(os.environ.pop("STOREFRONT_ORIGINS").split())
     patch_root_user(access_key_id, secret_access_key)
+    patch_alarms()
     patch_auto_scaling()
     patch_iam()
+    patch_metric_filters()
     patch_partiql()
     patch_queues()
     patch_stacks()

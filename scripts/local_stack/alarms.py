@@ -1,23 +1,29 @@
-"""The evaluation of alarms, which the emulator does not do as CloudWatch does.
+"""CloudWatch's evaluation of alarms, which the emulator leaves to the local stack.
 
-The emulator keeps alarms and carries out their actions, but it evaluates them only when somebody puts a metric or
-defines an alarm, and then without looking at their dimensions: a message in one dead-letter queue would ring for every
-dead-letter queue, an error of one function for all functions. So its own evaluation is muted (`Alarms.muted`), and
-`Alarms.evaluate` does what CloudWatch does: it reads each alarm's metric, dimensions and all, and sets the alarm's
-state by the alarm's own definition. An alarm that watches the wrong queue stays silent, as on AWS. For the moment of
-a mute the state can be read wrong; nobody is told of it.
+`state_of` follows AWS's rules for missing data, evaluation range and premature transitions included. `result_of`
+computes the functions of metric math that this project uses.
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
 
-What cannot ring here, because nothing in the emulator measures it: the age of the oldest message, a stream's
-iterator age, the API's responses and their latency, and what metric filters count, for to evaluate them every log
-would have to be read again and again. `SetAlarmState` rings any of them by hand. An alarm for which missing data is
-the failure is left alone for as long as its metric has never been measured.
+Unlike on AWS, the running minute is evaluated too, so that an alarm is raised within seconds.
+
+The emulator measures the depth of the dead-letter queues (`queue_metrics`), the functions' errors and throttles, and
+what metric filters count. It does not measure the age of messages, the API's requests and SNS's deliveries;
+SetAlarmState raises those alarms by hand.
 """
 
+import ast
+import math
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+Series = list[float | None]
+"""The values of consecutive periods, oldest first; None where there is no datapoint."""
+
+MINUTE = timedelta(minutes=1)
 
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "GreaterThanThreshold": operator.gt,
@@ -25,6 +31,135 @@ _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "LessThanThreshold": operator.lt,
     "LessThanOrEqualToThreshold": operator.le,
 }
+
+# How a longer period's statistic follows from its minutes'. Other statistics are used with periods of one minute only.
+_OVER_MINUTES: dict[str, Callable[[Iterable[float]], float]] = {"Sum": sum, "Maximum": max, "Minimum": min}
+
+
+def evaluation_range(alarm: Mapping[str, Any]) -> int:
+    """Return how many periods are looked at. AWS states no rule; its examples have 5 for 3 evaluation periods."""
+    return int(alarm["EvaluationPeriods"]) + 2
+
+
+def state_of(alarm: Mapping[str, Any], series: Series) -> tuple[str, str]:
+    """Return an alarm's state and the reason, from its evaluation range."""
+    count = alarm["EvaluationPeriods"]
+    needed = alarm.get("DatapointsToAlarm") or count
+    treatment = alarm.get("TreatMissingData", "missing")
+    comparison, threshold = alarm["ComparisonOperator"], alarm["Threshold"]
+
+    existing = [value for value in series if value is not None]
+    recent = existing[-count:]
+    breaching = [value for value in recent if _COMPARISONS[comparison](value, threshold)]
+    missing = count - len(recent)
+
+    if len(breaching) >= needed:
+        state = "ALARM"
+    elif missing and treatment == "breaching":
+        state = "ALARM" if len(breaching) + missing >= needed else "OK"
+    elif missing and treatment in ("missing", "ignore") and len(breaching) == len(recent):
+        # Nothing says OK. The oldest breaching datapoint decides, once it is as old as the datapoints that are needed.
+        oldest = next((age for age, value in enumerate(series) if value is not None), len(series))
+        is_old_enough = len(series) - oldest >= needed
+        insufficient = "ALARM" if is_old_enough and breaching else "INSUFFICIENT_DATA"
+        state = alarm["StateValue"] if treatment == "ignore" else insufficient
+    else:
+        state = "OK"
+
+    if not recent:
+        return state, f"No datapoint was received; missing data is treated as {treatment}."
+    crossed = f"{len(breaching)} of the last {count} datapoints {recent} breached: {comparison} ({threshold})"
+    return state, f"Threshold Crossed: {crossed}."
+
+
+def result_of(expression: str, metrics: Mapping[str, Series], starts: Sequence[datetime]) -> Series:
+    """Return the series of an expression over `metrics` by their ids; a period begins at each of `starts`."""
+
+    def value(node: ast.expr) -> Series:
+        # Metric math has the syntax of Python. A number stands for a series that misses nothing.
+        match node:
+            case ast.Name(name):
+                found = metrics[name]
+            case ast.Constant(int() | float() as number):
+                found = [float(number)] * len(starts)
+            case ast.BinOp(left, kind, right) | ast.Compare(left, [kind], [right]):
+                both_may_miss = not isinstance(left, ast.Constant) and not isinstance(right, ast.Constant)
+                found = _combined(_OPERATORS[type(kind)], value(left), value(right), both_may_miss)
+            case ast.Call(ast.Name("MINUTE"), [_]):
+                found = [float(start.minute) for start in starts]
+            case ast.Call(ast.Name("FLOOR"), [argument]):
+                found = [None if each is None else math.floor(each) for each in value(argument)]
+            case ast.Call(ast.Name("FILL"), [argument, ast.Name("REPEAT")]):
+                found = _repeated(value(argument))
+            case ast.Call(ast.Name("IF"), [condition, if_true, if_false]):
+                branches = zip(value(condition), value(if_true), value(if_false), strict=True)
+                found = [None if test is None else ((yes or 0.0) if test else no) for test, yes, no in branches]
+            case _:
+                raise ValueError(f"{ast.unparse(node)} is not a part of metric math that is known here")
+        return found
+
+    return value(ast.parse(expression, mode="eval").body)
+
+
+_OPERATORS: dict[type, Callable[[float, float], float]] = {
+    ast.Sub: operator.sub,
+    ast.Add: operator.add,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Gt: operator.gt,
+}
+
+
+def _combined(operation: Callable[[float, float], float], left: Series, right: Series, both_may_miss: bool) -> Series:
+    """Return the operation on each period. Of two series, the one that misses a value there counts as 0."""
+
+    def combined(one: float | None, other: float | None) -> float | None:
+        missing = (one is None) + (other is None)
+        if missing > both_may_miss:
+            return None
+        # What is divided by zero is no datapoint.
+        with suppress(ZeroDivisionError):
+            return float(operation(one or 0.0, other or 0.0))
+        return None
+
+    return [combined(one, other) for one, other in zip(left, right, strict=True)]
+
+
+def _repeated(series: Series) -> Series:
+    filled: Series = []
+    for value in series:
+        filled.append(filled[-1] if value is None and filled else value)
+    return filled
+
+
+def metrics_of(alarm: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the metrics of an alarm by their ids, each as GetMetricData takes it."""
+    if queries := alarm.get("Metrics"):
+        return {query["Id"]: query["MetricStat"] for query in queries if "MetricStat" in query}
+    metric = {name: alarm[name] for name in ("Namespace", "MetricName", "Dimensions")}
+    # A percentile first: the emulator makes up a Statistic beside it.
+    statistic = alarm.get("ExtendedStatistic") or alarm["Statistic"]
+    return {"metric": {"Metric": metric, "Period": alarm["Period"], "Stat": statistic}}
+
+
+def series_of(alarm: Mapping[str, Any], minutes: Mapping[str, Mapping[datetime, float]], now: datetime) -> Series:
+    """Return an alarm's evaluation range, which ends with the running minute, from its metrics' values by minute."""
+    metrics = metrics_of(alarm)
+    period = timedelta(seconds=next(iter(metrics.values()))["Period"])
+    end = now.replace(second=0, microsecond=0) + MINUTE
+    starts = [end - period * age for age in range(evaluation_range(alarm), 0, -1)]
+
+    def over_periods(name: str) -> Series:
+        combine = _OVER_MINUTES.get(metrics[name]["Stat"], max)
+        windows = ([v for at, v in minutes[name].items() if start <= at < start + period] for start in starts)
+        return [combine(window) if window else None for window in windows]
+
+    found = {name: over_periods(name) for name in metrics}
+    if expressions := [query["Expression"] for query in alarm.get("Metrics", []) if "Expression" in query]:
+        return result_of(expressions[0], found, starts)
+    return found["metric"]
 
 
 class Alarms:
@@ -38,114 +173,46 @@ class Alarms:
         pages = self._cloudwatch.get_paginator("describe_alarms").paginate(AlarmTypes=["MetricAlarm"])
         return [alarm for page in pages for alarm in page["MetricAlarms"]]
 
-    def states(self) -> dict[str, str]:
-        """Return the state of every alarm by its name."""
-        return {alarm["AlarmName"]: alarm["StateValue"] for alarm in self.definitions()}
-
     def topics(self) -> set[str]:
-        """Return the ARNs of all that the alarms tell of a change."""
+        """Return the ARNs of all topics that alarms notify."""
         return {action for alarm in self.definitions() for action in alarm["AlarmActions"] + alarm["OKActions"]}
 
-    def settle(self, states: Mapping[str, str]) -> None:
-        """Put every alarm back into its state of `states`, and one that is new into OK, which is no news.
-
-        For after a deployment, during which the emulator has evaluated alarms in its own way.
-        """
+    def settle(self) -> None:
+        """Set every new alarm to OK, before anybody is subscribed. AWS sends an e-mail for each."""
         for alarm in self.definitions():
-            state = states.get(alarm["AlarmName"], "OK")
-            if alarm["StateValue"] != state:
-                self._set_state(alarm["AlarmName"], state, "As before the deployment")
-        # Should a run have ended while they were muted.
-        if names := list(self.states()):
-            self._cloudwatch.enable_alarm_actions(AlarmNames=names)
+            if alarm["StateValue"] == "INSUFFICIENT_DATA":
+                self._set_state(alarm["AlarmName"], "OK", "Deployed")
 
     def evaluate(self) -> None:
-        """Bring the state of every alarm up to date; the emulator acts for those whose state changes."""
+        """Update the state of every alarm. The emulator notifies the topics of those whose state changes."""
         alarms = self.definitions()
         if not alarms:
             return
         now = datetime.now(UTC)
-        longest = max(alarm["Period"] * (alarm["EvaluationPeriods"] + 1) for alarm in alarms)
-        answer = self._cloudwatch.get_metric_data(
-            MetricDataQueries=[_query(f"alarm{position}", alarm) for position, alarm in enumerate(alarms)],
-            StartTime=now - timedelta(seconds=longest),
-            EndTime=now + timedelta(seconds=1),
-            ScanBy="TimestampAscending",
+        wanted = {
+            f"m{position}_{name}": metric
+            for position, alarm in enumerate(alarms)
+            for name, metric in metrics_of(alarm).items()
+        }
+        longest = max(
+            metric["Period"] * evaluation_range(alarm) for alarm in alarms for metric in metrics_of(alarm).values()
         )
-        results = {result["Id"]: result for result in answer["MetricDataResults"]}
+        response = self._cloudwatch.get_metric_data(
+            MetricDataQueries=[{"Id": name, "MetricStat": {**metric, "Period": 60}} for name, metric in wanted.items()],
+            StartTime=now.replace(second=0, microsecond=0) - timedelta(seconds=longest),
+            EndTime=now + timedelta(seconds=1),
+        )
+        found = {
+            result["Id"]: dict(zip(result["Timestamps"], result["Values"], strict=True))
+            for result in response["MetricDataResults"]
+        }
         for position, alarm in enumerate(alarms):
-            result = results[f"alarm{position}"]
-            datapoints = list(zip(result["Timestamps"], result["Values"], strict=True))
-            if not datapoints and alarm.get("TreatMissingData") == "breaching" and not self._is_measured(alarm):
-                continue
-            state, reason = state_of(alarm, datapoints, now)
+            minutes = {name: found[f"m{position}_{name}"] for name in metrics_of(alarm)}
+            state, reason = state_of(alarm, series_of(alarm, minutes, now))
             if state != alarm["StateValue"]:
                 self._set_state(alarm["AlarmName"], state, reason)
 
-    @contextmanager
-    def muted(self) -> Iterator[None]:
-        """Undo what the emulator's own evaluation does to alarms meanwhile, before anybody hears of it."""
-        before = self.definitions()
-        enabled = [alarm["AlarmName"] for alarm in before if alarm["ActionsEnabled"]]
-        if enabled:
-            self._cloudwatch.disable_alarm_actions(AlarmNames=enabled)
-        try:
-            yield
-        finally:
-            after = self.states()
-            for alarm in before:
-                if after.get(alarm["AlarmName"], alarm["StateValue"]) != alarm["StateValue"]:
-                    self._set_state(alarm["AlarmName"], alarm["StateValue"], alarm["StateReason"])
-            if enabled:
-                self._cloudwatch.enable_alarm_actions(AlarmNames=enabled)
-
-    def _is_measured(self, alarm: Mapping[str, Any]) -> bool:
-        """Whether the alarm's metric has ever had a value."""
-        found = self._cloudwatch.list_metrics(
-            Namespace=alarm["Namespace"], MetricName=alarm["MetricName"], Dimensions=alarm["Dimensions"]
-        )
-        return bool(found["Metrics"])
-
     def _set_state(self, name: str, state: str, reason: str) -> None:
-        # Somebody may have deleted it meanwhile, such as Terraform.
+        # Terraform may have deleted it meanwhile.
         with suppress(self._cloudwatch.exceptions.ResourceNotFound):
             self._cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason=reason)
-
-
-def _query(query_id: str, alarm: Mapping[str, Any]) -> dict[str, Any]:
-    metric = {name: alarm[name] for name in ("Namespace", "MetricName", "Dimensions")}
-    # A percentile first: the emulator makes up a Statistic beside it.
-    statistic = alarm.get("ExtendedStatistic") or alarm["Statistic"]
-    return {
-        "Id": query_id,
-        "MetricStat": {"Metric": metric, "Period": alarm["Period"], "Stat": statistic},
-    }
-
-
-def state_of(alarm: Mapping[str, Any], datapoints: Sequence[tuple[datetime, float]], now: datetime) -> tuple[str, str]:
-    """Return the state of `alarm`, and the reason, from its metric's `datapoints`, oldest first.
-
-    As on AWS it is in ALARM when DatapointsToAlarm of the last EvaluationPeriods datapoints, or all of them where
-    that is not given, are over the threshold, and the newest one counts while its period is not over. A datapoint is
-    too old once a whole period without one has followed.
-    """
-    period, count = timedelta(seconds=alarm["Period"]), alarm["EvaluationPeriods"]
-    needed = alarm.get("DatapointsToAlarm") or count
-    recent = [value for start, value in datapoints if start + period * (count + 1) > now][-count:]
-    missing = count - len(recent)
-    comparison, threshold = alarm["ComparisonOperator"], alarm["Threshold"]
-    breaching = [value for value in recent if _COMPARISONS[comparison](value, threshold)]
-    ringing = len(breaching) >= needed
-    if missing and not ringing:
-        if alarm.get("TreatMissingData", "missing") in ("missing", "ignore"):
-            return alarm["StateValue"], "no new data"
-        ringing = alarm["TreatMissingData"] == "breaching" and len(breaching) + missing >= needed
-    reason = (
-        f"Threshold Crossed: {len(breaching)} of the last {count} datapoints {recent} "
-        f"{'was' if ringing else 'needed to be'} {comparison} ({threshold})"
-        if recent
-        else f"No datapoint was received for {count} periods"
-    )
-    if missing:
-        reason += f"; missing data is treated as {alarm.get('TreatMissingData')}"
-    return ("ALARM" if ringing else "OK"), f"{reason}."

@@ -76,6 +76,7 @@ class CloudFormationDeployment:
             f"Project={settings.project}",
             f"Environment={settings.environment}",
             f"NotificationEmail={settings.notification_email}",
+            f"CompletedOrderEmail={settings.completed_order_email}",
             f"ProcessingTimeoutSeconds={settings.processing_timeout_seconds}",
         )
         outputs = self._outputs()

@@ -8,7 +8,7 @@ from local_stack.alarms import Alarms
 NAMESPACE = "AWS/SQS"
 VISIBLE_MESSAGES = "ApproximateNumberOfMessagesVisible"
 
-# SQS sends a value a minute. Thrice as often here, so that every minute has one, however busy the machine.
+# SQS sends a value a minute. Three times as often here, so that every minute has one on a busy machine.
 _REPEAT_SECONDS = 20
 
 
@@ -23,24 +23,23 @@ class QueueMetrics:
         self._last_put = float("-inf")
 
     def put(self) -> None:
-        """Put the numbers when one has changed, and from time to time all the same."""
+        """Put the numbers when one has changed, and regularly otherwise."""
         visible = {name: number for name in self._watched() if (number := self._visible(name)) is not None}
         now = time.monotonic()
         if not visible or (visible == self._last and now < self._last_put + _REPEAT_SECONDS):
             return
-        with self._alarms.muted():
-            self._cloudwatch.put_metric_data(
-                Namespace=NAMESPACE,
-                MetricData=[
-                    {
-                        "MetricName": VISIBLE_MESSAGES,
-                        "Dimensions": [{"Name": "QueueName", "Value": name}],
-                        "Unit": "Count",
-                        "Value": number,
-                    }
-                    for name, number in visible.items()
-                ],
-            )
+        self._cloudwatch.put_metric_data(
+            Namespace=NAMESPACE,
+            MetricData=[
+                {
+                    "MetricName": VISIBLE_MESSAGES,
+                    "Dimensions": [{"Name": "QueueName", "Value": name}],
+                    "Unit": "Count",
+                    "Value": number,
+                }
+                for name, number in visible.items()
+            ],
+        )
         self._last, self._last_put = visible, now
 
     def _watched(self) -> list[str]:
@@ -53,7 +52,7 @@ class QueueMetrics:
         ]
 
     def _visible(self, queue_name: str) -> int | None:
-        # An alarm can name a queue that does not exist; then there is nothing to measure, here as on AWS.
+        # An alarm can name a queue that does not exist. Then there is no metric, as on AWS.
         try:
             url = self._sqs.get_queue_url(QueueName=queue_name)["QueueUrl"]
         except self._sqs.exceptions.QueueDoesNotExist:

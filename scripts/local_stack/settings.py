@@ -29,6 +29,8 @@ class Settings:
     aws_port: int = 4566
     deploy: str = "cloudformation"
     notification_email: str = "you@example.com"
+    completed_order_email: str = "orders@example.com"
+    """Subscribed here, where nothing is sent; the backend's default subscribes nobody."""
     local_directory: Path = REPOSITORY / ".local"
 
     other_origins: tuple[str, ...] = ()

@@ -137,10 +137,9 @@ class LocalStack:
         report.step(f"Deploying the backend with {settings.deploy}")
         alarms = Alarms(self.client("cloudwatch"))
         mailbox = Mailbox(self.client("sqs"), self.client("sns"), self.mailbox)
-        known_states = alarms.states()
         mailbox.unsubscribe(alarms.topics())
         self.outputs = dict(self.deployment.deploy(zip_path, report))
-        alarms.settle(known_states)
+        alarms.settle()
         mailbox.subscribe(
             {
                 self.outputs["alerts_topic_arn"]: alarm_text,

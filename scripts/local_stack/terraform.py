@@ -134,6 +134,7 @@ class TerraformDeployment:
             "environment": settings.environment,
             "aws_region": settings.region,
             "notification_email": settings.notification_email,
+            "completed_order_email": settings.completed_order_email,
             "processing_timeout_seconds": settings.processing_timeout_seconds,
             "lambda_zip_path": str(zip_path),
         }

@@ -8,6 +8,9 @@ environment = "prod"
 # Receives every alarm: a mailing list that somebody always reads rather than a person.
 notification_email = "FILL IN"
 
+# A second channel for alarms, such as a pager.
+# alerts_https_endpoint = "https://events.example.com/sns"
+
 # The storefront: no other page may place orders from a browser.
 cors_allowed_origins = ["FILL IN"]
 
@@ -15,9 +18,6 @@ cors_allowed_origins = ["FILL IN"]
 # what a flood of requests costs: 10 orders a second all day are 864,000 orders and cost about 20 dollars.
 api_throttling_rate_limit  = "FILL IN"
 api_throttling_burst_limit = "FILL IN"
-
-# An e-mail for every order is more than anybody reads; subscribe a queue or a function to the topic instead.
-completed_order_email = "none"
 
 deletion_protection_enabled = true
 

@@ -7,8 +7,6 @@ environment = "staging"
 # The storefront of staging.
 cors_allowed_origins = ["FILL IN"]
 
-completed_order_email = "none"
-
 # Enough for a rehearsal, too little for an accident to become expensive.
 api_throttling_rate_limit  = 50
 api_throttling_burst_limit = 100

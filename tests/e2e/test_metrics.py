@@ -5,8 +5,8 @@ import uuid
 
 import pytest
 
+from aws_emulator.metric_filters import matches
 from deployment.stack import DeployedStack
-from fake_aws.metric_filters import matches
 from local_stack import LocalStack
 from waiting import wait_for
 

@@ -2,7 +2,6 @@
 
 events          what AWS hands to the functions
 sqs, logs       services as far as the operator's tool uses them, in memory and failing on request
-metric_filters  what CloudWatch would count
 command_line    the AWS CLI up to its first call
 patience        how long the functions wait for an AWS that does not answer
 """

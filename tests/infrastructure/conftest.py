@@ -69,6 +69,7 @@ def production_plan(backend: TerraformRoot, variables: dict[str, Any]) -> Plan:
         "kms_key_arn": KEY,
         "permissions_boundary_arn": BOUNDARY,
         "completed_order_email": "sales@example.com",
+        "alerts_https_endpoint": "https://events.example.com/sns",
         "lambda_architecture": "x86_64",
         "processing_timeout_seconds": 60,
         "processing_maximum_concurrency": 50,
@@ -87,6 +88,9 @@ def production_plan(backend: TerraformRoot, variables: dict[str, Any]) -> Plan:
         "runbook_url": RUNBOOK_URL,
         "latency_alarm_threshold_ms": 1500,
         "no_orders_alarm_minutes": 120,
+        "orders_alarm_per_minute": 100,
+        "requests_alarm_per_minute": 1000,
+        "client_errors_alarm_per_minute": 50,
     }
     return backend.plan({**variables, **chosen})
 
@@ -117,12 +121,16 @@ def deployed_twice(
             Environment="dev",
             NotificationEmail=variables["notification_email"],
             NoOrdersAlarmMinutes="60",
+            CompletedOrderEmail="sales@example.com",
+            AlertsHttpsEndpoint="https://events.example.com/sns",
             SnapStartEnabled="true",
         )
         staging = {
             **variables,
             "environment": "staging",
             "no_orders_alarm_minutes": 60,
+            "completed_order_email": "sales@example.com",
+            "alerts_https_endpoint": "https://events.example.com/sns",
             "snap_start_enabled": True,
         }
         directory = tmp_path_factory.mktemp("terraform") / "terraform-backend"

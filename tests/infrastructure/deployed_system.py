@@ -223,6 +223,8 @@ class DeployedSystem:
         return {
             f"alarm {self._short(alarm['AlarmName'])}": {
                 **alarm,
+                # Terraform puts them in an order of its own.
+                **({"Metrics": {query["Id"]: query for query in alarm["Metrics"]}} if "Metrics" in alarm else {}),
                 "Tags": cloudwatch.list_tags_for_resource(ResourceARN=alarm["AlarmArn"])["Tags"],
             }
             for alarm in _pages(cloudwatch, "describe_alarms", "MetricAlarms")

@@ -109,8 +109,9 @@ class Throttle:
 @dataclass(frozen=True)
 class Alarm:
     name: str
-    metric: tuple[str, str]
-    """Namespace and name."""
+    metrics: tuple[tuple[str, str], ...]
+    """Namespace and name of each."""
+    expression: str | None
     dimensions: Mapping[str, str]
     statistic: str
     comparison: str
@@ -263,12 +264,19 @@ def from_template(resources: Mapping[str, Document]) -> System:
         alarms=tuple(
             Alarm(
                 name=alarm["AlarmName"],
-                metric=(alarm["Namespace"], alarm["MetricName"]),
+                metrics=tuple(
+                    (metric["Namespace"], metric["MetricName"])
+                    for metric in [q["MetricStat"]["Metric"] for q in alarm.get("Metrics", []) if "MetricStat" in q]
+                    or [alarm]
+                ),
+                expression=next((q["Expression"] for q in alarm.get("Metrics", []) if "Expression" in q), None),
                 dimensions={each["Name"]: each["Value"] for each in alarm.get("Dimensions", [])},
-                statistic=alarm.get("Statistic") or alarm["ExtendedStatistic"],
+                statistic=alarm.get("Statistic") or alarm.get("ExtendedStatistic", "Sum"),
                 comparison=alarm["ComparisonOperator"],
                 threshold=float(alarm["Threshold"]),
-                period_seconds=int(alarm["Period"]),
+                period_seconds=int(
+                    alarm["Period"] if "Period" in alarm else alarm["Metrics"][0]["MetricStat"]["Period"]
+                ),
                 periods=int(alarm["EvaluationPeriods"]),
                 missing_data=alarm["TreatMissingData"],
                 description=alarm["AlarmDescription"],
@@ -387,12 +395,17 @@ def from_plan(resources: Mapping[str, Document]) -> System:
         alarms=tuple(
             Alarm(
                 name=alarm["alarm_name"],
-                metric=(alarm["namespace"], alarm["metric_name"]),
+                metrics=tuple(
+                    (metric["namespace"], metric["metric_name"])
+                    for metric in [q["metric"][0] for q in alarm["metric_query"] if q["metric"]] or [alarm]
+                ),
+                expression=next((q["expression"] for q in alarm["metric_query"] if q["expression"]), None),
                 dimensions=alarm["dimensions"] or {},
-                statistic=alarm["statistic"] or alarm["extended_statistic"],
+                statistic=alarm["statistic"] or alarm["extended_statistic"] or "Sum",
                 comparison=alarm["comparison_operator"],
                 threshold=alarm["threshold"],
-                period_seconds=alarm["period"],
+                period_seconds=alarm["period"]
+                or next(q["metric"][0]["period"] for q in alarm["metric_query"] if q["metric"]),
                 periods=alarm["evaluation_periods"],
                 missing_data=alarm["treat_missing_data"],
                 description=alarm["alarm_description"],

@@ -9,11 +9,13 @@ import pytest
 
 from deployment.terraform import Plan, Resources, TerraformRoot
 from infrastructure.conftest import ACCOUNT, BOUNDARY, ISSUER, KEY, OTHER_REGION, RUNBOOK_URL
+from repository.cloudformation import Template
 from repository.files import REPOSITORY
 
 PREFIX = "order-processing-dev"
 
 QUEUES = ("orders", "orders_dlq", "notifications_dlq")
+ALARM = "module.monitoring.aws_cloudwatch_metric_alarm.this"
 FUNCTIONS = ("submission", "processing", "status", "notification")
 DAY = 24 * 60 * 60
 
@@ -36,7 +38,7 @@ def production(production_plan: Plan) -> Resources:
 @pytest.fixture(scope="module")
 def unusual(backend: TerraformRoot, variables: dict[str, Any]) -> Resources:
     """A deployment with what neither of the two others has."""
-    return backend.plan({**variables, "completed_order_email": "none", "deletion_protection_enabled": True}).resources
+    return backend.plan({**variables, "deletion_protection_enabled": True}).resources
 
 
 def assert_holds(actual: Mapping[str, Any], expected: Mapping[str, Any], why: str) -> None:
@@ -178,25 +180,17 @@ def test_no_queue_can_use_the_notifications_dead_letter_queue_as_its_own(resourc
     }, "only the notification function writes to it"
 
 
-def test_the_alerts_go_to_the_address_that_was_given(resources: Resources) -> None:
-    assert_holds(
-        resources["aws_sns_topic_subscription.alerts_email"],
-        {"protocol": "email", "endpoint": "operations@example.com"},
-        "a person hears of every alarm",
-    )
+def test_alerts_and_completed_orders_go_to_the_chosen_subscribers(resources: Resources, production: Resources) -> None:
+    def subscribed(deployed: Resources) -> dict[str, tuple[str, str]]:
+        found = deployed.of_type("aws_sns_topic_subscription").items()
+        return {address.partition(".")[2]: (each["protocol"], each["endpoint"]) for address, each in found}
 
-
-def test_completed_orders_are_mailed_where_the_alerts_go_unless_another_address_was_given(
-    resources: Resources, production: Resources
-) -> None:
-    address = "aws_sns_topic_subscription.order_completed_email[0]"
-    assert_holds(resources[address], {"protocol": "email", "endpoint": "operations@example.com"}, "the default")
-    assert_holds(production[address], {"protocol": "email", "endpoint": "sales@example.com"}, "asked for")
-
-
-def test_completed_orders_are_mailed_to_nobody_on_request(unusual: Resources) -> None:
-    mailed = [address for address in unusual if address.startswith("aws_sns_topic_subscription.")]
-    assert mailed == ["aws_sns_topic_subscription.alerts_email"], "nobody wants a mail for every order"
+    assert subscribed(resources) == {"alerts_email": ("email", "operations@example.com")}
+    assert subscribed(production) == {
+        "alerts_email": ("email", "operations@example.com"),
+        "alerts_https[0]": ("https", "https://events.example.com/sns"),
+        "order_completed_email[0]": ("email", "sales@example.com"),
+    }
 
 
 # Functions
@@ -428,161 +422,27 @@ def test_browsers_may_call_the_api_from_the_origins_that_were_chosen(
         }
 
 
-# Watching
+# Monitoring. What raises each alarm is in tests/unit/test_local_stack_alarms.py.
 
 
-@pytest.mark.parametrize("queue", ["orders-dlq", "notifications-dlq"])
-def test_one_dead_letter_raises_an_alarm_within_a_minute(resources: Resources, queue: str) -> None:
-    assert_holds(
-        resources[f'aws_cloudwatch_metric_alarm.failure["{queue}"]'],
-        {
-            "alarm_name": f"{PREFIX}-{queue}",
-            "namespace": "AWS/SQS",
-            "metric_name": "ApproximateNumberOfMessagesVisible",
-            "dimensions": {"QueueName": f"{PREFIX}-{queue}"},
-            "statistic": "Maximum",
-            "comparison_operator": "GreaterThanThreshold",
-            "threshold": 0,
-            "period": 60,
-            "evaluation_periods": 1,
-            "treat_missing_data": "notBreaching",
-        },
-        "each dead letter waits for a person",
-    )
+def test_alarm_thresholds_are_those_chosen(resources: Resources, production: Resources) -> None:
+    def thresholds(deployed: Resources) -> dict[str, float]:
+        alarms = deployed.of_type("aws_cloudwatch_metric_alarm").values()
+        return {alarm["alarm_name"].split("-", 3)[3]: alarm["threshold"] for alarm in alarms}
+
+    chosen = {"api-slow": 1500, "orders-flood": 100, "api-flood": 1000, "api-4xx": 50}
+    assert chosen.items() <= thresholds(production).items()
+    defaults = {"api-slow": 3000, "orders-flood": 600, "api-flood": 6000, "api-4xx": 300}
+    assert defaults.items() <= thresholds(resources).items()
+    assert thresholds(production).keys() - thresholds(resources).keys() == {"no-orders"}, "only on request"
 
 
-@pytest.mark.parametrize(
-    ("alarm", "metric"),
-    [
-        (
-            "orders-waiting",
-            {
-                "namespace": "AWS/SQS",
-                "metric_name": "ApproximateAgeOfOldestMessage",
-                "dimensions": {"QueueName": f"{PREFIX}-orders"},
-                "statistic": "Maximum",
-                "threshold": 300,
-            },
-        ),
-        (
-            "notifications-late",
-            {
-                "namespace": "AWS/Lambda",
-                "metric_name": "IteratorAge",
-                "dimensions": {"FunctionName": f"{PREFIX}-notification"},
-                "statistic": "Maximum",
-                "threshold": 300_000,
-            },
-        ),
-        (
-            "api-5xx",
-            {"namespace": "AWS/ApiGateway", "metric_name": "5xx", "statistic": "Sum", "threshold": 0},
-        ),
-    ],
-)
-def test_late_orders_late_announcements_and_server_errors_raise_an_alarm(
-    resources: Resources, alarm: str, metric: dict[str, Any]
-) -> None:
-    assert_holds(
-        resources[f'aws_cloudwatch_metric_alarm.failure["{alarm}"]'],
-        {"alarm_name": f"{PREFIX}-{alarm}", "comparison_operator": "GreaterThanThreshold", **metric},
-        "what a customer would notice",
-    )
-
-
-@pytest.mark.parametrize("function", FUNCTIONS)
-@pytest.mark.parametrize("failure", ["errors", "throttles"])
-def test_every_functions_errors_and_throttles_raise_an_alarm(resources: Resources, function: str, failure: str) -> None:
-    assert_holds(
-        resources[f"module.{function}.aws_cloudwatch_metric_alarm.{failure}"],
-        {
-            "alarm_name": f"{PREFIX}-{function}-{failure}",
-            "namespace": "AWS/Lambda",
-            "metric_name": failure.capitalize(),
-            "dimensions": {"FunctionName": f"{PREFIX}-{function}"},
-            "statistic": "Sum",
-            "comparison_operator": "GreaterThanThreshold",
-            "threshold": 0,
-        },
-        "the code answers what it expects, so each error is a fault",
-    )
-
-
-def test_every_alarm_looks_at_minutes_and_most_at_the_last_one_alone(resources: Resources) -> None:
-    alarms = resources.of_type("aws_cloudwatch_metric_alarm")
-    for address, alarm in alarms.items():
-        assert_holds(
-            alarm,
-            {"period": 60, "treat_missing_data": "notBreaching"},
-            f"an idle shop is a healthy one: {address}",
-        )
-    patient = {
-        alarm["alarm_name"].removeprefix(f"{PREFIX}-"): (alarm["datapoints_to_alarm"], alarm["evaluation_periods"])
-        for alarm in alarms.values()
-        if alarm["evaluation_periods"] != 1
-    }
-    assert patient == {"api-slow": (3, 5), "processing-failing": (2, 5), "notification-failing": (2, 5)}
-
-
-def test_a_slow_api_raises_an_alarm_that_a_cold_start_at_night_does_not(
-    resources: Resources, production: Resources
-) -> None:
-    for deployed, threshold in ((resources, 3000), (production, 1500)):
-        assert_holds(
-            deployed['aws_cloudwatch_metric_alarm.failure["api-slow"]'],
-            {
-                "namespace": "AWS/ApiGateway",
-                "metric_name": "Latency",
-                "statistic": None,
-                "extended_statistic": "p99",
-                "comparison_operator": "GreaterThanThreshold",
-                "threshold": threshold,
-                "evaluation_periods": 5,
-                "datapoints_to_alarm": 3,
-            },
-            "one slow minute is no news",
-        )
-
-
-@pytest.mark.parametrize(
-    ("alarm", "metric"), [("processing-failing", "ProcessingFailed"), ("notification-failing", "NotificationFailed")]
-)
-def test_what_fails_again_raises_an_alarm_although_lambda_sees_no_error(
-    resources: Resources, alarm: str, metric: str
-) -> None:
-    assert_holds(
-        resources[f'aws_cloudwatch_metric_alarm.failure["{alarm}"]'],
-        {
-            "namespace": "order-processing/dev",
-            "metric_name": metric,
-            "dimensions": None,
-            "statistic": "Sum",
-            "comparison_operator": "GreaterThanThreshold",
-            "threshold": 0,
-        },
-        "a batch that is done in part is no error of the function",
-    )
-
-
-def test_orders_are_missed_where_they_are_expected_alone(resources: Resources, production: Resources) -> None:
-    address = 'aws_cloudwatch_metric_alarm.failure["no-orders"]'
-    assert address not in resources, "no shop is told to have orders at night"
-    assert_holds(
-        production[address],
-        {
-            "alarm_name": "order-processing-prod-no-orders",
-            "namespace": "order-processing/prod",
-            "metric_name": "OrdersAccepted",
-            "statistic": "Sum",
-            "comparison_operator": "LessThanThreshold",
-            "threshold": 1,
-            "period": 60,
-            "evaluation_periods": 120,
-            "datapoints_to_alarm": None,
-            "treat_missing_data": "breaching",
-        },
-        "not one order in any of the minutes",
-    )
+def test_failure_alarms_look_back_as_far_as_the_templates(resources: Resources, production: Resources) -> None:
+    for planned, seconds in ((resources, "30"), (production, "60")):
+        template = Template.read().resources(NotificationEmail="a@example.com", ProcessingTimeoutSeconds=seconds)
+        for name, logical_id in (("failing", "ProcessingFailingAlarm"), ("errors", "ProcessingErrorsAlarm")):
+            periods = planned[f'{ALARM}["processing-{name}"]']["evaluation_periods"]
+            assert periods == template[logical_id]["Properties"]["EvaluationPeriods"], (name, seconds)
 
 
 def test_every_alarm_fits_into_cloudwatch_with_its_link_whatever_the_names(production: Resources) -> None:
@@ -612,6 +472,7 @@ def test_every_event_of_an_orders_life_and_every_failure_is_counted_where_it_is_
         "OrdersDuplicate": ("OrdersDuplicate", "processing", '{ $.message = "order_duplicate" }'),
         "OrdersConflict": ("OrdersConflict", "processing", '{ $.message = "order_conflict" }'),
         "OrdersFailed": ("OrdersFailed", "processing", '{ $.message = "order_failed" }'),
+        "OrdersDeadLettered": ("OrdersDeadLettered", "processing", '{ $.level = "ERROR" && $.receives >= 5 }'),
         "OrdersNotified": ("OrdersNotified", "notification", '{ $.message = "order_notified" }'),
         "SubmissionFailed": ("SubmissionFailed", "submission", '{ $.message = "request_failed" }'),
         "ProcessingFailed": ("ProcessingFailed", "processing", '{ $.message = "request_failed" }'),

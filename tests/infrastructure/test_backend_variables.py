@@ -55,6 +55,19 @@ REFUSED = [
         Case("completed_order_email", value, "Give one complete e-mail address")
         for value in ("", "nobody", "sales@example", "sales@example.com\n")
     ),
+    Case("completed_order_email", "operations@example.com", "alarms would no longer arrive"),
+    *(
+        Case("alerts_https_endpoint", value, "an address that starts with https://")
+        for value in (
+            "",
+            "https://",
+            "http://events.example.com",
+            "https://a b",
+            "https:///sns",
+            "https://a/#x",
+            "https://a\n",
+        )
+    ),
     *(
         Case("lambda_architecture", value, '"arm64" or "x86_64"')
         for value in ("", "aarch64", "amd64", "x86-64", "ARM64")
@@ -152,6 +165,11 @@ REFUSED = [
         Case("no_orders_alarm_minutes", value, "from 5 (below, any pause raises the alarm) to 1440")
         for value in (-1, 0, 4, 7.5, 1441)
     ),
+    *(
+        Case(f"{metric}_alarm_per_minute", value, "of at least 1")
+        for metric in ("orders", "requests", "client_errors")
+        for value in (-1, 0)
+    ),
 ]
 
 ACCEPTED: list[dict[str, Any]] = [
@@ -184,6 +202,10 @@ ACCEPTED: list[dict[str, Any]] = [
         "runbook_url": "https://r",
         "latency_alarm_threshold_ms": 100,
         "no_orders_alarm_minutes": 5,
+        "orders_alarm_per_minute": 1,
+        "requests_alarm_per_minute": 1,
+        "client_errors_alarm_per_minute": 1,
+        "alerts_https_endpoint": "https://a",
     },
     {
         "project": "a" * 25,
@@ -217,6 +239,10 @@ ACCEPTED: list[dict[str, Any]] = [
         "runbook_url": f"https://{'r' * 292}",
         "latency_alarm_threshold_ms": 29000,
         "no_orders_alarm_minutes": 1440,
+        "orders_alarm_per_minute": 1000000,
+        "requests_alarm_per_minute": 1000000,
+        "client_errors_alarm_per_minute": 1000000,
+        "alerts_https_endpoint": "https://user:secret@events.example.com:8443/sns/1?key=2",
     },
 ]
 
@@ -241,6 +267,11 @@ def test_null_means_the_default_as_from_a_module_that_passes_its_own_variables_o
     declared = re.findall(r'(?m)^variable "(\w+)"', (REPOSITORY / "terraform-backend" / "variables.tf").read_text())
     values = {**dict.fromkeys(declared), **REQUIRED}
     assert rules.errors(values) == [], "null is no choice, so the default holds"
+
+
+def test_completed_orders_address_is_compared_regardless_of_case(rules: TerraformRoot) -> None:
+    case = Case("completed_order_email", REQUIRED["notification_email"].upper(), "alarms would no longer arrive")
+    assert_refused(case, rules, REQUIRED)
 
 
 def test_only_the_address_for_alarms_has_to_be_given(rules: TerraformRoot) -> None:

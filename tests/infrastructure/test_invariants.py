@@ -15,7 +15,12 @@ from repository.cloudformation import Template
 
 EMAIL = {"NotificationEmail": "operations@example.com"}
 # Everything that a deployment can have, as deployed_twice has it.
-EVERYTHING = {**EMAIL, "NoOrdersAlarmMinutes": "60"}
+EVERYTHING = {
+    **EMAIL,
+    "NoOrdersAlarmMinutes": "60",
+    "CompletedOrderEmail": "sales@example.com",
+    "AlertsHttpsEndpoint": "https://events.example.com/sns",
+}
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 # What a stack may be made of, as far as a choice could break something.
@@ -47,6 +52,9 @@ def test_an_order_is_hidden_for_exactly_six_timeouts_whichever_is_chosen(templat
     resources = template.resources(**EMAIL, ProcessingTimeoutSeconds=str(seconds))
     assert int(resources["ProcessingFunction"]["Properties"]["Timeout"]) == seconds
     assert resources["OrdersQueue"]["Properties"]["VisibilityTimeout"] == 6 * seconds
+    # Otherwise the alarms would return to OK between two deliveries of a failing order.
+    for alarm, deliveries in (("ProcessingFailingAlarm", 2), ("ProcessingErrorsAlarm", 1)):
+        assert 60 * resources[alarm]["Properties"]["EvaluationPeriods"] >= 60 + deliveries * 6 * seconds
 
 
 def test_as_many_batches_of_a_shard_are_announced_at_once_as_were_chosen(template: Template) -> None:
@@ -74,8 +82,8 @@ class Break:
 SUBMISSION_ROLE = "SubmissionRole/Properties/Policies/0/PolicyDocument/Statement/0"
 SUBMISSION_POLICY = "module.submission.aws_iam_role_policy.this policy Statement 0"
 PROCESSING = "module.processing.aws_lambda_function.this"
-ALARM = "aws_cloudwatch_metric_alarm.failure"
-METRIC = "aws_cloudwatch_log_metric_filter.orders"
+ALARM = "module.monitoring.aws_cloudwatch_metric_alarm.this"
+METRIC = "module.monitoring.aws_cloudwatch_log_metric_filter.this"
 
 BREAKS = [
     Break(
@@ -180,24 +188,24 @@ BREAKS = [
         "every dead-letter queue has an alarm on its visible messages",
         ("NotificationsDlqAlarm/Properties/MetricName", "NumberOfMessagesSent"),
         (
-            'aws_cloudwatch_metric_alarm.failure["notifications-dlq"] metric_name',
+            f'{ALARM}["notifications-dlq"] metric_name',
             "NumberOfMessagesSent",
         ),
     ),
     Break(
         "every dead-letter queue has an alarm on its visible messages",
         ("OrdersDlqAlarm/Properties/Threshold", 1),
-        ('aws_cloudwatch_metric_alarm.failure["orders-dlq"] threshold', 1),
+        (f'{ALARM}["orders-dlq"] threshold', 1),
     ),
     Break(
         "every alarm on visible messages watches a dead-letter queue that exists",
         ("OrdersDlqAlarm/Properties/Dimensions/0/Value", "orders-dead"),
-        ('aws_cloudwatch_metric_alarm.failure["orders-dlq"] dimensions QueueName', "orders-dead"),
+        (f'{ALARM}["orders-dlq"] dimensions QueueName', "orders-dead"),
     ),
     Break(
         "every alarm reaches a subscriber",
         ("StatusErrorsAlarm/Properties/AlarmActions", None),
-        ("module.status.aws_cloudwatch_metric_alarm.errors alarm_actions", []),
+        (f'{ALARM}["status-errors"] alarm_actions', []),
     ),
     Break(
         "every alarm reaches a subscriber",
@@ -213,7 +221,7 @@ BREAKS = [
         "every alarm ends in a link to its section of the runbook",
         ("StatusErrorsAlarm/Properties/AlarmDescription", "It failed. Runbook: docs/runbook.md#errors"),
         (
-            "module.status.aws_cloudwatch_metric_alarm.errors alarm_description",
+            f'{ALARM}["status-errors"] alarm_description',
             "It failed. Runbook: docs/runbook.md#errors",
         ),
     ),

@@ -149,7 +149,7 @@ def test_both_have_the_same_resources(deployed_twice: DeployedTwice) -> None:
     assert deployed_twice.cloudformation.keys() == deployed_twice.terraform.keys()
     kinds = Counter(name.split()[0] for name in deployed_twice.terraform)
     assert kinds == {
-        "alarm": 17,
+        "alarm": 23,
         "alias": 4,
         "api": 1,
         "dashboard": 1,
@@ -157,19 +157,24 @@ def test_both_have_the_same_resources(deployed_twice: DeployedTwice) -> None:
         "integration": 2,
         "log": 5,
         "mapping": 2,
-        "metric": 13,
+        "metric": 14,
         "queue": 3,
         "role": 4,
         "route": 2,
         "stage": 1,
-        "subscription": 2,
+        "subscription": 3,
         "table": 1,
         "topic": 2,
     }, "what this test compares: tell it of what is new"
 
 
 def test_there_is_no_kind_of_resource_that_is_not_compared(deployed_twice: DeployedTwice) -> None:
-    template = Template.read().resources(NotificationEmail="operations@example.com", NoOrdersAlarmMinutes="60")
+    template = Template.read().resources(
+        NotificationEmail="operations@example.com",
+        NoOrdersAlarmMinutes="60",
+        CompletedOrderEmail="sales@example.com",
+        AlertsHttpsEndpoint="https://events.example.com/sns",
+    )
     in_template = Counter(resource["Type"] for resource in template.values())
     in_terraform = Counter(address.split("[")[0].split(".")[-2] for address in deployed_twice.plan.resources)
     told = {kind: in_terraform.pop(kind) for kind in list(in_terraform) if kind not in WITHIN_ANOTHER}

@@ -197,6 +197,6 @@ def test_in_prod_only_the_storefront_may_order_from_a_browser(prod: Resources) -
 def test_in_prod_every_alarm_is_there_and_somebody_is_told(prod: Resources) -> None:
     alarms = {alarm["alarm_name"] for alarm in prod.of_type("aws_cloudwatch_metric_alarm").values()}
     assert "order-processing-prod-no-orders" in alarms, "also that nothing happens"
-    assert len(alarms) == 17
+    assert len(alarms) == 23
     subscribed = [each["endpoint"] for each in prod.of_type("aws_sns_topic_subscription").values()]
     assert subscribed == ["operations@example.com"], "of alarms, and not of every order"

@@ -1,95 +1,118 @@
-"""Alarms of every kind on the emulator, evaluated by their own definitions."""
+"""What the emulator needs for alarms: metric filters that count, alarms on expressions, and their evaluation."""
 
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+import json
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from deployment.emulator import running_emulator
+from deployment.emulator import Emulator, running_emulator
 from local_stack.alarms import Alarms
 
 NAMESPACE = "order-processing/dev"
-
-# As terraform-backend/main.tf defines them.
-NO_ORDERS = {
-    "MetricName": "OrdersAccepted",
-    "Statistic": "Sum",
-    "EvaluationPeriods": 5,
-    "ComparisonOperator": "LessThanThreshold",
-    "Threshold": 1.0,
-    "TreatMissingData": "breaching",
-}
-API_SLOW = {
-    "MetricName": "Latency",
-    "ExtendedStatistic": "p99",
-    "EvaluationPeriods": 5,
-    "DatapointsToAlarm": 3,
-    "ComparisonOperator": "GreaterThanThreshold",
-    "Threshold": 3000.0,
-    "TreatMissingData": "notBreaching",
-}
-
-
-class Watch:
-    """One alarm and its metric."""
-
-    def __init__(self, cloudwatch: Any, definition: dict[str, Any], name: str) -> None:
-        self._cloudwatch = cloudwatch
-        self._alarms = Alarms(cloudwatch)
-        self._name = name
-        self._metric = f"{definition['MetricName']}-{name}"
-        cloudwatch.put_metric_alarm(
-            AlarmName=name, Namespace=NAMESPACE, Period=60, **{**definition, "MetricName": self._metric}
-        )
-
-    def put(self, *values: float, minutes_ago: int) -> None:
-        """Put values of the metric as they would have been put then."""
-        moment = datetime.now(UTC) - timedelta(minutes=minutes_ago)
-        with self._alarms.muted():
-            self._cloudwatch.put_metric_data(
-                Namespace=NAMESPACE,
-                MetricData=[{"MetricName": self._metric, "Timestamp": moment, "Value": value} for value in values],
-            )
-
-    def state(self) -> str:
-        """Evaluate all alarms and return this one's state."""
-        self._alarms.evaluate()
-        return self._alarms.states()[self._name]
+LOG = {"logGroupName": "/aws/lambda/processing", "logStreamName": "stream"}
 
 
 @pytest.fixture(scope="module")
-def cloudwatch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     with running_emulator(tmp_path_factory.mktemp("emulator"), "eu-west-1") as emulator:
-        yield emulator.client("cloudwatch")
+        logs = emulator.client("logs")
+        logs.create_log_group(logGroupName=LOG["logGroupName"])
+        logs.create_log_stream(**LOG)
+        yield emulator
 
 
 @pytest.fixture
-def watch(cloudwatch: Any, request: pytest.FixtureRequest) -> Callable[[dict[str, Any]], Watch]:
-    """Return a function that defines an alarm of the test's own name."""
-    return lambda definition: Watch(cloudwatch, definition, request.node.name)
+def metric(emulator: Emulator, request: pytest.FixtureRequest) -> str:
+    """Return the name of a metric of the test's own, of which a metric filter counts the last failures."""
+    name = str(request.node.name)
+    emulator.client("logs").put_metric_filter(
+        logGroupName=LOG["logGroupName"],
+        filterName=name,
+        filterPattern='{ $.level = "ERROR" && $.receives >= 5 }',
+        metricTransformations=[
+            {"metricNamespace": NAMESPACE, "metricName": name, "metricValue": "1", "defaultValue": 0}
+        ],
+    )
+    return name
 
 
-def test_a_metric_that_nothing_here_measures_does_not_ring_for_being_missing(
-    watch: Callable[[dict[str, Any]], Watch],
-) -> None:
-    assert watch(NO_ORDERS).state() != "ALARM"
+def log(emulator: Emulator, *receives: int) -> None:
+    lines = [json.dumps({"level": "ERROR", "message": "order_failed", "receives": number}) for number in receives]
+    emulator.client("logs").put_log_events(
+        **LOG, logEvents=[{"timestamp": int(time.time() * 1000), "message": line} for line in lines]
+    )
 
 
-def test_a_metric_that_was_measured_once_rings_when_it_stops(watch: Callable[[dict[str, Any]], Watch]) -> None:
-    no_orders = watch(NO_ORDERS)
-    no_orders.put(1, minutes_ago=10)
-    assert no_orders.state() == "ALARM"
-    no_orders.put(1, minutes_ago=0)
-    assert no_orders.state() == "OK"
+def sums(emulator: Emulator, metric: str) -> list[float]:
+    query: dict[str, Any] = {"Metric": {"Namespace": NAMESPACE, "MetricName": metric}, "Period": 60, "Stat": "Sum"}
+    found = emulator.client("cloudwatch").get_metric_data(
+        MetricDataQueries=[{"Id": "m", "MetricStat": query}], StartTime=time.time() - 600, EndTime=time.time() + 1
+    )
+    return list(found["MetricDataResults"][0]["Values"])
 
 
-def test_a_percentile_rings_when_enough_minutes_are_over_its_threshold(
-    watch: Callable[[dict[str, Any]], Watch],
-) -> None:
-    slow = watch(API_SLOW)
-    slow.put(4000, minutes_ago=0)
-    slow.put(20, 4000, minutes_ago=2)  # an average would be under the threshold
-    assert slow.state() == "OK"
-    slow.put(4000, minutes_ago=3)
-    assert slow.state() == "ALARM"
+def test_metric_filter_counts_matching_lines_and_puts_its_default_for_others(emulator: Emulator, metric: str) -> None:
+    assert sums(emulator, metric) == []
+    log(emulator, 1, 4)
+    assert sum(sums(emulator, metric)) == 0
+    assert sums(emulator, metric)
+    log(emulator, 5, 2, 5)
+    log(emulator, 5)
+    assert sum(sums(emulator, metric)) == 3
+
+
+def test_alarm_on_an_expression_is_kept_and_evaluated(emulator: Emulator, metric: str) -> None:
+    cloudwatch = emulator.client("cloudwatch")
+    query = {"Metric": {"Namespace": NAMESPACE, "MetricName": metric}, "Period": 60, "Stat": "Sum"}
+    cloudwatch.put_metric_alarm(
+        AlarmName=metric,
+        Metrics=[
+            {"Id": "failed", "ReturnData": False, "MetricStat": query},
+            {"Id": "result", "Expression": "IF(failed > 0, failed - 1, 0)"},
+        ],
+        EvaluationPeriods=1,
+        ComparisonOperator="GreaterThanThreshold",
+        Threshold=0,
+        TreatMissingData="notBreaching",
+    )
+    alarms = Alarms(cloudwatch)
+
+    def state() -> str:
+        alarms.evaluate()
+        [alarm] = [each for each in alarms.definitions() if each["AlarmName"] == metric]
+        assert "MetricName" not in alarm
+        return str(alarm["StateValue"])
+
+    log(emulator, 5)
+    assert state() == "OK"
+    log(emulator, 5, 5)
+    assert state() == "ALARM"
+
+
+def test_only_the_local_stack_changes_an_alarms_state(emulator: Emulator, metric: str) -> None:
+    cloudwatch = emulator.client("cloudwatch")
+    cloudwatch.put_metric_alarm(
+        AlarmName=metric,
+        Namespace=NAMESPACE,
+        MetricName=metric,
+        Dimensions=[{"Name": "QueueName", "Value": "orders-dlq"}],
+        Statistic="Maximum",
+        Period=60,
+        EvaluationPeriods=1,
+        ComparisonOperator="GreaterThanThreshold",
+        Threshold=0,
+        TreatMissingData="notBreaching",
+    )
+    alarms = Alarms(cloudwatch)
+    for queue, state in (("notifications-dlq", "OK"), ("orders-dlq", "ALARM")):
+        cloudwatch.put_metric_data(
+            Namespace=NAMESPACE,
+            MetricData=[{"MetricName": metric, "Dimensions": [{"Name": "QueueName", "Value": queue}], "Value": 1.0}],
+        )
+        [alarm] = [each for each in alarms.definitions() if each["AlarmName"] == metric]
+        assert alarm["StateValue"] != "ALARM", "ministack would look at every queue's metric"
+        alarms.evaluate()
+        [alarm] = [each for each in alarms.definitions() if each["AlarmName"] == metric]
+        assert alarm["StateValue"] == state, queue

@@ -15,8 +15,8 @@ import boto3
 import pytest
 
 import orders
+from aws_emulator.metric_filters import dimensions, matches
 from fake_aws.events import http_event, item_of, sqs_event, stream_event
-from fake_aws.metric_filters import dimensions, matches
 from infrastructure.system import MetricFilter, from_template
 from orders.adapters.event_log import _JsonLine
 from orders.domain.errors import BatchFailedError, QueueUnavailableError, StoreUnavailableError, TopicUnavailableError
@@ -75,6 +75,8 @@ def run_processing(import_function: ImportFunction, monkeypatch: pytest.MonkeyPa
     processing = import_function("processing")
     outcomes = [Outcome(f"m{place}", result, submitted(f"m{place}")) for place, result in enumerate(Result)]
     event = sqs_event(**{outcome.message_id: submitted(outcome.message_id) for outcome in outcomes})
+    for record in event["Records"]:
+        record["attributes"]["ApproximateReceiveCount"] = "5"
     monkeypatch.setattr(processing, "process_messages", lambda *_, **__: outcomes)
     processing.handler(event, None)
     failed = [Outcome("m0", Result.FAILED, error=StoreUnavailableError())]
@@ -169,29 +171,30 @@ def test_every_refusal_is_counted_under_its_code(
     assert found == [{"Code": "VALIDATION_FAILED"}, {"Code": "QUEUE_UNAVAILABLE"}]
 
 
-def test_a_pattern_is_compared_as_cloudwatch_compares_it() -> None:
-    pattern = '{ $.message = "order_stored" }'
-    assert matches(pattern, '{"message": "order_stored", "order_id": "1"}')
-    assert not matches(pattern, '{"message": "order_stored_twice"}')
-    assert not matches(pattern, '{"event": "order_stored"}')
-    assert not matches(pattern, "START RequestId: order_stored")
-    assert not matches(pattern, '["order_stored"]')
-
-
 @pytest.mark.parametrize(
-    "pattern",
+    ("pattern", "line", "counted"),
     [
-        "",
-        "order_stored",
-        '{ $.message = "order_*" }',
-        '{ $.message != "a" }',
-        '{ $.a = "1" && $.b = "2" }',
-        "{ $.a = 1 }",
+        ('{ $.message = "order_stored" }', '{"message": "order_stored", "order_id": "1"}', True),
+        ('{ $.message = "order_stored" }', '{"message": "order_stored_twice"}', False),
+        ('{ $.message = "order_stored" }', '{"event": "order_stored"}', False),
+        ('{ $.message = "order_stored" }', "START RequestId: order_stored", False),
+        ('{ $.message = "order_stored" }', '["order_stored"]', False),
+        ('{ $.level = "ERROR" && $.receives >= 5 }', '{"level": "ERROR", "receives": 5}', True),
+        ('{ $.level = "ERROR" && $.receives >= 5 }', '{"level": "ERROR", "receives": 4}', False),
+        ('{ $.level = "ERROR" && $.receives >= 5 }', '{"level": "INFO", "receives": 5}', False),
+        ('{ $.level = "ERROR" && $.receives >= 5 }', '{"level": "ERROR"}', False),
+        ("{ $.receives = 5 }", '{"receives": "5"}', False),
+        ("{ $.receives = 5 }", '{"receives": 5}', True),
     ],
 )
-def test_a_pattern_that_cannot_be_evaluated_is_refused(pattern: str) -> None:
+def test_pattern_is_compared_as_cloudwatch_compares_it(pattern: str, line: str, counted: bool) -> None:
+    assert matches(pattern, line) is counted
+
+
+@pytest.mark.parametrize("pattern", ["", "order_stored", '{ $.message = "order_*" }', '{ $.message != "a" }'])
+def test_pattern_that_cannot_be_evaluated_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match="only patterns such as"):
-        matches(pattern, "{}")
+        matches(pattern, "no JSON")
 
 
 def test_a_missing_field_leaves_its_dimension_out() -> None:

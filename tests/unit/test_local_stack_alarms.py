@@ -1,94 +1,156 @@
-"""When an alarm rings, by its own definition."""
+"""When each deployed alarm is raised and for how long, by CloudWatch's rules."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from itertools import groupby
 from typing import Any
 
 import pytest
 
-from local_stack.alarms import state_of
+from local_stack.alarms import Series, result_of, series_of, state_of
+from repository.cloudformation import Template
 
-NOW = datetime(2026, 11, 23, 12, 0, 30, tzinfo=UTC)
-
-# As terraform-backend/main.tf defines the alarm on a dead-letter queue.
-ALARM: dict[str, Any] = {
-    "Period": 60,
-    "EvaluationPeriods": 1,
-    "Threshold": 0.0,
-    "ComparisonOperator": "GreaterThanThreshold",
-    "TreatMissingData": "notBreaching",
-    "StateValue": "OK",
-}
+START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+LETTERS = {"OK": "O", "ALARM": "A", "INSUFFICIENT_DATA": "I"}
 
 
-def datapoints(*values: float) -> list[tuple[datetime, float]]:
-    """Return one datapoint for each minute up to the running one, which began half a minute ago."""
-    running = NOW.replace(second=0)
-    return [(running - timedelta(minutes=len(values) - 1 - place), value) for place, value in enumerate(values)]
-
-
-def test_one_message_in_a_dead_letter_queue_rings_while_its_minute_runs() -> None:
-    assert state_of(ALARM, datapoints(0, 1), NOW)[0] == "ALARM"
-
-
-def test_an_empty_queue_does_not_ring() -> None:
-    assert state_of(ALARM, datapoints(1, 0), NOW)[0] == "OK"
-
-
-def test_it_rings_on_until_the_new_minute_has_a_value() -> None:
-    last_minute = datapoints(1)[0][1], NOW.replace(second=0) - timedelta(minutes=1)
-    assert state_of(ALARM, [(last_minute[1], last_minute[0])], NOW)[0] == "ALARM"
-
-
-def test_a_value_is_too_old_once_a_whole_period_without_one_has_followed() -> None:
-    assert state_of(ALARM, datapoints(1, 0)[:1], NOW + timedelta(minutes=1))[0] == "OK"
-
-
-def test_missing_data_is_treated_as_the_alarm_says() -> None:
-    for treatment, state in {"notBreaching": "OK", "breaching": "ALARM"}.items():
-        assert state_of({**ALARM, "TreatMissingData": treatment}, [], NOW)[0] == state, treatment
-
-
-@pytest.mark.parametrize("treatment", ["missing", "ignore"])
-@pytest.mark.parametrize("state", ["OK", "ALARM", "INSUFFICIENT_DATA"])
-def test_missing_data_can_leave_the_state_as_it_is(treatment: str, state: str) -> None:
-    alarm = {**ALARM, "TreatMissingData": treatment, "StateValue": state}
-    assert state_of(alarm, [], NOW)[0] == state
-
-
-def test_an_alarm_over_several_periods_needs_all_of_them() -> None:
-    alarm = {**ALARM, "EvaluationPeriods": 3}
-    assert state_of(alarm, datapoints(1, 1, 1), NOW)[0] == "ALARM"
-    assert state_of(alarm, datapoints(1, 0, 1), NOW)[0] == "OK"
-    assert state_of(alarm, datapoints(1, 1), NOW)[0] == "OK"
-
-
-def test_an_alarm_can_need_some_of_several_periods() -> None:
-    alarm = {**ALARM, "EvaluationPeriods": 5, "DatapointsToAlarm": 3}
-    assert state_of(alarm, datapoints(1, 0, 1, 0, 1), NOW)[0] == "ALARM"
-    assert state_of(alarm, datapoints(1, 0, 0, 0, 1), NOW)[0] == "OK"
-    assert state_of(alarm, datapoints(1, 1, 1), NOW)[0] == "ALARM", "whatever else is missing"
-    assert state_of(alarm, datapoints(1, 1, 1, 0, 0, 0, 0), NOW)[0] == "OK", "they are too old"
-
-
-@pytest.mark.parametrize("treatment", ["missing", "ignore"])
-def test_missing_data_does_not_keep_an_alarm_from_ringing_that_has_all_it_needs(treatment: str) -> None:
-    alarm = {**ALARM, "EvaluationPeriods": 5, "DatapointsToAlarm": 2, "TreatMissingData": treatment}
-    assert state_of(alarm, datapoints(1, 1), NOW)[0] == "ALARM"
-    assert state_of(alarm, datapoints(1, 0), NOW)[0] == "OK", "as it was"
-
-
-def test_an_alarm_on_what_is_missed_rings_once_it_was_missed_all_the_time() -> None:
-    alarm = {
-        **ALARM,
-        "EvaluationPeriods": 5,
-        "Threshold": 1.0,
-        "ComparisonOperator": "LessThanThreshold",
-        "TreatMissingData": "breaching",
+@cache
+def deployed() -> dict[str, dict[str, Any]]:
+    """Return the template's alarms by name, as CloudWatch describes them. Terraform's are the same: test_parity.py."""
+    resources = Template.read().resources(NotificationEmail="operations@example.com", NoOrdersAlarmMinutes="5").values()
+    alarms = (each["Properties"] for each in resources if each["Type"] == "AWS::CloudWatch::Alarm")
+    numbers = {"EvaluationPeriods": int, "Threshold": float}
+    return {
+        alarm["AlarmName"].removeprefix("order-processing-dev-"): {
+            "Dimensions": [],
+            **alarm,
+            **{name: number(alarm[name]) for name, number in numbers.items()},
+        }
+        for alarm in alarms
     }
-    assert state_of(alarm, [], NOW)[0] == "ALARM"
-    assert state_of(alarm, datapoints(0, 0), NOW)[0] == "ALARM", "nothing in two minutes, and unknown before"
-    assert state_of(alarm, datapoints(3, 0, 0), NOW)[0] == "OK", "something two minutes ago"
-    assert state_of(alarm, datapoints(3, 0, 0, 0, 0, 0, 0), NOW)[0] == "ALARM"
+
+
+def values(text: str) -> Series:
+    """Read one value for each minute: "-" is a minute without a datapoint, "0*5" five minutes of zero."""
+    read: Series = []
+    for part in text.split():
+        value, _, times = part.partition("*")
+        read += [None if value == "-" else float(value)] * int(times or 1)
+    return read
+
+
+def states(alarm: Mapping[str, Any], metrics: Mapping[str, str]) -> str:
+    """Evaluate an alarm after each minute, and return its states like "O3 A2"."""
+    minutes = {name: values(text) for name, text in metrics.items()}
+    state, seen = "OK", []
+    for minute in range(max(map(len, minutes.values()))):
+        past = {
+            name: {START + timedelta(minutes=at): v for at, v in enumerate(series[: minute + 1]) if v is not None}
+            for name, series in minutes.items()
+        }
+        now = START + timedelta(minutes=minute, seconds=59)
+        state, _ = state_of({**alarm, "StateValue": state}, series_of(alarm, past, now))
+        seen.append(LETTERS[state])
+    return " ".join(f"{letter}{len(list(same))}" for letter, same in groupby(seen))
+
+
+# A stays until the problem is gone, and each row ends with the alarm's return to OK or with what it cannot know.
+DEPLOYED = [
+    # A metric of SQS may stop while the messages wait; a datapoint of 0 says that they are gone.
+    ("orders-dlq", {"metric": "0 1 1 -*90 0"}, "O1 A92 O1"),
+    ("notifications-dlq", {"metric": "0 1 1 -*90 0"}, "O1 A92 O1"),
+    # Two dead letters in adjacent minutes: each raises one of the two alarms.
+    ("dead-letter-even-minute", {"failed": "0 0 1 1 0 0"}, "O2 A1 O3"),
+    ("dead-letter-odd-minute", {"failed": "0 0 1 1 0 0"}, "O3 A1 O2"),
+    # Two minutes apart. CloudWatch evaluates the last datapoint again if processing logged nothing in between.
+    ("dead-letter-even-minute", {"failed": "1 0 1 0"}, "A1 O1 A1 O1"),
+    ("dead-letter-even-minute", {"failed": "1 - 1 0"}, "A3 O1"),
+    ("dead-letter-odd-minute", {"failed": "1 - 1 0"}, "O4"),
+    # The event source mapping is disabled: the oldest message ages until it is enabled and the queue is drained.
+    ("orders-waiting", {"metric": "60 180 301 3600 36000 -*4"}, "O2 A5 O2"),
+    # A poison order fails at each of its five deliveries, three minutes apart.
+    ("processing-failing", {"metric": "1 -*2 1 -*2 1 -*2 1 -*2 1 -*8"}, "O3 A16 O2"),
+    ("processing-failing", {"metric": "1 0*2 1 0*2 1 0*2 1 0*2 1 0*8"}, "O3 A14 O4"),
+    ("processing-failing", {"metric": "9 0*9"}, "O10"),
+    ("processing-errors", {"metric": "0 1 0 0 1 0 0 1 0*5"}, "O1 A11 O1"),
+    ("notification-failing", {"metric": "0 1 0 1 0*10"}, "O3 A8 O3"),
+    # Notification's mapping is disabled while orders come; then it is enabled and catches up.
+    ("notifications-late", {"stored": "1*40", "notified": "1*10 -*20 21 1*9"}, "O20 A10 O10"),
+    # Or it is disabled and one order comes in a night. Nothing is logged until it is enabled.
+    ("notifications-late", {"stored": "-*3 1 -*300", "notified": "-*303 1"}, "O13 A290 O1"),
+    # An order in flight at the end of a minute, in a quiet shop and in a busy one.
+    ("notifications-late", {"stored": "1 -*5 1 -*20", "notified": "- 1 -*5 1 -*19"}, "O27"),
+    ("notifications-late", {"stored": "600*30", "notified": "598 599*4 600*25"}, "O30"),
+    # The duplicates that processing logs are zeros of both metrics, and say nothing.
+    ("notifications-late", {"stored": "1 0*60", "notified": "-*30 0*30 1"}, "O10 A50 O1"),
+    ("no-orders", {"metric": "1 0*5 1"}, "O5 A1 O1"),
+    ("no-orders", {"metric": "1 -*7 1"}, "O7 A1 O1"),
+    *(
+        (name, {"metric": f"{usual}*2 {flood}*4 {usual}*4"}, "O4 A4 O2")
+        for name, usual, flood in [
+            ("orders-flood", 600, 601),
+            ("api-flood", 6000, 6001),
+            ("api-4xx", 300, 301),
+            ("api-slow", 3000, 3001),
+        ]
+    ),
+    ("api-slow", {"metric": "4000 -*5 4000 -*5"}, "O12"),
+    *(
+        (name, {"metric": "0 1 0*5"}, "O1 A5 O1")
+        for name in ("api-5xx", *(f"{f}-throttles" for f in ("submission", "processing", "status", "notification")))
+    ),
+    *(
+        (f"{function}-errors", {"metric": "0 1 0*5"}, "O1 A5 O1")
+        for function in ("submission", "status", "notification")
+    ),
+    # The notification of this alarm fails as well, and counts.
+    ("alerts-undelivered", {"metric": "0 1 1 0*15"}, "O1 A16 O1"),
+]
+
+
+@pytest.mark.parametrize(("name", "metrics", "expected"), DEPLOYED)
+def test_deployed_alarm_is_raised_until_the_problem_is_gone(
+    name: str, metrics: Mapping[str, str], expected: str
+) -> None:
+    assert states(deployed()[name], metrics) == expected
+
+
+def test_every_deployed_alarm_is_in_the_table() -> None:
+    assert {name for name, *_ in DEPLOYED} == deployed().keys()
+
+
+# AWS's own tables: five datapoints, and the state for each treatment of missing data.
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
+AWS = [
+    (3, "0 - X - X", "OK OK OK OK"),
+    (3, "0 - - - -", "OK OK OK OK"),
+    (3, "- - - - -", "INSUFFICIENT_DATA retained ALARM OK"),
+    (3, "0 X X - X", "ALARM ALARM ALARM ALARM"),
+    (3, "- - X - -", "ALARM retained ALARM OK"),
+    (2, "0 - X - X", "ALARM ALARM ALARM ALARM"),
+    (2, "0 0 X 0 X", "ALARM ALARM ALARM ALARM"),
+    (2, "0 - X - -", "OK OK ALARM OK"),
+    (2, "- - - - 0", "OK OK ALARM OK"),
+    (2, "- - - X -", "ALARM retained ALARM OK"),
+    # In its text, on premature transitions.
+    (3, "- - - - X", "INSUFFICIENT_DATA retained ALARM OK"),
+    (3, "- - - X -", "INSUFFICIENT_DATA retained ALARM OK"),
+]
+
+
+@pytest.mark.parametrize(("needed", "datapoints", "expected"), AWS)
+def test_missing_data_is_treated_as_in_the_tables_of_aws(needed: int, datapoints: str, expected: str) -> None:
+    for treatment, state in zip(("missing", "ignore", "breaching", "notBreaching"), expected.split(), strict=True):
+        alarm = {
+            "EvaluationPeriods": 3,
+            "DatapointsToAlarm": needed,
+            "Threshold": 0.0,
+            "ComparisonOperator": "GreaterThanThreshold",
+            "TreatMissingData": treatment,
+            "StateValue": "retained",
+        }
+        assert state_of(alarm, values(datapoints.replace("X", "1")))[0] == state, treatment
 
 
 @pytest.mark.parametrize(
@@ -98,21 +160,36 @@ def test_an_alarm_on_what_is_missed_rings_once_it_was_missed_all_the_time() -> N
         ("GreaterThanThreshold", 6, "ALARM"),
         ("GreaterThanOrEqualToThreshold", 5, "ALARM"),
         ("LessThanThreshold", 5, "OK"),
+        ("LessThanThreshold", 4, "ALARM"),
         ("LessThanOrEqualToThreshold", 5, "ALARM"),
     ],
 )
-def test_the_threshold_is_compared_as_the_alarm_says(comparison: str, value: float, state: str) -> None:
-    alarm = {**ALARM, "Threshold": 5.0, "ComparisonOperator": comparison}
-    assert state_of(alarm, datapoints(value), NOW)[0] == state
+def test_threshold_is_compared_by_the_alarms_operator(comparison: str, value: float, state: str) -> None:
+    alarm = {"EvaluationPeriods": 1, "Threshold": 5.0, "ComparisonOperator": comparison}
+    assert state_of(alarm, [None, None, value])[0] == state
 
 
-def test_the_reason_names_what_was_measured() -> None:
-    assert state_of(ALARM, datapoints(2), NOW)[1] == (
-        "Threshold Crossed: 1 of the last 1 datapoints [2] was GreaterThanThreshold (0.0)."
-    )
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("a - b", "1 2 -3 -"),
+        ("a / b", "2 - 0 -"),  # a division by zero is no datapoint
+        ("a > 1", "1 1 - -"),
+        ("2 * FLOOR(a / 2)", "2 2 - -"),
+        ("FILL(a, REPEAT)", "2 2 2 2"),
+        ("FILL(b, REPEAT)", "1 1 3 3"),
+        ("MINUTE(a)", "58 59 0 1"),
+        ("IF(a > 0, b, 9)", "1 0 - -"),  # a missing b counts as 0
+        ("IF(b - 1, 5, a)", "2 - 5 -"),
+    ],
+)
+def test_metric_math_treats_missing_values_as_aws_does(expression: str, expected: str) -> None:
+    metrics = {"a": values("2 2 - -"), "b": values("1 - 3 -")}
+    starts = [START + timedelta(minutes=offset) for offset in (-2, -1, 0, 1)]
+    assert result_of(expression, metrics, starts) == values(expected)
 
 
-def test_the_reason_says_how_what_was_not_measured_was_taken() -> None:
-    assert state_of(ALARM, [], NOW)[1] == (
-        "No datapoint was received for 1 periods; missing data is treated as notBreaching."
-    )
+def test_unknown_metric_math_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"RUNNING_SUM\(a\)"):
+        result_of("RUNNING_SUM(a)", {"a": [1.0]}, [START])

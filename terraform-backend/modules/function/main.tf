@@ -1,5 +1,5 @@
 # One function of the order processing system with all that every function has:
-# a log, a role, published versions behind the alias `live`, and two alarms.
+# a log, a role, and published versions behind the alias `live`.
 
 locals {
   function_name = "${var.shared.prefix}-${var.name}"
@@ -120,44 +120,4 @@ resource "aws_lambda_alias" "live" {
   description      = "The version that serves orders. Point it at an earlier one to roll back."
   function_name    = aws_lambda_function.this.function_name
   function_version = aws_lambda_function.this.version
-}
-
-################################################################################
-# Alarms
-################################################################################
-
-resource "aws_cloudwatch_metric_alarm" "errors" {
-  alarm_name        = "${local.function_name}-errors"
-  alarm_description = "An invocation of ${local.function_name} ended with an error that the code did not expect, or ran out of time or memory. Look first at its log around this time, then roll back or repair. Runbook: ${var.shared.runbook_url}#function-errors"
-
-  namespace           = "AWS/Lambda"
-  metric_name         = "Errors"
-  dimensions          = { FunctionName = aws_lambda_function.this.function_name }
-  statistic           = "Sum"
-  period              = 60
-  evaluation_periods  = 1
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = 0
-  treat_missing_data  = "notBreaching" # Nothing ran, so nothing failed.
-
-  alarm_actions = [var.shared.alerts_topic_arn]
-  ok_actions    = [var.shared.alerts_topic_arn]
-}
-
-resource "aws_cloudwatch_metric_alarm" "throttles" {
-  alarm_name        = "${local.function_name}-throttles"
-  alarm_description = "${local.function_name} was refused an execution: its reserved concurrency, or the account's, is used up. Look first at the concurrent executions of all functions in the account; raise the limit, or stop what uses it up. Runbook: ${var.shared.runbook_url}#function-throttles"
-
-  namespace           = "AWS/Lambda"
-  metric_name         = "Throttles"
-  dimensions          = { FunctionName = aws_lambda_function.this.function_name }
-  statistic           = "Sum"
-  period              = 60
-  evaluation_periods  = 1
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = 0
-  treat_missing_data  = "notBreaching"
-
-  alarm_actions = [var.shared.alerts_topic_arn]
-  ok_actions    = [var.shared.alerts_topic_arn]
 }

@@ -22,8 +22,3 @@ output "log_group_name" {
   description = "Log group of the function, for metric filters."
   value       = aws_cloudwatch_log_group.this.name
 }
-
-output "alarm_arns" {
-  description = "Alarms of the function, for the dashboard."
-  value       = [aws_cloudwatch_metric_alarm.errors.arn, aws_cloudwatch_metric_alarm.throttles.arn]
-}

@@ -50,7 +50,5 @@ variable "shared" {
     permissions_boundary_arn = optional(string)
     kms_key_arn              = optional(string)
     log_retention_days       = number
-    alerts_topic_arn         = string
-    runbook_url              = string
   })
 }

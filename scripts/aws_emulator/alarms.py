@@ -1,0 +1,68 @@
+"""CloudWatch alarms: metric math is kept, and nothing is evaluated here.
+
+ministack drops an alarm's Metrics, or refuses them from CloudFormation. It evaluates an alarm whenever a metric is put,
+without dimensions and treatment of missing data; the local stack evaluates alarms as CloudWatch does.
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ministack.services import cloudwatch
+from ministack.services.cloudformation import provisioners
+
+# An alarm on an expression has none of these.
+_OF_ONE_METRIC = ("Namespace", "MetricName", "Dimensions", "Statistic", "ExtendedStatistic", "Period", "Unit")
+
+
+def patch_alarms() -> None:
+    """Keep the metrics and the expression of an alarm, however it is put, and stop ministack's evaluation."""
+    put_alarm = cloudwatch._put_metric_alarm
+    alarm_record = provisioners._cw_metric_alarm_record
+
+    def put(params: Any, data: Any, is_cbor: bool, is_json: bool = False) -> Any:
+        response = put_alarm(params, data, is_cbor, is_json)
+        structured = is_cbor or is_json
+        name = data.get("AlarmName", "") if structured else cloudwatch._p(params, "AlarmName")
+        metrics = data.get("Metrics") if structured else _queries(params)
+        if metrics and name in cloudwatch._alarms:
+            _replace_metric(cloudwatch._alarms[name], metrics)
+        return response
+
+    def record(name: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+        metrics = properties.get("Metrics")
+        if not metrics:
+            return dict(alarm_record(name, properties))
+        alarm = alarm_record(name, {**properties, "Metrics": None, "MetricName": "-", "Namespace": "-"})
+        _replace_metric(alarm, metrics)
+        return dict(alarm)
+
+    cloudwatch._put_metric_alarm = put
+    cloudwatch._evaluate_alarm = lambda alarm: None
+    provisioners._cw_metric_alarm_record = record
+
+
+def _replace_metric(alarm: dict[str, Any], metrics: list[dict[str, Any]]) -> None:
+    for name in _OF_ONE_METRIC:
+        alarm.pop(name, None)
+    alarm["Metrics"] = [{"ReturnData": True, **query} for query in metrics]
+
+
+def _queries(params: Any) -> list[dict[str, Any]]:
+    """Return Metrics of a request in the query protocol, which the Terraform provider speaks."""
+
+    def value(name: str) -> str:
+        return str(cloudwatch._p(params, name) or "")
+
+    queries: list[dict[str, Any]] = []
+    while identifier := value(f"Metrics.member.{len(queries) + 1}.Id"):
+        prefix = f"Metrics.member.{len(queries) + 1}"
+        query: dict[str, Any] = {"Id": identifier, "ReturnData": value(f"{prefix}.ReturnData") != "false"}
+        for name in ("Expression", "Label"):
+            if text := value(f"{prefix}.{name}"):
+                query[name] = text
+        if stat := value(f"{prefix}.MetricStat.Stat"):
+            metric = {name: value(f"{prefix}.MetricStat.Metric.{name}") for name in ("Namespace", "MetricName")}
+            query["MetricStat"] = {"Metric": metric, "Stat": stat, "Period": int(value(f"{prefix}.MetricStat.Period"))}
+        queries.append(query)
+    return queries

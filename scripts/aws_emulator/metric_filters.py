@@ -1,0 +1,102 @@
+"""CloudWatch metric filters, which ministack stores and never evaluates.
+
+Patterns are limited to what this project uses: comparisons of one field, joined by &&. Any other pattern is refused.
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
+"""
+
+import json
+import re
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ministack.services import cloudwatch, cloudwatch_logs
+
+_COMPARISON = re.compile(r'\$\.(\w+) (?:= "([^"\\*]*)"|(=|>=) (\d+))')
+_FIELD = re.compile(r"\$\.(\w+)")
+_PERIOD_SECONDS = 60
+
+# The functions' workers write their logs in threads of their own.
+_lock = threading.Lock()
+
+
+def matches(pattern: str, line: str) -> bool:
+    """Return whether a metric filter with `pattern` counts a line of a log. Raise ValueError for an unknown pattern.
+
+    A line that is not a JSON object matches no such pattern, as on AWS.
+    """
+    comparisons = [_COMPARISON.fullmatch(each) for each in pattern.strip("{ }").split(" && ")]
+    if None in comparisons:
+        raise ValueError(f'only patterns such as {{ $.message = "order_stored" }} can be evaluated, not {pattern}')
+    event = _event(line)
+    return event is not None and all(_holds(each, event) for each in comparisons if each)
+
+
+def _holds(comparison: re.Match[str], event: Mapping[str, Any]) -> bool:
+    field, text, operator, number = comparison.groups()
+    value = event.get(field)
+    if text is not None:
+        return bool(value == text)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return value >= int(number) if operator == ">=" else value == int(number)
+
+
+def dimensions(selectors: Mapping[str, str], line: str) -> dict[str, str]:
+    """Return the dimensions that a counted line has. A dimension whose field is missing is left out.
+
+    Raise ValueError for a selector that is not a field of the line's object.
+    """
+    event = _event(line) or {}
+    found = {}
+    for name, selector in selectors.items():
+        parsed = _FIELD.fullmatch(selector)
+        if parsed is None:
+            raise ValueError(f"only selectors such as $.code can be evaluated, not {selector}")
+        if parsed[1] in event:
+            found[name] = str(event[parsed[1]])
+    return found
+
+
+def _event(line: str) -> dict[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) else None
+
+
+def patch_metric_filters() -> None:
+    """Count each line that a log group receives by the group's metric filters."""
+    deliver = cloudwatch_logs._fanout_to_subscription_filters
+
+    def deliver_and_count(group: str, stream: str, events: list[dict[str, Any]]) -> None:
+        deliver(group, stream, events)
+        filters = [each for each in list(cloudwatch_logs._metric_filters.values()) if each["logGroupName"] == group]
+        with _lock:
+            for each in filters:
+                _count(each, [event["message"] for event in events])
+
+    cloudwatch_logs._fanout_to_subscription_filters = deliver_and_count
+
+
+def _count(metric_filter: Mapping[str, Any], lines: Iterable[str]) -> None:
+    counted = [line for line in lines if matches(metric_filter["filterPattern"], line)]
+    for transformation in metric_filter["metricTransformations"]:
+        selectors = transformation.get("dimensions") or {}
+        if not counted and transformation.get("defaultValue") is not None:
+            _add(transformation, {}, float(transformation["defaultValue"]))
+        for line in counted:
+            _add(transformation, dimensions(selectors, line), float(transformation["metricValue"]))
+
+
+def _add(transformation: Mapping[str, Any], named: dict[str, str], value: float) -> None:
+    """Add a value to the running minute's: one point for each invocation would be kept for two weeks."""
+    namespace, name = transformation["metricNamespace"], transformation["metricName"]
+    points = cloudwatch._metric_bucket((namespace, name, cloudwatch._dims_key(named)))
+    minute = time.time() // _PERIOD_SECONDS * _PERIOD_SECONDS
+    if points and points[-1]["Timestamp"] == minute:
+        points[-1]["Value"] += value
+    else:
+        cloudwatch._store_datum(namespace, name, named, minute, "Count", value, None, None, None)

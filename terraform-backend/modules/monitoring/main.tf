@@ -1,0 +1,234 @@
+# Alarms, metrics counted from the logs, and the dashboard.
+
+################################################################################
+# Alarms
+################################################################################
+
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = var.alarms
+
+  alarm_name        = "${var.prefix}-${each.key}"
+  alarm_description = "${each.value.description} Runbook: ${var.runbook_url}#${coalesce(each.value.runbook_section, each.key)}"
+
+  namespace          = one(each.value.metric[*].namespace)
+  metric_name        = one(each.value.metric[*].name)
+  dimensions         = one(each.value.metric[*].dimensions)
+  statistic          = one([for metric in each.value.metric[*] : metric.statistic if !startswith(metric.statistic, "p")])
+  extended_statistic = one([for metric in each.value.metric[*] : metric.statistic if startswith(metric.statistic, "p")])
+  period             = one([for metric in each.value.metric[*] : each.value.period_seconds])
+
+  dynamic "metric_query" {
+    for_each = each.value.metrics
+
+    content {
+      id = metric_query.key
+
+      metric {
+        namespace   = metric_query.value.namespace
+        metric_name = metric_query.value.name
+        stat        = "Sum"
+        period      = each.value.period_seconds
+      }
+    }
+  }
+
+  dynamic "metric_query" {
+    for_each = each.value.expression[*]
+
+    content {
+      id          = "result"
+      expression  = metric_query.value
+      label       = each.key
+      return_data = true
+    }
+  }
+
+  evaluation_periods  = each.value.evaluation_periods
+  datapoints_to_alarm = each.value.datapoints_to_alarm
+  comparison_operator = each.value.comparison_operator
+  threshold           = each.value.threshold
+  treat_missing_data  = each.value.treat_missing_data
+
+  alarm_actions = [var.alerts_topic_arn]
+  ok_actions    = each.value.notify_when_ok ? [var.alerts_topic_arn] : []
+}
+
+################################################################################
+# Metrics of the orders
+################################################################################
+
+resource "aws_cloudwatch_log_metric_filter" "this" {
+  for_each = var.metric_filters
+
+  name           = each.key
+  log_group_name = each.value.log_group_name
+  pattern        = each.value.pattern
+
+  metric_transformation {
+    namespace     = var.metric_namespace
+    name          = coalesce(each.value.metric_name, each.key)
+    value         = "1"
+    default_value = each.value.dimensions == null ? "0" : null # CloudWatch allows no default beside dimensions.
+    dimensions    = each.value.dimensions
+    unit          = "Count"
+  }
+}
+
+################################################################################
+# Dashboard
+################################################################################
+
+data "aws_region" "current" {}
+
+locals {
+  # One row of graphs under the other. The first two follow an order from left to right:
+  # what passes each part of the path and, below, how long it takes. The third shows the
+  # path as a whole.
+  dashboard_rows = [
+    [
+      {
+        title = "API: requests"
+        stat  = "Sum"
+        metrics = [
+          ["AWS/ApiGateway", "Count", "ApiId", var.api_id],
+          ["AWS/ApiGateway", "4xx", "ApiId", var.api_id],
+          ["AWS/ApiGateway", "5xx", "ApiId", var.api_id],
+        ]
+      },
+      {
+        title   = "Submission: orders"
+        stat    = "Sum"
+        metrics = [for name in ["OrdersAccepted", "OrdersRefused"] : [var.metric_namespace, name]]
+      },
+      {
+        title = "Orders queue: orders"
+        stat  = "Maximum"
+        metrics = [
+          ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", var.queue_names.orders],
+          ["AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "QueueName", var.queue_names.orders],
+        ]
+      },
+      {
+        title   = "Processing: orders"
+        stat    = "Sum"
+        metrics = [for name in ["OrdersStored", "OrdersDuplicate", "OrdersConflict", "OrdersFailed"] : [var.metric_namespace, name]]
+      },
+      {
+        title   = "Notification: orders"
+        stat    = "Sum"
+        metrics = [[var.metric_namespace, "OrdersNotified"]]
+      },
+      {
+        title = "Dead letters: messages"
+        stat  = "Maximum"
+        metrics = [
+          ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", var.queue_names.orders_dlq],
+          ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", var.queue_names.notifications_dlq],
+        ]
+      },
+    ],
+    [
+      {
+        title       = "API: p99 latency, ms"
+        stat        = "p99"
+        metrics     = [["AWS/ApiGateway", "Latency", "ApiId", var.api_id]]
+        annotations = { horizontal = [{ label = "api-slow", value = var.alarms.api-slow.threshold }] }
+      },
+      {
+        title   = "Submission: p99 duration, ms"
+        stat    = "p99"
+        metrics = [["AWS/Lambda", "Duration", "FunctionName", var.function_names.submission]]
+      },
+      {
+        title       = "Orders queue: age of the oldest order, s"
+        stat        = "Maximum"
+        metrics     = [["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", var.queue_names.orders]]
+        annotations = { horizontal = [{ label = "orders-waiting", value = var.alarms.orders-waiting.threshold }] }
+      },
+      {
+        title   = "Processing: p99 duration, ms"
+        stat    = "p99"
+        metrics = [["AWS/Lambda", "Duration", "FunctionName", var.function_names.processing]]
+      },
+      {
+        title   = "Notification: age of the oldest order, ms"
+        stat    = "Maximum"
+        metrics = [["AWS/Lambda", "IteratorAge", "FunctionName", var.function_names.notification]]
+      },
+      {
+        title = "Functions: errors and throttles"
+        stat  = "Sum"
+        metrics = [
+          for pair in setproduct(["Errors", "Throttles"], values(var.function_names)) :
+          ["AWS/Lambda", pair[0], "FunctionName", pair[1]]
+        ]
+      },
+    ],
+    [
+      {
+        title   = "Refused orders by code"
+        stat    = "Sum"
+        metrics = [[{ id = "refused", expression = "SEARCH('{\"${var.metric_namespace}\",Code} MetricName=\"OrdersRefused\"', 'Sum', 60)" }]]
+      },
+      {
+        title = "Failures"
+        stat  = "Sum"
+        metrics = [
+          for name in ["SubmissionFailed", "ProcessingFailed", "OrdersDeadLettered", "NotificationFailed", "StatusFailed"] :
+          [var.metric_namespace, name]
+        ]
+      },
+      {
+        # Running sums: a gap stays open until the orders have been caught up.
+        title = "Cumulative orders: accepted, stored, notified"
+        stat  = "Sum"
+        metrics = concat(
+          [for name in ["Accepted", "Stored", "Notified"] : [var.metric_namespace, "Orders${name}", { id = lower(name), visible = false }]],
+          [for id in ["accepted", "stored", "notified"] : [{ id = "all_${id}", label = id, expression = "RUNNING_SUM(FILL(${id}, 0))" }]],
+        )
+      },
+    ],
+  ]
+
+  dashboard_width = 24 # columns of CloudWatch's grid
+  alarms_height   = 3
+  graph_height    = 6
+}
+
+resource "aws_cloudwatch_dashboard" "this" {
+  dashboard_name = var.prefix
+
+  dashboard_body = jsonencode({
+    widgets = concat(
+      [
+        {
+          type   = "alarm"
+          x      = 0
+          y      = 0
+          width  = local.dashboard_width
+          height = local.alarms_height
+          properties = {
+            title  = "Alarms of ${var.prefix}"
+            alarms = values(aws_cloudwatch_metric_alarm.this)[*].arn
+          }
+        }
+      ],
+      flatten([
+        for row, graphs in local.dashboard_rows : [
+          for column, graph in graphs : {
+            type   = "metric"
+            x      = column * local.dashboard_width / length(graphs)
+            y      = local.alarms_height + row * local.graph_height
+            width  = local.dashboard_width / length(graphs)
+            height = local.graph_height
+            properties = merge(graph, {
+              region = data.aws_region.current.name
+              period = 60
+              view   = "timeSeries"
+            })
+          }
+        ]
+      ]),
+    )
+  })
+}
