@@ -47,6 +47,7 @@ NOT_RUN = {
     "aws ssm start-session": "the emulator's instances do not boot",
     "aws autoscaling describe-scaling-activities": "the emulator records none",
     "sudo tail": "is typed on a web server",
+    "aws sns confirm-subscription": "the emulator sends no token",
     "aws kms rotate-key-on-demand": "the emulator does not know it",
     "git checkout": "would take the tested files away",
     "make build": "test_build_lambda.py builds the package",
@@ -159,7 +160,8 @@ def requests_in_the_access_log(person: Person) -> Iterator[None]:
     stream = f"runbook-{uuid.uuid4().hex}"
     logs.create_log_stream(logGroupName=group, logStreamName=stream)
     lines = [
-        {"status": "202", "response_latency_ms": "47"},
+        {"status": "202", "response_latency_ms": "47", "source_ip": "203.0.113.9"},
+        {"status": "429", "response_latency_ms": "1", "source_ip": "203.0.113.9"},
         {"status": "503", "response_latency_ms": "4711", "route": "POST /orders"},
     ]
     logs.put_log_events(
@@ -173,6 +175,21 @@ def requests_in_the_access_log(person: Person) -> Iterator[None]:
         yield
     finally:
         logs.delete_log_stream(logGroupName=group, logStreamName=stream)
+
+
+@contextmanager
+def subscriptions(person: Person) -> Iterator[None]:
+    """Fill in a subscription and another address, which is unsubscribed afterwards."""
+    sns, topic = person.stack.client("sns"), person.stack.outputs["alerts_topic_arn"]
+
+    def by_endpoint() -> dict[str, str]:
+        found = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+        return {each["Endpoint"]: each["SubscriptionArn"] for each in found if each["Protocol"] == "email"}
+
+    [subscription] = by_endpoint().values()
+    person.filled_in |= {"subscription": subscription, "address": "again@example.com"}
+    yield
+    sns.unsubscribe(SubscriptionArn=by_endpoint()["again@example.com"])
 
 
 @contextmanager
@@ -401,6 +418,21 @@ SCENES: Mapping[str, tuple[Scene, Mapping[str, str]]] = {
             "logged /aws/lambda/$PREFIX-status": ERRORS,
         },
     ),
+    "API 4xx": (
+        requests_in_the_access_log,
+        {"logged /aws/vendedlogs/apigateway/$PREFIX-orders": r'1 "status":"429"'},
+    ),
+    "API flood": (
+        requests_in_the_access_log,
+        {"logged /aws/vendedlogs/apigateway/$PREFIX-orders": r'2 "source_ip":"203.0.113.9"'},
+    ),
+    "Orders flood": (
+        requests_in_the_access_log,
+        {
+            "logged /aws/vendedlogs/apigateway/$PREFIX-orders": r'1 "source_ip":"203.0.113.9"',
+            "orders watch --count 1": WATCHED,
+        },
+    ),
     "API slow": (
         requests_in_the_access_log,
         {"logged /aws/vendedlogs/apigateway/$PREFIX-orders": '"response_latency_ms":"4711"'},
@@ -452,6 +484,10 @@ SCENES: Mapping[str, tuple[Scene, Mapping[str, str]]] = {
             "orders dlq drop --notifications": "there is nothing to drop",
         },
     ),
+    "Alerts undelivered": (
+        as_it_is,
+        {"TOPIC=": ARN, "aws sns list-subscriptions-by-topic": r"email\tyou@example\.com\tarn:"},
+    ),
     "Function errors": (
         as_it_is,
         {"FUNCTION=": "^order-processing-dev-processing$", "logged /aws/lambda/$FUNCTION": ERRORS},
@@ -461,6 +497,14 @@ SCENES: Mapping[str, tuple[Scene, Mapping[str, str]]] = {
         {
             "aws lambda get-account-settings": "ConcurrentExecutions",
             "aws lambda get-function-concurrency": '"ReservedConcurrentExecutions": 10',
+        },
+    ),
+    "Confirming the alarms' subscriptions": (
+        subscriptions,
+        {
+            "TOPIC=": ARN,
+            "aws sns get-subscription-attributes": "ConfirmationWasAuthenticated",
+            "aws sns subscribe": "SubscriptionArn",
         },
     ),
     "A poison order": (

@@ -51,8 +51,8 @@ def watches(alarm: Alarm, queue: Queue) -> bool:
 
 
 def is_heard_of(alarm: Alarm, system: System) -> bool:
-    """Whether the alarm notifies somebody, and every topic that it notifies has a subscriber."""
-    heard = {topic.arn for topic in system.topics if topic.subscribers}
+    """Whether the alarm notifies a topic, and every topic that it notifies sends e-mails."""
+    heard = {topic.arn for topic in system.topics if not all(each.startswith("https:") for each in topic.subscribers)}
     return bool(alarm.topics) and heard.issuperset(alarm.topics)
 
 
