@@ -26,6 +26,7 @@ from aws_emulator.stacks import patch_stacks
 from aws_emulator.stages import patch_stages
 from aws_emulator.stream_mappings import patch_stream_mappings
 from aws_emulator.streams import patch_streams
+from aws_emulator.subscriptions import patch_subscriptions
 from aws_emulator.workers import patch_workers
 
 # As ASGI defines them: https://asgi.readthedocs.io/en/latest/specs/main.html
@@ -71,6 +72,7 @@ def main() -> None:
     patch_stages()
     patch_streams()
     patch_stream_mappings()
+    patch_subscriptions()
     patch_workers()
     ministack.app.app = guarded(ministack.app.app, Guard(access_key_id, origins))
     with state_on_disk(Path(persistence.STATE_DIR)):

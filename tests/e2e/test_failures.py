@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -93,14 +94,27 @@ def test_an_order_in_the_dead_letter_queue_is_pending(stack: DeployedStack, pois
     assert stack.api.get(order_id).json() == {"order_id": order_id, "status": "PENDING"}
 
 
-def test_the_alarm_goes_off_and_a_person_gets_its_mail(stack: DeployedStack, poisoned: dict[str, Any]) -> None:
+def test_dead_letter_raises_the_alarm_and_sends_its_email(stack: DeployedStack, poisoned: dict[str, Any]) -> None:
     alarm = f"{stack.prefix}-orders-dlq"
     wait_for("the alarm", lambda: stack.alarm_state(alarm) == "ALARM", seconds=DLQ_SECONDS)
 
     mail = wait_for("the mail", lambda: stack.mails_about(alarm), seconds=DLQ_SECONDS)[0]
     assert "ALARM" in mail["Subject"]
-    assert f"Runbook: docs/runbook.md#{alarm.removeprefix(f'{stack.prefix}-')}" in mail.get_payload()
+    assert "Runbook: docs/runbook.md#orders-dlq" in mail.get_payload()
     assert stack.alarm_state(f"{stack.prefix}-notifications-dlq") != "ALARM"
+
+
+def test_second_dead_letter_sends_an_email_of_its_own(stack: DeployedStack, poisoned: dict[str, Any]) -> None:
+    about_new = f"{stack.prefix}-dead-letter-"
+    wait_for("the first e-mail", lambda: stack.mails_about(about_new), seconds=DLQ_SECONDS)
+    minute = datetime.now(UTC).minute
+    wait_for("the next minute: those of one share an e-mail", lambda: datetime.now(UTC).minute != minute, seconds=60)
+    sent = len(stack.mails_about(about_new))
+    with stack.quick_redelivery():
+        stack.send_to_queue(f"poison-{uuid.uuid4().hex}")
+        wait_for("a further e-mail", lambda: len(stack.mails_about(about_new)) > sent, seconds=DLQ_SECONDS)
+    assert stack.alarm_state(f"{stack.prefix}-orders-dlq") == "ALARM", "raised by the first one"
+    assert not [mail for mail in stack.mails_about(about_new) if not mail["Subject"].startswith("ALARM")]
 
 
 @pytest.mark.parametrize(
