@@ -30,7 +30,7 @@ def test_constants_are_those_of_the_plan(plan: Plan) -> None:
     [stream_mapping] = [mapping for mapping in mappings if not mapping["scaling_config"]]
     assert orders["visibility_timeout_seconds"] == settings.visibility_timeout_seconds
     assert orders["message_retention_seconds"] == settings.queue_retention_seconds
-    assert f"maxReceiveCount     = {settings.maximum_receives}" in read_terraform("terraform-backend", "main.tf")
+    assert f"  maximum_receives = {settings.maximum_receives}\n" in read_terraform("terraform-backend", "main.tf")
     assert queue_mapping["batch_size"] == settings.processing_batch_size
     assert not queue_mapping["maximum_batching_window_in_seconds"]
     assert stream_mapping["batch_size"] == settings.notification_batch_size
@@ -47,7 +47,9 @@ def test_footprint_is_that_of_the_plan(plan: Plan) -> None:
     [stage] = resources.of_type("aws_apigatewayv2_stage").values()
     routes = resources.of_type("aws_apigatewayv2_route")
     assert memory == FOOTPRINT.memory_mb
-    assert len(resources.of_type("aws_cloudwatch_metric_alarm")) == FOOTPRINT.alarms
+    alarms = resources.of_type("aws_cloudwatch_metric_alarm").values()
+    queries = [[query for query in alarm["metric_query"] if query["metric"]] for alarm in alarms]
+    assert sum(len(each) or 1 for each in queries) == FOOTPRINT.alarms
     assert len(resources.of_type("aws_cloudwatch_dashboard")) == FOOTPRINT.dashboards
     assert len(always) == FOOTPRINT.order_metrics
     assert stage["default_route_settings"][0]["detailed_metrics_enabled"]
