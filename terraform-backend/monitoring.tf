@@ -90,7 +90,7 @@ locals {
         treat_missing_data = "ignore"
       }
 
-      # The announcements of all orders or of a whole shard are missing: fewer than 99 % of
+      # The announcements of all orders or of a whole shard are missing: fewer than 98 % of
       # what was stored, in each of three times five minutes. A quotient, because orders
       # in flight make the difference of a busy shop positive; REPEAT and ignore, because
       # without new orders there is no data, and the stored ones are still not announced.
