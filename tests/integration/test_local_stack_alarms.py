@@ -116,3 +116,15 @@ def test_only_the_local_stack_changes_an_alarms_state(emulator: Emulator, metric
         alarms.evaluate()
         [alarm] = [each for each in alarms.definitions() if each["AlarmName"] == metric]
         assert alarm["StateValue"] == state, queue
+
+
+def test_https_subscription_has_its_arn_before_it_is_confirmed(emulator: Emulator) -> None:
+    sns = emulator.client("sns")
+    subscription = sns.subscribe(
+        TopicArn=sns.create_topic(Name="alerts")["TopicArn"],
+        Protocol="https",
+        Endpoint="https://127.0.0.1:9/sns",
+        ReturnSubscriptionArn=True,
+    )
+    attributes = sns.get_subscription_attributes(SubscriptionArn=subscription["SubscriptionArn"])["Attributes"]
+    assert attributes["PendingConfirmation"] == "true"
