@@ -1,0 +1,81 @@
+"""The metric filters count every event that the functions log. tests/e2e/test_metrics.py shows it on a deployed stack."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import orders
+from aws_emulator.metric_filters import dimensions, matches
+from infrastructure.system import MetricFilter, from_template
+from orders.use_cases.process_messages import Result
+from repository.cloudformation import Template
+
+PACKAGE = Path(orders.__file__).parent
+
+# Reading an order changes nothing about it, and failing to is counted.
+NOT_COUNTED = {("status", event) for event in ("order_found", "order_pending", "order_not_found")}
+
+
+def filters() -> tuple[MetricFilter, ...]:
+    """Return the template's filters. Terraform's are the same: tests/infrastructure/test_parity.py."""
+    return from_template(Template.read().resources(NotificationEmail="operations@example.com")).metric_filters
+
+
+def test_every_event_in_the_code_is_counted_unless_it_is_named_here() -> None:
+    logged = {
+        (path.relative_to(PACKAGE).as_posix(), event)
+        for path in PACKAGE.rglob("*.py")
+        for event in re.findall(r"\blog_(?:event|failure)\(\s*([^,\s]+),", path.read_text(encoding="utf-8"))
+        if event != "event"  # in event_log.py itself
+    }
+    events = {
+        (module.removeprefix("handlers/").removesuffix(".py"), name)
+        for module, event in logged
+        for name in ([each.value for each in Result] if event == "outcome.result.value" else [event.strip('"')])
+    }
+    counted = {
+        (each.log_group.rpartition("-")[2], event)
+        for each in filters()
+        for event in re.findall(r'\$\.message = "(\w+)"', each.pattern)
+    }
+    assert events == counted | NOT_COUNTED
+
+
+def test_refusals_are_counted_by_their_code() -> None:
+    [by_code] = [each for each in filters() if each.dimensions]
+    line = '{"message": "order_refused", "code": "VALIDATION_FAILED"}'
+    assert matches(by_code.pattern, line)
+    assert dimensions(by_code.dimensions, line) == {"Code": "VALIDATION_FAILED"}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "line", "counted"),
+    [
+        ('{ $.message = "order_stored" }', '{"message": "order_stored", "order_id": "1"}', True),
+        ('{ $.message = "order_stored" }', '{"message": "order_stored_twice"}', False),
+        ('{ $.message = "order_stored" }', '{"event": "order_stored"}', False),
+        ('{ $.message = "order_stored" }', "START RequestId: order_stored", False),
+        ('{ $.message = "order_stored" }', '["order_stored"]', False),
+        ('{ $.level = "ERROR" && $.receives >= 5 }', '{"level": "ERROR", "receives": 5}', True),
+        ('{ $.level = "ERROR" && $.receives >= 5 }', '{"level": "ERROR", "receives": 4}', False),
+        ('{ $.level = "ERROR" && $.receives >= 5 }', '{"level": "INFO", "receives": 5}', False),
+        ('{ $.level = "ERROR" && $.receives >= 5 }', '{"level": "ERROR"}', False),
+        ("{ $.receives = 5 }", '{"receives": "5"}', False),
+        ("{ $.receives = 5 }", '{"receives": 5}', True),
+    ],
+)
+def test_pattern_is_compared_as_cloudwatch_compares_it(pattern: str, line: str, counted: bool) -> None:
+    assert matches(pattern, line) is counted
+
+
+@pytest.mark.parametrize("pattern", ["", "order_stored", '{ $.message = "order_*" }', '{ $.message != "a" }'])
+def test_pattern_that_cannot_be_evaluated_is_refused(pattern: str) -> None:
+    with pytest.raises(ValueError, match="only patterns such as"):
+        matches(pattern, "no JSON")
+
+
+def test_missing_field_leaves_its_dimension_out() -> None:
+    assert dimensions({"Code": "$.code"}, '{"message": "order_refused"}') == {}
+    with pytest.raises(ValueError, match="only selectors such as"):
+        dimensions({"Code": "$.a.b"}, "{}")
