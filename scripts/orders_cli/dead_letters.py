@@ -1,7 +1,7 @@
-"""What lies in the orders' dead-letter queue, and why: each message, its order if it has one, and its reason."""
+"""Dead letters: what each message is, why it failed and what to do about it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, Protocol
@@ -9,27 +9,33 @@ from typing import Any, Protocol
 from orders.adapters.order_schema import ORDER_RULES
 from orders.domain.errors import MessageUnreadableError, MessageVersionUnknownError
 from orders.domain.message import read_message
+from orders.domain.order import format_timestamp
 from orders_cli.log import LogEvent
 
 # Between the clocks of SQS, Lambda and CloudWatch Logs.
-_CLOCKS_APART = timedelta(minutes=1)
+_CLOCK_TOLERANCE = timedelta(minutes=1)
 
 _FAILURES = ("order_failed", "order_conflict")
 
 
 class Kind(Enum):
-    """What a reason means for whoever has to repair it; the value says what to do."""
+    """What a reason means to the operator; the value is the advice."""
 
-    CONFLICT = "the message is forged: its order id belongs to another order; find out who sent it, then drop"
-    LATER = "it is an order, written by later code: deploy that again, then redrive; never drop it"
-    UNREADABLE = "it is no order of this system: find out who sent it, then drop"
-    REFUSED = "repair the cause, then redrive"
-    UNKNOWN = "the function ended before it could say why (timeout, memory, throttling): read its log"
+    CONFLICT = "another order is stored under this id, so the message was forged: find the sender, then drop"
+    LATER = "written by a later release: deploy that release again, then redrive; do not drop"
+    UNREADABLE = "not an order of this system: find the sender, then drop"
+    REFUSED = "fix the cause, then redrive"
+    UNKNOWN = "no reason logged (timeout, memory, throttling): read the function's log, fix the cause, then redrive"
+
+
+# What each command takes unless its options name other letters.
+REDRIVEN = frozenset({Kind.LATER, Kind.REFUSED, Kind.UNKNOWN})
+DROPPED = frozenset({Kind.CONFLICT, Kind.UNREADABLE})
 
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a message could not be stored, in the words of the event log."""
+    """Why a message failed, in the words of the event log."""
 
     text: str
     kind: Kind
@@ -40,38 +46,53 @@ UNKNOWN = Reason("nothing was logged about it", Kind.UNKNOWN)
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """One message, without its content.
+    """One message of a dead-letter queue, without its content.
 
-    `order_id` is None, and `unreadable` says why, where it carries no order. `receives` counts how often it was
-    received in all, by the processing function and by whoever looked at it since.
+    `order_id` is None if it carries no order. `details` holds what only notifications have.
     """
 
     message_id: str
     order_id: str | None
-    unreadable: str | None
     sent_at: datetime
     receives: int
+    reason: Reason = UNKNOWN
+    details: Mapping[str, Any] | None = None
+
+    def document(self) -> dict[str, Any]:
+        """Return its fields for output."""
+        order = {"order_id": self.order_id} if self.details is None else {}
+        return {
+            "message_id": self.message_id,
+            **order,
+            "reason": self.reason.text,
+            "sent_at": format_timestamp(self.sent_at),
+            "receives": self.receives,
+            **(self.details or {}),
+        }
 
 
 def dead_letter(message: Mapping[str, Any]) -> DeadLetter:
-    """Return what an SQS message, received with its system attributes, is."""
-    order_id, unreadable = None, None
+    """Return the letter of an SQS message, received with its system attributes."""
+    order_id, reason = None, UNKNOWN
     try:
         order_id = read_message(message["Body"], ORDER_RULES).order_id
     except MessageUnreadableError as error:
-        unreadable = str(error)
-    attributes = message["Attributes"]
-    return DeadLetter(
-        message["MessageId"],
-        order_id,
-        unreadable,
-        datetime.fromtimestamp(int(attributes["SentTimestamp"]) / 1000, UTC),
-        int(attributes["ApproximateReceiveCount"]),
-    )
+        reason = _unread(str(error))
+    return DeadLetter(message["MessageId"], order_id, sent_at(message), receives(message), reason)
+
+
+def sent_at(message: Mapping[str, Any]) -> datetime:
+    """Return when a message was first sent."""
+    return datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)
+
+
+def receives(message: Mapping[str, Any]) -> int:
+    """Return how often a message was received, by its function and by operators."""
+    return int(message["Attributes"]["ApproximateReceiveCount"])
 
 
 class FailureLog(Protocol):
-    """Where the processing function's events are found."""
+    """The processing function's events."""
 
     def search(
         self, function: str, pattern: str, *, since: datetime | None = None, until: datetime | None = None
@@ -79,20 +100,20 @@ class FailureLog(Protocol):
         """Yield the events that match a pattern, oldest first."""
 
 
-def reasons_of(letters: Sequence[DeadLetter], *, log: FailureLog, receives: int) -> dict[str, Reason]:
-    """Return the reason of each letter by message id: what was logged last about it.
+def with_reasons(letters: Sequence[DeadLetter], *, log: FailureLog, maximum_receives: int) -> list[DeadLetter]:
+    """Return the letters with the reason that was logged last about each.
 
-    `receives` is the number of receives after which SQS gives a message up: the event of the last one is all that is
-    asked for, and the earlier ones only where some letter has none.
+    First only events of the last receive are read; the earlier ones only if a letter has none.
     """
     if not letters:
-        return {}
-    since = min(letter.sent_at for letter in letters) - _CLOCKS_APART
+        return []
+    since = min(letter.sent_at for letter in letters) - _CLOCK_TOLERANCE
     names = " || ".join(f'$.message = "{name}"' for name in _FAILURES)
-    found = _match(letters, log.search("processing", f"{{ ({names}) && $.receives >= {receives} }}", since=since))
+    final = f"{{ ({names}) && $.receives >= {maximum_receives} }}"
+    found = _match(letters, log.search("processing", final, since=since))
     if any(letter.message_id not in found for letter in letters):
         found = _match(letters, log.search("processing", f"{{ {names} }}", since=since))
-    return {letter.message_id: found.get(letter.message_id) or _by_itself(letter) for letter in letters}
+    return [replace(letter, reason=found.get(letter.message_id, letter.reason)) for letter in letters]
 
 
 def _match(letters: Sequence[DeadLetter], events: Iterable[LogEvent]) -> dict[str, Reason]:
@@ -102,7 +123,7 @@ def _match(letters: Sequence[DeadLetter], events: Iterable[LogEvent]) -> dict[st
         if letter.order_id:
             letters_of_order.setdefault(letter.order_id, []).append(letter.message_id)
     by_message: dict[str, Reason] = {}
-    # A message that was moved or brought back has another id than when it failed; its order has not.
+    # A message that was moved has another id than when it failed; its order has not.
     by_order: dict[str, Reason] = {}
     for event in events:
         if event.name not in _FAILURES:
@@ -122,59 +143,60 @@ def _reason(event: LogEvent) -> Reason:
     return Reason(text, Kind.REFUSED) if "order_id" in event.fields else _unread(text)
 
 
-def _by_itself(letter: DeadLetter) -> Reason:
-    return UNKNOWN if letter.unreadable is None else _unread(letter.unreadable)
-
-
 def _unread(text: str) -> Reason:
     return Reason(text, Kind.LATER if text == MessageVersionUnknownError.REASON else Kind.UNREADABLE)
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which letters are meant: by a part of their reason, by order, and how many at most."""
+    """Which letters are meant. Without kind, reason or order it is what the advice of the command's kinds allows."""
 
     reason: str | None = None
     order_id: str | None = None
     limit: int | None = None
+    kinds: frozenset[Kind] = frozenset()
+    since: datetime | None = None
 
     @property
-    def is_everything(self) -> bool:
-        """Whether nothing is left out."""
-        return self == Selection()
+    def is_explicit(self) -> bool:
+        """Whether the operator named letters, so that the advice is not applied."""
+        return bool(self.kinds or self.reason or self.order_id)
 
-    def of(self, letters: Iterable[DeadLetter], reasons: Mapping[str, Reason]) -> list[DeadLetter]:
-        """Return the letters that are meant, those sent first before the others."""
+    def of(self, letters: Iterable[DeadLetter], advised: frozenset[Kind] = frozenset(Kind)) -> list[DeadLetter]:
+        """Return the selected letters, oldest first."""
         part = (self.reason or "").lower()
+        kinds = self.kinds or (frozenset(Kind) if self.is_explicit else advised)
         chosen = [
             letter
-            for letter in sorted(letters, key=lambda letter: (letter.sent_at, letter.message_id))
-            if part in reasons[letter.message_id].text.lower() and self.order_id in (None, letter.order_id)
+            for letter in sorted(letters, key=_age)
+            if letter.reason.kind in kinds
+            and part in letter.reason.text.lower()
+            and self.order_id in (None, letter.order_id)
+            and (self.since is None or letter.sent_at >= self.since)
         ]
         return chosen[: self.limit]
 
 
 @dataclass(frozen=True)
 class Group:
-    """The letters of one reason."""
+    """The letters of one reason, oldest first."""
 
     reason: Reason
     letters: Sequence[DeadLetter]
 
     @property
-    def oldest(self) -> DeadLetter:
-        """The letter that was sent first."""
-        return min(self.letters, key=lambda letter: (letter.sent_at, letter.message_id))
-
-    @property
-    def newest(self) -> DeadLetter:
-        """The letter that was sent last."""
-        return max(self.letters, key=lambda letter: (letter.sent_at, letter.message_id))
+    def notifications(self) -> int:
+        """How many orders its notifications are about."""
+        return sum((letter.details or {}).get("notifications") or 0 for letter in self.letters)
 
 
-def groups_of(letters: Iterable[DeadLetter], reasons: Mapping[str, Reason]) -> list[Group]:
+def groups_of(letters: Iterable[DeadLetter]) -> list[Group]:
     """Return the letters grouped by reason, the largest group first."""
     groups: dict[Reason, list[DeadLetter]] = {}
-    for letter in letters:
-        groups.setdefault(reasons[letter.message_id], []).append(letter)
+    for letter in sorted(letters, key=_age):
+        groups.setdefault(letter.reason, []).append(letter)
     return [Group(reason, members) for reason, members in sorted(groups.items(), key=lambda g: (-len(g[1]), g[0].text))]
+
+
+def _age(letter: DeadLetter) -> tuple[datetime, str]:
+    return letter.sent_at, letter.message_id

@@ -1,42 +1,39 @@
-"""Announcements that failed, and announcing again.
+"""Failed notifications, and how to repeat them.
 
-An entry of the notifications' dead-letter queue holds no order, only a place in the table's stream: shard, first and
-last record. The stream forgets after a day. The orders themselves are in the table, so each can be announced again at
-any time by its id.
-
-Announcing again is done by the deployed notification function itself, with its own role and into its own log: it gets
-what the stream would hand it.
+An entry of the notifications' dead-letter queue holds no order, only a position in the table's stream, which keeps
+records for a day. The orders are in the table, so each can be notified again by its id at any time. The deployed
+notification function does it, with its own role and log: it gets the event that the stream would send.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError, ParamValidationError
 
+from orders_cli.dead_letters import DeadLetter, Kind, Reason, receives, sent_at
 from orders_cli.errors import OperatorError, error_code
 from orders_cli.queue import Message
 
-# As the event source mapping has it.
+# As in the event source mapping.
 BATCH_SIZE = 10
 
 _ALIAS = "live"
-_FORGOTTEN = frozenset({"TrimmedDataAccessException", "ResourceNotFoundException"})
+_EXPIRED = frozenset({"TrimmedDataAccessException", "ResourceNotFoundException"})
 _EMPTY_PAGES = 5
 
 Item = Mapping[str, Any]
-"""An order as DynamoDB writes it."""
+"""An order in DynamoDB's notation."""
 
 
-class ForgottenError(Exception):
-    """The stream does not hold these records any more."""
+class ExpiredError(Exception):
+    """The stream no longer holds these records."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """Records of a table's stream that follow each other in one shard."""
+class Position:
+    """Consecutive records in one shard of a table's stream."""
 
     stream_arn: str
     shard_id: str
@@ -44,52 +41,48 @@ class Place:
     last: str
 
 
-@dataclass(frozen=True)
-class FailedNotification:
-    """One entry; `place` is None, with all else unknown, where it is not one of Lambda's.
+def failed_notification(message: Message) -> DeadLetter:
+    """Return the letter of an SQS message, received with its system attributes.
 
     Source: https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
     """
-
-    message_id: str
-    sent_at: datetime
-    reason: str
-    place: Place | None = None
-    records: int | None = None
-    first_stored_at: str | None = None
-    last_stored_at: str | None = None
-
-
-def failed_notification(message: Message) -> FailedNotification:
-    """Return what an SQS message, received with its system attributes, says."""
-    sent_at = datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)
+    details: dict[str, Any] = {"notifications": None}
     try:
         entry = json.loads(message["Body"])
         info = entry["DDBStreamBatchInfo"]
-        # The numbers as they stand: they may begin with zeros.
-        place = Place(
-            *(_text(info[name]) for name in ("streamArn", "shardId", "startSequenceNumber", "endSequenceNumber"))
-        )
-        return FailedNotification(
-            message["MessageId"],
-            sent_at,
-            _reason(entry),
-            place,
-            int(info["batchSize"]),
-            str(info["approximateArrivalOfFirstRecord"]),
-            str(info["approximateArrivalOfLastRecord"]),
-        )
+        names = ("streamArn", "shardId", "startSequenceNumber", "endSequenceNumber")
+        position = Position(*(_text(info[name]) for name in names))
+        first, last = info["approximateArrivalOfFirstRecord"], info["approximateArrivalOfLastRecord"]
+        details = {
+            "notifications": int(info["batchSize"]),
+            "stored_between": f"{first} and {last}",
+            "shard_id": position.shard_id,
+            "first_record": position.first,
+            "last_record": position.last,
+            "stream_arn": position.stream_arn,
+        }
+        reason = Reason(_condition(entry), Kind.REFUSED)
     except (ValueError, KeyError, TypeError, AttributeError):
-        return FailedNotification(message["MessageId"], sent_at, "it is no entry of Lambda's")
+        reason = Reason("not an entry of Lambda's", Kind.UNREADABLE)
+    return DeadLetter(message["MessageId"], None, sent_at(message), receives(message), reason, details)
+
+
+def position_of(letter: DeadLetter) -> Position | None:
+    """Return which records a letter stands for, None if it is not one of Lambda's."""
+    details = letter.details or {}
+    if "stream_arn" not in details:
+        return None
+    return Position(details["stream_arn"], details["shard_id"], details["first_record"], details["last_record"])
 
 
 def _text(value: Any) -> str:
+    # A sequence number keeps its leading zeros.
     if not isinstance(value, str):
         raise TypeError
     return value
 
 
-def _reason(entry: Mapping[str, Any]) -> str:
+def _condition(entry: Mapping[str, Any]) -> str:
     condition = entry["requestContext"]["condition"]
     function_error = (entry.get("responseContext") or {}).get("functionError")
     return f"{condition}, {function_error}" if function_error else str(condition)
@@ -101,21 +94,21 @@ class OrderStream:
     def __init__(self, dynamodb_streams: Any) -> None:
         self._streams = dynamodb_streams
 
-    def new_orders(self, place: Place) -> list[Item]:
-        """Return the orders that were new in these records; raise ForgottenError where any is not held any more."""
+    def new_orders(self, position: Position) -> list[Item]:
+        """Return the orders inserted by these records; raise ExpiredError if any record is gone."""
         try:
             iterator = self._streams.get_shard_iterator(
-                StreamArn=place.stream_arn,
-                ShardId=place.shard_id,
+                StreamArn=position.stream_arn,
+                ShardId=position.shard_id,
                 ShardIteratorType="AT_SEQUENCE_NUMBER",
-                SequenceNumber=place.first,
+                SequenceNumber=position.first,
             )["ShardIterator"]
-            return self._read(iterator, int(place.last))
+            return self._read(iterator, int(position.last))
         except (ParamValidationError, ValueError) as error:
-            raise ForgottenError from error  # no place of any stream
+            raise ExpiredError from error  # not a position of any stream
         except ClientError as error:
-            if error_code(error) in _FORGOTTEN:
-                raise ForgottenError from error
+            if error_code(error) in _EXPIRED:
+                raise ExpiredError from error
             raise
 
     def _read(self, iterator: str | None, last: int) -> list[Item]:
@@ -131,22 +124,22 @@ class OrderStream:
                     return items
             empty_pages += not answer["Records"]
             iterator = answer.get("NextShardIterator")
-        raise ForgottenError
+        raise ExpiredError
 
 
 class Notifier:
-    """Announces stored orders by the deployed notification function."""
+    """Sends notifications of stored orders by the deployed notification function."""
 
     def __init__(self, function_client: Any, function_name: str) -> None:
         self._client = function_client
         self._function_name = function_name
 
-    def announce(self, items: Sequence[Item]) -> None:
-        """Announce orders, given as their items; raise OperatorError unless all of them are announced."""
+    def notify(self, items: Sequence[Item]) -> None:
+        """Send the notifications of orders, given as their items; raise OperatorError unless all are sent."""
         for start in range(0, len(items), BATCH_SIZE):
-            self._announce(items[start : start + BATCH_SIZE])
+            self._notify(items[start : start + BATCH_SIZE])
 
-    def _announce(self, items: Sequence[Item]) -> None:
+    def _notify(self, items: Sequence[Item]) -> None:
         records = [
             {
                 "eventSource": "aws:dynamodb",
@@ -161,6 +154,6 @@ class Notifier:
         result = json.loads(answer["Payload"].read() or b"null")
         if "FunctionError" in answer or not isinstance(result, dict) or result.get("batchItemFailures") != []:
             raise OperatorError(
-                f"The function {self._function_name} could not announce all of them: read its log for "
-                "notification_failed, repair the cause and run this again. Subscribers may hear of some twice."
+                f"The function {self._function_name} could not send every notification. Look for notification_failed "
+                "in its log, fix the cause and run this again; subscribers may receive some twice."
             )

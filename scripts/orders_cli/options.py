@@ -1,6 +1,7 @@
-"""Options that several commands share, and the line that says which system they talk to."""
+"""Options that several commands share, and the system that they name."""
 
 import functools
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,35 +9,54 @@ from typing import Any, TypeVar
 
 import click
 
-from orders_cli.console import say
+from orders.domain.order_id import parse_order_id
+from orders_cli.console import require_reader, say
+from orders_cli.dead_letters import Kind
 from orders_cli.errors import OperatorError
 from orders_cli.system import System
 from orders_cli.target_discovery import Choice, find_system
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_WHICH_SYSTEM = "Which system"
+# On the local stack these are ignored.
+_PERSONAL_VARIABLES = ("AWS_PROFILE", "AWS_SESSION_TOKEN")
+
+
+class Target:
+    """The system that the options name. It is looked up when the command asks for it, after its own checks."""
+
+    def __init__(self, choice: Choice) -> None:
+        self._choice = choice
+
+    def find(self) -> System:
+        """Return the system, after naming it on standard error."""
+        system = find_system(self._choice)
+        say(f"using {system.name}, {system.origin}")
+        ignored = [name for name in _PERSONAL_VARIABLES if os.environ.get(name)]
+        if system.is_local and ignored:
+            say(f"{' and '.join(ignored)} {'is' if len(ignored) == 1 else 'are'} ignored: this is the local stack")
+        return system
 
 
 class SystemOption(click.Option):
-    """An option about which system is meant; help lists these apart from the command's own."""
+    """An option that names the system; the help lists these apart."""
 
 
 class SystemCommand(click.Command):
-    """A command on a system: its help ends with how the system is chosen."""
+    """A command on a system: its help ends with the options that name it."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the command's own options, then those that choose the system."""
+        """Write the command's own options, then those that name the system."""
         own: list[tuple[str, str]] = []
-        choosing: list[tuple[str, str]] = []
+        naming: list[tuple[str, str]] = []
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
             if record is not None:
-                (choosing if isinstance(parameter, SystemOption) else own).append(record)
+                (naming if isinstance(parameter, SystemOption) else own).append(record)
         with formatter.section("Options"):
             formatter.write_dl(own)
-        with formatter.section(f"{_WHICH_SYSTEM} (see `orders --help`)"):
-            formatter.write_dl(choosing)
+        with formatter.section("Which system (see `orders --help`)"):
+            formatter.write_dl(naming)
 
 
 _SYSTEM_OPTIONS = (
@@ -45,7 +65,7 @@ _SYSTEM_OPTIONS = (
         "--stack-file",
         type=click.Path(path_type=Path),
         cls=SystemOption,
-        help="A local stack that keeps its stack.json elsewhere.",
+        help="A local stack whose stack.json is elsewhere.",
     ),
     click.option(
         "--terraform",
@@ -55,52 +75,84 @@ _SYSTEM_OPTIONS = (
         help="What Terraform has applied in this directory.",
     ),
     click.option("--stack", metavar="NAME", cls=SystemOption, help="The CloudFormation stack of this name."),
-    click.option("--region", cls=SystemOption, help="The AWS region, where it is not your default."),
-    click.option("--profile", cls=SystemOption, help="The profile of your AWS configuration, instead of AWS_PROFILE."),
+    click.option("--region", cls=SystemOption, help="The AWS region, instead of AWS_REGION."),
+    click.option("--profile", cls=SystemOption, help="The AWS profile, instead of AWS_PROFILE."),
 )
 
 
-def on_system(function: Function) -> Function:
-    """Hand the command the system that is meant, as `system`, after saying on standard error which it is."""
+def on_system(*, changes: bool = False) -> Callable[[Function], Function]:
+    """Hand the command its `target`. One that `changes` something goes on when nobody reads its output any more."""
 
-    @functools.wraps(function)
-    def command(
-        *arguments: Any,
-        local: bool,
-        stack_file: Path | None,
-        terraform: Path | None,
-        stack: str | None,
-        region: str | None,
-        profile: str | None,
-        **more: Any,
-    ) -> Any:
-        named = [bool(local or stack_file), bool(terraform), bool(stack)]
-        if sum(named) > 1:
-            raise click.UsageError("--local, --terraform and --stack each name a system: give one of them.")
-        if named[0] and (region or profile):
-            raise click.UsageError("The local stack has no --region and no --profile.")
-        system = find_system(Choice(local, stack_file, terraform, stack, region, profile))
-        say(f"talking to {system.name}, {system.origin}")
-        return function(*arguments, system=system, **more)
+    def decorate(function: Function) -> Function:
+        @functools.wraps(function)
+        def command(
+            *arguments: Any,
+            local: bool,
+            stack_file: Path | None,
+            terraform: Path | None,
+            stack: str | None,
+            region: str | None,
+            profile: str | None,
+            **more: Any,
+        ) -> Any:
+            named = [bool(local or stack_file), bool(terraform), bool(stack)]
+            if sum(named) > 1:
+                raise click.UsageError("--local, --terraform and --stack each name a system: give one of them.")
+            if named[0] and (region or profile):
+                raise click.UsageError("The local stack has no --region and no --profile.")
+            require_reader(not changes)
+            choice = Choice(local, stack_file, terraform, stack, region, profile)
+            return function(*arguments, target=Target(choice), **more)
 
-    for option in reversed(_SYSTEM_OPTIONS):
-        command = option(command)
-    return command  # type: ignore[return-value]
+        for option in reversed(_SYSTEM_OPTIONS):
+            command = option(command)
+        return command  # type: ignore[return-value]
+
+    return decorate
+
+
+class OrderId(click.ParamType[str]):
+    """The id of an order; spaces around it and its letters' case do not matter."""
+
+    name = "order_id"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the id in its canonical form."""
+        if (order_id := parse_order_id(str(value).strip())) is None:
+            self.fail("this is not an order id (its checksum is wrong). Check it for typos.")
+        return order_id
+
+
+class KindChoice(click.ParamType["frozenset[Kind]"]):
+    """A kind of dead letter, or all of them."""
+
+    name = "kind"
+    choices = (*(kind.name.lower() for kind in Kind), "all")
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Return the placeholder in the help."""
+        return f"[{'|'.join(self.choices)}]"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> "frozenset[Kind]":
+        """Return the kinds."""
+        if isinstance(value, frozenset):
+            return value
+        if str(value).lower() not in self.choices:
+            self.fail(f"{value!r} is not one of {', '.join(self.choices)}.")
+        return frozenset(Kind) if str(value).lower() == "all" else frozenset({Kind[str(value).upper()]})
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-
-yes = click.option("--yes", is_flag=True, help="Do not ask. Needed where nobody can answer.")
+dry_run = click.option("--dry-run", is_flag=True, help="Only report what would be done.")
+yes = click.option("--yes", is_flag=True, help="Do not ask. Required without a terminal.")
 
 
 def confirm(question: str, *, already: bool) -> None:
-    """Go on only with the person's consent; raise OperatorError without it. `already`: it was given, by --yes."""
+    """Ask for consent unless it was given `already`, by --yes; raise OperatorError without it."""
     if already:
         return
     if not sys.stdin.isatty():
-        raise OperatorError(
-            "Nothing was done, because nobody can be asked here: add --yes to go on without a question."
-        )
+        raise OperatorError("Nothing was done: there is no terminal to ask for consent. Add --yes.")
     if not click.confirm(question, err=True):
         raise OperatorError("Nothing was done.")
 

@@ -1,7 +1,6 @@
-"""The order API as a client sees it, with the patience that a file of orders needs.
+"""A client of the order API that retries.
 
-Every order is sent with an Idempotency-Key, so sending it again is always safe: whatever happened to an answer, the
-order is stored once.
+Every order is sent with an Idempotency-Key, so a retry is always safe: the order is stored once.
 """
 
 import json
@@ -25,29 +24,30 @@ _LONGEST_PAUSE_SECONDS = 60.0
 _FIRST_BACKOFF_SECONDS = 0.25
 _LONGEST_BACKOFF_SECONDS = 10.0
 
-# Answers that speak of the moment and not of the order.
-_PASSING = frozenset({408, 429, 500, 502, 503, 504})
+# Statuses that a retry can change.
+_TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 
-# Answers that speak of who asks.
 _UNAUTHORIZED = frozenset({401, 403})
 
 
 class Verdict(Enum):
-    """What became of one order that was to be submitted."""
+    """Result of submitting one order."""
 
     ACCEPTED = "ACCEPTED"
-    """The queue has taken it."""
+    """It is in the queue."""
     STORED_BEFORE = "STORED_BEFORE"
-    """It is in the table already, from an earlier run; it was not sent."""
+    """It is in the table, from an earlier run; it was not sent."""
+    VALID = "VALID"
+    """It is a valid order and would be sent; in a dry run only."""
     REFUSED = "REFUSED"
-    """It is not an order; sending it again does not help."""
+    """It is not a valid order; a retry does not help."""
     NOT_SUBMITTED = "NOT_SUBMITTED"
-    """The API did not take it after several tries; it may all the same have arrived. Send it again."""
+    """The API did not confirm it after several tries; it may have arrived. Send it again."""
 
 
 @dataclass(frozen=True)
 class Submission:
-    """The verdict on one order, and why; `errors` are the API's own, each with `pointer` and `detail`."""
+    """The verdict on one order, and the API's `errors`, each with `pointer` and `detail`."""
 
     verdict: Verdict
     order_id: str | None = None
@@ -59,7 +59,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """An answer of the API."""
+    """A response of the API."""
 
     status: int
     headers: Message
@@ -67,16 +67,16 @@ class HttpAnswer:
 
 
 class Transport(Protocol):
-    """Sends one POST request; raises OSError or HTTPException where no answer came."""
+    """Sends one POST request; raises OSError or HTTPException if there is no response."""
 
     def __call__(self, url: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
-        """Return the answer, whatever its status."""
+        """Return the response, whatever its status."""
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
     """Send one POST request.
 
-    Names under localhost are this machine (RFC 6761, section 6.3), also where the resolver has never heard of them.
+    Names under localhost are this machine (RFC 6761, section 6.3), even if the resolver does not know them.
     """
     address = urlsplit(url)
     if (address.hostname or "").endswith(".localhost"):
@@ -86,7 +86,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     else:
         opener = urllib.request.build_opener()
-    # The address is an output of the system, not something that a file or an order could bring.
+    # The address is an output of the system, not input.
     request = urllib.request.Request(url, body, dict(headers), method="POST")  # noqa: S310
     try:
         with opener.open(request, timeout=_TIMEOUT_SECONDS) as answer:
@@ -97,9 +97,9 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
 
 
 class OrderApi:
-    """Submits orders to the API at `endpoint`, with a bearer `token` where the API asks for one.
+    """Submits orders to the API at `endpoint`, with a bearer `token` if the API requires one.
 
-    `sleep` waits so many seconds, and may return True to say that nobody wants to wait any longer.
+    `sleep` waits so many seconds, and returns True to end the retries.
     """
 
     def __init__(
@@ -120,9 +120,9 @@ class OrderApi:
         self._chance = chance
 
     def submit(self, body: bytes, idempotency_key: str) -> Submission:
-        """Submit one order, again and again while the API is busy or not there; return what became of it.
+        """Submit one order, with retries while the API is busy or unavailable.
 
-        Raises OperatorError where the API wants to know who asks: that would be said of every other order too.
+        Raises OperatorError if the API rejects the token, because it would reject it for every order.
         """
         headers = {**self._headers, "Idempotency-Key": idempotency_key}
         submission = Submission(Verdict.NOT_SUBMITTED)
@@ -135,11 +135,10 @@ class OrderApi:
             else:
                 if answer.status in _UNAUTHORIZED:
                     raise OperatorError(
-                        f"The API answers {answer.status} without a look at the order: set ORDERS_TOKEN to a token "
-                        "that it takes."
+                        f"The API answers {answer.status}: set ORDERS_TOKEN to a token that it accepts."
                     )
                 submission = _read(answer)
-                if answer.status not in _PASSING:
+                if answer.status not in _TRANSIENT:
                     return submission
                 retry_after = answer.headers.get("Retry-After")
             if number < TRIES - 1 and self._sleep(self._pause(number, retry_after)):
@@ -148,7 +147,7 @@ class OrderApi:
 
     def _pause(self, number: int, retry_after: str | None) -> float:
         backoff: float = min(_FIRST_BACKOFF_SECONDS * 2**number, _LONGEST_BACKOFF_SECONDS)
-        # At least what the API asks for, and not everybody at the same moment.
+        # At least what the API asks for, with jitter.
         asked = float(retry_after) if retry_after and retry_after.isascii() and retry_after.isdigit() else 0.0
         return min(max(asked, backoff / 2) + backoff / 2 * self._chance(), _LONGEST_PAUSE_SECONDS)
 
@@ -164,7 +163,7 @@ def _read(answer: HttpAnswer) -> Submission:
         return Submission(Verdict.ACCEPTED, document["order_id"])
     errors = document.get("errors")
     return Submission(
-        Verdict.NOT_SUBMITTED if answer.status in _PASSING else Verdict.REFUSED,
+        Verdict.NOT_SUBMITTED if answer.status in _TRANSIENT else Verdict.REFUSED,
         code=_text(document.get("code")) or f"HTTP {answer.status}",
         detail=_text(document.get("detail")) or _text(document.get("message")),
         errors=[

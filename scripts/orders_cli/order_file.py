@@ -1,11 +1,12 @@
 """A file of orders: JSON lines, or CSV with a header.
 
-Each line stands for itself: one that cannot be read says so and leaves its neighbours alone. Whether it is an order is
-for the API to say, by the one schema. A file of any size is read line by line.
+Each line is independent: an invalid one is reported and does not affect the others. A file of any size is read line by
+line.
 """
 
 import csv
 import hashlib
+import hmac
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from typing import Any, BinaryIO
 from orders.adapters.order_schema import ORDER_RULES
 from orders.domain.errors import DocumentUnreadableError
 from orders.domain.json_document import read_json_document
+from orders.domain.order import Order
 from orders.domain.order_id import derived_order_id
 from orders_cli.errors import OperatorError
 
@@ -30,11 +32,12 @@ _DELIMITERS = (",", ";", "\t")
 
 @dataclass(frozen=True)
 class OrderLine:
-    """An order as a file states it; `order_id` is what the API will derive, None where it cannot be an order."""
+    """A line of the file. `order` and `order_id` are None if it is not a valid order, which the API then explains."""
 
     line: int
     body: bytes
     idempotency_key: str
+    order: Order | None
     order_id: str | None
 
 
@@ -46,13 +49,12 @@ class UnreadableLine:
     reason: str
 
 
-def read_orders(stream: BinaryIO, batch: str) -> Iterator[OrderLine | UnreadableLine]:
-    """Yield what each line of a file states, its empty lines left out.
+def read_orders(stream: BinaryIO, batch: str, secret: str) -> Iterator[OrderLine | UnreadableLine]:
+    """Yield the lines of a file, without empty ones. Raises OperatorError if it is not a file of orders.
 
-    The Idempotency-Key of a line is derived from `batch`, the order it states and how many equal ones came before. So
-    the same file, read again under the same batch, states the same orders, however its lines were moved about and
-    whatever was mended in others; and of two equal lines each is an order. Raises OperatorError where the file as a
-    whole is not one of orders.
+    The Idempotency-Key of a line is derived from `secret`, `batch`, the order and the number of equal lines before it.
+    So the same file always states the same orders, even if lines were moved or corrected; two equal lines are two
+    orders; and nobody without the secret can submit one of them first.
     """
     lines = _lines(stream)
     first = next(lines, None)
@@ -60,75 +62,77 @@ def read_orders(stream: BinaryIO, batch: str) -> Iterator[OrderLine | Unreadable
         return
     number, text = first
     if text is None:
-        raise OperatorError(f"The first line is over {MAX_LINE_BYTES} bytes: this is no file of orders.")
+        raise OperatorError(f"The first line is over {MAX_LINE_BYTES} bytes: this is not a file of orders.")
     if text.startswith(_UTF16_BOMS):
         raise OperatorError("The file is in UTF-16: save it as UTF-8.")
     if text.startswith(b"["):
         raise OperatorError("The file is one JSON array: write one order a line instead (`jq -c '.[]'` does).")
-    seen: Counter[bytes] = Counter()
+    numbered = _Numbering(f"{secret}\0{batch}".encode())
     if text.startswith(b"{"):
-        yield _from_json(number, text, batch, seen)
+        yield _from_json(number, text, numbered)
         for number, text in lines:
-            yield _too_long(number) if text is None else _from_json(number, text, batch, seen)
+            yield _too_long(number) if text is None else _from_json(number, text, numbered)
         return
     header = _header(text)
     for number, text in lines:
-        yield _too_long(number) if text is None else _from_csv(number, text, header, batch, seen)
+        yield _too_long(number) if text is None else _from_csv(number, text, header, numbered)
 
 
-def order_line(
-    document: Any, batch: str, *, line: int = 1, body: bytes | None = None, equal_before: int = 0
-) -> OrderLine:
-    """Return the order that a JSON document states, under its key in `batch`."""
-    key = hashlib.sha256(f"{batch}\0{equal_before}\0".encode() + _digest(document)).hexdigest()
-    return OrderLine(
-        line,
-        json.dumps(document).encode("ascii") if body is None else body,
-        key,
-        derived_order_id(ORDER_RULES.validate(document), key) if ORDER_RULES.is_order(document) else None,
-    )
+def order_line(document: Any, key: str, *, number: int = 1, body: bytes | None = None) -> OrderLine:
+    """Return the line that states this document under this key."""
+    order = ORDER_RULES.validate(document) if ORDER_RULES.is_order(document) else None
+    order_id = derived_order_id(order, key) if order else None
+    return OrderLine(number, json.dumps(document).encode("ascii") if body is None else body, key, order, order_id)
 
 
-def _from_json(line: int, text: bytes, batch: str, seen: Counter[bytes]) -> OrderLine | UnreadableLine:
+class _Numbering:
+    """Derives the key of each line from the order that it states."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+        self._seen: Counter[bytes] = Counter()
+
+    def line(self, document: Any, number: int, body: bytes | None = None) -> OrderLine:
+        """Return the line that states this document."""
+        digest = _digest(document)
+        key = hmac.new(self._secret, f"{self._seen[digest]}\0".encode() + digest, hashlib.sha256).hexdigest()
+        self._seen[digest] += 1
+        return order_line(document, key, number=number, body=body)
+
+
+def _from_json(number: int, text: bytes, numbering: _Numbering) -> OrderLine | UnreadableLine:
     try:
         document = read_json_document(text)
     except DocumentUnreadableError as error:
-        return UnreadableLine(line, error.detail.replace("The body", "The line"))
-    # As it stands in the file: that is what the API is to judge.
-    return _numbered(document, line, text, batch, seen)
+        return UnreadableLine(number, error.detail.replace("The body", "The line"))
+    # The API validates the line as it stands.
+    return numbering.line(document, number, text)
 
 
 def _from_csv(
-    line: int, text: bytes, header: tuple[Sequence[str], str], batch: str, seen: Counter[bytes]
+    number: int, text: bytes, header: tuple[Sequence[str], str], numbering: _Numbering
 ) -> OrderLine | UnreadableLine:
     columns, delimiter = header
     try:
         [fields] = csv.reader([text.decode("utf-8")], delimiter=delimiter, strict=True)
     except UnicodeDecodeError:
-        return UnreadableLine(line, "The line is not valid UTF-8.")
+        return UnreadableLine(number, "The line is not valid UTF-8.")
     except (csv.Error, ValueError):
-        return UnreadableLine(line, "The line is not valid CSV: look at its quotation marks.")
+        return UnreadableLine(number, "The line is not valid CSV: check its quotation marks.")
     if len(fields) != len(columns):
-        return UnreadableLine(line, f"The line has {len(fields)} fields where the header has {len(columns)}.")
-    return _numbered(dict(zip(columns, fields, strict=True)), line, None, batch, seen)
-
-
-def _numbered(document: Any, line: int, body: bytes | None, batch: str, seen: Counter[bytes]) -> OrderLine:
-    digest = _digest(document)
-    equal_before = seen[digest]
-    seen[digest] += 1
-    return order_line(document, batch, line=line, body=body, equal_before=equal_before)
+        return UnreadableLine(number, f"The line has {len(fields)} fields and the header {len(columns)}.")
+    return numbering.line(dict(zip(columns, fields, strict=True)), number)
 
 
 def _digest(document: Any) -> bytes:
-    """Return what is equal for equal orders, in whichever format and order of fields they are written."""
+    """Return a digest that is equal for equal orders, whatever the format and the order of fields."""
     if isinstance(document, dict) and type(document.get("quantity")) is int:
         document = {**document, "quantity": str(document["quantity"])}
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode("ascii")).digest()
 
 
 def _header(text: bytes) -> tuple[list[str], str]:
-    """Return the columns that a CSV file's first line names, and what separates them."""
+    """Return the columns that a CSV file's first line names, and its delimiter."""
     try:
         line = text.decode("utf-8")
     except UnicodeDecodeError:
@@ -154,7 +158,7 @@ def _header(text: bytes) -> tuple[list[str], str]:
 
 
 def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
-    """Yield number and content of each line that is not blank; None for one that no order needs."""
+    """Yield number and content of each line that is not blank; None for one that is too long."""
     number = 0
     while part := stream.readline(MAX_LINE_BYTES + 1):
         number += 1

@@ -1,89 +1,129 @@
-"""The command line of `orders`: its commands, its exit status, and no traceback for what is nobody's bug."""
+"""The command line of `orders`: its commands, exit status, errors and signals."""
 
-import os
+import signal
 import sys
+import time
+import tomllib
+from types import FrameType
 from typing import NoReturn
 
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local_stack.settings import REPOSITORY
 from orders_cli.commands.dlq import dlq
 from orders_cli.commands.list import list_orders
 from orders_cli.commands.notify import notify
+from orders_cli.commands.pause import pause, resume
 from orders_cli.commands.restore import restore
 from orders_cli.commands.show import show
+from orders_cli.commands.status import status, watch
 from orders_cli.commands.submit import submit
 from orders_cli.commands.trace import trace
-from orders_cli.commands.watch import watch
-from orders_cli.console import say
-from orders_cli.errors import FAILED, INTERRUPTED, OperatorError, sentence_about
+from orders_cli.console import ReaderGoneError, discard_output, say
+from orders_cli.errors import FAILED, OperatorError, sentence_about
+
+# After the first signal the clean-up gets so long before another signal ends it.
+_CLEAN_UP_SECONDS = 10
+
+
+def _print_version(context: click.Context, _: click.Parameter, is_wanted: bool) -> None:
+    if is_wanted:
+        project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        click.echo(f"orders {project['version']}")
+        context.exit()
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print it.")
 def orders() -> None:
-    """See, understand and repair a running order processing system.
+    """Inspect and repair a running order processing system.
 
     \b
     WHICH SYSTEM
-    Every command says on standard error which system it talks to. It is the one that is named by
-    --local, --terraform DIRECTORY or --stack NAME; without these the first that is there of
-      1. the local stack of `make run`, unless --region or --profile say AWS,
+    Every command prints the system that it uses on standard error. Name it by --local,
+    --terraform DIRECTORY or --stack NAME. The default is the first that exists of
+      1. the local stack of `make run`, unless --region or --profile is given,
       2. what Terraform has applied in terraform-backend/,
-      3. the CloudFormation stack order-processing-dev, -staging or -prod, if there is one only.
-    Credentials are found as by every AWS tool; --profile and --region choose. The local stack needs
-    none and never sees yours. What changes something in an environment prod asks, or needs --yes.
+      3. the CloudFormation stack order-processing-dev, -staging or -prod, if there is only one.
+    Region and credentials come from --region and --profile, or AWS_REGION, AWS_DEFAULT_REGION,
+    AWS_PROFILE and the AWS configuration. The local stack has credentials of its own and ignores
+    yours. A change in environment prod needs consent, or --yes.
 
     \b
     OUTPUT
-    Data goes to standard output, everything else to standard error. On a terminal there are tables
-    and bars; into a pipe plain lines, or JSON with --json. An order's content is shown by `show`,
-    `list` and `dlq show` only.
+    Data goes to standard output, everything else to standard error. A terminal gets tables that
+    fit its width, a pipe gets plain lines, and --json prints JSON. Only `show`, `list` and
+    `dlq show` print an order's content.
 
     \b
     EXIT STATUS
-      0    done
-      1    not done, or only in part; the reason is on standard error
-      2    the command line is wrong
-      3    there is no such order, message or event
-      130  interrupted by Ctrl-C; what was done is whole, run it again for the rest
+      0        done
+      1        not done, or only in part; the reason is on standard error
+      2        the command line is wrong
+      3        no such order, message or event
+      128 + n  ended by signal n (130 Ctrl-C, 143 SIGTERM, 129 SIGHUP, 141 closed output). Nothing
+               is half done; run the command again for the rest.
+
+    \b
+    COMPLETION
+      bash:  eval "$(_ORDERS_COMPLETE=bash_source orders)"
+      zsh:   eval "$(_ORDERS_COMPLETE=zsh_source orders)"
+      fish:  _ORDERS_COMPLETE=fish_source orders | source
     """
 
 
-for command in (submit, show, list_orders, watch, trace, dlq, notify, restore):
+for command in (status, submit, show, list_orders, watch, trace, dlq, pause, resume, notify, restore):
     orders.add_command(command)
 
 
 def main() -> NoReturn:
     """Run the command line of this process and exit."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # nohup, and a shell's `&`, start a process with a signal ignored: it stays ignored.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _Stop.on_signal)
     sys.exit(run(sys.argv[1:]))
 
 
-def run(arguments: list[str]) -> int:
+class _Stop:
+    """The signal that ends this process: it interrupts the command once, as Ctrl-C does."""
+
+    number = signal.SIGINT
+    time: float | None = None
+
+    @classmethod
+    def on_signal(cls, number: int, _: FrameType | None) -> None:
+        if cls.time is not None and time.monotonic() < cls.time + _CLEAN_UP_SECONDS:
+            return
+        cls.number, cls.time = signal.Signals(number), time.monotonic()
+        raise KeyboardInterrupt
+
+
+def run(arguments: list[str]) -> int:  # noqa: PLR0911 one status per kind of error
     """Run one command line; return the exit status."""
     try:
         result = orders.main(args=arguments, prog_name="orders", standalone_mode=False)
         sys.stdout.flush()
-    except (click.ClickException, click.Abort, OperatorError, ClientError, BotoCoreError) as error:
-        return _told(error)
+    except (click.Abort, KeyboardInterrupt):
+        say("stopped")
+        return 128 + _Stop.number
+    except ReaderGoneError:
+        return 128 + signal.SIGPIPE
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except OperatorError as error:
+        say(str(error))
+        return error.exit_status
+    except (ClientError, BotoCoreError) as error:
+        say(sentence_about(error))
+        return FAILED
     except OSError as error:
-        # Of what is still to be written nothing can be: Python would try again at its end, with a traceback.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _told(OperatorError(f"The output cannot be written ({error.strerror})."))
+        if _Stop.time is not None:
+            # The terminal is gone, and with it the progress bar.
+            return 128 + _Stop.number
+        discard_output()
+        say(f"The output cannot be written ({error.strerror}).")
+        return FAILED
     return result if isinstance(result, int) else 0
-
-
-def _told(error: BaseException) -> int:
-    """Tell the person what went wrong; return the exit status."""
-    match error:
-        case click.ClickException():
-            error.show()
-            return error.exit_code
-        case click.Abort():
-            say("stopped")
-            return INTERRUPTED
-        case OperatorError():
-            say(str(error))
-            return error.exit_status
-        case ClientError() | BotoCoreError():
-            say(sentence_about(error))
-    return FAILED

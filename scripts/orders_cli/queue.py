@@ -1,34 +1,45 @@
-"""SQS queues as an operator handles them: counted, looked through without loss, moved with care."""
+"""SQS queues: count, peek without loss, move with care.
+
+A message leaves a queue only after it is safe elsewhere: send or write, then delete. So a run that is killed loses
+nothing, and the next run does the rest. A message that is moved twice is harmless: its order is stored once.
+"""
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
-from typing import Any
+from itertools import chain, islice
+from typing import Any, TypeVar
 
-# SQS's limits for a batch: entries, and bytes of all of them together (the smaller figure, which it had until 2025).
+from orders_cli.console import Advance
+
+Read = TypeVar("Read")
+
+# SQS's limits for a batch: entries, and bytes of all of them together (the smaller figure, valid until 2025).
 BATCH_SIZE = 10
 _BATCH_BYTES = 256 * 1024
 
-# How many receive at once where a queue is to be seen as a whole.
 RECEIVERS = 8
 
-# A receive that waits asks every server of SQS and not only some, so that "nothing" can be believed.
+# A long poll asks every server of SQS, so its empty answer can be believed.
 _WAIT_SECONDS = 1
 _EMPTY_ROUNDS = 3
 _SHORTEST_HIDING_SECONDS = 60
 _LONGEST_HIDING_SECONDS = 12 * 60 * 60
-_SLOWEST_RECEIVES_A_SECOND = 50
+_SLOWEST_RECEIVES_PER_SECOND = 50
+# For the first message, until it is known that it can be made visible again, and for the few that are being moved.
+_SHORT_HIDING_SECONDS = 15
 
 Message = Mapping[str, Any]
-"""A message as SQS hands it out."""
+"""A message as SQS returns it."""
 
 
 @dataclass(frozen=True)
 class Depth:
-    """How many messages a queue holds, as SQS counts them: about right, and exact once a minute has gone by."""
+    """How many messages a queue holds, as SQS counts them: approximate, and up to a minute late."""
 
     visible: int
     in_flight: int
@@ -45,77 +56,47 @@ class Queue:
 
     def __init__(self, sqs: Any, url: str) -> None:
         self._sqs = sqs
-        self._url = url
-
-    @property
-    def url(self) -> str:
-        """Its address."""
-        return self._url
+        self.url = url
 
     @property
     def arn(self) -> str:
         """Its ARN."""
-        return str(self._attributes("QueueArn")["QueueArn"])
+        return self._attributes("QueueArn")["QueueArn"]
 
     def depth(self) -> Depth:
         """Return how many messages it holds."""
-        names = {
-            "visible": "ApproximateNumberOfMessages",
-            "in_flight": "ApproximateNumberOfMessagesNotVisible",
-            "delayed": "ApproximateNumberOfMessagesDelayed",
-        }
-        attributes = self._attributes(*names.values())
-        return Depth(**{field: int(attributes[name]) for field, name in names.items()})
+        names = ("", "NotVisible", "Delayed")
+        attributes = self._attributes(*(f"ApproximateNumberOfMessages{name}" for name in names))
+        return Depth(*(int(attributes[f"ApproximateNumberOfMessages{name}"]) for name in names))
 
-    def receives_before_giving_up(self) -> int:
+    def maximum_receives(self) -> int:
         """Return after how many receives SQS moves a message to the dead-letter queue."""
         return int(json.loads(self._attributes("RedrivePolicy")["RedrivePolicy"])["maxReceiveCount"])
 
     def _attributes(self, *names: str) -> dict[str, str]:
-        answer = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=list(names))
-        attributes: dict[str, str] = answer["Attributes"]
+        attributes: dict[str, str] = self._sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=list(names))[
+            "Attributes"
+        ]
         return attributes
 
-    def sweep(self, *, receivers: int = RECEIVERS, hiding_seconds: float | None = None) -> Iterator[list[Message]]:
-        """Yield every message that is visible, each once, a few at a time, and leave them all hidden.
+    @contextmanager
+    def sweep(self, *, receivers: int = RECEIVERS, hiding_seconds: float | None = None) -> Iterator["Sweep"]:
+        """Yield a pass over all visible messages; at its end those that were not deleted are visible again.
 
-        Who sweeps must `release` what is not deleted. Should that never happen, because the process was killed, SQS
-        shows the messages again by itself after `hiding_seconds`; left out, that is as long as it takes to see all of
-        them, a minute at least. `receivers` are at work at once, each with ten messages at most.
+        `receivers` work at once. If the process is killed, SQS makes the messages visible by itself after
+        `hiding_seconds`; left out, that is as long as it takes to see all of them, at least a minute.
         """
-        visible = self.depth().visible
-        if hiding_seconds is None:
-            hiding_seconds = seconds_to_see(visible)
-        hiding = min(int(hiding_seconds), _LONGEST_HIDING_SECONDS)
-        seen: set[str] = set()
-        again: list[str] = []
-        rounds_without_news = 0
-        with ThreadPoolExecutor(receivers) as pool:
-            while rounds_without_news < _EMPTY_ROUNDS:
-                # A look at the count is shorter than a wait for nothing, and nobody sees the messages meanwhile.
-                if len(seen) >= visible:
-                    visible = len(seen) + self.depth().visible
-                if len(seen) == visible:
-                    break
-                # No more than there is to find: one that finds nothing waits.
-                busy = max(1, min(receivers, -(-(visible - len(seen)) // BATCH_SIZE)))
-                new = []
-                for message in chain.from_iterable(pool.map(lambda _: self._receive(hiding), range(busy))):
-                    if message["MessageId"] in seen:
-                        # SQS may hand out a message twice; then only the newest receipt makes it visible again.
-                        again.append(message["ReceiptHandle"])
-                    else:
-                        new.append(message)
-                        seen.add(message["MessageId"])
-                rounds_without_news = 0 if new else rounds_without_news + 1
-                if new:
-                    yield new
-        self.release(again)
+        sweep = Sweep(self, receivers, hiding_seconds)
+        try:
+            yield sweep
+        finally:
+            sweep.release()
 
-    def _receive(self, hiding_seconds: int) -> list[Message]:
+    def receive(self, number: int, hiding_seconds: int) -> list[Message]:
+        """Receive at most so many messages and hide them."""
         answer = self._sqs.receive_message(
-            QueueUrl=self._url,
-            MaxNumberOfMessages=BATCH_SIZE,
+            QueueUrl=self.url,
+            MaxNumberOfMessages=number,
             VisibilityTimeout=hiding_seconds,
             WaitTimeSeconds=_WAIT_SECONDS,
             MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
@@ -124,29 +105,29 @@ class Queue:
         messages: list[Message] = answer.get("Messages", [])
         return messages
 
-    def release(self, receipt_handles: Sequence[str]) -> None:
-        """Make received messages visible again; what cannot be, shows by itself in time."""
+    def hide(self, receipt_handles: Sequence[str], seconds: int) -> None:
+        """Hide received messages for so many seconds from now; 0 makes them visible."""
 
-        def release(handles: Sequence[str]) -> None:
+        def hide(handles: Sequence[str]) -> None:
             self._sqs.change_message_visibility_batch(
-                QueueUrl=self._url,
+                QueueUrl=self.url,
                 Entries=[
-                    {"Id": str(place), "ReceiptHandle": handle, "VisibilityTimeout": 0}
+                    {"Id": str(place), "ReceiptHandle": handle, "VisibilityTimeout": seconds}
                     for place, handle in enumerate(handles)
                 ],
             )
 
-        batches = [receipt_handles[start : start + BATCH_SIZE] for start in range(0, len(receipt_handles), BATCH_SIZE)]
+        batches = list(_parts(receipt_handles, BATCH_SIZE))
         if batches:
             with ThreadPoolExecutor(min(RECEIVERS, len(batches))) as pool:
-                list(pool.map(release, batches))
+                list(pool.map(hide, batches))
 
     def send(self, messages: Sequence[Message]) -> list[Message]:
-        """Put copies of messages on this queue; return those that SQS has confirmed to have."""
+        """Send copies of messages; return those that SQS has confirmed."""
         sent = []
         for batch in _batches(messages):
             answer = self._sqs.send_message_batch(
-                QueueUrl=self._url,
+                QueueUrl=self.url,
                 Entries=[
                     {
                         "Id": str(place),
@@ -160,12 +141,11 @@ class Queue:
         return sent
 
     def delete(self, messages: Sequence[Message]) -> list[Message]:
-        """Delete received messages; return those that SQS has confirmed to be gone."""
+        """Delete received messages; return those that SQS has confirmed."""
         deleted = []
-        for start in range(0, len(messages), BATCH_SIZE):
-            batch = messages[start : start + BATCH_SIZE]
+        for batch in _parts(messages, BATCH_SIZE):
             answer = self._sqs.delete_message_batch(
-                QueueUrl=self._url,
+                QueueUrl=self.url,
                 Entries=[
                     {"Id": str(place), "ReceiptHandle": message["ReceiptHandle"]} for place, message in enumerate(batch)
                 ],
@@ -174,16 +154,161 @@ class Queue:
         return deleted
 
 
+class Sweep:
+    """One pass over a queue. It remembers every message that it has hidden, also of a receive that was interrupted."""
+
+    def __init__(self, queue: Queue, receivers: int, hiding_seconds: float | None) -> None:
+        self._queue = queue
+        self._receivers = receivers
+        self._start = queue.depth()
+        seconds = seconds_to_see(self._start.visible) if hiding_seconds is None else hiding_seconds
+        self._hiding_seconds = min(int(seconds), _LONGEST_HIDING_SECONDS)
+        self._seen: set[str] = set()
+        self._handles: dict[str, str] = {}
+
+    def __iter__(self) -> Iterator[list[Message]]:
+        """Yield the visible messages, each once, a few at a time."""
+        # One message first: an identity that may receive but not change visibility must not hide the whole queue.
+        first = self._receive(1, _SHORT_HIDING_SECONDS)
+        self._queue.hide(list(self._handles.values()), self._hiding_seconds)
+        if first:
+            yield first
+        expected, empty_rounds = self._start.visible, int(not first)
+        with ThreadPoolExecutor(self._receivers) as pool:
+            # SQS's counts may be late, so its "none" counts only after a receive that found none.
+            while not (empty_rounds and (empty_rounds == _EMPTY_ROUNDS or self._queue.depth().visible == 0)):
+                busy = max(1, min(self._receivers, -(-(expected - len(self._seen)) // BATCH_SIZE)))
+                received = pool.map(lambda _: self._receive(BATCH_SIZE, self._hiding_seconds), range(busy))
+                new = list(chain.from_iterable(received))
+                empty_rounds = 0 if new else empty_rounds + 1
+                if new:
+                    yield new
+                if len(self._seen) >= expected:
+                    expected = len(self._seen) + self._queue.depth().visible
+
+    def _receive(self, number: int, hiding_seconds: int) -> list[Message]:
+        new = []
+        for message in self._queue.receive(number, hiding_seconds):
+            # SQS may deliver a message twice; then only the newest receipt makes it visible again.
+            self._handles[message["MessageId"]] = message["ReceiptHandle"]
+            if message["MessageId"] not in self._seen:
+                self._seen.add(message["MessageId"])
+                new.append(message)
+        return new
+
+    @property
+    def hidden(self) -> int:
+        """How many messages this pass could not see because others have hidden them, as far as SQS's counts tell."""
+        if self._start.total <= len(self._seen):
+            return 0
+        return max(0, min(self._start.total, self._queue.depth().total) - len(self._seen))
+
+    def delete(self, messages: Sequence[Message]) -> int:
+        """Delete messages of this pass; return how many SQS has confirmed."""
+        deleted = self._queue.delete(messages)
+        for message in deleted:
+            self._handles.pop(message["MessageId"], None)
+        return len(deleted)
+
+    def release(self) -> None:
+        """Make every message visible that was not deleted."""
+        handles = list(self._handles.values())
+        self._handles.clear()
+        self._queue.hide(handles, 0)
+
+
 def seconds_to_see(number: int) -> float:
     """Return for how long messages must be hidden so that none shows again before all are seen."""
-    return _SHORTEST_HIDING_SECONDS + number / _SLOWEST_RECEIVES_A_SECOND
+    return _SHORTEST_HIDING_SECONDS + number / _SLOWEST_RECEIVES_PER_SECOND
+
+
+def peek(queue: Queue, read: Callable[[Message], Read], advance: Advance = lambda _: None) -> tuple[list[Read], int]:
+    """Return what `read` returns for each visible message, and how many more are hidden.
+
+    Only the results are kept, so that a long queue needs little memory.
+    """
+    found: list[Read] = []
+    with queue.sweep() as sweep:
+        for batch in sweep:
+            found += map(read, batch)
+            advance(len(batch))
+        return found, sweep.hidden
+
+
+@dataclass
+class Moved:
+    """Result of a move, in numbers of messages."""
+
+    done: int = 0
+    """Removed from their queue, and safe at their destination."""
+    refused: int = 0
+    """Not taken by the destination; still in their queue."""
+    left_behind: int = 0
+    """Safe at their destination, but still in their queue too; harmless."""
+
+
+def move(
+    message_ids: AbstractSet[str],
+    moved: Moved,
+    *,
+    source: Queue,
+    keep_safe: Callable[[Sequence[Message]], Sequence[Message]],
+    pace: "Pace | None" = None,
+    step: int = BATCH_SIZE,
+    seconds_each: float = 0,
+    advance: Advance,
+) -> None:
+    """Remove the messages of these ids from `source`, each after `keep_safe` has returned it as safe elsewhere.
+
+    `keep_safe` gets at most `step` messages at once and needs about `seconds_each` for one. `moved` is kept up to date,
+    also when this is interrupted. A message that comes back to `source` has another id, so this ends.
+    """
+    pace = pace or Pace(None)
+    step = min(step, pace.step)
+    seconds_each += pace.seconds_for(1)
+    visible = source.depth().visible
+    if len(message_ids) >= visible:
+        # All of them: ten at a time, so that few are hidden if this process is killed.
+        settings = {"receivers": 1, "hiding_seconds": _SHORT_HIDING_SECONDS + seconds_each * BATCH_SIZE}
+    else:
+        settings = {"receivers": RECEIVERS, "hiding_seconds": seconds_to_see(visible) + seconds_each * len(message_ids)}
+    remaining = set(message_ids)
+    with source.sweep(**settings) as sweep:  # type: ignore[arg-type]
+        for batch in sweep:
+            wanted = [message for message in batch if message["MessageId"] in remaining]
+            for messages in _parts(wanted, step):
+                pace.wait(len(messages))
+                safe = keep_safe(messages)
+                moved.refused += len(messages) - len(safe)
+                moved.left_behind += len(safe)
+                deleted = sweep.delete(safe)
+                moved.left_behind -= deleted
+                moved.done += deleted
+                advance(len(messages))
+            remaining -= {message["MessageId"] for message in wanted}
+            if not remaining:
+                break
+
+
+def send_again(messages: Iterable[Message], moved: Moved, *, target: Queue, pace: "Pace", advance: Advance) -> None:
+    """Send messages that are in no queue to `target`; `moved` is kept up to date."""
+    remaining = iter(messages)
+    while batch := list(islice(remaining, pace.step)):
+        pace.wait(len(batch))
+        sent = target.send(batch)
+        moved.done += len(sent)
+        moved.refused += len(batch) - len(sent)
+        advance(len(batch))
+
+
+def _parts(things: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    return (things[start : start + size] for start in range(0, len(things), size))
 
 
 def _batches(messages: Sequence[Message]) -> Iterator[list[Message]]:
     batch: list[Message] = []
     size = 0
     for message in messages:
-        # An ASCII body has as many bytes as characters, any other at most four times as many.
         length = len(message["Body"].encode()) + sum(
             len(name) + len(str(value)) for name, value in message.get("MessageAttributes", {}).items()
         )
@@ -204,32 +329,32 @@ def _sendable(message: Message) -> dict[str, dict[str, Any]]:
 
 
 class Pace:
-    """Lets so many messages a second pass."""
+    """Limits how many messages pass per second."""
 
     def __init__(
         self,
-        a_second: float | None,
+        per_second: float | None,
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._a_second = a_second
+        self._per_second = per_second
         self._clock = clock
         self._sleep = sleep
         self._next = clock()
 
     @property
     def step(self) -> int:
-        """How many to let pass at once: a batch, or fewer where a batch would take more than a second."""
-        return BATCH_SIZE if self._a_second is None else max(1, min(BATCH_SIZE, int(self._a_second)))
+        """How many may pass at once: a batch, or fewer where a batch would take more than a second."""
+        return BATCH_SIZE if self._per_second is None else max(1, min(BATCH_SIZE, int(self._per_second)))
 
     def seconds_for(self, number: int) -> float:
         """Return how long it takes until `number` have passed."""
-        return 0.0 if self._a_second is None else number / self._a_second
+        return 0.0 if self._per_second is None else number / self._per_second
 
     def wait(self, number: int) -> None:
         """Wait until `number` more may pass."""
-        if self._a_second is None:
+        if self._per_second is None:
             return
         now = self._clock()
         if self._next > now:

@@ -1,12 +1,13 @@
-"""The system that a command talks to: what it consists of, and how to reach its services."""
+"""The system that a command uses: its resources and clients."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from orders_cli.errors import OperatorError
-
-FUNCTIONS = ("submission", "processing", "status", "notification")
+from orders_cli.log import EventLog
+from orders_cli.queue import Queue
+from orders_cli.table import OrdersTable
 
 _NEEDED_OUTPUTS = frozenset(
     {"api_endpoint", "orders_table_name", "orders_queue_url", "orders_dlq_url", "notifications_dlq_url"}
@@ -19,11 +20,11 @@ class System:
     """One deployment of the order processing system."""
 
     origin: str
-    """Where it was found, as a person would say it."""
+    """Where it was found, for messages."""
     outputs: Mapping[str, str]
     """By the names of terraform-backend/outputs.tf."""
     connect: Callable[[str], Any]
-    """Makes a client of an AWS service."""
+    """Creates a client of an AWS service."""
     is_local: bool = False
     _clients: dict[str, Any] = field(default_factory=dict, compare=False)
 
@@ -31,41 +32,66 @@ class System:
         missing = sorted(_NEEDED_OUTPUTS - self.outputs.keys())
         if missing or not self.outputs["orders_table_name"].endswith(_TABLE_SUFFIX):
             raise OperatorError(
-                f"{self.origin[:1].upper()}{self.origin[1:]} is no order processing system: "
-                f"{'it lacks the outputs ' + ', '.join(missing) if missing else 'its table has another name'}. "
-                "Name another one with --stack or --terraform."
+                f"{self.origin[:1].upper()}{self.origin[1:]} is not an order processing system: "
+                f"{'outputs are missing: ' + ', '.join(missing) if missing else 'its table has another name'}. "
+                "Name another system with --stack or --terraform."
             )
 
     @property
     def name(self) -> str:
-        """The first part of every resource's name: project and environment."""
+        """Project and environment: the prefix of every resource name."""
         return self.outputs["orders_table_name"].removesuffix(_TABLE_SUFFIX)
 
     @property
     def environment(self) -> str:
-        """The stage: dev, staging or prod."""
+        """dev, staging or prod."""
         return self.name.rpartition("-")[2]
 
     @property
     def project(self) -> str:
-        """The project, which the environment is a stage of."""
+        """The project."""
         return self.name.rpartition("-")[0]
 
     @property
     def is_production(self) -> bool:
-        """Whether a change here needs a person's word."""
+        """Whether a change needs consent."""
         return self.environment == "prod"
 
     def client(self, service: str) -> Any:
-        """Return the client of an AWS service, made once."""
+        """Return the client of an AWS service, created once."""
         if service not in self._clients:
             self._clients[service] = self.connect(service)
         return self._clients[service]
 
     def function_name(self, function: str) -> str:
-        """Return the full name of one of FUNCTIONS."""
+        """Return the full name of a function."""
         return f"{self.name}-{function}"
 
     def log_group(self, function: str) -> str:
-        """Return the log group of one of FUNCTIONS."""
+        """Return the log group of a function."""
         return f"/aws/lambda/{self.function_name(function)}"
+
+    def queue(self, output: str) -> Queue:
+        """Return the queue whose address is the output of this name and `_url`."""
+        return Queue(self.client("sqs"), self.outputs[f"{output}_url"])
+
+    @property
+    def table(self) -> OrdersTable:
+        """The table of stored orders."""
+        return OrdersTable(self.client("dynamodb"), self.outputs["orders_table_name"])
+
+    @property
+    def log(self) -> EventLog:
+        """The functions' logs."""
+        return EventLog(self.client("logs"), self.log_group)
+
+    @property
+    def dashboard_url(self) -> str | None:
+        """The address of the dashboard in AWS's console; None for the local stack."""
+        if self.is_local or "dashboard_name" not in self.outputs:
+            return None
+        region = self.client("cloudwatch").meta.region_name
+        return (
+            f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}"
+            f"#dashboards/dashboard/{self.outputs['dashboard_name']}"
+        )

@@ -1,13 +1,25 @@
-"""The table of stored orders, as an operator reads it."""
+"""The table of stored orders, and the restore of lost ones from a copy of it."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Protocol, TypeVar
 
 from orders.adapters.dynamodb import read_item
-from orders.domain.order import ProcessedOrder
+from orders.domain.order import AlreadyExists, Inserted, InsertResult, ProcessedOrder, Refused
+from orders_cli.console import Advance
 from orders_cli.errors import OperatorError
+from orders_cli.queue import Pace
 
 _INDEX = "by_customer"
+
+# BatchGetItem takes at most so many.
+PAGE_SIZE = 100
+
+Item = Mapping[str, Any]
+"""An order in DynamoDB's notation."""
+
+Thing = TypeVar("Thing")
 
 
 class OrdersTable:
@@ -17,29 +29,41 @@ class OrdersTable:
         self._dynamodb = dynamodb
         self._table_name = table_name
 
+    @property
+    def table_id(self) -> str:
+        """The id that DynamoDB gave this table: a UUID that only its account can read."""
+        return str(self._dynamodb.describe_table(TableName=self._table_name)["Table"].get("TableId", ""))
+
     def find(self, order_id: str) -> ProcessedOrder | None:
-        """Return the stored order of this id, or None; what was stored a moment ago is seen."""
+        """Return the stored order of this id, or None, by a consistent read."""
         item = self.item(order_id)
         return None if item is None else _order(item)
 
     def item(self, order_id: str) -> dict[str, Any] | None:
-        """Return an order's item as DynamoDB writes it, or None."""
+        """Return the item of an order, or None."""
         answer = self._dynamodb.get_item(
             TableName=self._table_name, Key={"order_id": {"S": order_id}}, ConsistentRead=True
         )
         item: dict[str, Any] | None = answer.get("Item")
         return item
 
-    def stored(self, order_ids: Sequence[str]) -> set[str]:
-        """Return those of at most a hundred ids whose orders are stored."""
-        return set(self._batch(order_ids, ProjectionExpression="order_id"))
+    def orders(self, order_ids: Sequence[str]) -> dict[str, ProcessedOrder | None]:
+        """Return the stored orders of at most a hundred ids, by id; None for an item that is not an order."""
+        return {order_id: _order_or_none(item) for order_id, item in self.items(order_ids).items()}
 
     def items(self, order_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Return the items of those of at most a hundred ids that are stored, as DynamoDB writes them, by id."""
-        return self._batch(order_ids)
+        """Return the stored items of at most a hundred ids, by id."""
+        found: dict[str, dict[str, Any]] = {}
+        keys = [{"order_id": {"S": order_id}} for order_id in dict.fromkeys(order_ids)]
+        request: dict[str, Any] = {self._table_name: {"Keys": keys, "ConsistentRead": True}} if keys else {}
+        while request:
+            answer = self._dynamodb.batch_get_item(RequestItems=request)
+            found |= {item["order_id"]["S"]: item for item in answer["Responses"].get(self._table_name, [])}
+            request = answer.get("UnprocessedKeys") or {}
+        return found
 
     def all_items(self) -> Iterator[dict[str, Any]]:
-        """Yield every item, as DynamoDB writes it, read page by page as they are asked for."""
+        """Yield every item, read page by page."""
         pages = self._dynamodb.get_paginator("scan").paginate(TableName=self._table_name, ConsistentRead=True)
         return (item for page in pages for item in page["Items"])
 
@@ -49,17 +73,18 @@ class OrdersTable:
         *,
         since: str | None,
         until: str | None,
+        after: str | None,
         oldest_first: bool,
         page_size: int,
         on_damaged: Callable[[OperatorError], None],
     ) -> Iterator[ProcessedOrder]:
-        """Yield a customer's orders by the time they were submitted, read page by page as they are asked for.
+        """Yield a customer's orders by the time they were submitted, read page by page.
 
-        `since` and `until` are moments as the table writes them, both included. The index follows the table within
-        about a second. An item that is no whole order holds back none of its neighbours: it is handed to `on_damaged`.
+        `since` and `until` are inclusive; `after` is the id of the last order of the page before. The index follows the
+        table within about a second. A damaged item is passed to `on_damaged`.
         """
         condition, values = "customer_id = :customer", {":customer": {"S": customer_id}}
-        # A key takes one condition: where one end is open, its first or last possible moment closes it.
+        # A key takes one condition, so an open end gets its first or last possible value.
         if since or until:
             condition += " AND submitted_at BETWEEN :since AND :until"
             values |= {":since": {"S": since or "0"}, ":until": {"S": until or "9999"}}
@@ -70,6 +95,7 @@ class OrdersTable:
             ExpressionAttributeValues=values,
             ScanIndexForward=oldest_first,
             PaginationConfig={"PageSize": page_size},
+            **({"ExclusiveStartKey": self._index_key(after, customer_id)} if after else {}),
         )
         for page in pages:
             for item in page["Items"]:
@@ -78,28 +104,116 @@ class OrdersTable:
                 except OperatorError as damaged:
                     on_damaged(damaged)
 
-    def _batch(self, order_ids: Sequence[str], **more: str) -> dict[str, dict[str, Any]]:
-        found: dict[str, dict[str, Any]] = {}
-        request: dict[str, Any] = {
-            self._table_name: {
-                "Keys": [{"order_id": {"S": order_id}} for order_id in dict.fromkeys(order_ids)],
-                "ConsistentRead": True,
-                **more,
-            }
-        }
-        while request:
-            answer = self._dynamodb.batch_get_item(RequestItems=request)
-            found |= {item["order_id"]["S"]: item for item in answer["Responses"].get(self._table_name, [])}
-            request = answer.get("UnprocessedKeys") or {}
-        return found
+    def _index_key(self, order_id: str, customer_id: str) -> dict[str, Any]:
+        item = self.item(order_id)
+        if item is None or item.get("customer_id", {}).get("S") != customer_id:
+            raise OperatorError(f"The customer has no stored order {order_id}. Start again without --after.")
+        return {name: item[name] for name in ("order_id", "customer_id", "submitted_at")}
 
 
-def _order(item: dict[str, Any]) -> ProcessedOrder:
+def _order(item: Item) -> ProcessedOrder:
+    order = _order_or_none(item)
+    if order is None:
+        raise OperatorError(
+            f"The item of order {_id(item)} is incomplete: something other than the processing function changed it. "
+            "Inspect it in DynamoDB."
+        )
+    return order
+
+
+def _order_or_none(item: Item) -> ProcessedOrder | None:
     try:
         return read_item(item)
-    except (KeyError, ValueError) as error:
-        order_id = item.get("order_id", {}).get("S")
-        raise OperatorError(
-            f"The item of order {order_id} is not whole: something other than the processing function has changed it. "
-            "Look at it in DynamoDB."
-        ) from error
+    except (KeyError, ValueError):
+        return None
+
+
+def _id(item: Item) -> str:
+    return str(item.get("order_id", {}).get("S"))
+
+
+class OrderStore(Protocol):
+    """A table that takes orders."""
+
+    def insert(self, orders: Sequence[ProcessedOrder]) -> Mapping[str, InsertResult]:
+        """Store each order whose id is new and return the result for each id."""
+
+
+@dataclass
+class Comparison:
+    """A copy of the table compared with the table."""
+
+    same: int = 0
+    missing: int = 0
+    different: list[str] = field(default_factory=list)
+    """Ids of orders that the table holds with other content."""
+    broken: list[str] = field(default_factory=list)
+    """Ids of missing orders that are incomplete in the copy too."""
+
+    @property
+    def total(self) -> int:
+        """How many orders the copy holds."""
+        return self.same + self.missing + len(self.different) + len(self.broken)
+
+
+@dataclass
+class Restored:
+    """Result of a restore, in numbers of orders."""
+
+    done: int = 0
+    refused: int = 0
+    meanwhile: int = 0
+    """Stored by someone else since the comparison."""
+
+
+def compare(copy: Iterable[Item], table: OrdersTable, advance: Advance) -> Comparison:
+    """Compare each order of the copy with the table."""
+    found = Comparison()
+    for page in _pages(copy, PAGE_SIZE):
+        stored = table.items([_id(item) for item in page])
+        for item in page:
+            if _id(item) not in stored:
+                if _order_or_none(item) is None:
+                    found.broken.append(_id(item))
+                else:
+                    found.missing += 1
+            elif stored[_id(item)] == item:
+                found.same += 1
+            else:
+                found.different.append(_id(item))
+        advance(len(page))
+    return found
+
+
+def restore_missing(
+    copy: Iterable[Item], table: OrdersTable, store: OrderStore, restored: Restored, *, pace: Pace, advance: Advance
+) -> None:
+    """Insert every complete order of the copy whose id the table does not hold; `restored` is kept up to date.
+
+    An insert never overwrites, so this can be interrupted and run again.
+    """
+    for orders in _pages(_missing(copy, table), pace.step):
+        pace.wait(len(orders))
+        for result in store.insert(orders).values():
+            match result:
+                case Inserted():
+                    restored.done += 1
+                case AlreadyExists():
+                    restored.meanwhile += 1
+                case Refused():
+                    restored.refused += 1
+        advance(len(orders))
+
+
+def _missing(copy: Iterable[Item], table: OrdersTable) -> Iterator[ProcessedOrder]:
+    for page in _pages(copy, PAGE_SIZE):
+        stored = table.items([_id(item) for item in page])
+        for item in page:
+            if _id(item) not in stored and (order := _order_or_none(item)) is not None:
+                yield order
+
+
+def _pages(things: Iterable[Thing], size: int) -> Iterator[list[Thing]]:
+    iterator = iter(things)
+    while page := list(islice(iterator, size)):
+        yield page

@@ -1,12 +1,12 @@
-"""Finding the system that is meant: named by options, or the one that is there."""
+"""Find the system that is meant: the one that options name, or the one that exists."""
 
 import json
 import os
 import shutil
 import urllib.request
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,11 @@ from orders_cli.system import System
 STACK_FILE = REPOSITORY / ".local" / "stack.json"
 TERRAFORM_DIRECTORY = REPOSITORY / "terraform-backend"
 
-# The default project in each stage: what cloudformation/order-processing.yaml is called in the README.
+# The names that the README gives to stacks of the default project.
 DEFAULT_STACKS = ("order-processing-dev", "order-processing-staging", "order-processing-prod")
 
-Connect = Callable[[str], Any]
-"""Makes a client of an AWS service."""
+Connect = Callable[..., Any]
+"""Creates a client of an AWS service, optionally with a configuration of its own."""
 
 _HEALTH_SECONDS = 5
 
@@ -35,14 +35,16 @@ _CONFIG = Config(
     connect_timeout=5,
     read_timeout=60,
     max_pool_connections=32,
-    # Adaptive would slow itself down; a person waits. Six tries back off for some 20 s in all.
+    # A person waits, so no adaptive mode. Six tries back off for some 20 s in all.
     retries={"mode": "standard", "total_max_attempts": 6},
 )
+# For the first call: a wrong endpoint or a missing network is reported within seconds.
+_FIRST_CALL = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 2})
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What the person said about the system; None and False where nothing was said."""
+    """The options that name a system."""
 
     local: bool = False
     stack_file: Path | None = None
@@ -55,8 +57,8 @@ class Choice:
 def find_system(choice: Choice) -> System:
     """Return the system that is meant; raise OperatorError if there is none, or no single one.
 
-    Without a word about it: a running local stack, else what Terraform has applied in terraform-backend/, else the
-    one CloudFormation stack of the default names. A region or a profile means AWS, so the local stack is passed over.
+    Without options: a running local stack, else what Terraform has applied in terraform-backend/, else the one
+    CloudFormation stack of the default names. A region or a profile means AWS, so the local stack is skipped.
     """
     if choice.local or choice.stack_file:
         return local_system(choice.stack_file or STACK_FILE)
@@ -75,21 +77,18 @@ def find_system(choice: Choice) -> System:
 
 
 def local_system(stack_file: Path) -> System:
-    """Return the running local stack that `stack_file` describes.
-
-    Its credentials are the local stack's own, whatever AWS_PROFILE and the like say.
-    """
+    """Return the running local stack that `stack_file` describes, with the stack's own credentials."""
     try:
         description: dict[str, str] = json.loads(stack_file.read_text(encoding="utf-8"))
         endpoint_url, region = description["endpoint_url"], description["region"]
         credentials = Credentials(description["access_key_id"], description["secret_access_key"])
     except FileNotFoundError:
         raise OperatorError(
-            f"No local stack is running: {_shown(stack_file)} is not there. Start it with `make run`."
+            f"No local stack is running: {_shown(stack_file)} does not exist. Start it with `make run`."
         ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OperatorError(
-            f"{_shown(stack_file)} does not describe a local stack: start it anew with `make run`."
+            f"{_shown(stack_file)} does not describe a local stack: start it again with `make run`."
         ) from error
     if not _answers(endpoint_url, credentials.access_key):
         raise OperatorError(
@@ -101,7 +100,7 @@ def local_system(stack_file: Path) -> System:
 
 
 def _answers(endpoint_url: str, access_key_id: str) -> bool:
-    # Without the proxies of the environment: it is this machine.
+    # This machine is never behind a proxy.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     opener.addheaders.append((KEY_HEADER, access_key_id))
     try:
@@ -125,9 +124,13 @@ def _terraform_system(directory: Path, choice: Choice) -> System:
 
 
 def _system_of_terraform(directory: Path, outputs: Mapping[str, str], choice: Choice) -> System:
-    # An ARN names the region that Terraform has deployed to, whatever the person's own default is.
+    # An ARN names the region that Terraform has deployed to.
     region = choice.region or _region_of(outputs.get("alerts_topic_arn", ""))
-    return System(f"what Terraform applied in {_shown(directory)}", outputs, _connect(choice.profile, region))
+    connect = _connect(choice.profile, region)
+    # Any answer will do, also a refusal.
+    with suppress(ClientError):
+        connect("sqs", _FIRST_CALL).get_queue_attributes(QueueUrl=outputs.get("orders_queue_url", ""))
+    return System(f"what Terraform applied in {_shown(directory)}", outputs, connect)
 
 
 def _terraform_outputs(directory: Path, choice: Choice) -> dict[str, str]:
@@ -140,7 +143,7 @@ def _terraform_outputs(directory: Path, choice: Choice) -> dict[str, str]:
         return outputs_of_terraform(directory, choice.profile)
     except TerraformOutputError as error:
         raise OperatorError(
-            f"Terraform cannot tell its outputs in {_shown(directory)} ({error}): run `terraform output` there to see "
+            f"Terraform cannot read its outputs in {_shown(directory)} ({error}): run `terraform output` there to see "
             "why, or name a CloudFormation stack with --stack."
         ) from error
 
@@ -154,12 +157,12 @@ def _is_initialized(directory: Path) -> bool:
 
 def _stack_system(name: str, choice: Choice) -> System:
     connect = _connect(choice.profile, choice.region)
-    cloudformation = connect("cloudformation")
+    cloudformation = connect("cloudformation", _FIRST_CALL)
     outputs = _stack_outputs(cloudformation, name)
     if outputs is None:
         raise OperatorError(
-            f"There is no CloudFormation stack {name} in {cloudformation.meta.region_name}: look for typos, and choose "
-            "its region and account with --region and --profile."
+            f"There is no CloudFormation stack {name} in {cloudformation.meta.region_name}: check it for typos, and "
+            "choose its region and account with --region and --profile."
         )
     return _system_of_stack(name, outputs, cloudformation, connect)
 
@@ -167,18 +170,18 @@ def _stack_system(name: str, choice: Choice) -> System:
 def _only_default_stack(choice: Choice) -> System:
     connect = _connect(choice.profile, choice.region)
     try:
-        cloudformation = connect("cloudformation")
+        cloudformation = connect("cloudformation", _FIRST_CALL)
         found = {name: outputs for name in DEFAULT_STACKS if (outputs := _stack_outputs(cloudformation, name))}
     except (NoRegionError, NoCredentialsError) as error:
         raise OperatorError(
-            "No system was found here: no local stack runs (`make run` starts one), and Terraform has applied nothing "
-            f"in {_shown(TERRAFORM_DIRECTORY)}. On AWS it cannot be looked for: {sentence_about(error)}"
+            "No system was found: no local stack is running (`make run` starts one), and Terraform has applied nothing "
+            f"in {_shown(TERRAFORM_DIRECTORY)}. AWS cannot be searched: {sentence_about(error)}"
         ) from error
     if len(found) > 1:
         raise OperatorError(f"There are several systems: choose one, --stack {' or --stack '.join(found)}.")
     if not found:
         raise OperatorError(
-            f"No system was found: no local stack runs here, Terraform has applied nothing in "
+            f"No system was found: no local stack is running, Terraform has applied nothing in "
             f"{_shown(TERRAFORM_DIRECTORY)}, and {cloudformation.meta.region_name} has no CloudFormation stack "
             f"{', '.join(DEFAULT_STACKS[:-1])} or {DEFAULT_STACKS[-1]}. Start one with `make run`, or name it with "
             "--stack or --terraform."
@@ -202,8 +205,13 @@ def _stack_outputs(cloudformation: Any, name: str) -> dict[str, str] | None:
 
 
 def _connect(profile: str | None, region: str | None) -> Connect:
-    session = boto3.session.Session(profile_name=profile, region_name=region)
-    return partial(session.client, config=_CONFIG)
+    # boto3 reads AWS_DEFAULT_REGION only; every other AWS tool reads AWS_REGION first.
+    session = boto3.session.Session(profile_name=profile, region_name=region or os.environ.get("AWS_REGION") or None)
+
+    def connect(service: str, config: Config = _CONFIG) -> Any:
+        return session.client(service, config=config)
+
+    return connect
 
 
 def _region_of(arn: str) -> str | None:
@@ -212,6 +220,6 @@ def _region_of(arn: str) -> str | None:
 
 
 def _shown(path: Path) -> str:
-    """Return a path as a person here would write it."""
+    """Return a path relative to the working directory if it is below it."""
     shown = os.path.relpath(path)
     return str(path) if shown.startswith("..") else shown

@@ -1,4 +1,4 @@
-"""Why a dead letter is dead: by the log, by itself, or unknown; and which of them are meant."""
+"""The reason of a dead letter: from the log, from the message itself, or unknown; and selections of them."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,6 +9,8 @@ import pytest
 from orders.domain.errors import MessageVersionUnknownError
 from orders.domain.message import VERSION, write_message
 from orders_cli.dead_letters import (
+    DROPPED,
+    REDRIVEN,
     UNKNOWN,
     DeadLetter,
     Kind,
@@ -16,7 +18,7 @@ from orders_cli.dead_letters import (
     Selection,
     dead_letter,
     groups_of,
-    reasons_of,
+    with_reasons,
 )
 from orders_cli.log import LogEvent
 from sample_orders import submitted
@@ -34,11 +36,12 @@ def message(message_id: str = "m1", body: str | None = None, sent: datetime = SE
 
 
 def letter(message_id: str, order_id: str | None = None, sent: datetime = SENT) -> DeadLetter:
-    return DeadLetter(message_id, order_id, None if order_id else "the message is not JSON", sent, 6)
+    reason = UNKNOWN if order_id else Reason("the message is not JSON", Kind.UNREADABLE)
+    return DeadLetter(message_id, order_id, sent, 6, reason)
 
 
 class FakeLog:
-    """Events of processing, which the pattern may ask for by their number of receives."""
+    """Events of processing; a pattern may ask for those of the last receive."""
 
     def __init__(self, *events: LogEvent) -> None:
         self.events = events
@@ -63,42 +66,43 @@ def event(name: str = "order_failed", receives: int = 5, minute: int = 1, **fiel
 
 
 def reason_of(one: DeadLetter, *events: LogEvent) -> Reason:
-    return reasons_of([one], log=FakeLog(*events), receives=5)[one.message_id]
+    [found] = with_reasons([one], log=FakeLog(*events), maximum_receives=5)
+    return found.reason
 
 
-def test_a_message_of_the_submission_function_is_known_by_its_order() -> None:
+def test_message_is_identified_by_its_order() -> None:
     found = dead_letter(message())
-    assert found == DeadLetter("m1", submitted().order_id, None, SENT, 6)
+    assert found == DeadLetter("m1", submitted().order_id, SENT, 6)
 
 
-def test_a_message_that_is_no_order_says_why() -> None:
+def test_unreadable_message_has_a_reason() -> None:
     found = dead_letter(message(body="poison"))
-    assert (found.order_id, found.unreadable) == (None, "the message is not JSON")
+    assert (found.order_id, found.reason) == (None, Reason("the message is not JSON", Kind.UNREADABLE))
 
 
-def test_the_reason_is_what_was_logged_last() -> None:
+def test_reason_is_what_was_logged_last() -> None:
     first = event(receives=1, minute=1, message_id="m1", order_id="o1", reason="ThrottlingError")
     last = event(receives=5, minute=5, message_id="m1", order_id="o1", reason="AccessDenied")
     assert reason_of(letter("m1", "o1"), first, last) == Reason("AccessDenied", Kind.REFUSED)
 
 
-def test_an_error_of_the_whole_batch_is_a_reason_as_well() -> None:
+def test_error_of_a_batch_is_a_reason() -> None:
     failed = event(message_id="m1", order_id="o1", error="StoreUnavailableError < ClientError(AccessDeniedException)")
     assert "AccessDeniedException" in reason_of(letter("m1", "o1"), failed).text
 
 
-def test_a_conflict_says_that_redriving_does_not_help() -> None:
+def test_advice_on_a_conflict_is_to_drop() -> None:
     found = reason_of(letter("m1", "o1"), event("order_conflict", message_id="m1", order_id="o1", reason="reused"))
     assert found == Reason("reused", Kind.CONFLICT)
     assert "drop" in found.kind.value
 
 
-def test_what_is_no_order_is_told_apart_from_what_could_not_be_stored() -> None:
+def test_unreadable_and_refused_messages_differ() -> None:
     unreadable = event(message_id="m1", reason="the message is not a JSON object")
     assert reason_of(letter("m1"), unreadable).kind is Kind.UNREADABLE
 
 
-def test_an_order_that_later_code_has_written_is_not_to_be_dropped() -> None:
+def test_advice_on_a_later_version_is_to_redrive() -> None:
     later = dead_letter(message(body=write_message(submitted()).replace(f'"version":{VERSION}', '"version":99')))
     logged = event(message_id="m1", reason=MessageVersionUnknownError.REASON)
     for found in (reason_of(later), reason_of(letter("m1"), logged)):
@@ -106,20 +110,20 @@ def test_an_order_that_later_code_has_written_is_not_to_be_dropped() -> None:
         assert "redrive" in found.kind.value
 
 
-def test_earlier_attempts_count_where_the_last_one_was_cut_short() -> None:
+def test_earlier_receives_are_read_if_the_last_is_missing() -> None:
     early = event(receives=3, message_id="m1", order_id="o1", reason="AccessDenied")
     log = FakeLog(early)
-    assert reasons_of([letter("m1", "o1")], log=log, receives=5)["m1"].text == "AccessDenied"
+    assert with_reasons([letter("m1", "o1")], log=log, maximum_receives=5)[0].reason.text == "AccessDenied"
     assert len(log.patterns) == 2
 
 
-def test_one_question_is_enough_where_the_last_attempt_tells() -> None:
+def test_one_search_is_enough_if_the_last_receive_is_logged() -> None:
     log = FakeLog(event(message_id="m1", order_id="o1", reason="AccessDenied"))
-    reasons_of([letter("m1", "o1")], log=log, receives=5)
+    with_reasons([letter("m1", "o1")], log=log, maximum_receives=5)
     assert len(log.patterns) == 1
 
 
-def test_a_message_that_was_moved_is_known_by_its_order() -> None:
+def test_moved_message_is_identified_by_its_order() -> None:
     former = event(message_id="former", order_id="o1", reason="AccessDenied")
     assert reason_of(letter("moved", "o1"), former).text == "AccessDenied"
     # Its own event counts for more.
@@ -127,12 +131,12 @@ def test_a_message_that_was_moved_is_known_by_its_order() -> None:
     assert reason_of(letter("moved", "o1"), own, former).text == "own"
 
 
-def test_without_any_event_the_message_speaks_for_itself_or_nothing_is_known() -> None:
+def test_reason_without_events() -> None:
     assert reason_of(letter("m1")) == Reason("the message is not JSON", Kind.UNREADABLE)
     assert reason_of(letter("m1", "o1")) == UNKNOWN
 
 
-def test_other_events_and_events_of_other_messages_are_no_reason() -> None:
+def test_other_events_are_not_a_reason() -> None:
     others = (
         event("order_duplicate", message_id="m1", order_id="o1"),
         event(message_id="m2", order_id="o2", reason="AccessDenied"),
@@ -140,43 +144,47 @@ def test_other_events_and_events_of_other_messages_are_no_reason() -> None:
     assert reason_of(letter("m1", "o1"), *others) == UNKNOWN
 
 
-def test_the_log_is_asked_from_a_little_before_the_oldest_message_on() -> None:
+def test_log_is_searched_with_clock_tolerance() -> None:
     early = event(minute=0, message_id="m1", order_id="o1", reason="clocks differ")
     early = LogEvent("e", SENT - timedelta(seconds=30), "processing", early.name, early.fields)
     assert reason_of(letter("m1", "o1"), early).text == "clocks differ"
 
 
-LETTERS = [letter(f"m{number}", f"o{number}", SENT + timedelta(minutes=number)) for number in range(4)]
-REASONS = {
-    "m0": Reason("ClientError(AccessDeniedException)", Kind.REFUSED),
-    "m1": Reason("ThrottlingError", Kind.REFUSED),
-    "m2": Reason("ClientError(AccessDeniedException)", Kind.REFUSED),
-    "m3": Reason("used for two orders", Kind.CONFLICT),
-}
+ACCESS = Reason("ClientError(AccessDeniedException)", Kind.REFUSED)
+REASONS = [ACCESS, Reason("ThrottlingError", Kind.REFUSED), ACCESS, Reason("forged", Kind.CONFLICT)]
+LETTERS = [
+    DeadLetter(f"m{number}", f"o{number}", SENT + timedelta(minutes=number), 6, reason)
+    for number, reason in enumerate(REASONS)
+]
 
 
-def test_letters_are_grouped_by_reason_the_largest_group_first() -> None:
-    groups = groups_of(LETTERS, REASONS)
-    assert [(len(group.letters), group.reason.text) for group in groups] == [
-        (2, "ClientError(AccessDeniedException)"),
-        (1, "ThrottlingError"),
-        (1, "used for two orders"),
-    ]
-    assert (groups[0].oldest.message_id, groups[0].newest.message_id) == ("m0", "m2")
+def test_groups_are_by_reason_and_the_largest_comes_first() -> None:
+    groups = groups_of(reversed(LETTERS))
+    assert [(len(group.letters), group.reason) for group in groups] == [(2, ACCESS), (1, REASONS[1]), (1, REASONS[3])]
+    assert [letter.message_id for letter in groups[0].letters] == ["m0", "m2"]
 
 
 @pytest.mark.parametrize(
     ("selection", "chosen"),
     [
-        (Selection(), ["m0", "m1", "m2", "m3"]),
-        (Selection(reason="accessdenied"), ["m0", "m2"]),
-        (Selection(reason="no such reason"), []),
-        (Selection(order_id="o3"), ["m3"]),
-        (Selection(order_id="o3", reason="access"), []),
-        (Selection(limit=2), ["m0", "m1"]),
-        (Selection(reason="AccessDenied", limit=1), ["m0"]),
+        (Selection(), "m0 m1 m2"),
+        (Selection(limit=2), "m0 m1"),
+        (Selection(reason="accessdenied"), "m0 m2"),
+        (Selection(reason="no such reason"), ""),
+        (Selection(reason="forged"), "m3"),
+        (Selection(order_id="o3"), "m3"),
+        (Selection(order_id="o3", reason="access"), ""),
+        (Selection(kinds=frozenset({Kind.CONFLICT})), "m3"),
+        (Selection(kinds=frozenset(Kind), limit=4), "m0 m1 m2 m3"),
+        (Selection(since=SENT + timedelta(minutes=1)), "m1 m2"),
     ],
 )
-def test_a_selection_means_the_oldest_of_what_fits(selection: Selection, chosen: list[str]) -> None:
-    assert [one.message_id for one in selection.of(reversed(LETTERS), REASONS)] == chosen
-    assert selection.is_everything is (selection == Selection())
+def test_selection_takes_what_the_advice_allows_unless_it_is_explicit(selection: Selection, chosen: str) -> None:
+    assert [letter.message_id for letter in selection.of(reversed(LETTERS), REDRIVEN)] == chosen.split()
+
+
+def test_advice_and_default_selections_agree() -> None:
+    assert set(Kind) == REDRIVEN | DROPPED
+    assert not REDRIVEN & DROPPED
+    for kind in Kind:
+        assert ("redrive" in kind.value) == (kind in REDRIVEN)

@@ -1,4 +1,4 @@
-"""What the functions logged: read to the end, told in order of time, counted once."""
+"""The functions' logs: searched to the end, in order of time, each event counted once."""
 
 import json
 from collections import Counter
@@ -9,11 +9,7 @@ from typing import Any
 import pytest
 
 from fake_aws.logs import FakeLogs
-from fake_aws.sqs import FakeSqs
-from orders_cli.log import FIELDS, EventLog, LogEvent
-from orders_cli.queue import Queue
-from orders_cli.tracing import trace
-from orders_cli.watching import METRICS, LogCounts, MetricCounts, explanations, reader
+from orders_cli.log import FIELDS, METRICS, EventLog, LogCounts, LogEvent, MetricCounts
 
 START = datetime(2025, 4, 25, 10, tzinfo=UTC)
 
@@ -34,7 +30,7 @@ def log_of(fake: FakeLogs) -> EventLog:
     return EventLog(fake, lambda function: function)
 
 
-def test_an_event_holds_ids_and_codes_and_nothing_else_of_its_line() -> None:
+def test_event_holds_ids_and_codes_only() -> None:
     fake = FakeLogs(processing=[line(0, "order_failed", order_id="o1", receives=5, customer_id="secret")])
     [event] = log_of(fake).search("processing", "{ }")
     assert event == LogEvent("order_failed-0", START, "processing", "order_failed", {"order_id": "o1", "receives": 5})
@@ -42,15 +38,13 @@ def test_an_event_holds_ids_and_codes_and_nothing_else_of_its_line() -> None:
 
 
 @pytest.mark.parametrize("text", ["START RequestId: 5", "[]", "5", '{"message": 5}', '{"type": "platform.report"}'])
-def test_what_is_no_event_is_passed_over(text: str) -> None:
+def test_other_log_lines_are_skipped(text: str) -> None:
     fake = FakeLogs(processing=[{"eventId": "e", "timestamp": 0, "message": text}])
     assert list(log_of(fake).search("processing", "{ }")) == []
 
 
 @pytest.mark.parametrize("tokens", [True, False])
-def test_a_log_of_many_pages_is_read_to_its_end_and_each_event_once(
-    tokens: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_page_is_read_and_each_event_once(tokens: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("orders_cli.log._PAGE", 10)
     lines = [line(number // 3, "order_stored", str(number)) for number in range(95)]
     fake = FakeLogs(page=10, tokens=tokens, processing=lines)
@@ -58,7 +52,7 @@ def test_a_log_of_many_pages_is_read_to_its_end_and_each_event_once(
     assert found == [str(number) for number in range(95)]
 
 
-def test_events_to_which_an_emulator_gave_no_id_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_without_id_are_distinguished(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("orders_cli.log._PAGE", 10)
     lines = [line(number // 3, "order_stored", order_id=str(number)) for number in range(35)]
     for one in lines:
@@ -85,8 +79,8 @@ def submitted_and_stored() -> FakeLogs:
     )
 
 
-def test_an_order_is_followed_through_all_functions_by_time() -> None:
-    events = trace("o1-long-id", log=log_of(submitted_and_stored()), since=START)
+def test_trace_of_an_order_covers_all_functions_by_time() -> None:
+    events = log_of(submitted_and_stored()).trace("o1-long-id", START)
     assert [(event.function, event.name) for event in events] == [
         ("submission", "request_failed"),
         ("submission", "order_accepted"),
@@ -98,17 +92,17 @@ def test_an_order_is_followed_through_all_functions_by_time() -> None:
 
 
 @pytest.mark.parametrize(("some_id", "number"), [("r1", 4), ("r9", 1), ("m1", 2), ("unheard-of", 0)])
-def test_a_request_or_a_message_is_followed_as_well(some_id: str, number: int) -> None:
-    assert len(trace(some_id, log=log_of(submitted_and_stored()), since=START)) == number
+def test_trace_accepts_a_request_or_a_message(some_id: str, number: int) -> None:
+    assert len(log_of(submitted_and_stored()).trace(some_id, START)) == number
 
 
-def test_an_id_inside_another_word_is_not_that_id() -> None:
+def test_trace_ignores_an_id_inside_another_word() -> None:
     fake = FakeLogs(processing=[line(0, "order_stored", order_id="o1-long-id-and-more")])
-    assert trace("o1-long-id", log=log_of(fake), since=START) == []
+    assert log_of(fake).trace("o1-long-id", START) == []
 
 
-class GrowingLog:
-    """A log to which events are added while somebody counts."""
+class GrowingLog(EventLog):
+    """A log that grows while it is counted."""
 
     def __init__(self) -> None:
         self.events: list[LogEvent] = []
@@ -123,7 +117,7 @@ class GrowingLog:
         return iter([event for event in self.events if event.function == function and event.time >= since])
 
 
-def test_events_of_the_log_are_counted_once_even_those_that_arrive_late() -> None:
+def test_late_events_are_counted_once() -> None:
     log = GrowingLog()
     log.add("order_stored", -1)
     counts = LogCounts(log, START)
@@ -140,7 +134,7 @@ def test_events_of_the_log_are_counted_once_even_those_that_arrive_late() -> Non
 
 
 class FakeCloudWatch:
-    """One sum a minute for every metric."""
+    """CloudWatch with one value per minute for every metric."""
 
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
@@ -155,7 +149,7 @@ class FakeCloudWatch:
         return [{"MetricDataResults": results}, {"MetricDataResults": results[:1]}]
 
 
-def test_metrics_are_summed_from_the_minute_in_which_the_watch_began_and_not_asked_for_at_every_look() -> None:
+def test_metrics_are_summed_per_minute_and_cached() -> None:
     fake = FakeCloudWatch()
     counts = MetricCounts(fake, "order-processing/dev", moment(30))
     first = counts.read(moment(30))
@@ -169,25 +163,3 @@ def test_metrics_are_summed_from_the_minute_in_which_the_watch_began_and_not_ask
     assert {query["MetricStat"]["Metric"]["MetricName"] for query in fake.requests[0]["MetricDataQueries"]} == set(
         METRICS.values()
     )
-
-
-class NoCounts:
-    """Nothing ever happens."""
-
-    source = "made up"
-
-    def read(self, now: datetime) -> Counter[str]:
-        return Counter()
-
-
-def test_every_number_of_a_reading_is_explained() -> None:
-    sqs = FakeSqs("orders", "dlq", "notifications")
-    sqs.put("orders", "waiting")
-    sqs.put("dlq", "dead")
-    sqs.put("dlq", "dead and hidden")
-    sqs.queues["dlq"][1]["visible"] = 100.0
-    read = reader(Queue(sqs, "orders"), Queue(sqs, "dlq"), Queue(sqs, "notifications"), NoCounts())
-    fields = read(START).fields()
-    assert (fields["waiting"], fields["dead_letters"], fields["dead_notifications"]) == (1, 2, 0)
-    assert fields.keys() == explanations("made up").keys()
-    assert "made up" in explanations("made up")["accepted"]

@@ -8,15 +8,9 @@ from typing import Any
 import pytest
 
 from fake_aws.sqs import refusal
+from orders_cli.dead_letters import Kind, Reason
 from orders_cli.errors import OperatorError
-from orders_cli.notifications import (
-    FailedNotification,
-    ForgottenError,
-    Notifier,
-    OrderStream,
-    Place,
-    failed_notification,
-)
+from orders_cli.notifications import ExpiredError, Notifier, OrderStream, Position, failed_notification, position_of
 
 # As Lambda's documentation shows it, for a DynamoDB stream.
 ENTRY: dict[str, Any] = {
@@ -39,7 +33,7 @@ ENTRY: dict[str, Any] = {
         "streamArn": "arn:aws:dynamodb:us-east-2:123456789012:table/mytable/stream/2019-11-14T00:04:06.388",
     },
 }
-PLACE = Place(
+POSITION = Position(
     ENTRY["DDBStreamBatchInfo"]["streamArn"],
     "shardId-00000001573689847184-864758bb",
     "800000000003126276362",
@@ -48,25 +42,26 @@ PLACE = Place(
 
 
 def message(body: str) -> dict[str, Any]:
-    return {"MessageId": "m1", "Body": body, "Attributes": {"SentTimestamp": "1745575200000"}}
+    return {
+        "MessageId": "m1",
+        "Body": body,
+        "Attributes": {"SentTimestamp": "1745575200000", "ApproximateReceiveCount": "1"},
+    }
 
 
-def test_an_entry_of_lambda_says_why_and_where() -> None:
-    assert failed_notification(message(json.dumps(ENTRY))) == FailedNotification(
-        "m1",
-        datetime(2025, 4, 25, 10, tzinfo=UTC),
-        "RetryAttemptsExhausted, Unhandled",
-        PLACE,
-        2,
-        "2019-11-14T00:13:19Z",
-        "2019-11-14T00:13:20Z",
-    )
+def test_entry_of_lambda_has_reason_and_position() -> None:
+    letter = failed_notification(message(json.dumps(ENTRY)))
+    assert letter.reason == Reason("RetryAttemptsExhausted, Unhandled", Kind.REFUSED)
+    assert letter.sent_at == datetime(2025, 4, 25, 10, tzinfo=UTC)
+    assert position_of(letter) == POSITION
+    assert letter.document()["notifications"] == 2
+    assert letter.document()["stored_between"] == "2019-11-14T00:13:19Z and 2019-11-14T00:13:20Z"
 
 
 @pytest.mark.parametrize("body", ["poison", "[]", "{}", '{"DDBStreamBatchInfo": {"startSequenceNumber": 5}}'])
-def test_anything_else_is_no_entry(body: str) -> None:
-    entry = failed_notification(message(body))
-    assert (entry.reason, entry.place) == ("it is no entry of Lambda's", None)
+def test_other_messages_are_not_entries(body: str) -> None:
+    letter = failed_notification(message(body))
+    assert (letter.reason.kind, position_of(letter)) == (Kind.UNREADABLE, None)
 
 
 class FakeStreams:
@@ -77,10 +72,10 @@ class FakeStreams:
 
     def get_shard_iterator(self, **request: Any) -> dict[str, str]:
         assert request == {
-            "StreamArn": PLACE.stream_arn,
-            "ShardId": PLACE.shard_id,
+            "StreamArn": POSITION.stream_arn,
+            "ShardId": POSITION.shard_id,
             "ShardIteratorType": "AT_SEQUENCE_NUMBER",
-            "SequenceNumber": PLACE.first,
+            "SequenceNumber": POSITION.first,
         }
         return {"ShardIterator": "0"}
 
@@ -94,7 +89,7 @@ class FakeStreams:
         return {"Records": records, **following}
 
 
-def test_the_stream_tells_the_orders_of_a_place_and_no_others() -> None:
+def test_stream_returns_the_orders_of_a_position_only() -> None:
     streams = FakeStreams(
         [("800000000003126276362", "INSERT")],
         [],
@@ -104,23 +99,23 @@ def test_the_stream_tells_the_orders_of_a_place_and_no_others() -> None:
             ("800000000003126276365", "INSERT"),
         ],
     )
-    items = OrderStream(streams).new_orders(PLACE)
+    items = OrderStream(streams).new_orders(POSITION)
     assert [item["order_id"]["S"][-3:] for item in items] == ["362", "364"]
 
 
-def test_a_place_that_is_only_held_in_part_is_forgotten() -> None:
-    with pytest.raises(ForgottenError):
-        OrderStream(FakeStreams([("800000000003126276362", "INSERT")], [], [], [], [], [], [])).new_orders(PLACE)
+def test_partly_expired_position_is_expired() -> None:
+    with pytest.raises(ExpiredError):
+        OrderStream(FakeStreams([("800000000003126276362", "INSERT")], [], [], [], [], [], [])).new_orders(POSITION)
 
 
 @pytest.mark.parametrize("code", ["TrimmedDataAccessException", "ResourceNotFoundException"])
-def test_a_place_that_the_stream_does_not_hold_any_more_is_forgotten(code: str) -> None:
+def test_trimmed_position_is_expired(code: str) -> None:
     class Trimmed(FakeStreams):
         def get_shard_iterator(self, **_: Any) -> dict[str, str]:
             raise refusal(code, "GetShardIterator")
 
-    with pytest.raises(ForgottenError):
-        OrderStream(Trimmed()).new_orders(PLACE)
+    with pytest.raises(ExpiredError):
+        OrderStream(Trimmed()).new_orders(POSITION)
 
 
 class FakeFunction:
@@ -137,10 +132,10 @@ class FakeFunction:
         return {"Payload": io.BytesIO(self.answer), **self.more}
 
 
-def test_orders_are_announced_ten_at_a_time_as_the_stream_would_bring_them() -> None:
+def test_orders_are_notified_in_batches_of_ten() -> None:
     function = FakeFunction()
     items = [{"order_id": {"S": str(number)}} for number in range(23)]
-    Notifier(function, "order-processing-dev-notification").announce(items)
+    Notifier(function, "order-processing-dev-notification").notify(items)
     assert [len(event["Records"]) for event in function.events] == [10, 10, 3]
     records = [record for event in function.events for record in event["Records"]]
     assert {record["eventName"] for record in records} == {"INSERT"}
@@ -157,7 +152,7 @@ def test_orders_are_announced_ten_at_a_time_as_the_stream_would_bring_them() -> 
     ],
     ids=["some failed", "error", "nothing", "something else"],
 )
-def test_anything_but_a_clear_success_is_a_failure_that_says_where_to_look(function: FakeFunction) -> None:
-    with pytest.raises(OperatorError, match="read its log for notification_failed") as failure:
-        Notifier(function, "order-processing-dev-notification").announce([{}])
+def test_anything_but_success_is_an_error(function: FakeFunction) -> None:
+    with pytest.raises(OperatorError, match="Look for notification_failed in its log") as failure:
+        Notifier(function, "order-processing-dev-notification").notify([{}])
     assert "secret" not in str(failure.value)

@@ -1,7 +1,8 @@
-"""Submitting to an API that is busy, down or wrong: how often, how patiently, and what is told."""
+"""Submission of orders to an API that is busy, down or wrong."""
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from email.message import Message
 from http.client import RemoteDisconnected
 from threading import Event
@@ -9,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from orders.domain.order import Order, ProcessedOrder
+from orders_cli.commands.submit import submit_lines
 from orders_cli.errors import OperatorError
 from orders_cli.order_api import TRIES, HttpAnswer, OrderApi, Submission, Verdict
 from orders_cli.order_file import OrderLine, UnreadableLine
-from orders_cli.submission import submit_lines
+from sample_orders import SAMPLE_ORDER
 
 ORDER_ID = "faf2e299-4a13-8274-9d58-d0dcc37881a5"
 
@@ -28,7 +31,7 @@ ACCEPTED = answer(202, {"order_id": ORDER_ID, "status": "ACCEPTED"})
 
 
 class FakeApi:
-    """Answers in turn, the last one for ever; an exception is raised."""
+    """Returns its answers in turn and then the last one; raises exceptions."""
 
     def __init__(self, *answers: HttpAnswer | Exception) -> None:
         self.answers = list(answers)
@@ -47,7 +50,7 @@ class FakeApi:
         return api.submit(b"{}", "the-key")
 
 
-def test_an_order_is_sent_as_json_with_its_key() -> None:
+def test_order_is_sent_as_json_with_its_key() -> None:
     api = FakeApi(ACCEPTED)
     assert api.submit() == Submission(Verdict.ACCEPTED, ORDER_ID)
     [(url, body, headers)] = api.requests
@@ -67,7 +70,7 @@ def test_an_order_is_sent_as_json_with_its_key() -> None:
         RemoteDisconnected(""),
     ],
 )
-def test_what_passes_is_waited_for_and_the_order_sent_again_under_the_same_key(trouble: HttpAnswer | Exception) -> None:
+def test_transient_error_is_retried_with_the_same_key(trouble: HttpAnswer | Exception) -> None:
     api = FakeApi(trouble, trouble, ACCEPTED)
     assert api.submit().verdict is Verdict.ACCEPTED
     assert len(api.requests) == 3
@@ -75,7 +78,7 @@ def test_what_passes_is_waited_for_and_the_order_sent_again_under_the_same_key(t
     assert len(api.pauses) == 2
 
 
-def test_the_pauses_grow_and_are_at_least_as_long_as_the_api_asks_for() -> None:
+def test_pauses_grow_and_respect_retry_after() -> None:
     growing = FakeApi(answer(503))
     growing.submit()
     assert growing.pauses == sorted(growing.pauses)
@@ -86,26 +89,26 @@ def test_the_pauses_grow_and_are_at_least_as_long_as_the_api_asks_for() -> None:
 
 
 @pytest.mark.parametrize("value", ["tomorrow", "-1", "１", "", "9" * 400])
-def test_a_strange_retry_after_holds_nobody_up(value: str) -> None:
+def test_invalid_retry_after_is_ignored(value: str) -> None:
     api = FakeApi(answer(429, None, Retry_After=value), ACCEPTED)
     api.submit()
     assert 0 <= api.pauses[0] <= 60
 
 
-def test_an_api_that_stays_away_is_given_up_and_told() -> None:
+def test_retries_end() -> None:
     api = FakeApi(ConnectionRefusedError())
     assert api.submit() == Submission(Verdict.NOT_SUBMITTED, detail="the API did not answer (ConnectionRefusedError)")
     assert len(api.requests) == TRIES
 
 
-def test_who_stops_waiting_is_not_made_to_try_again() -> None:
+def test_interruption_ends_the_retries() -> None:
     api = FakeApi(answer(503, {"code": "QUEUE_UNAVAILABLE", "request_id": "r"}))
     assert api.submit(sleep=lambda _: True).verdict is Verdict.NOT_SUBMITTED
     assert len(api.requests) == 1
 
 
 @pytest.mark.parametrize("status", [400, 404, 413, 415, 422])
-def test_a_refusal_is_final(status: int) -> None:
+def test_refusal_is_final(status: int) -> None:
     errors = [{"pointer": "/quantity", "detail": "must be a whole number"}]
     api = FakeApi(answer(status, {"code": "VALIDATION_FAILED", "errors": errors, "request_id": "r"}))
     submission = api.submit()
@@ -115,43 +118,45 @@ def test_a_refusal_is_final(status: int) -> None:
 
 
 @pytest.mark.parametrize("body", [None, [], "text", {"errors": 5}, {"code": 5, "errors": [5]}])
-def test_an_answer_of_somebody_else_is_told_by_its_status(body: Any) -> None:
+def test_foreign_response_is_reported_by_its_status(body: Any) -> None:
     assert FakeApi(answer(404, body)).submit().code == "HTTP 404"
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_an_api_that_wants_to_know_who_asks_ends_it_with_what_to_do(status: int) -> None:
+def test_rejected_token_ends_the_command(status: int) -> None:
     api = FakeApi(answer(status, {"message": "Unauthorized"}))
-    with pytest.raises(OperatorError, match=rf"answers {status} .*set ORDERS_TOKEN"):
+    with pytest.raises(OperatorError, match=rf"answers {status}: set ORDERS_TOKEN"):
         api.submit()
     assert len(api.requests) == 1
 
 
-def test_a_token_goes_with_every_request() -> None:
+def test_token_is_sent_with_every_request() -> None:
     api = FakeApi(answer(503), ACCEPTED)
     OrderApi("https://api.example", token="the.token", transport=api, sleep=lambda _: None).submit(b"{}", "key")
     assert [headers["Authorization"] for _, _, headers in api.requests] == ["Bearer the.token"] * 2
 
 
-def test_a_202_without_an_order_id_is_not_believed() -> None:
+def test_202_without_order_id_is_refused() -> None:
     assert FakeApi(answer(202, {})).submit().verdict is Verdict.REFUSED
 
 
-class StoredIds:
-    """A table that holds some orders and counts how often it is asked."""
+def lines(number: int) -> list[OrderLine | UnreadableLine]:
+    return [OrderLine(line, b"{}", f"key{line}", SAMPLE_ORDER, f"id{line}") for line in range(number)]
 
-    def __init__(self, *ids: str) -> None:
-        self.ids = set(ids)
-        self.asked = 0
 
-    def stored(self, order_ids: Any) -> set[str]:
-        self.asked += 1
-        assert 0 < len(order_ids) <= 100
-        return self.ids & set(order_ids)
+class StoredOrders:
+    """A table that holds some orders."""
+
+    def __init__(self, **orders: Order) -> None:
+        self.found = {order_id: ProcessedOrder(order_id, order, "", "") for order_id, order in orders.items()}
+
+    def orders(self, order_ids: list[str]) -> dict[str, ProcessedOrder]:
+        assert len(order_ids) <= 100
+        return {order_id: self.found[order_id] for order_id in order_ids if order_id in self.found}
 
 
 class CountingApi:
-    """Accepts everything and knows how many came at once."""
+    """Accepts everything."""
 
     def __init__(self) -> None:
         self.keys: list[str] = []
@@ -161,32 +166,38 @@ class CountingApi:
         return Submission(Verdict.ACCEPTED, f"id of {idempotency_key}")
 
 
-def lines(number: int) -> list[OrderLine | UnreadableLine]:
-    return [OrderLine(line, b"{}", f"key{line}", f"id{line}") for line in range(number)]
-
-
-def test_every_line_has_its_verdict_in_the_order_of_the_file() -> None:
-    api, table = CountingApi(), StoredIds("id3", "id250")
-    verdicts = dict(submit_lines(lines(301), api=api, table=table, concurrency=8, stopped=Event()))
-    assert list(verdicts) == list(range(301))
-    assert {line for line, s in verdicts.items() if s.verdict is Verdict.STORED_BEFORE} == {3, 250}
-    assert sorted(api.keys) == sorted(f"key{line}" for line in range(301) if line not in (3, 250))
-    assert table.asked == 4
-
-
-def test_an_unreadable_line_is_refused_without_asking_anybody() -> None:
-    api, table = CountingApi(), StoredIds()
-    [(line, submission)] = submit_lines(
-        [UnreadableLine(5, "why")], api=api, table=table, concurrency=1, stopped=Event()
+def results(api: CountingApi | None, table: StoredOrders, *more: UnreadableLine) -> dict[int, Verdict]:
+    found = submit_lines(
+        [*lines(301), *more],
+        api=api,  # type: ignore[arg-type]
+        table=table,  # type: ignore[arg-type]
+        concurrency=8,
+        stopped=Event(),
     )
-    assert (line, submission.verdict, submission.detail) == (5, Verdict.REFUSED, "why")
-    assert (api.keys, table.asked) == ([], 0)
+    return {line: submission.verdict for line, submission in found}
 
 
-def test_an_early_end_starts_nothing_more_and_lets_nobody_wait_on() -> None:
+def test_lines_are_submitted_in_order_and_stored_ones_are_skipped() -> None:
+    api = CountingApi()
+    other = replace(SAMPLE_ORDER, quantity=7)
+    verdicts = results(api, StoredOrders(id3=SAMPLE_ORDER, id250=other), UnreadableLine(301, "why"))
+    assert list(verdicts) == list(range(302))
+    # Another order under a line's id can only come from a forged message.
+    special = {3: Verdict.STORED_BEFORE, 250: Verdict.REFUSED, 301: Verdict.REFUSED}
+    assert {line: verdict for line, verdict in verdicts.items() if verdict is not Verdict.ACCEPTED} == special
+    assert sorted(api.keys) == sorted(f"key{line}" for line in range(301) if line not in special)
+
+
+def test_dry_run_sends_nothing() -> None:
+    verdicts = results(None, StoredOrders(id3=SAMPLE_ORDER))
+    assert {verdict for line, verdict in verdicts.items() if line != 3} == {Verdict.VALID}
+    assert verdicts[3] is Verdict.STORED_BEFORE
+
+
+def test_early_end_starts_no_further_submission() -> None:
     api, stopped = CountingApi(), Event()
-    verdicts = submit_lines(lines(1000), api=api, table=StoredIds(), concurrency=2, stopped=stopped)
-    next(verdicts)
-    verdicts.close()  # type: ignore[attr-defined]
+    found = submit_lines(lines(1000), api=api, table=StoredOrders(), concurrency=2, stopped=stopped)  # type: ignore[arg-type]
+    next(found)
+    found.close()  # type: ignore[attr-defined]
     assert stopped.is_set()
     assert len(api.keys) <= 100

@@ -1,4 +1,4 @@
-"""A file of orders, as people and programs write it: every line for itself, and the same file the same orders."""
+"""A file of orders, as people and programs write it."""
 
 import csv
 import io
@@ -20,8 +20,8 @@ ROW = b"001,Banana,1,2025-04-25"
 JSON = json.dumps(order_document()).encode()
 
 
-def read(text: bytes, batch: str = "batch") -> list[OrderLine | UnreadableLine]:
-    return list(read_orders(io.BytesIO(text), batch))
+def read(text: bytes, batch: str = "batch", secret: str = "secret") -> list[OrderLine | UnreadableLine]:
+    return list(read_orders(io.BytesIO(text), batch, secret))
 
 
 def good(lines: Iterable[OrderLine | UnreadableLine]) -> list[OrderLine]:
@@ -32,8 +32,8 @@ def bad(lines: Iterable[OrderLine | UnreadableLine]) -> dict[int, str]:
     return {line.line: line.reason for line in lines if isinstance(line, UnreadableLine)}
 
 
-def keys(text: bytes, batch: str = "batch") -> list[str]:
-    return [line.idempotency_key for line in good(read(text, batch))]
+def keys(text: bytes, *names: str) -> list[str]:
+    return [line.idempotency_key for line in good(read(text, *names))]
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
@@ -51,9 +51,7 @@ def keys(text: bytes, batch: str = "batch") -> list[str]:
     ],
     ids=["commas", "semicolons", "tabs", "quoted", "other order of columns", "JSON"],
 )
-def test_every_usual_way_to_write_an_order_states_the_same_order(
-    lines: list[bytes], end: bytes, bom: bytes, last: bytes
-) -> None:
+def test_formats_state_the_same_order(lines: list[bytes], end: bytes, bom: bytes, last: bytes) -> None:
     [line] = good(read(bom + end.join(lines) + last))
     assert json.loads(line.body) == order_document()
     assert line.line == 2
@@ -64,15 +62,15 @@ def test_every_usual_way_to_write_an_order_states_the_same_order(
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        (b"001,Banana,1", "has 3 fields where the header has 4"),
-        (b"001,Banana,1,2025-04-25,", "has 5 fields where the header has 4"),
+        (b"001,Banana,1", "has 3 fields and the header 4"),
+        (b"001,Banana,1,2025-04-25,", "has 5 fields and the header 4"),
         (b'001,"Banana,1,2025-04-25', "not valid CSV"),
         (b'001,"Ban"ana,1,2025-04-25', "not valid CSV"),
         (b"001,\xff,1,2025-04-25", "not valid UTF-8"),
         (b"001," + b"x" * MAX_LINE_BYTES + b",1,2025-04-25", "is over 16384 bytes"),
     ],
 )
-def test_a_bad_row_says_what_is_wrong_and_leaves_its_neighbours_alone(row: bytes, reason: str) -> None:
+def test_invalid_row_is_reported_alone(row: bytes, reason: str) -> None:
     lines = read(b"\n".join([HEADER, ROW, row, ROW]))
     assert [line.line for line in good(lines)] == [2, 4]
     assert list(bad(lines)) == [3]
@@ -92,20 +90,20 @@ def test_a_bad_row_says_what_is_wrong_and_leaves_its_neighbours_alone(row: bytes
         (b"{" + b" " * MAX_LINE_BYTES + b"}", "is over 16384 bytes"),
     ],
 )
-def test_a_bad_json_line_says_what_is_wrong_and_leaves_its_neighbours_alone(text: bytes, reason: str) -> None:
+def test_invalid_json_line_is_reported_alone(text: bytes, reason: str) -> None:
     lines = read(b"\n".join([JSON, text, JSON]))
     assert [line.line for line in good(lines)] == [1, 3]
     assert list(bad(lines)) == [2]
     assert reason in bad(lines)[2]
 
 
-def test_a_json_line_reaches_the_api_as_it_stands_in_the_file() -> None:
+def test_json_line_is_sent_unchanged() -> None:
     text = b'{"customer_id": "001",  "quantity": 1.0}'
     [line] = good(read(text))
     assert line.body == text
 
 
-def test_what_is_json_but_no_order_is_left_to_the_api() -> None:
+def test_api_judges_json_that_is_not_an_order() -> None:
     lines = read(b'{}\n[]\n"text"\n1\n{"customer_id": 5}\n{"customer_id": "\xc3\xa4"}')
     assert len(good(lines)) == 6
     assert [line.order_id for line in good(lines)] == [None] * 6
@@ -128,31 +126,32 @@ def test_what_is_json_but_no_order_is_left_to_the_api() -> None:
         (b"customer_id;amount", "product_id, quantity, order_date missing and 1 more"),
     ],
 )
-def test_what_is_no_file_of_orders_is_refused_as_a_whole(text: bytes, said: str) -> None:
+def test_other_files_are_refused(text: bytes, said: str) -> None:
     with pytest.raises(OperatorError, match=said):
         read(text)
 
 
-def test_an_empty_file_holds_no_orders() -> None:
+def test_empty_file_holds_no_orders() -> None:
     assert read(b"") == read(b"\n \r\n") == read(HEADER) == []
 
 
-def test_the_same_file_states_the_same_orders_again_and_under_another_batch_others() -> None:
+def test_keys_repeat_for_the_same_file_batch_and_table() -> None:
     text = b"\n".join([HEADER, ROW, ROW])
     assert keys(text) == keys(text)
     assert not set(keys(text)) & set(keys(text, "another"))
+    assert not set(keys(text)) & set(keys(text, "batch", "another table"))
 
 
-def test_a_quantity_is_the_same_order_as_a_number_and_as_a_string() -> None:
+def test_keys_ignore_the_type_of_quantity() -> None:
     assert keys(json.dumps(order_document(quantity=1)).encode()) == keys(JSON)
     assert keys(json.dumps(order_document(quantity=True)).encode()) != keys(JSON)
 
 
-def test_equal_lines_are_as_many_orders() -> None:
+def test_equal_lines_have_different_keys() -> None:
     assert len(set(keys(b"\n".join([HEADER, ROW, ROW, ROW])))) == 3
 
 
-def test_mending_one_line_changes_no_other() -> None:
+def test_correcting_a_line_keeps_the_other_keys() -> None:
     broken = keys(b"\n".join([HEADER, ROW, b"002,Pear,0,2025-04-25", b"003,Pear,1,2025-04-25"]))
     mended = keys(b"\n".join([HEADER, b"002,Pear,1,2025-04-25", ROW, b"", b"003,Pear,1,2025-04-25"]))
     assert broken[0] == mended[1]
@@ -160,12 +159,12 @@ def test_mending_one_line_changes_no_other() -> None:
     assert broken[1] not in mended
 
 
-def test_a_key_is_one_that_the_api_admits() -> None:
-    [key] = keys(JSON, "späte Bestellungen.csv")
-    assert derived_order_id(SAMPLE_ORDER, key)
+def test_key_is_valid_for_the_api() -> None:
+    [line] = good(read(JSON, "späte Bestellungen.csv"))
+    assert line.order_id == derived_order_id(SAMPLE_ORDER, line.idempotency_key)
 
 
-def test_a_line_of_any_length_takes_little_memory() -> None:
+def test_long_line_takes_little_memory() -> None:
     class Endless(io.RawIOBase):
         """A line of a gigabyte, handed out in what is asked for."""
 
@@ -182,14 +181,14 @@ def test_a_line_of_any_length_takes_little_memory() -> None:
             return b"x" * size
 
     with pytest.raises(OperatorError, match="over 16384 bytes"):
-        list(read_orders(Endless(), "batch"))  # type: ignore[arg-type]
+        list(read_orders(Endless(), "batch", "secret"))  # type: ignore[arg-type]
 
 
 text_of_cells = st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=["Cs"]), max_size=20)
 
 
 @given(st.lists(st.tuples(text_of_cells, text_of_cells, text_of_cells, text_of_cells), max_size=5))
-def test_whatever_is_written_as_csv_is_read_as_it_was(rows: list[tuple[str, ...]]) -> None:
+def test_written_csv_is_read_unchanged(rows: list[tuple[str, ...]]) -> None:
     # Spaces around a record are nobody's: a field with its own is in quotation marks.
     written = io.StringIO()
     csv.writer(written, quoting=csv.QUOTE_ALL).writerows([HEADER.decode().split(","), *rows])
@@ -198,7 +197,7 @@ def test_whatever_is_written_as_csv_is_read_as_it_was(rows: list[tuple[str, ...]
 
 
 @given(st.binary(max_size=300))
-def test_no_bytes_end_in_anything_but_lines_or_a_sentence(text: bytes) -> None:
+def test_any_bytes_give_lines_or_an_error(text: bytes) -> None:
     try:
         lines = read(text)
     except OperatorError:
@@ -207,6 +206,6 @@ def test_no_bytes_end_in_anything_but_lines_or_a_sentence(text: bytes) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_no_row_ends_in_anything_but_one_line_or_a_reason(row: bytes) -> None:
+def test_any_row_gives_one_line(row: bytes) -> None:
     lines = read(HEADER + b"\n" + row.replace(b"\n", b""))
     assert len(lines) <= 1

@@ -1,44 +1,52 @@
-"""`orders notify`: announce stored orders again."""
+"""`orders notify`: repeat the notifications of stored orders."""
 
 import click
 
 from orders.domain.order_id import parse_order_id
-from orders_cli.console import counted, progress, say
+from orders_cli.console import counted, print_json, progress, say
 from orders_cli.errors import NOT_FOUND, OperatorError
 from orders_cli.notifications import BATCH_SIZE, Item, Notifier
-from orders_cli.options import SystemCommand, confirm_in_production, on_system, yes
-from orders_cli.system import System
-from orders_cli.table import OrdersTable
+from orders_cli.options import SystemCommand, Target, as_json, confirm_in_production, dry_run, on_system, yes
 
 
-@click.command(cls=SystemCommand, short_help="Announce stored orders again.")
+@click.command(cls=SystemCommand, short_help="Repeat the notifications of stored orders.")
 @click.argument("order_ids", nargs=-1, required=True, metavar="ORDER_ID...")
+@dry_run
 @yes
-@on_system
-def notify(order_ids: tuple[str, ...], yes: bool, system: System) -> int:
-    """Announce stored orders (again), by the deployed notification function.
+@as_json
+@on_system(changes=True)
+def notify(order_ids: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool, target: Target) -> int:
+    """Send the notifications of stored orders (again), by the deployed notification function.
 
-    For orders whose announcement failed, or got lost at a subscriber. The function is handed the stored order as the
-    table's stream would, so it does what it always does, and logs order_notified. Subscribers tell repeats by the
-    order id. An order that is not stored is never announced: the exit status is 3, and nothing was announced.
+    For orders whose notification failed or was lost by a subscriber. The function gets the stored order as the table's
+    stream would send it, and logs order_notified. Subscribers recognize repeats by the order id. If one of the orders
+    is not stored, nothing is sent and the exit status is 3.
     """
-    table = OrdersTable(system.client("dynamodb"), system.outputs["orders_table_name"])
+    system = target.find()
     items: list[Item] = []
-    for order_id in dict.fromkeys(order_ids):
+    for order_id in dict.fromkeys(order_id.strip() for order_id in order_ids):
         canonical = parse_order_id(order_id)
-        item = table.item(canonical) if canonical else None
+        item = system.table.item(canonical) if canonical else None
         if item is None:
             raise OperatorError(
-                f"There is no stored order {order_id}, and nothing was announced: see `orders show {order_id}`.",
-                NOT_FOUND,
+                f"There is no stored order {order_id}, so nothing was sent. See `orders show {order_id}`.", NOT_FOUND
             )
         items.append(item)
-    confirm_in_production(system, f"Announce {counted(len(items), 'order')} to all subscribers", already=yes)
-    notifier = Notifier(system.client("lambda"), system.function_name("notification"))
-    with progress("Announcing", len(items)) as advance:
-        for start in range(0, len(items), BATCH_SIZE):
-            batch = items[start : start + BATCH_SIZE]
-            notifier.announce(batch)
-            advance(len(batch))
-    say(f"announced {counted(len(items), 'order')}")
+    sent = 0
+    if not dry_run:
+        confirm_in_production(system, f"Notify all subscribers of {counted(len(items), 'order')}", already=yes)
+        notifier = Notifier(system.client("lambda"), system.function_name("notification"))
+        try:
+            with progress("Notifying", len(items)) as advance:
+                for start in range(0, len(items), BATCH_SIZE):
+                    batch = items[start : start + BATCH_SIZE]
+                    notifier.notify(batch)
+                    sent += len(batch)
+                    advance(len(batch))
+        finally:
+            say(f"notified {counted(sent, 'order')}")
+    else:
+        say(f"{counted(len(items), 'order')} would be notified; nothing was done")
+    if as_json:
+        print_json({"orders": len(items), "notified": sent})
     return 0

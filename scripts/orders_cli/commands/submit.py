@@ -5,53 +5,58 @@ import sys
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from threading import Event
 from typing import BinaryIO
 
 import click
 
-from orders_cli.console import counted, print_json_line, print_line, print_table, progress, say
+from orders.domain.order import ProcessedOrder
+from orders_cli.console import counted, print_json, print_line, print_table, progress, say
 from orders_cli.errors import FAILED, OperatorError
-from orders_cli.options import SystemCommand, as_json, confirm_in_production, on_system, yes
+from orders_cli.options import SystemCommand, Target, as_json, confirm_in_production, dry_run, on_system, yes
 from orders_cli.order_api import OrderApi, Submission, Verdict
 from orders_cli.order_file import OrderLine, UnreadableLine, order_line, read_orders
-from orders_cli.submission import submit_lines
-from orders_cli.system import System
-from orders_cli.table import OrdersTable
+from orders_cli.table import PAGE_SIZE, OrdersTable
 
 _VERDICTS = {
     Verdict.ACCEPTED: "accepted",
     Verdict.STORED_BEFORE: "stored already, not sent again",
+    Verdict.VALID: "valid, would be submitted",
     Verdict.REFUSED: "refused",
     Verdict.NOT_SUBMITTED: "not submitted",
 }
+_FAILURES = (Verdict.REFUSED, Verdict.NOT_SUBMITTED)
+
+Line = OrderLine | UnreadableLine
 
 
 @click.command(cls=SystemCommand, short_help="Submit one order, or a file of them.")
 @click.argument("file", required=False)
 @click.option("--customer", help="One order: its customer_id.")
 @click.option("--product", help="One order: its product_id.")
-@click.option("--quantity", help="One order: how many pieces.")
+@click.option("--quantity", help="One order: its quantity.")
 @click.option("--date", "order_date", metavar="YYYY-MM-DD", help="One order: its order_date.")
-@click.option("--key", help="One order: its Idempotency-Key. Left out, each call is a new order.")
+@click.option("--key", help="One order: its Idempotency-Key. Default: each call is a new order.")
+@click.option("--batch", help="Name of the batch. Default: the file's name; required for standard input.")
 @click.option(
-    "--batch",
-    help="What the keys of a file's lines are derived from. Left out, the file's name; needed for standard input.",
-)
-@click.option(
-    "--concurrency", type=click.IntRange(1, 64), default=8, show_default=True, help="Orders on their way at once."
+    "--concurrency", type=click.IntRange(1, 64), default=8, show_default=True, help="Orders submitted at once."
 )
 @click.option(
     "--token",
     envvar="ORDERS_TOKEN",
     show_envvar=True,
-    help="A token, where the API asks for one. Better in the variable: others can see a command line.",
+    help="A token, if the API requires one. Prefer the variable: others can see a command line.",
 )
+@dry_run
 @yes
 @as_json
-@on_system
+@on_system(changes=True)
 def submit(
     *,
     file: str | None,
@@ -63,9 +68,10 @@ def submit(
     batch: str | None,
     concurrency: int,
     token: str | None,
+    dry_run: bool,
     yes: bool,
     as_json: bool,
-    system: System,
+    target: Target,
 ) -> int:
     """Submit one order, or all orders of FILE (- is standard input), to the API.
 
@@ -73,88 +79,123 @@ def submit(
     One order:   orders submit --customer 001 --product Banana --quantity 1 --date 2025-04-25
     A file:      orders submit orders.csv
 
-    FILE holds one order a line: JSON objects, or CSV (comma, semicolon or tab) whose header names customer_id,
-    product_id, quantity and order_date. What an order must be is for the API to say; a line that is refused is
-    reported with its number and what is wrong with it, and leaves the others alone. The exit status is 1 then.
+    FILE holds one order per line: JSON objects, or CSV (comma, semicolon or tab) whose header names customer_id,
+    product_id, quantity and order_date. A refused line is reported with its number and the errors, does not affect the
+    others, and makes the exit status 1.
 
-    The same file can be submitted again, after an interruption or with refused lines mended: nothing is ordered twice.
-    Each line has an Idempotency-Key, derived from the batch (the file's name), from what it says and from how many
-    equal lines came before it. So two equal lines are two orders, and a line that has changed is a new order. A new
-    file under a used name that repeats an old line does not order it again: it is told as "stored already". Where
-    it should be, name another --batch.
+    The same file can be submitted again, after an interruption or with corrected lines: no order is placed twice. Each
+    line has an Idempotency-Key, derived from the batch, its content, the number of equal lines before it and the
+    table's id, which outsiders do not know. So two equal lines are two orders, and a changed line is a new order. A
+    line that an earlier file of the same batch held is "stored already": to order it again, name another --batch.
 
-    While the API is throttling or not available each order is tried again, up to eight times.
+    While the API is throttling or unavailable each order is retried, up to eight times.
     """
-    api_stopped = Event()
+    stopped = Event()
     if token is not None and not _is_visible_ascii(token):
-        raise click.UsageError("ORDERS_TOKEN is no token: it holds other characters than visible ASCII ones.")
-    api = OrderApi(system.outputs["api_endpoint"], token=token, sleep=api_stopped.wait)
+        raise click.UsageError("ORDERS_TOKEN is not a token: it may hold visible ASCII characters only.")
     order = {"customer_id": customer, "product_id": product, "quantity": quantity, "order_date": order_date}
     if file is None:
-        missing = [name for name, value in order.items() if value is None]
-        if missing:
+        if None in order.values():
             raise click.UsageError("Give a FILE, or all of --customer, --product, --quantity and --date.")
         if batch:
             raise click.UsageError("--batch is for a FILE; one order has a --key.")
-        confirm_in_production(system, "Submit an order", already=yes)
-        return _submit_one(api, order_line(order, batch=""), str(uuid.uuid4()) if key is None else key, as_json)
-    if key or any(value is not None for value in order.values()):
+        key = str(uuid.uuid4()) if key is None else key
+        if not (_is_visible_ascii(key) and len(key) <= 255):
+            raise click.UsageError("An Idempotency-Key is 1 to 255 visible ASCII characters.")
+        # Sent even if it is stored already: the API answers with the same id.
+        line = order_line(order, key)
+        lines: Iterable[Line] = [line if dry_run else replace(line, order_id=None)]
+    elif key or any(value is not None for value in order.values()):
         raise click.UsageError("Give either a FILE or one order, not both.")
-    if file == "-" and not batch:
-        raise click.UsageError("Orders on standard input need a --batch, which takes the place of a file's name.")
-    table = OrdersTable(system.client("dynamodb"), system.outputs["orders_table_name"])
+    elif file == "-" and not batch:
+        raise click.UsageError("Orders on standard input need a --batch, in place of a file's name.")
     with _opened(file) as stream:
-        confirm_in_production(system, f"Submit the orders of {file}", already=yes)
-        lines = read_orders(stream, batch or Path(file).name)
-        verdicts = submit_lines(lines, api=api, table=table, concurrency=concurrency, stopped=api_stopped)
-        return _report(verdicts, as_json)
+        system = target.find()
+        what = "an order" if file is None else f"the orders of {file}"
+        if not dry_run:
+            confirm_in_production(system, f"Submit {what}", already=yes)
+        api = None if dry_run else OrderApi(system.outputs["api_endpoint"], token=token, sleep=stopped.wait)
+        if stream is not None:
+            lines = read_orders(stream, batch or Path(str(file)).name, system.table.table_id)
+        verdicts = submit_lines(lines, api=api, table=system.table, concurrency=concurrency, stopped=stopped)
+        return _report_one(verdicts, as_json) if file is None else _report(verdicts, as_json, dry_run)
 
 
-def _submit_one(api: OrderApi, line: OrderLine | UnreadableLine, key: str, as_json: bool) -> int:
-    assert isinstance(line, OrderLine)
-    if not (_is_visible_ascii(key) and len(key) <= 255):
-        raise click.UsageError("An Idempotency-Key is 1 to 255 visible ASCII characters.")
-    submission = api.submit(line.body, key)
+def submit_lines(
+    lines: Iterable[Line], *, api: OrderApi | None, table: OrdersTable, concurrency: int, stopped: Event
+) -> Iterator[tuple[int, Submission]]:
+    """Submit the orders of a file and yield number and result of each line, in their order.
+
+    Without an `api` nothing is sent. An early end, such as Ctrl-C, sets `stopped`, which ends the retries of `api`, and
+    waits for the responses of the orders that were sent.
+    """
+    remaining = iter(lines)
+    pool = ThreadPoolExecutor(concurrency)
+    try:
+        while chunk := list(islice(remaining, PAGE_SIZE)):
+            stored = table.orders([line.order_id for line in chunk if isinstance(line, OrderLine) and line.order_id])
+            results = pool.map(partial(_submit, api=api, stored=stored), chunk)
+            yield from zip([line.line for line in chunk], results, strict=True)
+    finally:
+        stopped.set()
+        pool.shutdown(cancel_futures=True)
+
+
+def _submit(line: Line, *, api: OrderApi | None, stored: dict[str, ProcessedOrder | None]) -> Submission:
+    if isinstance(line, UnreadableLine):
+        return Submission(Verdict.REFUSED, code="UNREADABLE_LINE", detail=line.reason)
+    if line.order_id in stored:
+        found = stored[line.order_id]
+        if found is not None and found.order == line.order:
+            return Submission(Verdict.STORED_BEFORE, line.order_id)
+        return Submission(
+            Verdict.REFUSED, line.order_id, "OTHER_ORDER_STORED", "the table holds other content under this order id"
+        )
+    if api is None:
+        verdict = Verdict.REFUSED if line.order is None else Verdict.VALID
+        return Submission(verdict, line.order_id, None if line.order else "VALIDATION_FAILED")
+    return api.submit(line.body, line.idempotency_key)
+
+
+def _report_one(results: Iterable[tuple[int, Submission]], as_json: bool) -> int:
+    [(_, submission)] = results
     if as_json:
-        print_json_line(_document(None, submission))
+        print_json(_document(None, submission))
     elif submission.verdict is Verdict.ACCEPTED:
         print_line(str(submission.order_id))
     if submission.verdict is not Verdict.ACCEPTED:
-        say(f"the order was {_VERDICTS[submission.verdict]}: {_why(submission)}")
-        return FAILED
-    return 0
+        say(f"the order: {_VERDICTS[submission.verdict]} {_why(submission)}".rstrip())
+    return FAILED if submission.verdict in _FAILURES else 0
 
 
 def _is_visible_ascii(text: str) -> bool:
     return bool(text) and all("!" <= character <= "~" for character in text)
 
 
-def _report(verdicts: Iterable[tuple[int, Submission]], as_json: bool) -> int:
+def _report(results: Iterable[tuple[int, Submission]], as_json: bool, dry_run: bool) -> int:
     tally: Counter[Verdict] = Counter()
     failed: list[tuple[int, Submission]] = []
+    is_complete = False
     try:
-        with progress("Submitting", None) as advance:
-            for line, submission in verdicts:
+        with progress("Checking" if dry_run else "Submitting", None) as advance:
+            for line, submission in results:
                 tally[submission.verdict] += 1
                 advance(1)
                 if as_json:
-                    print_json_line(_document(line, submission))
-                elif submission.verdict in (Verdict.REFUSED, Verdict.NOT_SUBMITTED):
+                    print_json(_document(line, submission))
+                elif submission.verdict in _FAILURES:
                     failed.append((line, submission))
-        if not tally:
-            say("0 orders: the file is empty")
+        is_complete = True
     finally:
         if failed:
-            print_table(
-                ("LINE", "VERDICT", "WHY"),
-                [(line, _VERDICTS[submission.verdict], _why(submission)) for line, submission in failed],
-            )
-        if tally:
-            parts = [f"{tally[verdict]:,} {words}" for verdict, words in _VERDICTS.items() if tally[verdict]]
-            say(f"{counted(tally.total(), 'order')}: {', '.join(parts)}")
-        if tally[Verdict.NOT_SUBMITTED]:
-            say("run the same command again for those not submitted; nothing is ordered twice")
-    return FAILED if tally[Verdict.REFUSED] or tally[Verdict.NOT_SUBMITTED] else 0
+            rows = [(line, _VERDICTS[submission.verdict], _why(submission)) for line, submission in failed]
+            print_table(("LINE", "VERDICT", "WHY"), rows)
+        parts = [f"{tally[verdict]:,} {words}" for verdict, words in _VERDICTS.items() if tally[verdict]]
+        if tally or is_complete:
+            say(f"{counted(tally.total(), 'order')}: {', '.join(parts) or 'the file is empty'}")
+        if tally[Verdict.NOT_SUBMITTED] or (tally and not is_complete):
+            say("run the same command again for the rest; no order is placed twice")
+    return FAILED if any(tally[verdict] for verdict in _FAILURES) else 0
 
 
 def _document(line: int | None, submission: Submission) -> dict[str, object]:
@@ -176,12 +217,12 @@ def _why(submission: Submission) -> str:
 
 
 @contextmanager
-def _opened(file: str) -> Iterator[BinaryIO]:
-    if file == "-":
-        yield sys.stdin.buffer
+def _opened(file: str | None) -> Iterator[BinaryIO | None]:
+    if file is None or file == "-":
+        yield sys.stdin.buffer if file else None
         return
     try:
-        stream = open(file, "rb")  # noqa: SIM115 closed below, and what happens in between is no error of opening
+        stream = open(file, "rb")  # noqa: SIM115 closed below, after errors that are not about opening
     except OSError as error:
         raise OperatorError(f"{file} cannot be read ({os.strerror(error.errno or 0)}).") from error
     with stream:

@@ -1,4 +1,4 @@
-"""`orders trace`: an order's way through the functions."""
+"""`orders trace`: the events of an order."""
 
 import re
 from datetime import datetime, timedelta
@@ -8,48 +8,46 @@ import click
 from orders.domain.order import format_timestamp
 from orders.domain.order_id import parse_order_id
 from orders_cli.clock import Moment, utc_now
-from orders_cli.console import print_json_line, print_table, say
+from orders_cli.console import counted, print_json, print_table, say
 from orders_cli.errors import NOT_FOUND, OperatorError
-from orders_cli.log import EventLog, LogEvent
-from orders_cli.options import SystemCommand, as_json, on_system
+from orders_cli.log import LogEvent
+from orders_cli.options import SystemCommand, Target, as_json, on_system
 from orders_cli.order_location import LOG_DAYS
-from orders_cli.system import System
-from orders_cli.tracing import trace as trace_id
 
-# Of orders and messages: UUIDs; of requests: what API Gateway makes, such as JKJaXmPLvHcESHA=.
-_AN_ID = re.compile(r"[A-Za-z0-9=+/_-]{8,128}")
+# Orders and messages have UUIDs; request ids come from API Gateway, such as JKJaXmPLvHcESHA=.
+_ID = re.compile(r"[A-Za-z0-9=+/_-]{8,128}")
 
 
 @click.command(cls=SystemCommand, short_help="Show what the functions logged about an order.")
 @click.argument("some_id", metavar="ID")
-@click.option("--since", type=Moment(), help=f"Look no further back. Left out, {LOG_DAYS} days.")
+@click.option("--since", type=Moment(), help=f"Search no further back. Default: {LOG_DAYS} days.")
 @as_json
-@on_system
-def trace(some_id: str, since: datetime | None, as_json: bool, system: System) -> int:
+@on_system()
+def trace(some_id: str, since: datetime | None, as_json: bool, target: Target) -> int:
     """Show what the four functions logged about an order, in order of time.
 
-    ID is an order's id; or a request_id, as every error of the API quotes it; or the id of a message in a queue.
-    The event names are those of the log: order_accepted, order_stored, order_failed, order_notified and so on. An
-    event holds ids and codes, never an order's content. On AWS the log is some seconds behind.
+    ID is the id of an order; a request_id, as every error of the API quotes it; or the id of a message in a queue.
+    Event names are those of the log, such as order_accepted, order_stored, order_failed and order_notified. An event
+    holds ids and codes, never an order's content. On AWS the log is some seconds late.
 
-    The exit status is 3 where no event names the ID.
+    The exit status is 3 if no event names the ID.
     """
-    if not _AN_ID.fullmatch(some_id):
-        raise click.UsageError("That is no id: give the id of an order, a request or a message.")
-    wanted = parse_order_id(some_id) or some_id
-    log = EventLog(system.client("logs"), system.log_group)
-    events = trace_id(wanted, log=log, since=since or utc_now() - timedelta(days=LOG_DAYS))
+    some_id = some_id.strip()
+    if not _ID.fullmatch(some_id):
+        raise click.UsageError("This is not an id: give the id of an order, a request or a message.")
+    order_id = parse_order_id(some_id)
+    wanted = order_id or some_id
+    events = target.find().log.trace(wanted, since=since or utc_now() - timedelta(days=LOG_DAYS))
     if not events:
-        hint = "" if parse_order_id(some_id) else "; it is no order id of such a system either, look for typos"
+        hint = "" if order_id else "; nor is it an order id: check it for typos"
         raise OperatorError(f"No event names {some_id}{hint}.", NOT_FOUND)
     if as_json:
         for event in events:
-            print_json_line({"time": _time(event), "function": event.function, "event": event.name, **event.fields})
+            print_json({"time": _time(event), "function": event.function, "event": event.name, **event.fields})
     else:
-        shown = [[_time(event), event.function, event.name, _details(event, wanted)] for event in events]
-        print_table(("TIME", "FUNCTION", "EVENT", "DETAILS"), shown)
-    first, last = events[0].time, events[-1].time
-    say(f"{len(events)} events in {(last - first).total_seconds():.1f} s")
+        rows = [[_time(event), event.function, event.name, _details(event, wanted)] for event in events]
+        print_table(("TIME", "FUNCTION", "EVENT", "DETAILS"), rows)
+    say(f"{counted(len(events), 'event')} in {(events[-1].time - events[0].time).total_seconds():.1f} s")
     return 0
 
 

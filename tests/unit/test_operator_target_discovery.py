@@ -1,6 +1,7 @@
-"""Which system a command talks to: the one that was named, or the one that is there, and never a guess."""
+"""Which system a command uses: the one that was named, or the only one that exists."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -9,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import NoRegionError
+from botocore.exceptions import EndpointConnectionError, NoRegionError
 
 from fake_aws.sqs import refusal
 from local_stack.ports import free_port
@@ -27,6 +28,8 @@ OUTPUTS = {
     "alerts_topic_arn": "arn:aws:sns:eu-north-1:123456789012:order-processing-dev-alerts",
 }
 
+CREDENTIALS = {"access_key_id": "LKIAEXAMPLE", "secret_access_key": "local"}
+
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -41,11 +44,11 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def emulator() -> Iterator[str]:
-    """Something that answers where the emulator would."""
+    """A server in place of the emulator that demands the key of the stack."""
 
     class Healthy(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200)
+            self.send_response(200 if self.headers["X-Local-Access-Key"] == "LKIAEXAMPLE" else 403)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
@@ -60,8 +63,7 @@ def emulator() -> Iterator[str]:
 
 def write_stack_file(checkout: Path, endpoint_url: str) -> Path:
     path = checkout / ".local" / "stack.json"
-    key = {"access_key_id": "LOCAL1", "secret_access_key": "secret"}
-    path.write_text(json.dumps({**OUTPUTS, "endpoint_url": endpoint_url, "region": "us-east-1", **key}))
+    path.write_text(json.dumps({**OUTPUTS, **CREDENTIALS, "endpoint_url": endpoint_url, "region": "us-east-1"}))
     return path
 
 
@@ -73,11 +75,17 @@ class FakeAws:
         self.outputs = outputs
         self.connections: list[tuple[str | None, str | None]] = []
 
-    def connect(self, profile: str | None, region: str | None) -> Callable[[str], Any]:
+    def connect(self, profile: str | None, region: str | None) -> Callable[..., Any]:
         self.connections.append((profile, region))
-        return lambda service: SimpleNamespace(
-            service=service, meta=SimpleNamespace(region_name=region or "eu-west-1"), describe_stacks=self.describe
+        return lambda service, config=None: SimpleNamespace(
+            service=service,
+            meta=SimpleNamespace(region_name=region or "eu-west-1"),
+            describe_stacks=self.describe,
+            get_queue_attributes=self.refuse,
         )
+
+    def refuse(self, **_: str) -> Any:
+        raise refusal("AccessDenied", "GetQueueAttributes")
 
     def describe(self, *, StackName: str) -> dict[str, Any]:  # noqa: N803
         if StackName not in self.stacks:
@@ -105,20 +113,23 @@ def terraform_output(outputs: dict[str, str] = OUTPUTS) -> str:
     return f"cat <<'END'\n{document}\nEND"
 
 
-def test_a_running_local_stack_comes_first_whatever_profile_is_in_the_environment(
+def test_running_local_stack_comes_first_with_its_own_credentials(
     checkout: Path, emulator: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "does-not-exist")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "left over")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     write_stack_file(checkout, emulator)
     system = find_system(Choice())
     assert (system.is_local, system.name, system.environment) == (True, "order-processing-dev", "dev")
     assert system.origin == f"the local stack at {emulator}"
     assert system.client("sqs").meta.endpoint_url == emulator
+    credentials = system.client("sqs")._request_signer._credentials
+    assert (credentials.access_key, credentials.secret_key, credentials.token) == ("LKIAEXAMPLE", "local", None)
 
 
 @pytest.mark.parametrize("choice", [Choice(profile="shop"), Choice(region="eu-west-1")])
-def test_a_profile_or_a_region_means_aws(
+def test_profile_or_region_means_aws(
     checkout: Path, emulator: str, monkeypatch: pytest.MonkeyPatch, choice: Choice
 ) -> None:
     write_stack_file(checkout, emulator)
@@ -128,30 +139,26 @@ def test_a_profile_or_a_region_means_aws(
     assert account.connections == [(choice.profile, choice.region)]
 
 
-def test_a_local_stack_that_does_not_answer_is_told_and_nothing_else_taken_for_it(
-    checkout: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_silent_local_stack_is_an_error(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_stack_file(checkout, f"http://127.0.0.1:{free_port()}")
     with_aws(monkeypatch, "order-processing-prod")
     with pytest.raises(OperatorError, match=r"local stack of .*stack\.json does not answer .*start it with `make run`"):
         find_system(Choice())
 
 
-def test_a_local_stack_that_is_named_and_not_there_is_told(checkout: Path) -> None:
+def test_missing_local_stack_is_an_error(checkout: Path) -> None:
     with pytest.raises(OperatorError, match=r"No local stack is running: .* Start it with `make run`"):
         find_system(Choice(local=True))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "nonsense", '{"endpoint_url": "http://127.0.0.1:1"}'])
-def test_a_file_that_describes_no_stack_is_told(checkout: Path, text: str) -> None:
+def test_invalid_stack_file_is_an_error(checkout: Path, text: str) -> None:
     (checkout / ".local" / "stack.json").write_text(text)
     with pytest.raises(OperatorError, match="does not describe a local stack"):
         find_system(Choice(local=True))
 
 
-def test_terraforms_outputs_come_second_in_the_region_that_they_name(
-    checkout: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_terraform_outputs_come_second_in_their_region(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     account = with_aws(monkeypatch, "order-processing-prod")
     with_terraform(monkeypatch, checkout, terraform_output())
     (checkout / "terraform-backend" / "terraform.tfstate").write_text("{}")
@@ -160,7 +167,7 @@ def test_terraforms_outputs_come_second_in_the_region_that_they_name(
     assert account.connections == [(None, "eu-north-1")]
 
 
-def test_a_terraform_directory_may_be_named(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_terraform_directory_can_be_named(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with_aws(monkeypatch)
     with_terraform(monkeypatch, checkout, terraform_output())
     assert find_system(Choice(terraform=checkout / "terraform-backend")).name == "order-processing-dev"
@@ -172,12 +179,12 @@ def test_a_terraform_directory_may_be_named(checkout: Path, monkeypatch: pytest.
         ("echo '{}'", "Terraform has applied nothing in terraform-backend"),
         (
             "echo '│ Error: Backend initialization required' >&2; exit 1",
-            "cannot tell its outputs .*Error: Backend initialization required",
+            "cannot read its outputs .*Error: Backend initialization required",
         ),
-        (terraform_output({"storefront_url": "http://x"}), "is no order processing system: it lacks the outputs"),
+        (terraform_output({"storefront_url": "http://x"}), "is not an order processing system: outputs are missing"),
     ],
 )
-def test_terraform_without_usable_outputs_says_what_to_do(
+def test_unusable_terraform_outputs_are_an_error(
     checkout: Path, monkeypatch: pytest.MonkeyPatch, script: str, said: str
 ) -> None:
     with_aws(monkeypatch)
@@ -186,52 +193,52 @@ def test_terraform_without_usable_outputs_says_what_to_do(
         find_system(Choice(terraform=checkout / "terraform-backend"))
 
 
-def test_a_missing_terraform_is_told(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_terraform_is_an_error(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(checkout))
     with pytest.raises(OperatorError, match="Terraform is not installed"):
         find_system(Choice(terraform=checkout / "terraform-backend"))
 
 
-def test_the_only_stack_of_a_default_name_comes_last(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_stack_of_a_default_name_comes_last(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with_aws(monkeypatch, "order-processing-staging", "something-else")
     assert find_system(Choice()).origin == "the CloudFormation stack order-processing-staging in eu-west-1"
 
 
-def test_of_several_stacks_none_is_chosen_for_the_person(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_stacks_are_an_error(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with_aws(monkeypatch, "order-processing-dev", "order-processing-prod")
     with pytest.raises(OperatorError, match="--stack order-processing-dev or --stack order-processing-prod"):
         find_system(Choice())
 
 
-def test_nothing_anywhere_says_what_there_could_be(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_system_is_an_error(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with_aws(monkeypatch)
     with pytest.raises(OperatorError, match=r"No system was found: .*`make run`, or name it with --stack"):
         find_system(Choice())
 
 
-def test_nothing_here_and_no_region_says_both(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_system_and_no_region_is_an_error(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_region(*_: Any) -> Any:
-        def connect(_: str) -> Any:
+        def connect(*_: Any) -> Any:
             raise NoRegionError
 
         return connect
 
     monkeypatch.setattr(target_discovery, "_connect", no_region)
-    with pytest.raises(OperatorError, match=r"no local stack runs .*No AWS region is chosen"):
+    with pytest.raises(OperatorError, match=r"no local stack is running .*No AWS region is set"):
         find_system(Choice())
 
 
-def test_a_stack_that_is_named_and_not_there_is_told_with_its_region(
-    checkout: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_stack_is_an_error_with_its_region(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with_aws(monkeypatch, "order-processing-dev")
     with pytest.raises(OperatorError, match="There is no CloudFormation stack order-procesing-dev in eu-west-1"):
         find_system(Choice(stack="order-procesing-dev"))
 
 
-def test_a_stack_of_something_else_is_refused(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_stack_is_refused(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with_aws(monkeypatch, "shop", outputs={"orders_table_name": "x-orders"})
-    with pytest.raises(OperatorError, match="The CloudFormation stack shop in eu-west-1 is no order processing system"):
+    with pytest.raises(
+        OperatorError, match="The CloudFormation stack shop in eu-west-1 is not an order processing system"
+    ):
         find_system(Choice(stack="shop"))
 
 
@@ -243,14 +250,40 @@ def test_a_stack_of_something_else_is_refused(checkout: Path, monkeypatch: pytes
         ("order-processing-staging-orders", "staging", False),
     ],
 )
-def test_the_environment_is_told_by_the_names_of_the_resources(
-    table: str, environment: str, is_production: bool
-) -> None:
+def test_environment_comes_from_resource_names(table: str, environment: str, is_production: bool) -> None:
     system = System("here", {**OUTPUTS, "orders_table_name": table}, lambda service: service)
     assert (system.environment, system.is_production) == (environment, is_production)
     assert system.log_group("processing") == f"/aws/lambda/{table.removesuffix('-orders')}-processing"
 
 
-def test_a_table_of_another_name_is_not_guessed_at() -> None:
+def test_table_of_another_name_is_refused() -> None:
     with pytest.raises(OperatorError, match="its table has another name"):
         System("here", {**OUTPUTS, "orders_table_name": "table"}, lambda service: service)
+
+
+@pytest.mark.parametrize(
+    ("variables", "region"),
+    [
+        ({"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "us-west-2"}, "eu-west-1"),
+        ({"AWS_REGION": "", "AWS_DEFAULT_REGION": "us-west-2"}, "us-west-2"),
+    ],
+)
+def test_region_variables_are_read_in_order(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], region: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert target_discovery._connect(None, None)("sqs").meta.region_name == region
+    assert target_discovery._connect(None, "eu-north-1")("sqs").meta.region_name == "eu-north-1"
+
+
+def test_dead_endpoint_is_reported_within_seconds(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    with_terraform(monkeypatch, checkout, terraform_output())
+    started = time.monotonic()
+    for choice in (Choice(stack="shop", region="eu-west-1"), Choice(terraform=checkout / "terraform-backend")):
+        with pytest.raises(EndpointConnectionError):
+            find_system(choice)
+    assert time.monotonic() < started + 8

@@ -1,0 +1,88 @@
+"""`orders pause` and `orders resume`: stop processing for a while, and go on."""
+
+import time
+from typing import Any
+
+import click
+
+from orders_cli.console import print_json, say
+from orders_cli.errors import OperatorError
+from orders_cli.options import SystemCommand, Target, as_json, confirm_in_production, on_system, yes
+from orders_cli.system import System
+
+_WAIT_SECONDS = 300
+_POLL_SECONDS = 1.0
+_STABLE = frozenset({"Enabled", "Disabled"})
+
+
+@click.command(cls=SystemCommand, short_help="Stop processing; orders wait in the queue.")
+@yes
+@as_json
+@on_system(changes=True)
+def pause(yes: bool, as_json: bool, target: Target) -> int:
+    """Stop processing: disable the event source mapping and wait until it is disabled.
+
+    Customers can go on ordering. Their orders are PENDING and wait in the queue for at most four days; they use up
+    none of their five receives. Alarms on waiting orders and on the disabled mapping fire after some minutes, and stay
+    until `orders resume`. A deployment enables the mapping again.
+    """
+    system = target.find()
+    confirm_in_production(system, "Stop processing orders", already=yes)
+    _set(system, "Disabled", as_json)
+    say("orders are still accepted; they wait in the queue for at most 4 days, until `orders resume`")
+    say(f"alarms on waiting orders, such as {system.name}-orders-waiting, will fire in about five minutes")
+    return 0
+
+
+@click.command(cls=SystemCommand, short_help="Resume processing after `pause`.")
+@yes
+@as_json
+@on_system(changes=True)
+def resume(yes: bool, as_json: bool, target: Target) -> int:
+    """Resume processing: enable the event source mapping and wait until it is enabled.
+
+    The waiting orders are then processed. `orders status` shows how many are left.
+    """
+    system = target.find()
+    confirm_in_production(system, "Resume processing orders", already=yes)
+    _set(system, "Enabled", as_json)
+    say(f"{system.queue('orders_queue').depth().total:,} waiting orders are being processed; see `orders status`")
+    return 0
+
+
+def _set(system: System, wanted: str, as_json: bool) -> None:
+    functions = system.client("lambda")
+    uuid = str(_mapping(system, "processing")["UUID"])
+    before = _wait(functions, uuid, _STABLE)
+    if before != wanted:
+        functions.update_event_source_mapping(UUID=uuid, Enabled=wanted == "Enabled")
+        say(f"processing was {before.lower()}; waiting until it is {wanted.lower()}")
+        _wait(functions, uuid, frozenset({wanted}))
+    say(f"processing is {'already ' if before == wanted else ''}{wanted.lower()}")
+    if as_json:
+        print_json({"processing": wanted, "changed": before != wanted})
+
+
+def _wait(functions: Any, uuid: str, states: frozenset[str]) -> str:
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while (state := str(functions.get_event_source_mapping(UUID=uuid)["State"])) not in states:
+        if time.monotonic() > deadline:
+            raise OperatorError(f"The event source mapping is still {state}: see `orders status` in a few minutes.")
+        time.sleep(_POLL_SECONDS)
+    return state
+
+
+def mapping_state(system: System, function: str) -> str:
+    """Return the state of a function's event source mapping, such as Enabled or Disabled."""
+    return str(_mapping(system, function)["State"])
+
+
+def _mapping(system: System, function: str) -> dict[str, Any]:
+    name = f"{system.function_name(function)}:live"
+    mappings = system.client("lambda").list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+    if len(mappings) != 1:
+        raise OperatorError(
+            f"The function {name} has {len(mappings)} event source mappings instead of one. Deploy the system again."
+        )
+    found: dict[str, Any] = mappings[0]
+    return found

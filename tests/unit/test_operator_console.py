@@ -1,0 +1,109 @@
+"""Output that fits its terminal and does nothing there but be read; moments as an operator types them."""
+
+import csv
+import io
+from datetime import UTC, datetime, timedelta
+
+import click
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orders_cli.clock import Moment, utc_now
+from orders_cli.commands.list import _csv_line
+from orders_cli.console import counted, print_fields, print_table, printable, table_lines
+
+ID = "7b21faa6-d5c4-8a1b-9c3d-0123456789ab"
+REASON = "StoreUnavailableError < ClientError(AccessDeniedException)"
+COLUMNS = ("COUNT", "REASON", "OLDEST", "EXAMPLE", "WHAT TO DO")
+ROW = ["12", REASON, "2025-04-25T10:00:00.000Z", ID, "fix the cause, then redrive"]
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), min_size=1))
+def test_csv_fields_never_start_a_formula(fields: list[str]) -> None:
+    [read] = csv.reader(io.StringIO(_csv_line(fields), newline=""))
+    assert [field.removeprefix("'") for field in read] == [field.removeprefix("'") for field in fields]
+    assert not any(field.startswith(("=", "+", "-", "@", "\t", "\r", "\n", "＝")) for field in read)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Banana äö 🍌", "Banana äö 🍌"),
+        ("\x1b[2J", r"\x1b[2J"),
+        ("two\nlines", r"two\nlines"),
+        ("\u202egnirts", r"\u202egnirts"),
+        ("\x9b31m", r"\x9b31m"),
+    ],
+)
+def test_printable_escapes_control_characters(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 100, 160, 200, None])
+def test_tables_never_cut_a_word(width: int | None) -> None:
+    lines = table_lines(COLUMNS, [ROW, ROW], width)
+    words = " ".join(lines).split()
+    assert words.count(ID) == words.count("ClientError(AccessDeniedException)") == 2
+    assert words.count("redrive") == 2
+    longest = max(map(len, lines))
+    assert width is None or longest <= max(width, len(ID) + 2)
+
+
+def test_tables_are_vertical_on_a_narrow_terminal_and_fold_on_a_wide_one() -> None:
+    narrow = table_lines(COLUMNS, [ROW], 40)
+    assert narrow[-4:] == ["EXAMPLE", f"  {ID}", "WHAT TO DO  fix the cause, then redrive", ""]
+    wide = table_lines(COLUMNS, [ROW], 150)
+    assert wide[0].split() == ["COUNT", "REASON", "OLDEST", "EXAMPLE", "WHAT", "TO", "DO"]
+    assert len(wide) > 2
+
+
+def test_table_in_a_pipe_has_one_line_per_row(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("A", "LONG NAME"), [["x" * 200, None], ["[bold]y[/bold]", "1\x1b[0m"]])
+    assert capsys.readouterr().out.splitlines() == [
+        "A" + " " * 199 + "  LONG NAME",
+        "x" * 200,
+        "[bold]y[/bold]" + " " * 186 + r"  1\x1b[0m",
+    ]
+
+
+def test_fields_without_a_value_are_omitted(capsys: pytest.CaptureFixture[str]) -> None:
+    print_fields({"a": 1, "bbb": None, "cc": "x\ty"})
+    assert capsys.readouterr().out == "a   1\ncc  x\\ty\n"
+
+
+def test_counted_adds_the_noun() -> None:
+    numbers = [counted(1, "order"), counted(1200, "order"), counted(0, "entry", "entries")]
+    assert numbers == ["1 order", "1,200 orders", "0 entries"]
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end"),
+    [
+        ("2025-04-25", datetime(2025, 4, 25, tzinfo=UTC), datetime(2025, 4, 25, 23, 59, 59, 999000, tzinfo=UTC)),
+        (" 2025-04-25T10:00:03Z", datetime(2025, 4, 25, 10, 0, 3, tzinfo=UTC), None),
+        (
+            "2025-04-25 10:00",
+            datetime(2025, 4, 25, 10, tzinfo=UTC),
+            datetime(2025, 4, 25, 10, 0, 59, 999000, tzinfo=UTC),
+        ),
+        ("2025-04-25T10:00:00.123+02:00", datetime(2025, 4, 25, 8, 0, 0, 123000, tzinfo=UTC), None),
+    ],
+)
+def test_moment_ends_with_the_unit_it_names(text: str, start: datetime, end: datetime | None) -> None:
+    if end is None:
+        end = start.replace(microsecond=start.microsecond or 999000)
+    assert Moment().convert(text, None, None) == start
+    assert Moment(is_end=True).convert(text, None, None) == end
+
+
+def test_moment_may_be_relative() -> None:
+    assert abs(Moment().convert("90m", None, None) - (utc_now() - timedelta(minutes=90))) < timedelta(seconds=10)
+
+
+@pytest.mark.parametrize(
+    "text", ["yesterday", "2025-02-30", "", "-1d", "5y", "٥m", "999999999d", "999999w", "0001-01-01T00:00+14:00"]
+)
+def test_invalid_moment_is_explained(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="is not a moment: write 2025-04-25"):
+        Moment().convert(text, None, None)

@@ -1,0 +1,231 @@
+"""Moving messages between queues: none is lost or kept hidden, whenever the tool is killed or interrupted."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from fake_aws.sqs import Crash, FakeSqs, refusal
+from orders_cli.queue import Message, Moved, Pace, Queue, move, peek, send_again
+
+NUMBER = 25
+BODIES = [f"order {number}" for number in range(NUMBER)]
+
+
+def silent(_: int) -> None: ...
+
+
+def full_queue() -> FakeSqs:
+    fake = FakeSqs("dlq", "orders")
+    for body in BODIES:
+        fake.put("dlq", body)
+    return fake
+
+
+@pytest.fixture
+def sqs() -> FakeSqs:
+    return full_queue()
+
+
+def ids_of(sqs: FakeSqs) -> set[str]:
+    return {message["id"] for message in sqs.queues["dlq"]}
+
+
+def redrive(sqs: FakeSqs, ids: set[str] | None = None, pace: Pace | None = None) -> Moved:
+    moved = Moved()
+    target = Queue(sqs, "orders")
+    chosen = ids_of(sqs) if ids is None else ids
+    move(chosen, moved, source=Queue(sqs, "dlq"), keep_safe=target.send, pace=pace, advance=silent)
+    return moved
+
+
+def test_move_moves_each_message_once(sqs: FakeSqs) -> None:
+    ids = ids_of(sqs)
+    assert redrive(sqs, ids) == Moved(done=NUMBER)
+    assert (sqs.bodies("dlq"), Counter(sqs.bodies("orders"))) == ([], dict.fromkeys(BODIES, 1))
+    assert redrive(sqs, ids) == Moved()
+
+
+def test_move_leaves_other_messages_visible(sqs: FakeSqs) -> None:
+    chosen = {message["id"] for message in sqs.queues["dlq"][3:14]}
+    assert redrive(sqs, chosen) == Moved(done=11)
+    assert sorted(sqs.bodies("orders")) == sorted(BODIES[3:14])
+    assert sqs.visible_bodies("dlq") == BODIES[:3] + BODIES[14:]
+
+
+def test_move_ignores_a_message_that_comes_back_meanwhile(sqs: FakeSqs) -> None:
+    def come_back(_: int) -> None:
+        if sqs.calls[-1] == "DeleteMessageBatch":
+            sqs.put("dlq", "back again")
+
+    ids, sqs.before_call = ids_of(sqs), come_back
+    assert redrive(sqs, ids).done == NUMBER
+    assert set(sqs.visible_bodies("dlq")) == {"back again"}
+
+
+def test_move_counts_messages_that_are_refused_or_not_deleted(sqs: FakeSqs) -> None:
+    sqs.refused_bodies, sqs.undeletable_bodies = {BODIES[3]}, {BODIES[5]}
+    assert redrive(sqs) == Moved(done=NUMBER - 2, refused=1, left_behind=1)
+    assert sqs.visible_bodies("dlq") == [BODIES[3], BODIES[5]]
+
+
+def calls_of_a_whole_run() -> int:
+    fake = full_queue()
+    redrive(fake)
+    return len(fake.calls)
+
+
+@pytest.mark.parametrize("call", range(1, calls_of_a_whole_run() + 1))
+def test_move_loses_nothing_when_killed_at_any_call(sqs: FakeSqs, call: int) -> None:
+    def kill(number: int) -> None:
+        # A killed process makes no clean-up calls either.
+        if number >= call:
+            raise Crash
+
+    sqs.before_call = kill
+    with pytest.raises(Crash):
+        redrive(sqs)
+    assert set(sqs.bodies("dlq")) | set(sqs.bodies("orders")) == set(BODIES)
+    assert len(sqs.bodies("dlq")) - len(sqs.visible_bodies("dlq")) <= 11
+
+    sqs.before_call = silent
+    sqs.now += 31
+    redrive(sqs)
+    assert sqs.bodies("dlq") == []
+    assert set(sqs.bodies("orders")) == set(BODIES)
+    assert len(sqs.bodies("orders")) <= NUMBER + 10
+
+
+@pytest.mark.parametrize("call", range(1, calls_of_a_whole_run() + 1))
+def test_move_hides_nothing_when_interrupted_at_any_call(sqs: FakeSqs, call: int) -> None:
+    def interrupt(number: int) -> None:
+        if number == call:
+            raise KeyboardInterrupt
+
+    sqs.before_call = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        redrive(sqs)
+    if sqs.calls[call - 1] != "ChangeMessageVisibilityBatch":
+        assert sqs.visible_bodies("dlq") == sqs.bodies("dlq")
+    assert set(sqs.bodies("dlq")) | set(sqs.bodies("orders")) == set(BODIES)
+
+
+def test_peek_releases_messages_of_an_interrupted_receive(sqs: FakeSqs) -> None:
+    original, received = sqs.receive_message, 0
+
+    def receive(**request: object) -> dict[str, object]:
+        nonlocal received
+        answer = original(**request)
+        received += 1
+        if received == 3:
+            # The answer of another thread is lost to the caller, but its messages are hidden.
+            raise KeyboardInterrupt
+        return answer
+
+    sqs.receive_message = receive  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        peek(Queue(sqs, "dlq"), lambda message: message)
+    hidden = len(sqs.bodies("dlq")) - len(sqs.visible_bodies("dlq"))
+    assert hidden <= 10
+
+
+def test_peek_sees_every_message_once_and_leaves_all_visible(sqs: FakeSqs) -> None:
+    found, hidden = peek(Queue(sqs, "dlq"), lambda message: message["Body"])
+    assert (sorted(found), hidden) == (sorted(BODIES), 0)
+    assert sqs.visible_bodies("dlq") == BODIES
+
+
+def test_peek_receives_before_it_believes_a_count_of_zero(sqs: FakeSqs, monkeypatch: pytest.MonkeyPatch) -> None:
+    late = {"ApproximateNumberOfMessages": "0", "ApproximateNumberOfMessagesNotVisible": "0"}
+    attributes = sqs.get_queue_attributes
+
+    def count_late(**request: object) -> dict[str, dict[str, str]]:
+        answer = attributes(**request)  # type: ignore[arg-type]
+        return {"Attributes": {name: late.get(name, value) for name, value in answer["Attributes"].items()}}
+
+    monkeypatch.setattr(sqs, "get_queue_attributes", count_late)
+    found, hidden = peek(Queue(sqs, "dlq"), lambda message: message["Body"])
+    assert (sorted(found), hidden) == (sorted(BODIES), 0)
+
+
+def test_peek_counts_messages_hidden_by_others(sqs: FakeSqs) -> None:
+    for message in sqs.queues["dlq"][:16]:
+        message["visible"] = 100.0
+    found, hidden = peek(Queue(sqs, "dlq"), lambda message: message["Body"])
+    assert (len(found), hidden) == (9, 16)
+
+
+def test_peek_handles_a_message_that_sqs_delivers_twice(sqs: FakeSqs) -> None:
+    def show_again(_: int) -> None:
+        if sqs.calls[-1] == "ReceiveMessage" and len(sqs.calls) == 6:
+            sqs.queues["dlq"][0]["visible"] = 0.0
+
+    sqs.before_call = show_again
+    found, _ = peek(Queue(sqs, "dlq"), lambda message: message["Body"])
+    assert sorted(found) == sorted(BODIES)
+    assert sqs.visible_bodies("dlq") == BODIES
+
+
+def test_peek_hides_one_message_at_most_without_permission_to_release(sqs: FakeSqs) -> None:
+    def deny(_: int) -> None:
+        if sqs.calls[-1] == "ChangeMessageVisibilityBatch":
+            raise refusal("AccessDenied", "ChangeMessageVisibilityBatch")
+
+    sqs.before_call = deny
+    with pytest.raises(Exception, match="AccessDenied"):
+        peek(Queue(sqs, "dlq"), lambda message: message)
+    assert len(sqs.visible_bodies("dlq")) == NUMBER - 1
+    sqs.now += 16
+    assert len(sqs.visible_bodies("dlq")) == NUMBER
+
+
+def test_move_releases_the_rest_after_an_error(sqs: FakeSqs) -> None:
+    def refuse(_: int) -> None:
+        if sqs.calls[-1] == "SendMessageBatch" and len(sqs.bodies("orders")) >= 10:
+            raise refusal("AccessDenied", "SendMessageBatch")
+
+    sqs.before_call = refuse
+    with pytest.raises(Exception, match="AccessDenied"):
+        redrive(sqs)
+    assert len(sqs.visible_bodies("dlq")) == NUMBER - len(sqs.bodies("orders"))
+
+
+def test_move_deletes_nothing_before_it_is_safe(sqs: FakeSqs) -> None:
+    safe: list[str] = []
+
+    def keep(messages: Sequence[Message]) -> Sequence[Message]:
+        assert set(safe) == set(BODIES) - set(sqs.bodies("dlq"))
+        safe.extend(message["Body"] for message in messages)
+        return messages
+
+    move(ids_of(sqs), Moved(), source=Queue(sqs, "dlq"), keep_safe=keep, advance=silent)
+    assert sqs.bodies("dlq") == []
+
+
+def test_send_again_keeps_order_and_attributes(sqs: FakeSqs) -> None:
+    attributes = {"shop": {"DataType": "String", "StringValue": "a"}}
+    messages = [{"MessageId": body, "Body": body, "MessageAttributes": attributes} for body in BODIES]
+    moved = Moved()
+    send_again(messages, moved, target=Queue(sqs, "orders"), pace=Pace(None), advance=silent)
+    assert (sqs.bodies("orders"), moved.done) == (BODIES, NUMBER)
+    assert sqs.queues["orders"][0]["attributes"] == attributes
+
+
+def test_send_splits_batches_at_sqs_size_limit(sqs: FakeSqs) -> None:
+    large = [{"MessageId": str(number), "Body": "x" * 100_000} for number in range(5)]
+    assert len(Queue(sqs, "orders").send(large)) == 5
+    assert sqs.calls.count("SendMessageBatch") == 3
+
+
+@pytest.mark.parametrize(("rate", "step", "seconds"), [(None, 10, 0), (5, 5, 4), (50, 10, 0.4)])
+def test_pace_limits_messages_per_second(sqs: FakeSqs, rate: float | None, step: int, seconds: float) -> None:
+    sleeps: list[float] = []
+
+    def clock() -> float:
+        return sum(sleeps)
+
+    sleep: Callable[[float], None] = sleeps.append
+    pace = Pace(rate, clock=clock, sleep=sleep)
+    assert pace.step == step
+    redrive(sqs, pace=pace)
+    assert sum(sleeps) == pytest.approx(seconds, abs=1.1)
