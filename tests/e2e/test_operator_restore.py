@@ -1,4 +1,4 @@
-"""What the table has lost comes back from a point in time, with the rights and by the APIs that an operator has."""
+"""Lost orders come back from a point in time, through the APIs that an operator has."""
 
 import json
 import uuid
@@ -37,7 +37,7 @@ def restored(stack: DeployedStack) -> Iterator[Callable[[], str]]:
     dynamodb.delete_table(TableName=name)
 
 
-def test_lost_orders_come_back_as_they_were_and_changed_ones_are_told(
+def test_restore_inserts_lost_orders_and_lists_changed_ones(
     stack: DeployedStack,
     local_stack: LocalStack,
     restored: Callable[[], str],
@@ -69,7 +69,7 @@ def test_lost_orders_come_back_as_they_were_and_changed_ones_are_told(
     told = orders.run("restore", copy, "--yes")
 
     assert changed in told.out
-    assert "10 orders are back in the table" in told.err
+    assert "10 orders restored" in told.err
     assert {order_id: stack.wait_until_processed(order_id) for order_id in [*lost, ids[11]]} == {
         order_id: before[order_id] for order_id in [*lost, ids[11]]
     }
@@ -82,4 +82,4 @@ def test_lost_orders_come_back_as_they_were_and_changed_ones_are_told(
 
     wait_for("the announcements", announced_again)
     assert changed not in again
-    assert "there is nothing to bring back" in orders.run("restore", copy, "--yes").err
+    assert "there is nothing to restore" in orders.run("restore", copy, "--yes").err

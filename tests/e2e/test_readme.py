@@ -172,7 +172,7 @@ def an_operator(person: Stranger) -> Iterator[None]:
         person.typed_here["ORDER_ID"] = stored[0]["order_id"]["S"]
 
     def brought_back() -> None:
-        if "1 message is back" in person.said:
+        if "1 message redriven" in person.said:
             wait_for_poison(person)
 
     person.after |= {"orders submit": submitted, "orders dlq redrive": brought_back}
@@ -334,15 +334,18 @@ SCENES: Mapping[str, tuple[Scene, Mapping[str, str]]] = {
     "Looking after it": (
         an_operator,
         {
+            "orders status": "processing +Enabled",
+            "orders pause": "processing is disabled",
+            "orders resume": "processing is enabled",
             "orders submit orders.csv": "1 order: 1 accepted",
             "orders show": "PROCESSED",
             "orders trace": "order_stored",
             "orders list": '^"order_id",[^$]*,"001","Banana","1","2025-04-25",',
             "orders dlq list": "not JSON",
-            "orders dlq redrive": "1 message is back in the orders queue",
-            "orders dlq drop": "1 message is in .* and gone from the queue",
+            "orders dlq redrive": "1 message redriven|there is nothing to redrive",
+            "orders dlq drop": "1 message dropped; the file is ",
             "orders dlq list --notifications": "is empty",
-            "orders notify": "announced 1 order",
+            "orders notify": "notified 1 order",
             "orders-plan capacity constant": "^No limit is met",
             "orders-plan cost": "^backend and storefront ",
         },

@@ -1,4 +1,4 @@
-"""The drill: processing breaks, a person is told, finds the reason, repairs it and brings every order home."""
+"""Recovery drill: processing breaks, the operator finds and fixes the cause, and redrives every order."""
 
 import json
 import signal
@@ -16,7 +16,7 @@ ORDERS = 40
 ALARM_SECONDS = 150
 
 
-def test_a_person_on_call_brings_every_order_home(local_stack: LocalStack, tmp_path: Path) -> None:
+def test_operator_recovers_every_order(local_stack: LocalStack, tmp_path: Path) -> None:
     stack, orders = DeployedStack(local_stack), OrdersCommand(local_stack, tmp_path)
     alarm = f"{stack.prefix}-orders-dlq"
     customer = f"drill-{uuid.uuid4().hex[:8]}"
@@ -38,7 +38,7 @@ def test_a_person_on_call_brings_every_order_home(local_stack: LocalStack, tmp_p
 
     # What others have left, some of it still on its way to the dead letters, is put aside, and all is well.
     wait_for("what others have sent to be settled", lambda: messages("orders") == 0, ALARM_SECONDS)
-    orders.run("dlq", "drop", "--yes", "--to", "aside.jsonl")
+    orders.run("dlq", "drop", "--kind", "all", "--yes", "--to", "aside.jsonl")
     wait_for("the alarm to be OK", lambda: stack.alarm_state(alarm) == "OK", ALARM_SECONDS)
     alarmed, relieved = len(mails("ALARM")), len(mails("OK"))
 
@@ -60,7 +60,7 @@ def test_a_person_on_call_brings_every_order_home(local_stack: LocalStack, tmp_p
         [group] = listed()["groups"]
         assert (group["count"], group["kind"]) == (ORDERS, "REFUSED")
         assert "AccessDenied" in group["reason"]
-        assert group["what_to_do"] == "repair the cause, then redrive"
+        assert group["what_to_do"] == "fix the cause, then redrive"
         assert json.loads(orders.run("show", order_ids[0], "--json").out)["status"] == "DEAD_LETTER"
         events = [json.loads(line) for line in orders.run("trace", order_ids[0], "--json").out.splitlines()]
         assert [e["receives"] for e in events if e["event"] == "order_failed"] == [1, 2, 3, 4, 5]

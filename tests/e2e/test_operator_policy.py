@@ -1,0 +1,182 @@
+"""`docs/operator-policy.json`: every command works with it, under enforced IAM, and it allows no other action."""
+
+import json
+import re
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+
+from deployment.stack import DeployedStack
+from local_stack import LocalStack
+from local_stack.environment import tool_environment
+from orders_cli.program import run
+from repository.files import REPOSITORY
+from sample_orders import SAMPLE_BODY
+
+POLICY = json.loads((REPOSITORY / "docs" / "operator-policy.json").read_text())
+# The emulator has no customer-managed key here.
+STATEMENTS = [statement for statement in POLICY["Statement"] if not statement["Sid"].startswith("UseKey")]
+READING = [statement for statement in STATEMENTS if statement["Sid"].startswith("Read")]
+
+# Operations whose action has another name.
+# Source: https://docs.aws.amazon.com/service-authorization/latest/reference/
+ACTIONS = {
+    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
+    "sqs:SendMessageBatch": "sqs:SendMessage",
+    "dynamodb:BatchExecuteStatement": "dynamodb:PartiQLInsert",
+    "lambda:Invoke": "lambda:InvokeFunction",
+}
+
+
+def actions_of(statements: list[dict[str, Any]]) -> set[str]:
+    actions: set[str] = set()
+    for statement in statements:
+        listed = statement["Action"]
+        actions |= {listed} if isinstance(listed, str) else set(listed)
+    return actions
+
+
+@pytest.fixture(scope="module")
+def stack(local_stack: LocalStack) -> DeployedStack:
+    return DeployedStack(local_stack)
+
+
+@pytest.fixture
+def as_user(
+    stack: DeployedStack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Callable[[list[dict[str, Any]]], set[str]]]:
+    """Become a user with only these statements; the actions of the calls are collected in the set."""
+    iam, made = stack.client("iam"), []
+    calls: set[str] = set()
+    original = BaseClient._make_api_call
+
+    def call(client: Any, operation: str, parameters: Any) -> Any:
+        service = client.meta.service_model.signing_name
+        calls.add(ACTIONS.get(f"{service}:{operation}", f"{service}:{operation}"))
+        return original(client, operation, parameters)
+
+    def become(statements: list[dict[str, Any]]) -> set[str]:
+        name = f"operator-{uuid.uuid4().hex[:8]}"
+        text = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        region, account = stack.outputs["alerts_topic_arn"].split(":")[3:5]
+        for placeholder, value in {"PARTITION": "aws", "REGION": region, "ACCOUNT": account}.items():
+            text = text.replace(placeholder, value)
+        iam.create_user(UserName=name)
+        iam.put_user_policy(UserName=name, PolicyName="operator", PolicyDocument=text)
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        made.append((name, key["AccessKeyId"]))
+        for variable, value in tool_environment(stack.local.connection).items():
+            monkeypatch.setenv(variable, value)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(BaseClient, "_make_api_call", call)
+        return calls
+
+    yield become
+    monkeypatch.undo()
+    for name, key_id in made:
+        iam.delete_access_key(UserName=name, AccessKeyId=key_id)
+        iam.delete_user_policy(UserName=name, PolicyName="operator")
+        iam.delete_user(UserName=name)
+
+
+def stored_order(stack: DeployedStack) -> str:
+    order_id = str(stack.api.post(SAMPLE_BODY).json()["order_id"])
+    stack.wait_until_processed(order_id)
+    return order_id
+
+
+def on_stack(command: str) -> list[str]:
+    return [*command.split(), "--stack", "order-processing-dev"]
+
+
+def reading_commands(order_id: str) -> list[str]:
+    return [
+        "status",
+        "watch --count 1",
+        f"show {order_id}",
+        "list --customer 001 --limit 1",
+        f"list --customer 001 --limit 1 --after {order_id}",
+        f"trace {order_id}",
+        "submit orders.csv --dry-run",
+        f"notify {order_id} --dry-run",
+        "dlq list",
+        "dlq show --limit 1",
+        "dlq redrive --dry-run",
+        "dlq list --notifications",
+    ]
+
+
+def test_reading_statements_suffice_to_read(
+    stack: DeployedStack, as_user: Callable[[list[dict[str, Any]]], set[str]], tmp_path: Path
+) -> None:
+    order_id = stored_order(stack)
+    stack.client("sqs").send_message(QueueUrl=stack.outputs["orders_dlq_url"], MessageBody="poison")
+    (tmp_path / "orders.csv").write_text("customer_id,product_id,quantity,order_date\n001,Banana,1,2025-04-25\n")
+    calls = as_user(READING)
+    for command in reading_commands(order_id):
+        assert run(on_stack(command)) == 0, command
+    assert calls == actions_of(READING)
+
+
+def test_policy_suffices_for_every_command_and_allows_nothing_else(
+    stack: DeployedStack, as_user: Callable[[list[dict[str, Any]]], set[str]], tmp_path: Path
+) -> None:
+    sqs, dynamodb = stack.client("sqs"), stack.client("dynamodb")
+    order_id = stored_order(stack)
+    table, copy = stack.outputs["orders_table_name"], f"{stack.outputs['orders_table_name']}-restored-policy"
+    dynamodb.create_table(
+        TableName=copy,
+        KeySchema=[{"AttributeName": "order_id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "order_id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    item = stack.item(order_id)
+    dynamodb.put_item(TableName=copy, Item=item)
+    dynamodb.delete_item(TableName=table, Key={"order_id": item["order_id"]})
+    (tmp_path / "orders.csv").write_text("customer_id,product_id,quantity,order_date\n001,Banana,1,2025-04-25\n")
+    for body in ("poison", json.dumps(stack.message("operator"))):
+        sqs.send_message(QueueUrl=stack.outputs["orders_dlq_url"], MessageBody=body)
+    stream = dynamodb.describe_table(TableName=table)["Table"]["LatestStreamArn"]
+    info = {"streamArn": stream, "shardId": "shardId-00000000000000000001-00000001", "batchSize": 1}
+    info |= {"startSequenceNumber": "1".zfill(21), "endSequenceNumber": "1".zfill(21)}
+    info |= {"approximateArrivalOfFirstRecord": "", "approximateArrivalOfLastRecord": ""}
+    shard = stack.client("dynamodbstreams").describe_stream(StreamArn=stream)["StreamDescription"]["Shards"][-1]
+    first = shard["SequenceNumberRange"]["StartingSequenceNumber"]
+    info |= {"shardId": shard["ShardId"], "startSequenceNumber": first, "endSequenceNumber": first}
+    entry = {"requestContext": {"condition": "RetryAttemptsExhausted"}, "DDBStreamBatchInfo": info}
+    sqs.send_message(QueueUrl=stack.outputs["notifications_dlq_url"], MessageBody=json.dumps(entry))
+
+    calls = as_user(STATEMENTS)
+    try:
+        changing = [
+            f"restore {copy} --yes",
+            f"notify {order_id}",
+            "dlq redrive --limit 1 --yes",
+            "dlq drop --yes --to dropped.jsonl",
+            "dlq redrive --notifications --yes",
+            "dlq drop --notifications --yes --to entries.jsonl",
+            "submit orders.csv",
+            "pause",
+            "resume",
+        ]
+        for command in [*reading_commands(order_id)[:-3], *changing]:
+            status = run(on_stack(command))
+            # The stream may have expired the record, which is no matter of permissions.
+            assert status == 0 or "--notifications" in command, command
+    finally:
+        dynamodb.delete_table(TableName=copy)
+    assert calls == actions_of(STATEMENTS)
+
+
+def test_policy_is_within_the_limits_of_a_managed_policy() -> None:
+    assert len(re.sub(r"\s", "", json.dumps(POLICY))) < 6144
+    sids = [statement["Sid"] for statement in POLICY["Statement"]]
+    assert len(set(sids)) == len(sids)
+    assert all(re.fullmatch("[A-Za-z0-9]+", sid) for sid in sids)
