@@ -7,6 +7,8 @@ no policy written for AWS would grant it:
   Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-iam.html
 - PublishBatch needs Publish.
   Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsns.html
+- Batch operations of SQS need the action of the single operation.
+  Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-batch-api.html
 
 And it asks for rights on every stream where a request reads one, and on a log where AWS names the stream in it:
 
@@ -26,7 +28,12 @@ from ministack.services import dynamodb_streams
 Checks = list[tuple[str, str]]
 """What one request needs: pairs of IAM action and resource ARN."""
 
-_ACTION_OF_OPERATION = {"sns:PublishBatch": "sns:Publish"}
+_ACTION_OF_OPERATION = {
+    "sns:PublishBatch": "sns:Publish",
+    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
+    "sqs:SendMessageBatch": "sqs:SendMessage",
+}
 _PARTIQL_OPERATIONS = ("dynamodb:BatchExecuteStatement", "dynamodb:ExecuteStatement")
 _STATEMENT = re.compile(
     r"\s*(?:(?P<insert>INSERT)\s+INTO|(?P<select>SELECT)\s.*?\sFROM|(?P<update>UPDATE)|(?P<delete>DELETE)\s+FROM)"
