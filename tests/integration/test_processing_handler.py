@@ -110,15 +110,17 @@ def test_a_batch_is_stored_in_one_call_under_the_attributes_of_the_contract(
     ]
 
 
-def test_a_retry_of_another_time_and_request_is_a_duplicate_also_within_a_batch(
+def test_a_retry_is_a_duplicate_within_a_batch_and_after_one_read(
     processing: ModuleType, dynamodb: FakeDynamoDb, caplog: pytest.LogCaptureFixture
 ) -> None:
     retry = replace(submitted(), submitted_at="2025-04-26T00:00:00.000Z", request_id="another")
     forged = submitted(order=replace(SAMPLE_ORDER, quantity=2))
 
     assert processing.handler(sqs_event(m1=submitted(), m2=retry, m3=forged), None) == failures("m3")
+    assert processing.handler(sqs_event(m2=retry), None) == failures()
     assert [item["quantity"] for item in dynamodb.items.values()] == [{"N": "1"}]
-    assert logged(caplog) == [("order_stored",), ("order_duplicate",), ("order_conflict",)]
+    assert dynamodb.calls == ["BatchExecuteStatement", "BatchExecuteStatement", "BatchGetItem"]
+    assert logged(caplog) == [("order_stored",), ("order_duplicate",), ("order_conflict",), ("order_duplicate",)]
 
 
 def test_a_repeat_fails_with_the_first_that_dynamodb_refuses(processing: ModuleType, dynamodb: FakeDynamoDb) -> None:
@@ -161,17 +163,6 @@ def test_an_insert_takes_25_orders_per_call_and_never_overwrites(
         "INSERT INTO \"orders\" VALUE {'order_id': ?, 'customer_id': ?, 'product_id': ?, 'quantity': ?, "
         "'order_date': ?, 'submitted_at': ?, 'processed_at': ?}"
     )
-
-
-def test_a_message_delivered_again_is_a_duplicate_after_one_read(
-    processing: ModuleType, dynamodb: FakeDynamoDb, caplog: pytest.LogCaptureFixture
-) -> None:
-    event = sqs_event(m=submitted())
-    processing.handler(event, None)
-
-    assert processing.handler(event, None) == failures()
-    assert dynamodb.calls == ["BatchExecuteStatement", "BatchExecuteStatement", "BatchGetItem"]
-    assert logged(caplog) == [("order_stored",), ("order_duplicate",)]
 
 
 @pytest.mark.parametrize(

@@ -172,10 +172,3 @@ def test_the_limits_in_its_words_are_those_of_the_code() -> None:
 
     assert "at most 16 KiB" in text
     assert f"and {MAX_DEPTH} levels" in text
-
-
-def test_what_can_be_tried_again_says_when() -> None:
-    unavailable = [response for response in responses() if response.status == 503]
-
-    assert len(unavailable) == 2
-    assert all("Retry-After" in response.headers for response in unavailable)

@@ -66,10 +66,6 @@ def test_other_text_was_never_issued(text: str) -> None:
     assert parse_order_id(text) is None
 
 
-def test_the_randomness_reaches_the_id() -> None:
-    assert len({random_order_id(i.to_bytes(12, "big")) for i in range(1000)}) == 1000
-
-
 def test_a_wrong_amount_of_randomness_is_refused() -> None:
     with pytest.raises(ValueError, match="12 random bytes"):
         random_order_id(bytes(11))
@@ -98,13 +94,9 @@ def test_another_key_or_content_gives_another_id() -> None:
     assert len(ids) == len(values) + len(changes)
 
 
-@pytest.mark.parametrize("key", ["!", "~", "k" * 255, "3f0c9b8e-1,2;\"'<>"])
-def test_a_key_is_1_to_255_visible_ascii_characters(key: str) -> None:
-    assert derived_order_id(SAMPLE_ORDER, key)
-
-
 @pytest.mark.parametrize("key", ["", " ", "a b", "k" * 256, "a\n", "\x7f", "\x00", "é", "１"])
-def test_any_other_key_is_rejected(key: str) -> None:
+def test_a_key_is_1_to_255_visible_ascii_characters(key: str) -> None:
+    assert all(derived_order_id(SAMPLE_ORDER, valid) for valid in ("!", "~", "k" * 255, "3f0c9b8e-1,2;\"'<>"))
     with pytest.raises(IdempotencyKeyInvalidError):
         derived_order_id(SAMPLE_ORDER, key)
 
