@@ -53,9 +53,8 @@ BACKEND = Picture(
             Field.WATCHING,
             (6.4, 3.15),
             (
-                "aws_cloudwatch_metric_alarm.*",
-                "module.*.aws_cloudwatch_metric_alarm.*",
-                "aws_cloudwatch_dashboard.orders",
+                "module.monitoring.aws_cloudwatch_metric_alarm.this",
+                "module.monitoring.aws_cloudwatch_dashboard.this",
             ),
         ),
         "alerts": Component("alerts", "SNS topic", "topic", Field.MESSAGING, (7.5, 3.15), ("aws_sns_topic.alerts",)),
@@ -101,7 +100,12 @@ BACKEND = Picture(
         Arrow("orders_dlq", "alarms", Flow.FAILURE, "a message waits there", via=((3.5, 3.15),)),
         Arrow("notifications_dlq", "alarms", Flow.FAILURE),
         Arrow("alarms", "alerts", Flow.FAILURE),
-        Arrow("alerts", "person", Flow.FAILURE, stands_for=("aws_sns_topic_subscription.alerts_email",)),
+        Arrow(
+            "alerts",
+            "person",
+            Flow.FAILURE,
+            stands_for=("aws_sns_topic_subscription.alerts_email", "aws_sns_topic_subscription.alerts_https"),
+        ),
     ),
     boxes=(Box("AWS: made by terraform-backend, or by CloudFormation", Frame.ACCOUNT, (0.82, -0.5), (8.07, 3.72)),),
     legend={
@@ -111,7 +115,7 @@ BACKEND = Picture(
     },
     too_small={
         "aws_cloudwatch_log_group": "every function has one, and the API",
-        "aws_cloudwatch_log_metric_filter": "counts what the logs say, for the dashboard",
+        "aws_cloudwatch_log_metric_filter": "counts what the logs say, for alarms and dashboard",
         "aws_iam_role": "every function has its own",
         "aws_iam_role_policy": "what a role may do is what its function's arrows say",
         "aws_sns_topic_policy": "admits the alarms that the arrow shows",
