@@ -160,6 +160,9 @@ class _Judgement:
                 yield f"unexpected: order {order_id} was never attempted"
             elif order in self._requests and _state(self._requests[order]) is Answered.REFUSED:
                 yield f"unexpected: order {order_id} of {order.customer_id} was refused"
+        for order_id, order in self._dead:
+            if self._stored.get(order_id, order) != order:
+                yield f"unexpected: order {order_id} is dead-lettered because another order has its id"
         for order_id in sorted(self._findings.announced.keys() - self._stored.keys()):
             yield f"unexpected: order {order_id} was announced and is not stored"
         if surplus := Counter(self._unreadable).keys() - Counter(self._ledger.poison).keys():
