@@ -1,48 +1,44 @@
-/** The order API over HTTP: every answer, and the lack of one, becomes one of a few outcomes. Nothing here throws. */
+/** The order API over HTTP. Every response, and a missing one, becomes one of a few outcomes; nothing here throws. */
 
-import { readRetryAfter } from "./pace.js";
+import { readRetryAfter } from "./backoff.js";
 
-const SUBMIT_TIMEOUT_SECONDS = 15;
+/** A submission is aborted after this time. */
+export const SUBMIT_TIMEOUT_SECONDS = 15;
 const STATUS_TIMEOUT_SECONDS = 10;
 
 const ORDER_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
-const MOMENT = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,20}(?:Z|[+-][0-9]{2}:[0-9]{2})$/;
-
-/** The longest text of a server that is shown. */
-const LONGEST_TEXT = 300;
+const TIMESTAMP = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,20}(?:Z|[+-][0-9]{2}:[0-9]{2})$/;
+const MAXIMUM_TEXT_LENGTH = 300;
+const MAXIMUM_ERRORS = 20;
 
 /** Whether `value` is an order id. */
 export const isOrderId = (value) => typeof value === "string" && ORDER_ID.test(value);
 
-/** Whether `value` is a moment as the API writes it (RFC 3339). */
-export const isMoment = (value) =>
-  typeof value === "string" && MOMENT.test(value) && !Number.isNaN(Date.parse(value));
+/** Whether `value` is an RFC 3339 timestamp as the API writes it. */
+export const isTimestamp = (value) =>
+  typeof value === "string" && TIMESTAMP.test(value) && !Number.isNaN(Date.parse(value));
 
-/**
- * A text from outside as it may be shown: of bounded length, and without the characters that reorder or hide the
- * ones around them. Empty for anything but a text.
- */
-function shownText(value) {
+/** `value` as it may be displayed: bounded, without control and formatting characters; empty if it is not a string. */
+function displayText(value) {
   if (typeof value !== "string") return "";
   const plain = value.replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cs}\u2028\u2029]+/gu, " ").trim();
-  return plain.length > LONGEST_TEXT ? `${plain.slice(0, LONGEST_TEXT)}…` : plain;
+  return plain.length > MAXIMUM_TEXT_LENGTH ? `${plain.slice(0, MAXIMUM_TEXT_LENGTH)}…` : plain;
 }
 
-/** The API's address out of config.js: http(s), without a trailing slash; null where it is not one. */
+/** The API's address from config.js, without a trailing slash; null if it is not a plain http(s) address. */
 export function readApiUrl(config) {
   const text = config?.apiUrl;
   if (typeof text !== "string") return null;
   try {
     const { protocol, origin, pathname, username, password, search, hash } = new URL(text);
-    const usable = /^https?:$/.test(protocol) && !username && !password && !search && !hash;
-    return usable ? origin + pathname.replace(/\/+$/, "") : null;
+    const isValid = /^https?:$/.test(protocol) && !username && !password && !search && !hash;
+    return isValid ? origin + pathname.replace(/\/+$/, "") : null;
   } catch {
     return null;
   }
 }
 
-/** The order API at one address. `apiUrl` comes from readApiUrl. */
+/** A client of the order API at one address, which comes from readApiUrl. */
 export class OrderApi {
   #apiUrl;
 
@@ -51,65 +47,63 @@ export class OrderApi {
   }
 
   /**
-   * Submit an order under its idempotency key. Comes to one of
+   * Submit an order under its idempotency key. Returns one of
    *   { kind: "accepted", orderId }
-   *   { kind: "refused", detail, errors: [{ pointer, detail }], requestId }   it was not placed, nor would it be
-   *   { kind: "unsettled", reason, retryAfter, maybePlaced, automatic }       to be tried again under the same key
+   *   { kind: "refused", detail, errors: [{ pointer, detail }], requestId }   not placed, and a retry cannot help
+   *   { kind: "unconfirmed", reason, retryAfter, maybePlaced, isRetryable }   to be retried under the same key
    */
   async submit(order, key) {
-    const answer = await this.#ask("/orders", SUBMIT_TIMEOUT_SECONDS, {
+    const response = await this.#request("/orders", SUBMIT_TIMEOUT_SECONDS, {
       method: "POST",
       headers: { "Content-Type": "application/json", "Idempotency-Key": key },
       body: JSON.stringify(order),
     });
-    if (answer.kind === "silence") {
-      return unsettled(answer.reason, { maybePlaced: answer.reason !== "offline" });
-    }
-    const { status, document, retryAfter } = answer;
+    if (response.failure) return unconfirmed(response.failure);
+    const { status, document, retryAfter } = response;
     if (status === 202 && isOrderId(document?.order_id)) return { kind: "accepted", orderId: document.order_id };
-    if (status === 429) return unsettled("throttled", { retryAfter, maybePlaced: false });
-    if (status === 503) return unsettled("unavailable", { retryAfter });
-    if (status >= 500 || status === 408) return unsettled("failed", { retryAfter });
-    // Not this API's word, but that of something on the way to it: nothing is settled by that.
-    if (status < 400 || !isProblem(document)) return unsettled("strange", { automatic: false });
+    if (status === 429) return unconfirmed("throttled", { retryAfter, maybePlaced: false });
+    if (status === 503) return unconfirmed("unavailable", { retryAfter });
+    if (status >= 500 || status === 408) return unconfirmed("failed", { retryAfter });
+    // Not a response of this API, but of something in between: the order may still be accepted.
+    if (status < 400 || !isProblem(document)) return unconfirmed("unexpected_response", { isRetryable: false });
+    const detail = displayText(document.detail) || displayText(document.title) || displayText(document.code);
     return {
       kind: "refused",
-      detail: shownText(document.detail) || shownText(document.title) || shownText(document.code),
+      detail: detail || "The shop refused this order without a reason.",
       errors: readErrors(document.errors),
-      requestId: shownText(document.request_id),
+      requestId: displayText(document.request_id),
     };
   }
 
   /**
-   * Ask what became of an order. Comes to one of
-   *   { kind: "processed", submittedAt, processedAt }   the times null where they cannot be read
+   * Request the status of an order. Returns one of
+   *   { kind: "processed", submittedAt, processedAt }   a time is null if it is invalid
    *   { kind: "pending", retryAfter }
    *   { kind: "unknown" }                               the API never issued this id
-   *   { kind: "unanswered", reason, retryAfter }
+   *   { kind: "failed", reason, retryAfter }
    */
   async status(orderId) {
-    const answer = await this.#ask(`/orders/${orderId}`, STATUS_TIMEOUT_SECONDS, {});
-    if (answer.kind === "silence") return { kind: "unanswered", reason: answer.reason, retryAfter: null };
-    const { status, document, retryAfter } = answer;
+    const response = await this.#request(`/orders/${orderId}`, STATUS_TIMEOUT_SECONDS, {});
+    if (response.failure) return { kind: "failed", reason: response.failure, retryAfter: null };
+    const { status, document, retryAfter } = response;
     if (status === 200 && document?.order_id === orderId) {
       if (document.status === "PENDING") return { kind: "pending", retryAfter };
       if (document.status === "PROCESSED") {
-        const moment = (value) => (isMoment(value) ? value : null);
+        const timestamp = (value) => (isTimestamp(value) ? value : null);
         return {
           kind: "processed",
-          submittedAt: moment(document.submitted_at),
-          processedAt: moment(document.processed_at),
+          submittedAt: timestamp(document.submitted_at),
+          processedAt: timestamp(document.processed_at),
         };
       }
     }
     if (status === 404 && document?.code === "ORDER_NOT_FOUND") return { kind: "unknown" };
-    const reason = status === 429 ? "throttled" : status >= 500 ? "unavailable" : "strange";
-    return { kind: "unanswered", reason, retryAfter };
+    const reason = status === 429 ? "throttled" : status >= 500 ? "unavailable" : "unexpected_response";
+    return { kind: "failed", reason, retryAfter };
   }
 
-  /** Fetch and read the answer's JSON, all within the timeout. */
-  async #ask(path, timeoutSeconds, options) {
-    if (!navigator.onLine) return { kind: "silence", reason: "offline" };
+  /** Fetch a response and parse its JSON within the timeout. */
+  async #request(path, timeoutSeconds, options) {
     const abort = new AbortController();
     const timer = setTimeout(() => abort.abort(), timeoutSeconds * 1000);
     try {
@@ -123,17 +117,18 @@ export class OrderApi {
       });
       const text = await response.text();
       const retryAfter = readRetryAfter(response.headers.get("Retry-After"), new Date());
-      return { kind: "answer", status: response.status, document: readJson(text), retryAfter };
+      return { status: response.status, document: readJson(text), retryAfter };
     } catch {
-      return { kind: "silence", reason: abort.signal.aborted ? "timeout" : "unreachable" };
+      // onLine only explains a failure: it can be false although the API is reachable.
+      return { failure: abort.signal.aborted ? "timeout" : navigator.onLine ? "unreachable" : "offline" };
     } finally {
       clearTimeout(timer);
     }
   }
 }
 
-function unsettled(reason, { retryAfter = null, maybePlaced = true, automatic = true } = {}) {
-  return { kind: "unsettled", reason, retryAfter, maybePlaced, automatic };
+function unconfirmed(reason, { retryAfter = null, maybePlaced = true, isRetryable = true } = {}) {
+  return { kind: "unconfirmed", reason, retryAfter, maybePlaced, isRetryable };
 }
 
 function readJson(text) {
@@ -144,13 +139,13 @@ function readJson(text) {
   }
 }
 
-/** Whether a document is problem details (RFC 9457) as this API writes them. */
-const isProblem = (document) => typeof document === "object" && document !== null && typeof document.code === "string";
+/** Whether a document is problem details (RFC 9457) of this API. */
+const isProblem = (document) => typeof document?.code === "string";
 
 function readErrors(errors) {
   if (!Array.isArray(errors)) return [];
   return errors
-    .slice(0, 20)
-    .map((error) => ({ pointer: shownText(error?.pointer), detail: shownText(error?.detail) }))
+    .slice(0, MAXIMUM_ERRORS)
+    .map((error) => ({ pointer: displayText(error?.pointer), detail: displayText(error?.detail) }))
     .filter((error) => error.detail !== "");
 }

@@ -1,15 +1,15 @@
-/** The storefront: puts the form, the submissions and the orders together. */
+/** Connects the form, the submissions and the list of orders. */
 
 import { OrderApi, readApiUrl } from "./api.js";
-import { Memory } from "./memory.js";
-import { inWords as waitInWords, SLOW_AFTER_SECONDS } from "./pace.js";
-import { FIELDS, localDate, sameOrder, violations } from "./rules.js";
+import { retryDelay, inWords as delayInWords, SLOW_AFTER_SECONDS } from "./backoff.js";
+import { dateRange, FIELDS, formErrors, localDate, sameOrder } from "./rules.js";
+import { BrowserStorage, MAXIMUM_ORDERS } from "./storage.js";
 import { Submissions } from "./submission.js";
 import { Tracking } from "./tracking.js";
 import * as view from "./view.js";
 
-/** An answer that takes longer than this is worth a word. */
-const SLOW_ANSWER_SECONDS = 4;
+/** After this time, a notice says that the shop is slow. */
+const SLOW_RESPONSE_SECONDS = 4;
 
 const REASONS = {
   offline: "You are offline.",
@@ -18,190 +18,257 @@ const REASONS = {
   throttled: "The shop is very busy right now.",
   unavailable: "The shop cannot take orders right now.",
   failed: "Something went wrong in the shop.",
-  strange: "The address in config.js does not answer as an order API would.",
+  unexpected_response: "The shop gave an unexpected answer.",
 };
 
-const memory = new Memory();
+const storage = new BrowserStorage();
 
-/** The order API at the address that config.js names; null, and said on the page, where it does not. */
-async function connect() {
-  let config;
-  try {
-    config = (await import("./config.js")).default;
-  } catch {
-    view.showBanner(
-      "This shop is not connected yet: config.js, which names the order API, is missing or cannot be read.",
-    );
-    return null;
+const today = () => localDate(new Date());
+
+const emptyOrder = () => ({
+  product_id: "",
+  quantity: "1",
+  customer_id: storage.customerId(),
+  order_date: today(),
+});
+
+/** Load config.js, and retry until it is there. */
+async function loadConfig() {
+  for (let attempts = 1; ; attempts += 1) {
+    try {
+      // Browsers remember that a module failed; a new query makes them fetch it again.
+      return (await import(attempts === 1 ? "./config.js" : `./config.js?attempt=${attempts}`)).default;
+    } catch {
+      view.showBanner("The shop cannot be reached. This page keeps trying; you can also reload it.");
+      await new Promise((resolve) => {
+        setTimeout(resolve, retryDelay(attempts, null) * 1000);
+        addEventListener("online", resolve, { once: true });
+      });
+    }
   }
-  const apiUrl = readApiUrl(config);
-  if (apiUrl === null) {
-    view.showBanner("This shop is not connected: config.js does not name a usable address of the order API.");
-    return null;
-  }
-  return new OrderApi(apiUrl);
 }
 
-/** The form as a reader finds it who has been quicker than this script: what is there already stays. */
-function beginOrder() {
-  const begun = view.readForm();
+/** Complete the form, and keep what the customer entered before this script ran. */
+function prepareForm() {
+  const entered = view.readForm();
   const empty = emptyOrder();
+  view.limitDates(dateRange(today()));
   view.fillForm({
-    ...begun,
-    customer_id: begun.customer_id || empty.customer_id,
-    order_date: begun.order_date || empty.order_date,
+    ...entered,
+    customer_id: entered.customer_id || empty.customer_id,
+    order_date: entered.order_date || empty.order_date,
   });
 }
 
-/** An empty form. */
-function emptyOrder() {
-  return { product_id: "", quantity: "1", customer_id: memory.customerId(), order_date: localDate(new Date()) };
-}
-
-/** The API's problem details as problems of the page. */
-function problemsOf({ detail, errors, requestId }) {
-  const problems = errors.map((error) => {
+/** The API's problem details as errors of the page. */
+function errorsOf({ detail, errors, requestId }) {
+  const shown = errors.map((error) => {
     const field = error.pointer.slice(1);
     if (!Object.hasOwn(FIELDS, field)) return { field: null, detail: `${error.pointer} ${error.detail}`.trim() };
-    // The API says "must be …", which needs the field's name before it.
+    // The API's text continues the field's name: "must be …".
     return { field, detail: `${FIELDS[field].label} ${error.detail}` };
   });
-  if (problems.length > 0) return problems;
+  if (shown.length > 0) return shown;
   return [{ field: null, detail: requestId ? `${detail} (Reference: ${requestId})` : detail }];
 }
 
-/** What to say of a submission that is not settled. */
+/** The notice for a submission that is neither accepted nor refused. */
 function noticeOf({ phase, order, reason, delay, maybePlaced }) {
-  const name = `Your order for ${view.inWords(order)}`;
-  const why = reason ? `${REASONS[reason]} ` : "";
-  if (phase === "waiting") {
-    const when = delay === null ? "as soon as you are back online" : `again in ${waitInWords(delay)}`;
-    return `${why}${name} is kept and will be sent ${when}. It will not be placed twice.`;
-  }
+  const name = view.inWords(order);
   const risk = maybePlaced ? " If you start over instead, it may have been placed already." : "";
-  return `${why}${name} is not confirmed yet. Try again when you like: it will not be placed twice.${risk}`;
+  if (phase === "elsewhere") {
+    return `Another tab is sending your order for ${name}. You can place the next order when that is done.${risk}`;
+  }
+  if (phase === "withdrawn") {
+    const placed = maybePlaced ? " It may have been placed." : "";
+    return `You finished your order for ${name} in another tab, or started over there.${placed}`;
+  }
+  const why = reason ? `${REASONS[reason]} ` : "";
+  const once = storage.isLasting
+    ? "It will not be placed twice."
+    : "Keep this page open: otherwise it may be lost or placed twice.";
+  if (phase === "waiting") {
+    const kept = storage.isLasting ? "is kept and " : "";
+    const when = delay === null ? "as soon as you are back online" : `again in ${delayInWords(delay)}`;
+    return `${why}Your order for ${name} ${kept}will be sent ${when}. ${once}`;
+  }
+  return `${why}Your order for ${name} is not confirmed yet. Try again when you like. ${once}${risk}`;
 }
 
-/** What to add to an order in the list. */
-function noteOf(record, trouble) {
+/** The note on an order in the list, or nothing. */
+function noteOf(record, failure) {
   if (record.state === "UNKNOWN") return "The shop has no order with this number.";
   if (record.state !== "ACCEPTED") return "";
-  if (trouble === "offline") return "You are offline. This is how the order was last seen.";
-  if (trouble) return "The shop does not say how this order is doing just now. This page keeps asking.";
-  const seconds = (Date.now() - Date.parse(record.placed_at)) / 1000;
+  if (failure === "offline") return "You are offline. This is the last known state.";
+  if (failure) return "The state of this order cannot be read right now. This page keeps asking.";
+  const seconds = (Date.now() - Date.parse(record.accepted_at)) / 1000;
   if (seconds < SLOW_AFTER_SECONDS) return "";
-  return "This takes longer than usual. Your order is accepted and will not be lost; there is nothing you need to do.";
+  return "This takes longer than usual. Your order is accepted and will not be lost; you need to do nothing.";
 }
 
-/** A page left open overnight: a date that nobody chose becomes today's. */
+function showHistory(tracking) {
+  const orders = storage.orders();
+  const shown = orders.slice(0, MAXIMUM_ORDERS);
+  view.showHistory(
+    shown.map((record) => ({ record, note: noteOf(record, tracking?.failure(record.order_id) ?? null) })),
+    { hidden: orders.length - shown.length, isEmpty: storage.isEmpty },
+  );
+  if (!storage.isLasting) view.showStorageWarning();
+}
+
+/** Replace yesterday's default date on a page that was left open overnight. */
 function keepDateCurrent(submissions) {
-  let today = localDate(new Date());
+  let last = today();
   document.addEventListener("visibilitychange", () => {
     const order = view.readForm();
-    const wasDefault = order.order_date === today && !submissions.unsettled;
-    today = localDate(new Date());
-    if (wasDefault) view.fillForm({ ...order, order_date: today });
+    const isDefault = order.order_date === last && !submissions.isPending;
+    last = today();
+    view.limitDates(dateRange(last));
+    if (isDefault) view.fillForm({ ...order, order_date: last });
   });
 }
 
 async function open() {
-  beginOrder();
-  const api = await connect();
-  if (api === null) {
-    showHistory(null);
+  prepareForm();
+  storage.prune();
+  showHistory(null);
+  const apiUrl = readApiUrl(await loadConfig());
+  if (apiUrl === null) {
+    view.showBanner("The shop is closed because of a mistake in its settings. Please come back later.");
     return;
   }
-
+  const api = new OrderApi(apiUrl);
   const tracking = new Tracking({
     api,
-    memory,
+    storage,
     onChange(record) {
-      showHistory(tracking);
+      view.updateOrder(record, noteOf(record, tracking.failure(record.order_id)));
       if (record.state === "PROCESSED") view.announce(`Order processed: ${view.inWords(record.order)}.`);
     },
   });
 
-  let slowAnswer = 0;
-  /** Whether the present submission was started by the reader here, whose place on the page may then be moved. */
-  let placedHere = false;
+  let slowResponse = 0;
+  /** Whether the customer started the submission here, so that the focus may move to the order. */
+  let isPlacedHere = false;
+  /** What the form held when it made room for an order of another tab or visit, or null. */
+  let draft = null;
+
+  /** Show the pending order in the form. */
+  function showPending(order, phase) {
+    const present = view.readForm();
+    if (!sameOrder(present, order)) {
+      if (!sameOrder(present, emptyOrder())) draft ??= present;
+      view.fillForm(order);
+    }
+    view.showPhase(phase);
+  }
+
+  function restoreDraft() {
+    if (draft !== null) view.fillForm(draft);
+    draft = null;
+  }
+
+  const handlers = {
+    sending({ order }) {
+      showPending(order, "sending");
+      slowResponse = setTimeout(
+        () => view.showNotice("The shop is slow to answer. Your order is being sent; you need not press again."),
+        SLOW_RESPONSE_SECONDS * 1000,
+      );
+    },
+    waiting: showUnconfirmed,
+    stopped: showUnconfirmed,
+    elsewhere(change) {
+      restoreDraft();
+      view.showPhase("elsewhere");
+      view.showNotice(noticeOf({ ...change, maybePlaced: true }));
+    },
+    accepted({ record }) {
+      storage.keepCustomerId(record.order.customer_id);
+      view.showPhase("editing");
+      view.showNotice("");
+      view.resetForm(draft ?? emptyOrder());
+      draft = null;
+      showHistory(tracking);
+      view.announce(`Order accepted: ${view.inWords(record.order)}.`);
+      if (isPlacedHere) view.focusOrder(record.order_id);
+      isPlacedHere = false;
+      tracking.follow();
+    },
+    refused({ order, outcome }) {
+      view.showPhase("editing");
+      view.showNotice("");
+      view.fillForm(order);
+      view.showErrors(errorsOf(outcome));
+    },
+    withdrawn(change) {
+      restoreDraft();
+      view.showPhase("editing");
+      view.showNotice(noticeOf(change));
+    },
+    idle() {
+      restoreDraft();
+      view.showPhase("editing");
+      view.showNotice("");
+    },
+  };
+
+  function showUnconfirmed(change) {
+    showPending(change.order, "unconfirmed");
+    view.showNotice(noticeOf(change));
+    if (!storage.isLasting) view.showStorageWarning();
+  }
 
   const submissions = new Submissions({
     api,
-    memory,
+    storage,
     onChange(change) {
-      clearTimeout(slowAnswer);
-      if (change.phase === "sending") {
-        view.showPhase("sending");
-        slowAnswer = setTimeout(
-          () => view.showNotice("The shop is slow to answer. Your order is on its way; no need to press again."),
-          SLOW_ANSWER_SECONDS * 1000,
-        );
-      } else if (change.phase === "waiting" || change.phase === "stopped") {
-        view.showPhase("unsettled");
-        view.showNotice(noticeOf(change));
-      } else if (change.phase === "refused") {
-        view.showPhase("editing");
-        view.showNotice("");
-        view.fillForm(change.order);
-        view.showProblems(problemsOf(change.outcome));
-      } else if (change.phase === "accepted") {
-        memory.keepCustomerId(change.record.order.customer_id);
-        view.showPhase("editing");
-        view.showNotice("");
-        // It may have been another tab's order: what this form holds by now is then left alone.
-        if (sameOrder(view.readForm(), change.record.order)) view.fillForm(emptyOrder());
-        showHistory(tracking);
-        view.announce(`Order accepted: ${view.inWords(change.record.order)}.`);
-        if (placedHere) view.moveOnToOrder(change.record.order_id);
-        placedHere = false;
-        tracking.follow();
-      } else {
-        view.showPhase("editing");
-        view.showNotice("");
-      }
+      clearTimeout(slowResponse);
+      handlers[change.phase](change);
     },
   });
 
   view.listen({
     submit() {
-      view.clearProblems();
-      placedHere = true;
-      if (submissions.unsettled) {
+      view.clearErrors();
+      isPlacedHere = true;
+      if (submissions.isPending) {
         submissions.retry();
         return;
       }
       const order = view.readForm();
-      const problems = violations(order);
-      if (problems.length > 0) view.showProblems(problems);
+      const errors = formErrors(order, today());
+      if (errors.length > 0) view.showErrors(errors);
       else submissions.place(order);
     },
     startOver: () => submissions.abandon(),
-    clearHistory() {
-      for (const { order_id, state } of memory.orders()) if (state !== "ACCEPTED") memory.forgetOrder(order_id);
-      memory.forgetCustomerId();
+    clear() {
+      for (const { order_id, state } of storage.orders()) if (state !== "ACCEPTED") storage.forgetOrder(order_id);
+      storage.forgetCustomerId();
       showHistory(tracking);
       view.announce("Finished orders are cleared from this list.");
     },
+    forget() {
+      submissions.abandon();
+      storage.forgetAll();
+      draft = null;
+      view.fillForm(emptyOrder());
+      view.clearErrors();
+      showHistory(tracking);
+      view.announce("Your orders and your customer ID are removed from this device.");
+    },
   });
-  memory.onChangeElsewhere(() => {
-    submissions.followOtherTab();
+  storage.onChangeElsewhere(() => {
+    submissions.follow();
     showHistory(tracking);
     tracking.follow();
   });
 
   keepDateCurrent(submissions);
-  showHistory(tracking);
   tracking.follow();
-  const unsettled = submissions.resume();
-  if (unsettled) view.fillForm(unsettled);
+  submissions.resume();
   view.openShop();
 }
 
-function showHistory(tracking) {
-  view.showHistory(
-    memory.orders().map((record) => ({ record, note: noteOf(record, tracking?.trouble(record.order_id) ?? null) })),
-  );
-  if (!memory.lasting) view.showThatNothingIsKept();
-}
-
-open();
+// Without its style sheet the page is incomplete: its message to reload it stays.
+if (view.isStyled()) open();

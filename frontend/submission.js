@@ -1,132 +1,180 @@
 /**
- * Placing an order exactly once. A submission gets its idempotency key before it is first sent and keeps it, in the
- * browser's memory, until the API has accepted or refused it: whatever is tried again, by the page, by the reader,
- * after a reload or in another tab, is the same order. There is at most one such submission at a time.
+ * Places each order once. A submission is stored with its idempotency key before it is sent and until the API has
+ * accepted or refused it, so every retry is the same order: by the page, by the customer, after a reload or in another
+ * tab. One submission at a time is pending per browser, and one tab at a time holds (sends) it.
  */
 
-import { AUTOMATIC_TRIES, retryDelay } from "./pace.js";
+import { SUBMIT_TIMEOUT_SECONDS } from "./api.js";
+import { AUTOMATIC_ATTEMPTS, retryDelay } from "./backoff.js";
+import { sameOrder } from "./rules.js";
 
-/** A submission this old is not sent by itself when the page is opened: the reader is asked. */
-const RESUMED_WITHIN_MS = 10 * 60 * 1000;
+/** After a reload, an older submission is not retried without asking the customer. */
+const RESUME_WITHIN_MS = 10 * 60 * 1000;
 
-/** After these the network's return is a reason to try again at once; the others ask for patience. */
-const MENDED_BY_NETWORK = ["offline", "unreachable", "timeout"];
+/** After these failures, a retry is useful as soon as the network is back. */
+const NETWORK_FAILURES = ["offline", "unreachable", "timeout"];
 
-/** A second click this soon after an order was accepted belongs to the first. */
+/** While the browser reports no network, retry this often: the report can be wrong. */
+const OFFLINE_RETRY_SECONDS = 30;
+
+/** The same order again this soon after its acceptance is a double click. */
 const DOUBLE_CLICK_MS = 1000;
 
-/** An idempotency key: 128 random bits. (crypto.randomUUID is missing where the page is served without TLS.) */
-function newKey() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+/** A tab that crashed loses its hold this long after its next attempt was due. */
+const HOLD_MARGIN_MS = 2000 + SUBMIT_TIMEOUT_SECONDS * 1000;
+const MAXIMUM_HOLD_MS = 3600 * 1000 + HOLD_MARGIN_MS;
+
+/** Random hexadecimal digits. (crypto.randomUUID does not exist on pages without TLS.) */
+function randomHex(bytes) {
+  return Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /**
- * Sends the unsettled submission until it is settled. `onChange` is called with what there is to say:
+ * Sends the pending submission until it is accepted, refused or abandoned. Calls `onChange` with one of
  *   { phase: "sending", order }
- *   { phase: "waiting", order, reason, delay, maybePlaced }   sent again after `delay` seconds; null: once online
- *   { phase: "stopped", order, reason, maybePlaced }          left to the reader; reason null if nothing was tried yet
+ *   { phase: "waiting", order, reason, delay, maybePlaced }   retried after `delay` seconds; null: once online
+ *   { phase: "stopped", order, reason, maybePlaced }          the customer decides; reason null if nothing was tried
+ *   { phase: "elsewhere", order }                             another tab holds it
  *   { phase: "accepted", record }
  *   { phase: "refused", order, outcome }
- *   { phase: "idle" }                                         given up, or settled by another tab
+ *   { phase: "withdrawn", order, maybePlaced }                another tab finished or abandoned this tab's submission
+ *   { phase: "idle" }                                         abandoned here, or finished by the tab that held it
  */
 export class Submissions {
   #api;
-  #memory;
+  #storage;
   #onChange;
-  /** The unsettled submission, as the browser's memory holds it; null where there is none. */
+  #tab = randomHex(4);
+  /** The pending submission as it is stored, or null. */
   #submission = null;
-  /** Whether an earlier try may have been accepted without the page learning of it. */
+  /** Whether this tab sends it. */
+  #isHere = false;
+  /** Whether an attempt may have been accepted without the page learning of it. */
   #maybePlaced = false;
-  /** Why the last try failed, or null. */
   #reason = null;
-  #sending = false;
-  #tries = 0;
+  #isSending = false;
+  /** While the page closes, its requests fail: that must not make it hold the submission again. */
+  #isClosing = false;
+  #attempts = 0;
   #timer = 0;
-  #acceptedAt = -Infinity;
+  #accepted = { order: null, at: -Infinity };
 
-  constructor({ api, memory, onChange }) {
+  constructor({ api, storage, onChange }) {
     this.#api = api;
-    this.#memory = memory;
+    this.#storage = storage;
     this.#onChange = onChange;
     addEventListener("online", () => {
-      if (MENDED_BY_NETWORK.includes(this.#reason)) this.retry();
+      if (NETWORK_FAILURES.includes(this.#reason)) this.retry();
     });
+    addEventListener("pagehide", () => {
+      this.#hold(null);
+      this.#isClosing = true;
+    });
+    addEventListener("pageshow", () => (this.#isClosing = false));
   }
 
-  /** Whether there is a submission to settle before another order can be placed. */
-  get unsettled() {
+  /** Whether a submission is pending, here or in another tab. */
+  get isPending() {
     return this.#submission !== null;
   }
 
-  /** Place an order, unless an earlier one is still to be settled: then that one is taken up instead. */
+  /** Place an order, unless another submission turns out to be pending. */
   place(order) {
-    if (this.#sending || performance.now() - this.#acceptedAt < DOUBLE_CLICK_MS) return;
-    const earlier = this.#memory.submission();
-    this.#begin(earlier ?? { key: newKey(), order, started_at: new Date().toISOString() });
-    this.#maybePlaced = earlier !== null;
-    this.#memory.keepSubmission(this.#submission);
+    const { order: last, at } = this.#accepted;
+    if (last !== null && performance.now() - at < DOUBLE_CLICK_MS && sameOrder(order, last)) return;
+    this.follow();
+    if (this.#submission !== null) return;
+    this.#begin({ key: randomHex(16), order, started_at: new Date().toISOString(), holder: null }, false);
+    this.#storage.keepSubmission(this.#submission);
     this.retry();
   }
 
-  /** Take up what an earlier visit left unsettled; return its order, or null. */
+  /** Continue the submission of an earlier visit. */
   resume() {
-    const submission = this.#memory.submission();
-    if (submission === null) return null;
-    this.#begin(submission);
-    this.#maybePlaced = true;
-    const age = Date.now() - Date.parse(submission.started_at);
-    if (age >= 0 && age < RESUMED_WITHIN_MS) this.retry();
-    else this.#stop();
-    return submission.order;
+    this.follow();
+    if (!this.#isHere) return;
+    const age = Date.now() - Date.parse(this.#submission.started_at);
+    if (age >= 0 && age < RESUME_WITHIN_MS) this.retry();
   }
 
-  /** Take notice of what another tab did. */
-  followOtherTab() {
-    const remembered = this.#memory.submission();
-    if (this.#sending || remembered?.key === this.#submission?.key) return;
-    this.#end();
-    if (remembered === null) {
-      this.#onChange({ phase: "idle" });
-    } else {
-      this.#begin(remembered);
-      this.#maybePlaced = true;
+  /** Compare with what is stored: another tab may have begun, taken over, finished or abandoned a submission. */
+  follow() {
+    if (this.#isSending) return;
+    const stored = this.#storage.submission();
+    if (stored === null) {
+      if (this.#submission === null) return;
+      const change = this.#isHere ? { phase: "withdrawn", ...this.#state() } : { phase: "idle" };
+      this.#end();
+      this.#onChange(change);
+    } else if (this.#isHeldElsewhere(stored)) {
+      const isKnown = !this.#isHere && this.#submission?.key === stored.key;
+      this.#begin(stored, true);
+      this.#isHere = false;
+      this.#timer = setTimeout(() => this.follow(), stored.holder.until - Date.now() + 1);
+      if (!isKnown) this.#onChange({ phase: "elsewhere", order: stored.order });
+    } else if (!this.#isHere || this.#submission.key !== stored.key) {
+      this.#begin(stored, true);
       this.#stop();
     }
   }
 
-  /** Try again now. */
+  /** Send the submission now. */
   retry() {
-    if (this.#submission !== null && !this.#sending) this.#send();
+    if (this.#isHere && !this.#isSending) this.#send();
   }
 
-  /** Give the submission up; it may have been placed all the same. */
+  /** Abandon the submission; it may have been placed already. */
   abandon() {
-    if (this.#submission === null || this.#sending) return;
-    this.#memory.forgetSubmission(this.#submission.key);
+    if (this.#submission === null || this.#isSending) return;
+    this.#storage.forgetSubmission(this.#submission.key);
     this.#end();
     this.#onChange({ phase: "idle" });
   }
 
-  #begin(submission) {
+  #begin(submission, maybePlaced) {
+    this.#end();
     this.#submission = submission;
-    this.#tries = 0;
-    this.#reason = null;
+    this.#isHere = true;
+    this.#maybePlaced = maybePlaced;
   }
 
   #end() {
     clearTimeout(this.#timer);
     this.#submission = null;
+    this.#isHere = false;
     this.#reason = null;
+    this.#attempts = 0;
+  }
+
+  /** Whether this submission is still this tab's to send. */
+  #isWanted() {
+    const { key } = this.#submission;
+    this.follow();
+    return this.#isHere && this.#submission.key === key;
+  }
+
+  #isHeldElsewhere({ holder }) {
+    if (!holder || holder.tab === this.#tab) return false;
+    const left = holder.until - Date.now();
+    return left > 0 && left <= MAXIMUM_HOLD_MS;
+  }
+
+  /** Store that this tab holds the submission for its next attempt in `delay` seconds; null releases it. */
+  #hold(delay) {
+    if (!this.#isHere || this.#isClosing || this.#storage.submission()?.key !== this.#submission.key) return;
+    const holder = delay === null ? null : { tab: this.#tab, until: Date.now() + delay * 1000 + HOLD_MARGIN_MS };
+    this.#storage.keepSubmission({ ...this.#submission, holder });
   }
 
   async #send() {
     clearTimeout(this.#timer);
-    this.#sending = true;
+    if (!this.#isWanted()) return;
+    this.#isSending = true;
+    this.#hold(0);
     const { key, order } = this.#submission;
     this.#onChange({ phase: "sending", order });
     const outcome = await this.#api.submit(order, key);
-    this.#sending = false;
+    this.#isSending = false;
     if (outcome.kind === "accepted") this.#accept(outcome.orderId);
     else if (outcome.kind === "refused") this.#refuse(outcome);
     else this.#wait(outcome);
@@ -134,50 +182,52 @@ export class Submissions {
 
   #accept(orderId) {
     const { key, order } = this.#submission;
-    const now = new Date().toISOString();
-    // Another tab may have had the same answer, and seen more of the order since.
-    const record = this.#memory.order(orderId) ?? {
+    // Another tab may have stored the order already.
+    const record = this.#storage.order(orderId) ?? {
       order_id: orderId,
       order,
       state: "ACCEPTED",
-      placed_at: now,
-      accepted_at: now,
+      placed_at: this.#storage.nextPlacedAt(),
+      accepted_at: new Date().toISOString(),
       processed_at: null,
     };
-    // In this order: should the page close in between, the key is still there and finds the same order again.
-    this.#memory.keepOrder(record);
-    this.#memory.forgetSubmission(key);
-    this.#acceptedAt = performance.now();
+    // In this order: if the page closes in between, the stored key finds the same order again.
+    this.#storage.keepOrder(record);
+    this.#storage.prune();
+    this.#storage.forgetSubmission(key);
+    this.#accepted = { order, at: performance.now() };
     this.#end();
     this.#onChange({ phase: "accepted", record });
+    this.follow();
   }
 
   #refuse(outcome) {
     const { key, order } = this.#submission;
-    this.#memory.forgetSubmission(key);
+    this.#storage.forgetSubmission(key);
     this.#end();
     this.#onChange({ phase: "refused", order, outcome });
+    this.follow();
   }
 
-  #wait({ reason, retryAfter, maybePlaced, automatic }) {
+  #wait({ reason, retryAfter, maybePlaced, isRetryable }) {
     this.#reason = reason;
     this.#maybePlaced ||= maybePlaced;
-    if (reason === "offline") {
-      this.#onChange({ phase: "waiting", ...this.#state(), delay: null });
-      return;
-    }
-    this.#tries += 1;
-    if (!automatic || this.#tries >= AUTOMATIC_TRIES) {
+    if (!this.#isWanted()) return;
+    const isOffline = reason === "offline";
+    if (!isOffline) this.#attempts += 1;
+    if (!isRetryable || this.#attempts >= AUTOMATIC_ATTEMPTS) {
       this.#stop();
       return;
     }
-    const delay = retryDelay(this.#tries, retryAfter);
-    this.#timer = setTimeout(() => this.#send(), delay * 1000);
-    this.#onChange({ phase: "waiting", ...this.#state(), delay });
+    const delay = isOffline ? OFFLINE_RETRY_SECONDS : retryDelay(this.#attempts, retryAfter);
+    this.#hold(delay);
+    this.#timer = setTimeout(() => this.retry(), delay * 1000);
+    this.#onChange({ phase: "waiting", ...this.#state(), delay: isOffline ? null : delay });
   }
 
   #stop() {
-    this.#tries = 0;
+    this.#attempts = 0;
+    this.#hold(null);
     this.#onChange({ phase: "stopped", ...this.#state() });
   }
 

@@ -1,28 +1,24 @@
-/** Looking after accepted orders until each is processed: while the page is seen, and not more often than is asked. */
+/** Polls accepted orders until each is processed: while the page is visible, and no sooner than the API allows. */
 
-import { pollDelay } from "./pace.js";
+import { pollDelay } from "./backoff.js";
 
-/** The first look after an order was accepted: most are processed by then. */
-const FIRST_LOOK_SECONDS = 0.6;
+/** Most orders are processed by the first poll. */
+const FIRST_POLL_MS = 600;
+const CONCURRENT_POLLS = 4;
 
-/** So many orders are asked for at once. */
-const LOOKS_AT_ONCE = 4;
-
-/** Follows the accepted orders in the browser's memory. `onChange(record)` is called after every look at one. */
+/** Follows the accepted orders in storage. `onChange(record)` is called after every poll. */
 export class Tracking {
   #api;
-  #memory;
+  #storage;
   #onChange;
-  /**
-   * Of each followed order: how often it was looked at, its timer, when the API wants to be asked again at the
-   * earliest, whether a look is under way, and why the last one failed, if it did.
-   */
+  /** By order id: { polls, dueAt, notBefore, isBusy, failure }; times are milliseconds of performance.now(). */
   #followed = new Map();
-  #looking = 0;
+  #busy = 0;
+  #timer = 0;
 
-  constructor({ api, memory, onChange }) {
+  constructor({ api, storage, onChange }) {
     this.#api = api;
-    this.#memory = memory;
+    this.#storage = storage;
     this.#onChange = onChange;
     document.addEventListener("visibilitychange", () => this.#wake());
     addEventListener("online", () => this.#wake());
@@ -31,70 +27,74 @@ export class Tracking {
 
   /** Follow every accepted order that is not followed yet. */
   follow() {
-    for (const record of this.#memory.orders()) {
-      if (record.state === "ACCEPTED" && !this.#followed.has(record.order_id)) {
-        this.#followed.set(record.order_id, { looks: 0, timer: 0, notBefore: 0, busy: false, trouble: null });
-        this.#lookAfter(record.order_id, FIRST_LOOK_SECONDS);
+    const dueAt = performance.now() + FIRST_POLL_MS;
+    for (const { state, order_id } of this.#storage.orders()) {
+      if (state === "ACCEPTED" && !this.#followed.has(order_id)) {
+        this.#followed.set(order_id, { polls: 0, dueAt, notBefore: 0, isBusy: false, failure: null });
       }
     }
+    this.#schedule();
   }
 
-  /** Why the state of this order could not be read the last time, or null. */
-  trouble(orderId) {
-    return this.#followed.get(orderId)?.trouble ?? null;
+  /** Why the last poll of this order failed, or null. */
+  failure(orderId) {
+    return this.#followed.get(orderId)?.failure ?? null;
   }
 
-  /** Back on the page, or the network has changed: look as soon as the API allows. */
+  /** The page is visible again, or the network has changed: poll as soon as the API allows. */
   #wake() {
-    for (const [orderId, followed] of this.#followed) {
-      followed.looks = 0;
-      if (!followed.busy) this.#lookAfter(orderId, Math.max(followed.notBefore - performance.now(), 0) / 1000);
+    for (const followed of this.#followed.values()) {
+      followed.polls = 0;
+      followed.dueAt = followed.notBefore;
     }
+    this.#schedule();
   }
 
-  #lookAfter(orderId, seconds) {
-    const followed = this.#followed.get(orderId);
-    clearTimeout(followed.timer);
-    followed.timer = setTimeout(() => this.#look(orderId), seconds * 1000);
-  }
-
-  async #look(orderId) {
+  /** Start polls that are due; set one timer for the next. */
+  #schedule() {
+    clearTimeout(this.#timer);
     if (document.hidden) return; // until #wake
-    if (this.#looking >= LOOKS_AT_ONCE) {
-      this.#lookAfter(orderId, 0.2);
-      return;
+    let next = Infinity;
+    for (const [orderId, { dueAt, isBusy }] of this.#followed) {
+      if (this.#busy >= CONCURRENT_POLLS) return; // until a poll has ended
+      if (isBusy) continue;
+      if (dueAt <= performance.now()) this.#poll(orderId);
+      else next = Math.min(next, dueAt);
     }
-    const followed = this.#followed.get(orderId);
-    followed.busy = true;
-    this.#looking += 1;
-    const outcome = await this.#api.status(orderId);
-    this.#looking -= 1;
-    followed.busy = false;
-    followed.looks += 1;
-    followed.notBefore = performance.now() + (outcome.retryAfter ?? 0) * 1000;
+    if (next < Infinity) this.#timer = setTimeout(() => this.#schedule(), Math.ceil(next - performance.now()));
+  }
 
-    // Read again: it may have been forgotten, or settled by another tab, in the meantime.
-    const record = this.#memory.order(orderId);
-    const settled = record === null || record.state !== "ACCEPTED" ? record : settle(record, outcome);
-    if (settled !== record) this.#memory.keepOrder(settled);
-    if (settled?.state === "ACCEPTED") {
-      followed.trouble = outcome.kind === "unanswered" ? outcome.reason : null;
-      this.#lookAfter(orderId, pollDelay(followed.looks, outcome.retryAfter));
-    } else {
-      this.#followed.delete(orderId);
-    }
-    if (settled !== null) this.#onChange(settled);
+  async #poll(orderId) {
+    const followed = this.#followed.get(orderId);
+    followed.isBusy = true;
+    this.#busy += 1;
+    const outcome = await this.#api.status(orderId);
+    this.#busy -= 1;
+    followed.isBusy = false;
+    followed.polls += 1;
+    const now = performance.now();
+    followed.notBefore = now + (outcome.retryAfter ?? 0) * 1000;
+    followed.dueAt = now + pollDelay(followed.polls, outcome.retryAfter) * 1000;
+
+    // Read again: another tab may have deleted or updated the order.
+    const record = this.#storage.order(orderId);
+    const updated = record?.state === "ACCEPTED" ? update(record, outcome) : record;
+    if (updated !== record) this.#storage.keepOrder(updated);
+    followed.failure = outcome.kind === "failed" ? outcome.reason : null;
+    if (updated?.state !== "ACCEPTED") this.#followed.delete(orderId);
+    if (updated !== null) this.#onChange(updated);
+    this.#schedule();
   }
 }
 
-/** The order as it is after this answer; the same record where the answer changes nothing. */
-function settle(record, outcome) {
+/** The order after this outcome; the same object if nothing has changed. */
+function update(record, outcome) {
   if (outcome.kind === "unknown") return { ...record, state: "UNKNOWN" };
   if (outcome.kind !== "processed") return record;
   return {
     ...record,
     state: "PROCESSED",
-    // From here on both times are the shop's: this machine's clock may be off.
+    // Both times are the shop's from now on: this machine's clock may be wrong.
     accepted_at: outcome.submittedAt ?? record.accepted_at,
     processed_at: outcome.processedAt ?? new Date().toISOString(),
   };

@@ -1,4 +1,4 @@
-/** The page: the one place that touches the document. Texts from outside go in as text, never as markup. */
+/** The document. No other module touches it. Text from outside is inserted as text, never as markup. */
 
 import { FIELDS } from "./rules.js";
 
@@ -6,6 +6,7 @@ const TITLE = document.title;
 
 const part = (name) => document.querySelector(`[data-part="${name}"]`);
 
+const startMessage = part("start-message");
 const banner = part("banner");
 const summary = part("summary");
 const summaryList = part("summary-list");
@@ -16,49 +17,92 @@ const notice = part("notice");
 const startOverButton = part("start-over");
 const historyEmpty = part("history-empty");
 const historyList = part("history-list");
-const clearHistoryButton = part("clear-history");
+const historyMore = part("history-more");
+const clearAction = part("clear-action");
+const forgetAction = part("forget-action");
+const clearButton = part("clear");
+const forgetButton = part("forget");
+const storageWarning = part("storage-warning");
+const storageHint = part("storage-hint");
 const announcement = part("announcement");
 const pick = part("pick");
 const pickPicture = part("pick-picture");
 const pickName = part("pick-name");
 const receiptTemplate = part("receipt");
 
-/** The shelf's radio buttons, one a product. */
+/** The radio buttons, one per product. */
 const choices = Array.from(shelf.querySelectorAll("input"));
 const pictureOf = (choice) => choice.parentElement.querySelector("img").src;
 
 const { quantity, customer_id: customerId, order_date: orderDate } = form.elements;
 
-/** English with the day before the month's name and a 24-hour clock: what nobody misreads. */
+/** Unambiguous formats: the month as a word, a 24-hour clock. */
 const LANGUAGE = "en-GB";
 const day = new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "long", timeZone: "UTC" });
 const time = new Intl.DateTimeFormat(LANGUAGE, { timeStyle: "medium" });
 const dayAndTime = new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "medium", timeStyle: "medium" });
 
-/** Say what keeps the whole shop from working. */
+/** Whether the style sheet was loaded. */
+export const isStyled = () => getComputedStyle(document.documentElement).getPropertyValue("--ground") !== "";
+
+/** Show why no orders can be placed, or nothing. */
 export function showBanner(text) {
-  banner.textContent = text;
-  banner.hidden = false;
+  startMessage.hidden = true;
+  setText(banner, text);
+  banner.hidden = text === "";
 }
 
-/** Tell a screen reader what happened elsewhere on the page. */
+/** Have a screen reader say what happened elsewhere on the page. */
 export function announce(text) {
   announcement.textContent = text;
 }
 
-/** Call these when the reader acts: `submit`, `startOver`, `clearHistory`. */
-export function listen({ submit, startOver, clearHistory }) {
+/** Call these when the customer acts. */
+export function listen({ submit, startOver, clear, forget }) {
   form.addEventListener("submit", () => {
-    if (placeButton.ariaDisabled !== "true") submit();
+    const isDoubleClick = isUntouched && performance.now() - changedAt < DOUBLE_CLICK_MS;
+    if (placeButton.ariaDisabled !== "true" && !isDoubleClick) submit();
   });
   startOverButton.addEventListener("click", startOver);
-  clearHistoryButton.addEventListener("click", clearHistory);
+  clearButton.addEventListener("click", clear);
+  forgetButton.addEventListener("click", forget);
 }
 
-// The form is never sent by the browser itself, whether the shop is open or not.
+// The browser itself never submits the form, even before the shop is open.
 form.addEventListener("submit", (event) => event.preventDefault());
 
-form.addEventListener("input", showPick);
+form.addEventListener("input", () => {
+  isUntouched = false;
+  pressed = null;
+  showPick();
+});
+
+/**
+ * The second click of a double click must not act on what the first one has brought under the pointer: the emptied
+ * form, or whatever has been scrolled there.
+ */
+const DOUBLE_CLICK_MS = 1000;
+const SAME_PLACE_PX = 20;
+
+/** Where the place button was last clicked, or null. */
+let pressed = null;
+/** When the page has last emptied the form or scrolled, and whether the customer has changed the form since. */
+let changedAt = -Infinity;
+let isUntouched = false;
+
+for (const type of ["mousedown", "click"]) document.addEventListener(type, dropDoubleClick, { capture: true });
+
+function dropDoubleClick(event) {
+  const isSamePlace =
+    pressed !== null && Math.hypot(event.clientX - pressed.clientX, event.clientY - pressed.clientY) < SAME_PLACE_PX;
+  if (isSamePlace && performance.now() - changedAt < DOUBLE_CLICK_MS) {
+    event.preventDefault();
+    event.stopPropagation();
+  } else if (event.type === "click") {
+    // A click without a pointer has a count of 0.
+    pressed = placeButton.contains(event.target) && event.detail > 0 ? event : null;
+  }
+}
 
 for (const button of form.querySelectorAll("[data-step]")) {
   button.addEventListener("click", () => stepQuantity(Number(button.dataset.step)));
@@ -66,13 +110,13 @@ for (const button of form.querySelectorAll("[data-step]")) {
 
 function stepQuantity(step) {
   const present = quantity.value.trim();
-  const next = FIELDS.quantity.admits(present) ? Number(present) + step : 1;
+  const next = FIELDS.quantity.isValid(present) ? Number(present) + step : 1;
   quantity.value = String(Math.min(Math.max(next, 1), 9999));
   showPick();
   announce(`Quantity ${quantity.value}`);
 }
 
-/** The order as it stands in the form; every field is a text. */
+/** The order in the form; every field is a string. */
 export function readForm() {
   return {
     customer_id: customerId.value.trim(),
@@ -80,6 +124,12 @@ export function readForm() {
     quantity: quantity.value.trim(),
     order_date: orderDate.value,
   };
+}
+
+/** Limit the date picker. */
+export function limitDates({ min, max }) {
+  orderDate.min = min;
+  orderDate.max = max;
 }
 
 /** Put an order into the form. */
@@ -91,7 +141,7 @@ export function fillForm(order) {
   showPick();
 }
 
-/** Repeat on the docket what was picked from the shelf. */
+/** Show the chosen fruit in the order. */
 function showPick() {
   const order = readForm();
   const choice = choices.find(({ checked }) => checked);
@@ -99,13 +149,14 @@ function showPick() {
   pickPicture.hidden = !choice;
   if (choice) pickPicture.src = pictureOf(choice);
   if (!choice) pickName.textContent = "No fruit picked yet";
-  else pickName.textContent = FIELDS.quantity.admits(order.quantity) ? inWords(order) : order.product_id;
+  else pickName.textContent = FIELDS.quantity.isValid(order.quantity) ? inWords(order) : order.product_id;
 }
 
-/** Show the problems, `[{ field, detail }]` with field null for the order as a whole, and move to their summary. */
-export function showProblems(problems) {
-  clearProblems();
-  for (const { field, detail } of problems) {
+/** Show errors, `[{ field, detail }]` with field null for the whole order, and move the focus to their summary. */
+export function showErrors(errors) {
+  clearErrors();
+  changedAt = performance.now();
+  for (const { field, detail } of errors) {
     const item = document.createElement("li");
     if (field === null) {
       item.textContent = detail;
@@ -127,8 +178,8 @@ export function showProblems(problems) {
   document.title = `Error: ${TITLE}`;
 }
 
-/** Take all problems off the page. */
-export function clearProblems() {
+/** Remove all errors. */
+export function clearErrors() {
   summary.hidden = true;
   summaryList.replaceChildren();
   for (const field of Object.keys(FIELDS)) markField(field, "");
@@ -149,38 +200,41 @@ function inputOf(field) {
 }
 
 /**
- * Show how far the submission is. `phase` is "editing", "sending" or "unsettled"; in the latter two the order cannot
- * be changed, in the last it can be tried again or given up.
+ * Show the state of the submission. `phase` is "editing"; "sending" or "unconfirmed", which lock the form; or
+ * "elsewhere", while another tab sends. The last two can be abandoned.
  */
 export function showPhase(phase) {
-  const locked = phase !== "editing";
-  // What is disabled loses the focus, and a reader without a mouse their place.
+  const locked = phase === "sending" || phase === "unconfirmed";
+  const canStartOver = phase === "unconfirmed" || phase === "elsewhere";
+  // A disabled element loses the focus.
   if (locked && shelf.contains(document.activeElement)) placeButton.focus();
   shelf.disabled = locked;
   for (const button of form.querySelectorAll("[data-step]")) button.disabled = locked;
   for (const input of [quantity, customerId, orderDate]) input.readOnly = locked;
+  forgetButton.disabled = phase === "sending";
   placeButton.ariaDisabled = String(phase === "sending");
-  placeButton.textContent = {
-    editing: "Place order",
-    sending: "Placing your order…",
-    unsettled: "Try again now",
-  }[phase];
-  if (phase !== "unsettled" && document.activeElement === startOverButton) placeButton.focus();
-  startOverButton.hidden = phase !== "unsettled";
+  const texts = { sending: "Placing your order…", unconfirmed: "Try again now" };
+  placeButton.textContent = texts[phase] ?? "Place order";
+  if (!canStartOver && document.activeElement === startOverButton) placeButton.focus();
+  startOverButton.hidden = !canStartOver;
 }
 
-/** Say something beside the button, or nothing. */
+/** Show a message beside the button, or nothing. */
 export function showNotice(text) {
   notice.textContent = text;
 }
 
-/** Orders can be placed from now on: before, a click would be lost. */
+/** Allow orders: before this, a click would be lost. */
 export function openShop() {
+  showBanner("");
   placeButton.disabled = false;
 }
 
-/** Show the orders: `[{ record, note }]`, newest first, `note` empty where there is nothing to add. */
-export function showHistory(orders) {
+/**
+ * Show orders, `[{ record, note }]` newest first; `hidden` is the number of older ones, `isEmpty` whether nothing about
+ * the customer is stored.
+ */
+export function showHistory(orders, { hidden, isEmpty }) {
   const shown = new Map(Array.from(historyList.children, (item) => [item.dataset.orderId, item]));
   const items = orders.map(({ record, note }) => {
     const item = shown.get(record.order_id) ?? newReceipt(record);
@@ -188,31 +242,53 @@ export function showHistory(orders) {
     return item;
   });
   for (const item of shown.values()) if (!items.includes(item)) item.remove();
-  // Only what is out of place is moved: a moved element loses the focus.
+  // Move only what is out of place: a moved element loses the focus.
   items.forEach((item, index) => {
     if (historyList.children[index] !== item) historyList.insertBefore(item, historyList.children[index] ?? null);
   });
   historyEmpty.hidden = orders.length > 0;
-  clearHistoryButton.hidden = orders.every(({ record }) => record.state === "ACCEPTED");
+  historyMore.hidden = hidden === 0;
+  setText(historyMore, `${hidden} older ${hidden === 1 ? "order is" : "orders are"} not shown.`);
+  showClearAction();
+  forgetAction.hidden = isEmpty;
 }
 
-/** Move from the form, if that is where the reader still is, to an order in the list. */
-export function moveOnToOrder(orderId) {
+/** Update an order if it is in the list. */
+export function updateOrder(record, note) {
+  const item = itemOf(record.order_id);
+  if (item) fillReceipt(item, record, note);
+  showClearAction();
+}
+
+const itemOf = (orderId) => Array.from(historyList.children).find((item) => item.dataset.orderId === orderId);
+
+function showClearAction() {
+  clearAction.hidden = Array.from(historyList.children).every((item) => item.dataset.state === "accepted");
+}
+
+/** Empty the form after its order was accepted, or restore what it held before. */
+export function resetForm(order) {
+  fillForm(order);
+  isUntouched = true;
+  changedAt = performance.now();
+}
+
+/** Move the focus to an order in the list, if it is still in the form. */
+export function focusOrder(orderId) {
   const { activeElement } = document;
-  // Some browsers give a clicked button no focus: then the body has it.
+  // Some browsers do not focus a clicked button: then the body has the focus.
   if (activeElement !== document.body && !form.contains(activeElement)) return;
-  const item = Array.from(historyList.children).find((child) => child.dataset.orderId === orderId);
-  const receipt = item.querySelector("article");
+  const receipt = itemOf(orderId).querySelector("article");
   receipt.focus({ preventScroll: true });
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   receipt.scrollIntoView({ block: "nearest", behavior: still ? "auto" : "smooth" });
 }
 
-/** Say that what is shown will be forgotten. */
-export function showThatNothingIsKept() {
-  historyEmpty.textContent =
-    "Nothing yet. Your browser does not let this page keep anything, " +
-    "so your orders will only be listed until you leave it.";
+/** Warn that nothing outlives the page. */
+export function showStorageWarning() {
+  storageWarning.hidden = false;
+  storageHint.hidden = true;
+  historyEmpty.textContent = "Nothing yet.";
 }
 
 function newReceipt(record) {

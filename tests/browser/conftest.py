@@ -1,4 +1,4 @@
-"""Real Chromium, a storefront and an order API that does as it is told, a new one of each for every test."""
+"""Chromium, the storefront and a scripted order API. Each test has its own server, API and browser context."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from browser.fake_order_api import FakeOrderApi
 from browser.visit import Visit
@@ -24,7 +24,7 @@ _ARGUMENTS = [
     "--disable-gpu",
     "--disable-quic",
     "--disable-sync",
-    # A name that is neither localhost nor reached by TLS, as a storefront behind a plain load balancer has.
+    # A host without TLS that is not localhost, like a storefront behind a plain load balancer.
     "--host-resolver-rules=MAP storefront.example 127.0.0.1",
     "--no-first-run",
 ]
@@ -35,7 +35,7 @@ def _found_chromium() -> str | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where Chromium is missing, let one skipped test speak for all: one loud line instead of a hundred."""
+    """Without Chromium, skip one test instead of a hundred."""
     if _found_chromium() or os.environ.get("CI") == "true":
         return
     silent = [item for item in items if _HERE in item.path.parents][1:]
@@ -64,12 +64,14 @@ def api() -> Iterator[FakeOrderApi]:
 
 
 @contextmanager
-def _served(api_url: str | None) -> Iterator[str]:
+def _served(api_url: str | None, host: str = "127.0.0.1") -> Iterator[str]:
     server = load_server().start("127.0.0.1", "0", api_url)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    if host != "127.0.0.1":
+        server.is_own_host = lambda header: True
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
-        yield str(server.url)
+        yield f"http://{host}:{server.server_address[1]}"
     finally:
         server.shutdown()
         thread.join()
@@ -77,25 +79,41 @@ def _served(api_url: str | None) -> Iterator[str]:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[str | None], str]]:
-    """Serve the storefront with an API address; return where."""
+def serve() -> Iterator[Callable[..., str]]:
+    """Serve the storefront for an API address and, if given, a host name; return its address."""
     with ExitStack() as stack:
-        yield lambda api_url: stack.enter_context(_served(api_url))
+        yield lambda *arguments: stack.enter_context(_served(*arguments))
 
 
 @pytest.fixture(scope="session")
-def in_page(chromium: Browser) -> Iterator[Callable[..., Any]]:
-    """Call a function, given as JavaScript, in a page that may import the storefront's modules but is not open."""
-    with _served(None) as url, closing(chromium.new_page()) as page:
-        page.goto(f"{url}/health")
+def modules_url() -> Iterator[str]:
+    """A page that may import the storefront's modules but runs none of them."""
+    with _served(None) as url:
+        yield f"{url}/health"
+
+
+@pytest.fixture(scope="session")
+def in_page(chromium: Browser, modules_url: str) -> Iterator[Callable[..., Any]]:
+    """Evaluate JavaScript in a page that may import the storefront's modules."""
+    with closing(chromium.new_page()) as page:
+        page.goto(modules_url)
         yield page.evaluate
 
 
 @pytest.fixture
-def new_visit(
-    chromium: Browser, api: FakeOrderApi, serve: Callable[[str | None], str]
-) -> Iterator[Callable[..., Visit]]:
-    """Begin a visit, not opened yet, with a browser context of these options; complaints of the page fail the test."""
+def stopped_page(chromium: Browser, modules_url: str) -> Iterator[Page]:
+    """A page that may import the storefront's modules, with empty storage and a clock that only the test advances."""
+    with closing(chromium.new_context()) as context:
+        page = context.new_page()
+        page.clock.install(time="2026-03-01T10:00:00Z")
+        page.goto(modules_url)
+        page.clock.pause_at("2026-03-01T11:00:00Z")
+        yield page
+
+
+@pytest.fixture
+def new_visit(chromium: Browser, api: FakeOrderApi, serve: Callable[..., str]) -> Iterator[Callable[..., Visit]]:
+    """Begin a visit, not opened yet, with these options of the browser context; the page's errors fail the test."""
     visits: list[Visit] = []
     with ExitStack() as stack:
 
@@ -112,7 +130,7 @@ def new_visit(
 
 @pytest.fixture
 def visit(new_visit: Callable[..., Visit]) -> Visit:
-    """A visit in a desktop window, opened."""
+    """An open visit in a desktop window."""
     visit = new_visit()
     visit.open()
     return visit
@@ -120,7 +138,7 @@ def visit(new_visit: Callable[..., Visit]) -> Visit:
 
 @pytest.fixture
 def visit_with_clock(new_visit: Callable[..., Visit]) -> Visit:
-    """A visit in a desktop window, opened, whose clock the test can wind on with `page.clock`."""
+    """An open visit in a desktop window whose clock the test can advance with `page.clock`."""
     visit = new_visit()
     visit.page.clock.install()
     visit.open()

@@ -1,83 +1,51 @@
-"""Placing an order and following it, with an API that works as promised."""
+"""Placing an order on the page: accepted, refused, unconfirmed, and followed until it is processed."""
 
 import datetime
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import expect
 
-from browser.fake_order_api import FakeOrderApi, Hang
+from browser.fake_order_api import Answer, Drop, FakeOrderApi, Hang, problem
 from browser.visit import Visit
-from orders.domain.order_id import derived_order_id
-from sample_orders import SAMPLE_BODY, SAMPLE_ORDER
+from sample_orders import SAMPLE_BODY
+
+UNAVAILABLE = problem(503, "QUEUE_UNAVAILABLE", "Please try again.", retry_after=600)
 
 
-def test_the_sample_order_is_sent_as_the_contract_states_it(visit: Visit, api: FakeOrderApi) -> None:
+def test_sample_order_is_sent_as_the_contract_states_it(visit: Visit, api: FakeOrderApi) -> None:
     visit.place(product="Banana", quantity="1", customer_id="001", order_date="2025-04-25")
     visit.expect_accepted("1 × Banana")
-
     [submission] = api.submissions
     assert submission.body.replace(b'","', b'", "').replace(b'":"', b'": "') == SAMPLE_BODY
     assert submission.headers["Content-Type"] == "application/json"
+    assert len(bytes.fromhex(submission.key or "")) == 16
 
 
-@pytest.mark.parametrize("script", ["main.js", "config.js"])
-def test_a_reader_who_is_quicker_than_the_page_loses_nothing(
-    new_visit: Callable[..., Visit], api: FakeOrderApi, script: str
-) -> None:
-    visit = new_visit()
-    held_back: list[Route] = []
-
-    def hold_back(route: Route) -> None:
-        held_back.append(route)
-
-    visit.page.route(f"**/{script}", hold_back)
-    with visit.page.expect_request(f"**/{script}"):
-        visit.page.goto(visit.storefront_url, wait_until="commit")
-    visit.fill(customer_id="quick")
-    expect(visit.place_button).to_be_disabled()
-    visit.page.get_by_label("Quantity").press("Enter")
-    held_back[0].continue_()
-    expect(visit.place_button).to_be_enabled()
-    assert visit.page.url == f"{visit.storefront_url}/"
-    expect(visit.page.get_by_label("Customer ID")).to_have_value("quick")
-    visit.place_button.click()
-    visit.expect_processed()
-    assert len(api.submissions) == 1
-
-
-def test_an_order_goes_from_accepted_to_processed_without_a_reload(visit: Visit, api: FakeOrderApi) -> None:
+def test_order_goes_from_accepted_to_processed_without_a_reload(visit: Visit, api: FakeOrderApi) -> None:
     api.processes = False
-    visit.place()
+    visit.place(customer_id="Shop-7_b.c", order_date="2024-02-29")
     steps = visit.receipts.first.locator(".timeline__step")
-    expect(steps).to_contain_text(["Accepted", "Being processed"])
-
-    api.processes = True
-    expect(steps).to_contain_text(["Accepted", "Processed"])
-    expect(steps.last.locator("time")).to_have_attribute("datetime", "2025-04-25T10:00:01.250Z")
-
-
-def test_what_happens_to_an_order_is_announced(visit: Visit, api: FakeOrderApi) -> None:
-    api.processes = False
-    visit.place()
     announcement = visit.page.locator("[data-part=announcement]")
+    expect(steps).to_contain_text(["Accepted", "Being processed"])
     expect(announcement).to_have_text("Order accepted: 2 × Banana.")
     expect(announcement).to_have_role("status")
-
-    api.processes = True
-    expect(announcement).to_have_text("Order processed: 2 × Banana.")
-
-
-def test_the_new_order_takes_the_focus_and_the_form_starts_afresh(visit: Visit) -> None:
-    visit.place()
     expect(visit.receipts.first).to_be_focused()
     expect(visit.receipts.first).to_be_in_viewport()
     expect(visit.page.get_by_role("radio", checked=True)).to_have_count(0)
     expect(visit.page.get_by_label("Quantity")).to_have_value("1")
-    expect(visit.page.get_by_label("Customer ID")).to_have_value("001")
+    expect(visit.page.get_by_label("Customer ID")).to_have_value("Shop-7_b.c")
+
+    api.processes = True
+    expect(steps).to_contain_text(["Accepted", "Processed"])
+    expect(steps.last.locator("time")).to_have_attribute("datetime", "2025-04-25T10:00:01.250Z")
+    expect(announcement).to_have_text("Order processed: 2 × Banana.")
+    for text in ("Shop-7_b.c", "29 February 2024", *api.accepted):
+        expect(visit.receipts.first).to_contain_text(text)
 
 
-def test_a_reader_who_has_moved_on_is_left_where_they_are(visit: Visit, api: FakeOrderApi) -> None:
+def test_focus_elsewhere_on_the_page_is_not_moved(visit: Visit, api: FakeOrderApi) -> None:
     visit.place()
     visit.expect_processed()
     visit.page.reload()
@@ -90,9 +58,7 @@ def test_a_reader_who_has_moved_on_is_left_where_they_are(visit: Visit, api: Fak
     expect(clear).to_be_focused()
 
 
-def test_the_order_date_is_today_where_the_reader_is(new_visit: Callable[..., Visit]) -> None:
-    # At half past ten in Greenwich it is half past midnight in Kiritimati; an hour and a half before, still
-    # eleven in the evening in Honolulu.
+def test_order_date_is_today_in_the_customers_time_zone(new_visit: Callable[..., Visit]) -> None:
     for zone, hour, today in (("Pacific/Kiritimati", 10, "2026-03-02"), ("Pacific/Honolulu", 9, "2026-02-28")):
         visit = new_visit(timezone_id=zone)
         visit.page.clock.set_fixed_time(datetime.datetime(2026, 3, 1, hour, 30, tzinfo=datetime.UTC))
@@ -100,110 +66,257 @@ def test_the_order_date_is_today_where_the_reader_is(new_visit: Callable[..., Vi
         expect(visit.page.get_by_label("Order date")).to_have_value(today)
 
 
-def test_a_page_left_open_overnight_offers_the_new_day(new_visit: Callable[..., Visit]) -> None:
+def test_page_left_open_overnight_offers_the_new_day(new_visit: Callable[..., Visit]) -> None:
     visit = new_visit()
-    visit.page.clock.install(time=datetime.datetime(2026, 3, 1, 22, 0, tzinfo=datetime.UTC))
+    visit.page.clock.install(time=datetime.datetime(2026, 12, 31, 22, 0, tzinfo=datetime.UTC))
     visit.open()
     order_date = visit.page.get_by_label("Order date")
     come_back = "document.dispatchEvent(new Event('visibilitychange'))"
     visit.page.clock.fast_forward("09:00:00")
     visit.page.evaluate(come_back)
-    expect(order_date).to_have_value("2026-03-02")
+    expect(order_date).to_have_value("2027-01-01")
+    expect(order_date).to_have_attribute("max", "2028-12-31")
     order_date.fill("2026-05-01")
     visit.page.clock.fast_forward("24:00:00")
     visit.page.evaluate(come_back)
     expect(order_date).to_have_value("2026-05-01")
 
 
-def test_orders_are_remembered_newest_first_and_refreshed_on_return(visit: Visit, api: FakeOrderApi) -> None:
-    api.processes = False
-    visit.place(product="Apple", quantity="3")
-    expect(visit.receipts).to_have_count(1)
-    visit.page.reload()
-    visit.place(product="Grapes", quantity="4")
-    expect(visit.receipts).to_have_count(2)
-
-    api.processes = True
-    visit.page.goto("about:blank")
-    visit.open()
-    expect(visit.receipts.get_by_role("heading")).to_have_text(["4 × Grapes", "3 × Apple"])
-    expect(visit.page.get_by_text("Processed", exact=True)).to_have_count(2)
-
-
-def test_an_order_shows_all_that_identifies_it(visit: Visit, api: FakeOrderApi) -> None:
-    visit.place(customer_id="Shop-7_b.c", order_date="2024-02-29")
-    visit.expect_processed()
-    [order_id] = api.accepted
-    expect(visit.receipts.first).to_contain_text("Shop-7_b.c")
-    expect(visit.receipts.first).to_contain_text("29 February 2024")
-    expect(visit.receipts.first).to_contain_text(order_id)
-
-
-def test_finished_orders_can_be_cleared_and_stay_away(visit: Visit, api: FakeOrderApi) -> None:
-    visit.place()
-    visit.expect_processed()
-    visit.page.get_by_role("button", name="Clear finished orders").click()
-    expect(visit.receipts).to_have_count(0)
-    visit.page.reload()
-    expect(visit.page.get_by_label("Order date")).not_to_have_value("")
-    expect(visit.page.get_by_text("Nothing yet.")).to_be_visible()
-    expect(visit.page.get_by_label("Customer ID")).to_have_value("")
-
-
-def test_a_hundred_orders_are_remembered_and_none_forgotten_that_is_on_its_way(visit: Visit) -> None:
-    records = []
-    for number in range(103):
-        order = {"customer_id": "001", "product_id": "Banana", "quantity": "1", "order_date": "2025-04-25"}
-        moment = f"2025-04-25T10:{number // 60:02}:{number % 60:02}.000Z"
-        state = (
-            {"state": "ACCEPTED", "processed_at": None} if number == 1 else {"state": "UNKNOWN", "processed_at": None}
-        )
-        order_id = derived_order_id(SAMPLE_ORDER, str(number))
-        records.append({"order_id": order_id, "order": order, "placed_at": moment, "accepted_at": moment, **state})
-    visit.page.evaluate(
-        "(records) => records.forEach((each) =>"
-        " localStorage.setItem(`fruit-stand:order:${each.order_id}`, JSON.stringify(each)))",
-        records,
-    )
-    visit.place()
-    visit.expect_accepted()
-    kept = visit.page.evaluate("Object.keys(localStorage).filter((key) => key.startsWith('fruit-stand:order:'))")
-    forgotten = {f"fruit-stand:order:{records[number]['order_id']}" for number in (0, 2, 3)}
-    assert {f"fruit-stand:order:{record['order_id']}" for record in records} - set(kept) == forgotten
-
-
-def test_the_buttons_beside_the_quantity_keep_it_within_its_bounds(visit: Visit) -> None:
+def test_buttons_beside_the_quantity_keep_it_within_its_bounds(visit: Visit) -> None:
+    visit.page.get_by_role("radio", name="Pear").check()
     quantity = visit.page.get_by_label("Quantity")
-    more = visit.page.get_by_role("button", name="One more")
-    fewer = visit.page.get_by_role("button", name="One fewer")
-    for start, button, then in (
-        ("1", more, "2"),
-        ("2", fewer, "1"),
-        ("1", fewer, "1"),
-        ("9999", more, "9999"),
-        ("many", more, "1"),
+    for start, button, result in (
+        ("1", "more", "2"),
+        ("1", "fewer", "1"),
+        ("9999", "more", "9999"),
+        ("x", "more", "1"),
     ):
         quantity.fill(start)
-        button.click()
-        expect(quantity).to_have_value(then)
+        visit.page.get_by_role("button", name=f"One {button}").click()
+        expect(quantity).to_have_value(result)
+        expect(visit.page.locator(".docket__pick")).to_have_text(f"{result} × Pear")
 
 
-def test_the_docket_repeats_what_was_picked(visit: Visit) -> None:
-    pick = visit.page.locator(".docket__pick")
-    expect(pick).to_have_text("No fruit picked yet")
-    visit.page.get_by_role("radio", name="Pear").check()
-    visit.page.get_by_label("Quantity").fill("12")
-    expect(pick).to_have_text("12 × Pear")
+# Errors
 
 
-def test_spaces_around_a_value_are_no_mistake(visit: Visit, api: FakeOrderApi) -> None:
+def test_empty_order_is_explained_at_its_fields_and_in_a_summary(visit: Visit, api: FakeOrderApi) -> None:
+    visit.page.get_by_label("Quantity").fill("")
+    visit.page.get_by_label("Order date").fill("")
+    visit.place_button.click()
+    expect(visit.summary).to_be_focused()
+    links = visit.summary.get_by_role("link")
+    fields = ["Choose one of the fruits", "Enter how many you would like", "Enter your customer ID"]
+    expect(links).to_have_text([*fields, "Enter the date of the order"])
+    expect(visit.page).to_have_title("Error: The Fruit Stand")
+    customer_id = visit.page.get_by_label("Customer ID")
+    expect(customer_id).to_have_accessible_description("For example 001 Enter your customer ID")
+    expect(customer_id).to_have_attribute("aria-invalid", "true")
+    shelf = visit.page.get_by_role("radiogroup", name="Pick a fruit")
+    expect(shelf).to_have_accessible_description("Choose one of the fruits")
+    links.nth(2).click()
+    expect(customer_id).to_be_focused()
+    links.first.click()
+    expect(visit.page.get_by_role("radio", name="Apple")).to_be_focused()
+    assert api.submissions == []
+
     visit.place(quantity=" 2 ", customer_id="\t001 ")
     visit.expect_accepted()
-    assert api.submissions[0].order["quantity"] == "2"
-    assert api.submissions[0].order["customer_id"] == "001"
+    expect(visit.summary).to_be_hidden()
+    expect(visit.error_of("customer_id")).to_be_hidden()
+    expect(visit.page).to_have_title("The Fruit Stand")
 
 
-def test_an_order_that_takes_long_is_said_to_be_safe(visit_with_clock: Visit, api: FakeOrderApi) -> None:
+def test_invalid_value_is_explained_at_its_field(visit: Visit, api: FakeOrderApi) -> None:
+    year = datetime.date.today().year
+    dates = f"Order date must be from 2000-01-01 to {year + 1}-12-31"
+    for field, label, value, detail in (
+        ("quantity", "Quantity", "0", "Quantity must be a whole number from 1 to 9999"),
+        ("quantity", "Quantity", "1.5", "Quantity must be a whole number from 1 to 9999"),
+        ("quantity", "Quantity", "１", "Quantity must be a whole number from 1 to 9999"),
+        ("customer_id", "Customer ID", "no spaces", "Customer ID must be 1 to 64 letters"),
+        ("customer_id", "Customer ID", "c" * 65, "Customer ID must be 1 to 64 letters"),
+        ("order_date", "Order date", "1999-12-31", dates),
+        ("order_date", "Order date", f"{year + 2}-01-01", dates),
+    ):
+        visit.fill()
+        visit.page.get_by_label(label).fill(value)
+        visit.place_button.click()
+        expect(visit.error_of(field), value).to_contain_text(detail)
+        expect(visit.summary.get_by_role("link"), value).to_have_count(1)
+    assert api.submissions == []
+
+
+def test_the_apis_errors_are_shown_at_their_fields(visit: Visit, api: FakeOrderApi) -> None:
+    errors = [
+        {"pointer": "/customer_id", "detail": "must be known here"},
+        {"pointer": "/quantity", "detail": "must be at most what is in stock"},
+        {"pointer": "/coupon", "detail": "is required"},
+    ]
+    api.answer_submissions_with(problem(422, "VALIDATION_FAILED", "The order breaks rules.", errors=errors))
+    visit.place()
+    expect(visit.summary).to_be_focused()
+    expect(visit.summary.get_by_role("listitem")).to_have_text(
+        ["Customer ID must be known here", "Quantity must be at most what is in stock", "/coupon is required"]
+    )
+    expect(visit.error_of("quantity")).to_have_text("Quantity must be at most what is in stock")
+    expect(visit.page.get_by_label("Quantity")).to_have_value("2")
+    visit.place(quantity="3")
+    visit.expect_accepted("3 × Banana")
+    assert len(set(api.keys)) == 2
+
+
+@pytest.mark.parametrize(
+    ("members", "text"),
+    [
+        ({"request_id": "request-7"}, "The body is not JSON. (Reference: request-7)"),
+        (
+            {"code": "", "title": "", "detail": "", "errors": [], "request_id": ""},
+            "refused this order without a reason.",
+        ),
+    ],
+)
+def test_refusal_without_a_field_is_shown_in_the_summary(
+    visit: Visit, api: FakeOrderApi, members: dict[str, Any], text: str
+) -> None:
+    document = {"code": "INVALID_JSON", "detail": "The body is not JSON.", **members}
+    api.answer_submissions_with(Answer(400, document))
+    visit.place()
+    expect(visit.summary).to_be_focused()
+    expect(visit.summary.get_by_role("listitem")).to_contain_text([text])
+    visit.page.reload()
+    expect(visit.notice).to_be_empty()
+    assert len(api.submissions) == 1
+
+
+# Unconfirmed
+
+
+def test_failure_is_explained_and_retried_with_the_same_key(visit_with_clock: Visit, api: FakeOrderApi) -> None:
+    visit = visit_with_clock
+    failures: list[tuple[Answer | Drop, str]] = [
+        (Answer(429, {"message": "Too Many Requests"}), "The shop is very busy right now."),
+        (problem(503, "QUEUE_UNAVAILABLE", "Please try again."), "The shop cannot take orders right now."),
+        (problem(500, "INTERNAL_ERROR", "Please try again."), "Something went wrong in the shop."),
+        (Drop(), "The shop cannot be reached."),
+        (Drop(after_accepting=True), "The shop cannot be reached."),
+    ]
+    for count, (failure, reason) in enumerate(failures, start=1):
+        api.answer_submissions_with(failure)
+        visit.place()
+        kept = "Your order for 2 × Banana is kept and will be sent again in 1 second. It will not be placed twice."
+        expect(visit.notice).to_have_text(f"{reason} {kept}")
+        expect(visit.notice).to_have_role("status")
+        visit.page.clock.run_for(1_000)
+        expect(visit.receipts).to_have_count(count)
+        expect(visit.notice).to_be_empty()
+        visit.page.clock.run_for(2_000)
+        first, second = api.submissions[-2:]
+        assert (first.key, first.body) == (second.key, second.body)
+    assert len(api.accepted) == len(failures)
+
+
+def test_unconfirmed_order_is_locked_until_it_is_retried_or_abandoned(visit: Visit, api: FakeOrderApi) -> None:
+    api.answer_submissions_with(UNAVAILABLE, UNAVAILABLE)
+    visit.place()
+    expect(visit.notice).to_contain_text("will be sent again in 10 minutes")
+    expect(visit.place_button).to_have_text("Try again now")
+    expect(visit.place_button).to_be_focused()
+    expect(visit.page.get_by_role("radio", name="Apple")).to_be_disabled()
+    for label in ("Quantity", "Customer ID", "Order date"):
+        expect(visit.page.get_by_label(label)).not_to_be_editable()
+    visit.start_over_button.click()
+    expect(visit.notice).to_be_empty()
+    expect(visit.page.get_by_role("radio", name="Apple")).to_be_enabled()
+    expect(visit.page.get_by_label("Quantity")).to_have_value("2")
+
+    visit.place(quantity="3")
+    expect(visit.place_button).to_have_text("Try again now")
+    visit.place_button.click()
+    visit.expect_accepted("3 × Banana")
+    assert len(set(api.keys)) == 2
+    assert len(api.accepted) == 1
+
+
+def test_customer_decides_after_six_attempts(visit_with_clock: Visit, api: FakeOrderApi) -> None:
+    visit = visit_with_clock
+    api.answer_submissions_with(*[Drop()] * 6)
+    visit.place()
+    for seconds in (1, 2, 4, 8, 16):
+        expect(visit.notice).to_contain_text(f"will be sent again in {seconds} second")
+        visit.page.clock.run_for(seconds * 1000)
+    expect(visit.notice).to_contain_text("Your order for 2 × Banana is not confirmed yet. Try again when you like")
+    expect(visit.notice).to_contain_text("If you start over instead, it may have been placed already.")
+    visit.place_button.click()
+    expect(visit.receipts).to_have_count(1)
+
+
+def test_slow_answer_is_announced(visit_with_clock: Visit, api: FakeOrderApi) -> None:
+    visit = visit_with_clock
+    api.answer_submissions_with(Hang())
+    visit.place()
+    expect(visit.place_button).to_have_text("Placing your order…")
+    visit.page.clock.run_for(5_000)
+    expect(visit.notice).to_contain_text("The shop is slow to answer.")
+    api.release()
+    expect(visit.receipts).to_have_count(1)
+    expect(visit.notice).to_be_empty()
+
+
+def test_order_placed_offline_is_sent_once_the_network_is_back(visit: Visit, api: FakeOrderApi) -> None:
+    visit.page.context.set_offline(True)
+    visit.place()
+    expect(visit.notice).to_contain_text(
+        "You are offline. Your order for 2 × Banana is kept and will be sent as soon as"
+    )
+    visit.page.context.set_offline(False)
+    api.processes = False
+    expect(visit.receipts.first).to_contain_text("Being processed")
+    visit.page.context.set_offline(True)
+    expect(visit.receipts.first).to_contain_text("You are offline. This is the last known state.")
+    api.processes = True
+    visit.page.context.set_offline(False)
+    visit.expect_processed()
+    assert len(api.submissions) == 1
+
+
+def test_reachable_api_takes_orders_although_the_browser_reports_no_network(
+    new_visit: Callable[..., Visit], api: FakeOrderApi
+) -> None:
+    visit = new_visit()
+    visit.page.add_init_script("Object.defineProperty(navigator, 'onLine', { value: false })")
+    visit.open()
+    api.answer_submissions_with(Drop())
+    visit.place()
+    expect(visit.notice).to_contain_text("You are offline.")
+    visit.place_button.click()
+    visit.expect_processed()
+
+
+# The list of orders
+
+
+def test_unreadable_status_is_explained_until_it_can_be_read(visit_with_clock: Visit, api: FakeOrderApi) -> None:
+    visit = visit_with_clock
+    api.every_look = problem(503, "STORE_UNAVAILABLE", "Please try again.")
+    visit.place()
+    visit.wind_on_until("The state of this order cannot be read right now.")
+    expect(visit.receipts.first).to_contain_text("Being processed")
+    api.every_look = None
+    visit.wind_on_until("Processed")
+    expect(visit.receipts.first).not_to_contain_text("cannot be read")
+
+
+def test_order_unknown_to_the_shop_is_reported_and_not_polled_again(visit: Visit, api: FakeOrderApi) -> None:
+    api.answer_looks_with(problem(404, "ORDER_NOT_FOUND", "No order has this id."))
+    visit.place()
+    expect(visit.receipts.first).to_contain_text("The shop has no order with this number.")
+    visit.page.reload()
+    expect(visit.receipts.first).to_contain_text("The shop has no order with this number.")
+    assert len(api.looks) == 1
+
+
+def test_slow_order_is_said_to_be_safe(visit_with_clock: Visit, api: FakeOrderApi) -> None:
     visit = visit_with_clock
     api.processes = False
     visit.place()

@@ -43,7 +43,7 @@ def page_rules(in_page: Callable[..., Any]) -> PageRules:
         answers: list[bool] = in_page(
             """async (cases) => {
               const { FIELDS } = await import("/rules.js");
-              return cases.map(([field, literal]) => FIELDS[field].admits(JSON.parse(literal)));
+              return cases.map(([field, literal]) => FIELDS[field].isValid(JSON.parse(literal)));
             }""",
             [list(case) for case in cases],
         )

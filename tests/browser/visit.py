@@ -132,7 +132,7 @@ class Visit:
     def expect_nothing_cut_off(self) -> None:
         """Nothing reaches out of the element that holds it."""
         cut_off = self.page.evaluate(
-            """() => Array.from(document.querySelectorAll("body :not(.unseen)"))
+            """() => Array.from(document.querySelectorAll("body :not(.visually-hidden)"))
               .filter((element) => getComputedStyle(element).display !== "inline" && element.clientWidth > 1)
               .filter((element) => element.scrollWidth > element.clientWidth + 1)
               .map((element) => `${element.localName}.${element.className}`)"""

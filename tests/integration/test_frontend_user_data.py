@@ -101,6 +101,12 @@ def ask(port: int, path: str, method: str = "GET", headers: Mapping[str, str] | 
         connection.close()
 
 
+def release_of(port: int) -> str:
+    """Return the path that the page loads its code from."""
+    [release] = set(re.findall(r'"([0-9a-f]{16})/[a-z-]+\.(?:css|js)"', ask(port, "/").body.decode()))
+    return str(release)
+
+
 # What the script does
 
 
@@ -133,15 +139,19 @@ def test_an_agent_that_aws_did_not_sign_is_not_installed(apache: WebServer) -> N
 
 def test_only_what_is_public_is_put_in_place(apache: WebServer) -> None:
     site = apache.installation.root / "var" / "www" / "storefront"
-    expected = {file.name for ending in ("html", "css", "js") for file in FRONTEND.glob(f"*.{ending}")}
-    expected |= {f"images/{file.name}" for file in FRONTEND.glob("images/*.svg")} | {"config.js", "health"}
+    code = {"config.js"} | {file.name for ending in ("css", "js") for file in FRONTEND.glob(f"*.{ending}")}
+    expected = {"index.html", "health", *code} | {f"images/{file.name}" for file in FRONTEND.glob("images/*.svg")}
+    expected |= {f"{release_of(apache.port)}/{name}" for name in code}
     placed = {str(file.relative_to(site)) for file in site.rglob("*") if file.is_file() and file.suffix != ".gzip"}
     assert placed == expected
 
 
 def test_the_page_is_served_and_knows_the_api(apache: WebServer) -> None:
-    assert ask(apache.port, "/").body == (FRONTEND / "index.html").read_bytes()
-    assert ask(apache.port, "/config.js").body == f'export default {{ apiUrl: "{API_URL}" }};\n'.encode()
+    release = release_of(apache.port)
+    assert ask(apache.port, "/").body.replace(f"{release}/".encode(), b"") == (FRONTEND / "index.html").read_bytes()
+    assert ask(apache.port, f"/{release}/main.js").body == (FRONTEND / "main.js").read_bytes()
+    for path in ("/config.js", f"/{release}/config.js"):
+        assert ask(apache.port, path).body == f'export default {{ apiUrl: "{API_URL}" }};\n'.encode()
     assert ask(apache.port, "/health").body == b"ok\n"
 
 
@@ -205,8 +215,13 @@ def test_a_repository_that_cannot_be_fetched_makes_it_fail_after_five_attempts(
 
 
 PUBLIC = ["/", "/index.html", "/main.js?v=1", "/style.css", "/config.js", "/images/banana.svg", "/health", "/health?x"]
+PUBLIC += ["/{release}/main.js", "/{release}/style.css", "/{release}/config.js"]
 NOT_PUBLIC = [
     "/nothing",
+    "/0123456789abcdef/main.js",
+    "/{release}/",
+    "/{release}/index.html",
+    "/{release}/images/banana.svg",
     "/notes.txt",
     "/leak.js",
     "/server.py",
@@ -237,12 +252,16 @@ NOT_PUBLIC = [
 
 @pytest.mark.parametrize("path", [*PUBLIC, *NOT_PUBLIC])
 def test_apache_answers_as_server_py_does(apache: WebServer, server_py: int, path: str) -> None:
+    is_public = path in PUBLIC
+    path = path.replace("{release}", release_of(server_py))
     for method in ("GET", "HEAD"):
         expect_equal(ask(apache.port, path, method), ask(server_py, path, method))
-    assert ask(apache.port, path).status == (200 if path in PUBLIC else 404)
+    assert ask(apache.port, path).status == (200 if is_public else 404)
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "BREW"])
+@pytest.mark.parametrize(
+    "method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "BREW", "get"]
+)
 def test_apache_refuses_other_methods_as_server_py_does(apache: WebServer, server_py: int, method: str) -> None:
     for path in ("/", "/health", "/nothing"):
         expect_equal(ask(apache.port, path, method), ask(server_py, path, method))

@@ -1,0 +1,201 @@
+/**
+ * What this browser keeps between visits: the orders, the pending submission and the customer id. One localStorage
+ * item per record, so that tabs do not overwrite each other. Everything read is validated and deleted if invalid.
+ */
+
+import { isOrderId, isTimestamp } from "./api.js";
+import { FIELDS, isOrder } from "./rules.js";
+
+const PREFIX = "fruit-stand:";
+const ORDER = `${PREFIX}order:`;
+const SUBMISSION = `${PREFIX}submission`;
+const CUSTOMER = `${PREFIX}customer`;
+const PROBE = "fruit-stand-probe";
+
+/** The number of orders that are kept; orders that are not processed yet are always kept. */
+export const MAXIMUM_ORDERS = 100;
+
+const STATES = ["ACCEPTED", "PROCESSED", "UNKNOWN"];
+const LATEST_TIME = Date.parse("9999-12-31T23:59:59.999Z");
+
+/** This storefront's records. If localStorage is blocked or full, they last until the page is closed. */
+export class BrowserStorage {
+  /** Texts that localStorage did not take. */
+  #page = new Map();
+  /** Valid values by key, with the text they were parsed from. */
+  #parsed = new Map();
+
+  /** Whether records outlive the page. */
+  isLasting = true;
+
+  constructor() {
+    try {
+      localStorage.setItem(PROBE, "0".repeat(1000));
+      localStorage.removeItem(PROBE);
+    } catch {
+      this.isLasting = false;
+    }
+  }
+
+  /** All orders, newest first: { order_id, order, state, placed_at, accepted_at, processed_at }. */
+  orders() {
+    return this.#keys()
+      .filter((key) => key.startsWith(ORDER))
+      .map((key) => this.order(key.slice(ORDER.length)))
+      .filter((record) => record !== null)
+      .map((record) => [Date.parse(record.placed_at), record])
+      .sort(([one], [other]) => other - one)
+      .map(([, record]) => record);
+  }
+
+  /** The order with this id, or null. */
+  order(orderId) {
+    return this.#read(ORDER + orderId, (value) => isOrderRecord(value) && value.order_id === orderId);
+  }
+
+  /** A `placed_at` that sorts before all other orders, even if the clock was set back. */
+  nextPlacedAt() {
+    const [newest] = this.orders();
+    const time = Math.max(Date.now(), newest ? Date.parse(newest.placed_at) + 1 : 0);
+    return new Date(Math.min(time, LATEST_TIME)).toISOString();
+  }
+
+  /** Store an order. */
+  keepOrder(record) {
+    this.#write(ORDER + record.order_id, record);
+  }
+
+  /** Delete the oldest finished orders that exceed the maximum. */
+  prune() {
+    for (const record of this.orders().slice(MAXIMUM_ORDERS)) {
+      if (record.state !== "ACCEPTED") this.forgetOrder(record.order_id);
+    }
+  }
+
+  /** Delete an order. */
+  forgetOrder(orderId) {
+    this.#remove(ORDER + orderId);
+  }
+
+  /** The pending submission: { key, order, started_at, holder: { tab, until } | null }, or null. */
+  submission() {
+    return this.#read(SUBMISSION, isSubmission);
+  }
+
+  /** Store the pending submission. */
+  keepSubmission(submission) {
+    this.#write(SUBMISSION, submission);
+  }
+
+  /** Delete the pending submission if it has this key. */
+  forgetSubmission(key) {
+    if (this.submission()?.key === key) this.#remove(SUBMISSION);
+  }
+
+  /** The last customer id, or an empty string. */
+  customerId() {
+    return this.#read(CUSTOMER, FIELDS.customer_id.isValid) ?? "";
+  }
+
+  /** Store the customer id for the next visit. */
+  keepCustomerId(customerId) {
+    this.#write(CUSTOMER, customerId);
+  }
+
+  /** Delete the customer id. */
+  forgetCustomerId() {
+    this.#remove(CUSTOMER);
+  }
+
+  /** Whether anything about the customer is stored. */
+  get isEmpty() {
+    return this.#keys().length === 0;
+  }
+
+  /** Delete everything. */
+  forgetAll() {
+    for (const key of this.#keys()) this.#remove(key);
+  }
+
+  /** Call `listener` after another tab has changed the records. */
+  onChangeElsewhere(listener) {
+    addEventListener("storage", (event) => {
+      if (event.key === null || event.key.startsWith(PREFIX)) listener();
+    });
+    // A page in the back/forward cache receives no storage events.
+    addEventListener("pageshow", (event) => {
+      if (event.persisted) listener();
+    });
+  }
+
+  #keys() {
+    try {
+      const kept = Object.keys(localStorage).filter((key) => key.startsWith(PREFIX));
+      return [...new Set([...kept, ...this.#page.keys()])];
+    } catch {
+      return [...this.#page.keys()];
+    }
+  }
+
+  #read(key, isValid) {
+    let text = this.#page.get(key) ?? null;
+    try {
+      text ??= localStorage.getItem(key);
+      if (text === null) return null;
+      const parsed = this.#parsed.get(key);
+      if (parsed?.text === text) return parsed.value;
+      const value = JSON.parse(text);
+      if (isValid(value)) {
+        this.#parsed.set(key, { text, value });
+        return value;
+      }
+    } catch {
+      // Invalid JSON is deleted below, like any invalid value.
+    }
+    this.#remove(key);
+    return null;
+  }
+
+  #write(key, value) {
+    const text = JSON.stringify(value);
+    try {
+      localStorage.setItem(key, text);
+      this.#page.delete(key);
+    } catch {
+      this.isLasting = false;
+      this.#page.set(key, text);
+    }
+  }
+
+  #remove(key) {
+    this.#page.delete(key);
+    this.#parsed.delete(key);
+    try {
+      localStorage.removeItem(key);
+    } catch {
+      this.isLasting = false;
+    }
+  }
+}
+
+function isOrderRecord(value) {
+  return (
+    isOrderId(value?.order_id) &&
+    isOrder(value.order) &&
+    STATES.includes(value.state) &&
+    isTimestamp(value.placed_at) &&
+    isTimestamp(value.accepted_at) &&
+    (value.processed_at === null || isTimestamp(value.processed_at))
+  );
+}
+
+function isSubmission(value) {
+  const holder = value?.holder ?? null;
+  return (
+    typeof value?.key === "string" &&
+    /^[0-9a-f]{32}$/.test(value.key) &&
+    isOrder(value.order) &&
+    isTimestamp(value.started_at) &&
+    (holder === null || (/^[0-9a-f]{8}$/.test(holder.tab) && Number.isFinite(holder.until)))
+  );
+}

@@ -1,0 +1,203 @@
+"""api.js and backoff.js: what each response of the API, or none, means to the page."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+ORDER_ID = "00000000-0000-8000-8000-000000000000"
+ACCEPTED = {"order_id": ORDER_ID, "status": "ACCEPTED"}
+PROCESSED = {"order_id": ORDER_ID, "status": "PROCESSED", "submitted_at": "2025-04-25T10:00:00.000Z"}
+NO_REASON = "The shop refused this order without a reason."
+
+
+def problem(status: int, **members: Any) -> tuple[int, Any]:
+    return status, {"code": "CODE", "title": "Title", "detail": "Detail.", **members}
+
+
+def unconfirmed(reason: str, **more: Any) -> dict[str, Any]:
+    return {
+        "kind": "unconfirmed",
+        "reason": reason,
+        "retryAfter": None,
+        "maybePlaced": True,
+        "isRetryable": True,
+        **more,
+    }
+
+
+def refused(detail: str, *errors: tuple[str, str], request_id: str = "") -> dict[str, Any]:
+    shown = [{"pointer": pointer, "detail": detail} for pointer, detail in errors]
+    return {"kind": "refused", "detail": detail, "errors": shown, "requestId": request_id}
+
+
+UNEXPECTED = unconfirmed("unexpected_response", isRetryable=False)
+
+SUBMISSIONS: list[tuple[tuple[int, Any], dict[str, Any]]] = [
+    ((202, ACCEPTED), {"kind": "accepted", "orderId": ORDER_ID}),
+    *(
+        ((status, document), UNEXPECTED)
+        for status, document in (
+            *(
+                (202, None),
+                (202, {"order_id": "../../admin"}),
+                (202, {"order_id": 7}),
+                (202, "<!doctype html>"),
+                (200, []),
+            ),
+            *((204, None), (404, {"message": "Not Found"}), (403, {"code": 7}), (418, ["code"]), problem(200)),
+        )
+    ),
+    ((429, {"message": "Too Many Requests"}), unconfirmed("throttled", maybePlaced=False)),
+    (problem(503), unconfirmed("unavailable")),
+    ((500, "<h1>"), unconfirmed("failed")),
+    ((504, {}), unconfirmed("failed")),
+    ((408, {}), unconfirmed("failed")),
+    (problem(422, request_id="r-1"), refused("Detail.", request_id="r-1")),
+    (problem(400, detail=""), refused("Title")),
+    (problem(400, detail=" ", title=None), refused("CODE")),
+    (problem(400, detail="", title="", code="", errors=[]), refused(NO_REASON)),
+    (problem(400, detail="\u202e", title="\u0000", code="\u200f", errors="none"), refused(NO_REASON)),
+    (problem(422, detail="A" * 400), refused("A" * 300 + "…")),
+    (
+        problem(422, errors=[{"pointer": "/quantity", "detail": "must\u202e be"}, {"pointer": 7, "detail": "x"}]),
+        refused("Detail.", ("/quantity", "must  be"), ("", "x")),
+    ),
+    (problem(422, errors=[None, "x", {}, {"pointer": "/quantity", "detail": ""}, {"detail": 7}]), refused("Detail.")),
+    (problem(422, errors=[{"pointer": "/a", "detail": "b"}] * 99), refused("Detail.", *[("/a", "b")] * 20)),
+]
+
+STATUSES: list[tuple[tuple[int, Any], dict[str, Any]]] = [
+    ((200, {"order_id": ORDER_ID, "status": "PENDING"}), {"kind": "pending", "retryAfter": None}),
+    ((200, PROCESSED), {"kind": "processed", "submittedAt": PROCESSED["submitted_at"], "processedAt": None}),
+    (problem(404, code="ORDER_NOT_FOUND"), {"kind": "unknown"}),
+    *(
+        ((status, document), {"kind": "failed", "reason": reason, "retryAfter": None})
+        for status, document, reason in (
+            (404, {"message": "Not Found"}, "unexpected_response"),
+            (200, {"status": "PROCESSED"}, "unexpected_response"),
+            (200, {**PROCESSED, "status": "constructor"}, "unexpected_response"),
+            (429, {}, "throttled"),
+            (503, {}, "unavailable"),
+        )
+    ),
+]
+
+# Calls a method of OrderApi for each [status, document]; returns the outcomes and the options of the last fetch.
+ASK = """async ([method, responses, headers]) => {
+  const { OrderApi } = await import("/api.js");
+  const outcomes = [];
+  let options;
+  for (const [status, document] of responses) {
+    window.fetch = async (url, given) => {
+      options = { url, ...given, signal: undefined };
+      const text = typeof document === "string" ? document : JSON.stringify(document);
+      return new Response(status === 204 ? null : text, { status, headers });
+    };
+    const api = new OrderApi("https://api.example.com/v1");
+    outcomes.push(await (method === "submit" ? api.submit({ a: 1 }, "key") : api.status(responses[0][1].order_id)));
+  }
+  return [outcomes, options];
+}"""
+
+
+def test_every_response_to_a_submission_has_one_meaning(stopped_page: Page) -> None:
+    outcomes, options = stopped_page.evaluate(ASK, ["submit", [response for response, _ in SUBMISSIONS], {}])
+    for (response, meaning), outcome in zip(SUBMISSIONS, outcomes, strict=True):
+        assert outcome == meaning, response
+    assert options == {
+        "url": "https://api.example.com/v1/orders",
+        "method": "POST",
+        "headers": {"Content-Type": "application/json", "Idempotency-Key": "key"},
+        "body": '{"a":1}',
+        "cache": "no-store",
+        "credentials": "omit",
+        "redirect": "error",
+        "referrerPolicy": "no-referrer",
+        "signal": None,
+    }
+
+
+def test_every_status_response_has_one_meaning(stopped_page: Page) -> None:
+    outcomes, options = stopped_page.evaluate(ASK, ["status", [response for response, _ in STATUSES], {}])
+    for (response, meaning), outcome in zip(STATUSES, outcomes, strict=True):
+        assert outcome == meaning, response
+    assert options["url"] == f"https://api.example.com/v1/orders/{ORDER_ID}"
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        *(
+            ("0", 0),
+            ("1", 1),
+            (" 120 ", 120),
+            ("999999", 3600),
+            ("soon", None),
+            ("1.5", None),
+            ("-1", None),
+            ("", None),
+        ),
+        *(("Sun, 01 Mar 2026 11:00:30 GMT", 30), ("Sun, 01 Mar 2026 09:00:00 GMT", 0)),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(stopped_page: Page, header: str, seconds: int | None) -> None:
+    [outcome], _ = stopped_page.evaluate(ASK, ["submit", [problem(503)], {"Retry-After": header}])
+    assert outcome["retryAfter"] == seconds
+
+
+@pytest.mark.parametrize(("method", "seconds"), [("submit", 15), ("status", 10)])
+def test_request_is_aborted_after_its_timeout(stopped_page: Page, method: str, seconds: int) -> None:
+    stopped_page.evaluate(
+        """async (method) => {
+          const { OrderApi } = await import("/api.js");
+          window.fetch = (url, { signal }) =>
+            new Promise((resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+          new OrderApi("https://api.example.com")[method]({}, "key").then((outcome) => (window.outcome = outcome));
+        }""",
+        method,
+    )
+    stopped_page.clock.run_for(seconds * 1000 - 1)
+    assert stopped_page.evaluate("window.outcome") is None
+    stopped_page.clock.run_for(1)
+    assert stopped_page.evaluate("window.outcome")["reason"] == "timeout"
+
+
+@pytest.mark.parametrize("is_online", [True, False])
+def test_browser_reporting_no_network_only_explains_a_failure(stopped_page: Page, is_online: bool) -> None:
+    stopped_page.evaluate("(value) => Object.defineProperty(navigator, 'onLine', { value })", is_online)
+    [outcome], _ = stopped_page.evaluate(ASK, ["submit", [(202, ACCEPTED)], {}])
+    assert outcome["kind"] == "accepted"
+    reason = stopped_page.evaluate(
+        """async () => {
+          const { OrderApi } = await import("/api.js");
+          window.fetch = async () => { throw new TypeError("Failed to fetch"); };
+          return (await new OrderApi("https://api.example.com").submit({}, "key")).reason;
+        }"""
+    )
+    assert reason == ("unreachable" if is_online else "offline")
+
+
+def test_api_url_of_the_configuration_is_plain_http(stopped_page: Page) -> None:
+    urls: dict[str, str | None] = {
+        "https://abc.execute-api.eu-central-1.amazonaws.com": "https://abc.execute-api.eu-central-1.amazonaws.com",
+        "http://localhost:4566/_aws/abc/$default/": "http://localhost:4566/_aws/abc/$default",
+        **dict.fromkeys(
+            ("", "not an address", "/orders", "ftp://127.0.0.1", "javascript:alert(1)", "http://u:p@a"), None
+        ),
+        **dict.fromkeys(("http://127.0.0.1/?stage=dev", "http://127.0.0.1/#here"), None),
+    }
+    script = "(configs) => import('/api.js').then((api) => configs.map((config) => api.readApiUrl(config)))"
+    assert stopped_page.evaluate(script, [{"apiUrl": url} for url in urls]) == list(urls.values())
+    assert stopped_page.evaluate(script, [{}, None, {"apiUrl": 7}]) == [None] * 3
+
+
+def test_delays_grow_to_half_a_minute_and_are_at_least_retry_after(stopped_page: Page) -> None:
+    def evaluate(expression: str) -> Any:
+        return stopped_page.evaluate(f"import('/backoff.js').then((backoff) => {expression})")
+
+    assert evaluate("[1, 2, 3, 5, 6, 30].map((n) => backoff.retryDelay(n, null))") == [1, 2, 4, 16, 30, 30]
+    assert evaluate("[1, 2, 40].map((n) => backoff.pollDelay(n, null))") == [1, 1.25, 30]
+    assert evaluate("[backoff.retryDelay(1, 45), backoff.pollDelay(30, 45)]") == [45, 45]
+    words = ["1 second", "7 seconds", "89 seconds", "2 minutes", "60 minutes"]
+    assert evaluate("[0.2, 7, 89, 90, 3600].map(backoff.inWords)") == words

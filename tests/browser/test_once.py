@@ -1,0 +1,173 @@
+"""One wish is one order: double clicks, reloads, two tabs."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from browser.fake_order_api import FakeOrderApi, Hang, problem
+from browser.visit import Visit
+
+SIZES = {"phone": (320, 640), "tablet": (768, 1024), "desktop": (1280, 800)}
+UNAVAILABLE = problem(503, "QUEUE_UNAVAILABLE", "Please try again.", retry_after=600)
+
+
+def expect_one_order(visit: Visit, api: FakeOrderApi) -> None:
+    visit.expect_processed()
+    expect(visit.summary).to_be_hidden()
+    expect(visit.receipts).to_have_count(1)
+    expect(visit.page.get_by_role("radio", checked=True)).to_have_count(0)
+    assert len(api.submissions) == 1
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_double_click_places_one_order_without_an_error(
+    new_visit: Callable[..., Visit], api: FakeOrderApi, size: str
+) -> None:
+    width, height = SIZES[size]
+    visit = new_visit(viewport={"width": width, "height": height})
+    visit.open()
+    mouse = visit.page.mouse
+    for gap in (0.03, 0.15, 0.45):
+        visit.fill()
+        visit.place_button.scroll_into_view_if_needed()
+        box = visit.place_button.bounding_box()
+        assert box is not None
+        mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        for pause in (gap, 0):
+            mouse.down()
+            mouse.up()
+            time.sleep(pause)
+        expect_one_order(visit, api)
+        visit.page.evaluate("localStorage.clear()")
+        visit.page.reload()
+        api.submissions.clear()
+
+
+def test_double_tap_and_double_enter_place_one_order(new_visit: Callable[..., Visit], api: FakeOrderApi) -> None:
+    visit = new_visit(viewport={"width": 320, "height": 640}, has_touch=True)
+    visit.open()
+    visit.fill()
+    visit.place_button.scroll_into_view_if_needed()
+    box = visit.place_button.bounding_box()
+    assert box is not None
+    for offset in (0, 6):
+        visit.page.touchscreen.tap(box["x"] + 40 + offset, box["y"] + 20)
+        time.sleep(0.1)
+    expect_one_order(visit, api)
+
+    visit.page.reload()
+    visit.fill(quantity="3")
+    visit.page.get_by_label("Customer ID").press("Enter", delay=20)
+    time.sleep(0.1)
+    visit.page.keyboard.press("Enter")
+    visit.expect_processed("3 × Banana")
+    expect(visit.summary).to_be_hidden()
+    assert len(api.submissions) == 2
+
+
+def test_double_click_on_an_invalid_order_changes_nothing_else(new_visit: Callable[..., Visit]) -> None:
+    visit = new_visit(viewport={"width": 320, "height": 640})
+    visit.open()
+    visit.place_button.scroll_into_view_if_needed()
+    box = visit.place_button.bounding_box()
+    assert box is not None
+    for _ in range(2):  # after the first click the page scrolls to the summary: other things lie under the pointer
+        visit.page.mouse.click(box["x"] + 100, box["y"] + 20)
+        time.sleep(0.2)
+    expect(visit.summary).to_be_focused()
+    expect(visit.page.get_by_role("radio", checked=True)).to_have_count(0)
+
+
+def test_different_order_within_a_second_is_placed(visit: Visit, api: FakeOrderApi) -> None:
+    visit.place()
+    visit.expect_accepted()
+    visit.place(product="Pear", quantity="3")
+    visit.expect_accepted("3 × Pear")
+    assert len(api.accepted) == 2
+
+
+def test_clicks_while_the_order_is_sent_do_nothing(visit: Visit, api: FakeOrderApi) -> None:
+    api.answer_submissions_with(Hang())
+    visit.place()
+    expect(visit.place_button).to_have_text("Placing your order…")
+    visit.place_button.click(force=True)
+    visit.page.get_by_label("Quantity").press("Enter")
+    api.release()
+    expect_one_order(visit, api)
+
+
+def test_reload_while_the_order_is_sent_finds_the_same_order(visit: Visit, api: FakeOrderApi) -> None:
+    api.answer_submissions_with(Hang())
+    visit.place()
+    expect(visit.place_button).to_have_text("Placing your order…")
+    visit.page.reload()
+    visit.expect_accepted()
+    assert visit.page.evaluate("document.activeElement === document.body"), "a reload does not move the focus"
+    assert len(set(api.keys)) == 1
+    api.release()
+    visit.page.reload()
+    visit.expect_processed()
+    assert len(api.submissions) == 2, "nothing is sent again once an order is confirmed"
+
+
+def test_another_tab_shows_what_one_sends_and_keeps_its_own_form(visit: Visit, api: FakeOrderApi) -> None:
+    other = visit.another_tab()
+    other.fill(product="Pear", quantity="3")
+    api.answer_submissions_with(Hang())
+    visit.place(product="Banana", quantity="1")
+    expect(other.notice).to_contain_text("Another tab is sending your order for 1 × Banana.")
+    expect(other.notice).not_to_contain_text("is not confirmed yet")
+    other.place_button.click(force=True)
+    expect(other.page.locator(".docket__pick")).to_have_text("3 × Pear")
+    api.release()
+    other.expect_accepted("1 × Banana")
+    expect(other.notice).to_be_empty()
+    other.place_button.click()
+    other.expect_accepted("3 × Pear")
+    assert [submission.order["product_id"] for submission in api.submissions] == ["Banana", "Pear"]
+
+
+def test_order_abandoned_in_another_tab_is_not_sent_again(visit_with_clock: Visit, api: FakeOrderApi) -> None:
+    visit = visit_with_clock
+    api.answer_submissions_with(Hang())
+    visit.place()
+    expect(visit.place_button).to_have_text("Placing your order…")
+    other = visit.another_tab()
+    expect(other.notice).to_contain_text("Another tab is sending your order for 2 × Banana.")
+    other.start_over_button.click()
+    other.place(product="Pear")
+    other.expect_accepted("2 × Pear")
+    visit.page.clock.run_for(15_000)
+    expect(visit.notice).to_contain_text(
+        "You finished your order for 2 × Banana in another tab, or started over there."
+    )
+    visit.page.clock.run_for(60_000)
+    assert [submission.order["product_id"] for submission in api.submissions] == ["Banana", "Pear"]
+
+
+def test_order_of_a_closed_tab_makes_room_for_the_draft_afterwards(visit: Visit, api: FakeOrderApi) -> None:
+    other = visit.another_tab()
+    other.fill(product="Pear", quantity="3")
+    api.answer_submissions_with(UNAVAILABLE)
+    visit.place()
+    expect(other.notice).to_contain_text("Another tab is sending")
+    visit.page.close()
+    expect(other.notice).to_contain_text("Your order for 2 × Banana is not confirmed yet.")
+    expect(other.page.locator(".docket__pick")).to_have_text("2 × Banana")
+    other.place_button.click()
+    other.expect_accepted("2 × Banana")
+    expect(other.page.locator(".docket__pick")).to_have_text("3 × Pear")
+    assert len(set(api.keys)) == 1
+
+
+def test_page_from_the_back_forward_cache_shows_what_other_tabs_did(visit: Visit) -> None:
+    other = visit.another_tab()
+    other.page.evaluate("addEventListener('storage', (event) => event.stopImmediatePropagation(), true)")
+    visit.page.evaluate("window.addEventListener = () => {}")
+    visit.place()
+    visit.expect_accepted()
+    visit.page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    other.page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    other.expect_accepted()

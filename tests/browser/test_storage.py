@@ -1,0 +1,216 @@
+"""What the page keeps on the device: forged, blocked, full, plentiful, and forgotten."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from browser.fake_order_api import FakeOrderApi, problem
+from browser.visit import Visit
+from orders.domain.order_id import derived_order_id
+from sample_orders import SAMPLE_ORDER
+from waiting import wait_for
+
+MARKUP = '<img src=x onerror="window.harmed = true"><script>window.harmed = true</script>'
+BIDI = "\u202eevil\u2066\u200f\u2069\u061c"
+LONG = "A" * 10_000
+HOSTILE = [MARKUP, BIDI, LONG, "\x00\x1b[31m", "javascript:window.harmed=true", "{{7*7}}${7*7}"]
+WARNING = "Your browser does not let this page keep anything."
+
+ORDER_ID = derived_order_id(SAMPLE_ORDER, "one")
+ORDER = {"customer_id": "001", "product_id": "Banana", "quantity": "2", "order_date": "2025-04-25"}
+MOMENT = "2025-04-25T10:00:00.000Z"
+RECORD: dict[str, Any] = {
+    "order_id": ORDER_ID,
+    "order": ORDER,
+    "state": "PROCESSED",
+    "placed_at": MOMENT,
+    "accepted_at": MOMENT,
+    "processed_at": "2025-04-25T10:00:01.000Z",
+}
+SUBMISSION: dict[str, Any] = {"key": "0123456789abcdef" * 2, "order": ORDER, "started_at": MOMENT}
+
+
+def remember(visit: Visit, **texts: str) -> None:
+    """Write texts to the storefront's storage: `order_…` for an order of that number."""
+    items = {
+        f"fruit-stand:order:{derived_order_id(SAMPLE_ORDER, name)}"
+        if name.startswith("order")
+        else f"fruit-stand:{name}": text
+        for name, text in texts.items()
+    }
+    visit.page.evaluate(
+        "(items) => Object.entries(items).forEach(([key, text]) => localStorage.setItem(key, text))", items
+    )
+
+
+def order_texts(records: list[dict[str, Any]]) -> dict[str, str]:
+    return {
+        (name := f"order_{number}"): json.dumps({**record, "order_id": derived_order_id(SAMPLE_ORDER, name)})
+        for number, record in enumerate(records)
+    }
+
+
+def expect_inert(visit: Visit) -> None:
+    visit.expect_no_sideways_scrolling()
+    assert visit.page.evaluate("window.harmed === undefined")
+    assert visit.page.locator("img[onerror], script:not([src])").count() == 0
+    assert not set(visit.page.locator("body").inner_text()) & set("\u202e\u2066\u2069\u200f\u061c\x00\x1b")
+
+
+def test_hostile_entry_is_rejected_and_not_repeated(visit: Visit, api: FakeOrderApi) -> None:
+    for value in HOSTILE:
+        visit.fill(quantity=value, customer_id=value)
+        visit.place_button.click()
+        expect(visit.summary.get_by_role("link"), value[:50]).to_have_count(2)
+        assert value[:50] not in visit.page.locator("body").inner_text()
+    expect_inert(visit)
+    assert api.submissions == []
+
+
+def test_hostile_answer_is_shown_as_plain_bounded_text(visit: Visit, api: FakeOrderApi) -> None:
+    visit.fill()
+    for value in HOSTILE:
+        errors = [{"pointer": "/quantity", "detail": value}, {"pointer": value, "detail": value}, value, None]
+        api.answer_submissions_with(problem(422, value, value, errors=errors, request_id=value, title=value))
+        visit.place_button.click()
+        expect(visit.summary.get_by_role("link")).to_contain_text("Quantity")
+        expect(visit.place_button).to_have_text("Place order")
+        expect_inert(visit)
+        assert len(visit.summary.inner_text()) < 1000
+
+
+def test_forged_records_are_deleted_and_never_used(visit: Visit, api: FakeOrderApi) -> None:
+    forged = [
+        *(
+            {"state": MARKUP},
+            {"state": "constructor"},
+            {"placed_at": None},
+            {"accepted_at": 7},
+            {"processed_at": MARKUP},
+        ),
+        *({"accepted_at": "9999-99-99T99:99:99Z"}, {"order": None}),
+        *({"order": {**ORDER, **change}} for change in ({"product_id": MARKUP}, {"quantity": LONG}, {"x": 1})),
+        *({"order": {**ORDER, **change}} for change in ({"customer_id": BIDI}, {"order_date": "2025-02-30"})),
+    ]
+    texts = order_texts([{**RECORD, **change} for change in forged])
+    for number, text in enumerate(["", "not JSON", "null", "7", "[]", '"text"', "{}", "[" * 10_000]):
+        texts[f"order_text_{number}"] = text
+    texts["order_other_id"] = json.dumps(RECORD)
+    for change in (
+        *(
+            {"key": "x\r\nX-Evil: yes"},
+            {"key": "a" * 33},
+            {"started_at": "soon"},
+            {"order": {**ORDER, "product_id": MARKUP}},
+        ),
+        *({"holder": 7}, {"holder": {"tab": MARKUP, "until": 1}}, {"holder": {"tab": "01234567", "until": "9"}}),
+    ):
+        remember(visit, **texts, submission=json.dumps({**SUBMISSION, **change}), customer=json.dumps(MARKUP))
+        visit.page.reload()
+        # Not `wait_for_function`, which evaluates a string: the page's policy forbids that.
+        wait_for("an empty storage", lambda: visit.page.evaluate("localStorage.length === 0"), seconds=5)
+        texts = {}
+    expect(visit.page.get_by_text("Nothing yet.")).to_be_visible()
+    expect(visit.page.get_by_label("Customer ID")).to_have_value("")
+    expect_inert(visit)
+    assert (api.looks, api.submissions) == ([], [])
+
+
+def test_records_of_other_pages_and_valid_orders_stay(visit: Visit) -> None:
+    remember(visit, **order_texts([{**RECORD, "order": {**ORDER, "customer_id": "c" * 64, "product_id": "P" * 128}}]))
+    visit.page.evaluate("localStorage.setItem('another page', '{')")
+    visit.page.set_viewport_size({"width": 320, "height": 640})
+    visit.page.reload()
+    expect(visit.receipts.first).to_contain_text("P" * 128)
+    visit.expect_no_sideways_scrolling()
+    visit.page.get_by_role("button", name="Forget me").click()
+    assert visit.page.evaluate("localStorage.getItem('another page')") == "{"
+
+
+@pytest.mark.parametrize("problem_of_storage", ["blocked", "full", "full after the start"])
+def test_page_that_cannot_store_anything_warns_and_still_orders(
+    new_visit: Callable[..., Visit], api: FakeOrderApi, problem_of_storage: str
+) -> None:
+    visit = new_visit()
+    fill = "localStorage.setItem('another page', 'x'.repeat(5 * 1024 * 1024 - 60));"
+    if problem_of_storage == "blocked":
+        visit.page.add_init_script("Object.defineProperty(window, 'localStorage', { get() { throw new Error(); } })")
+    elif problem_of_storage == "full":
+        visit.page.add_init_script(f"localStorage.clear(); {fill}")
+    visit.open()
+    warning = visit.page.locator(".order").get_by_text(WARNING)
+    if problem_of_storage == "full after the start":
+        expect(warning).to_be_hidden()
+        visit.page.evaluate(fill)
+    else:
+        expect(warning).to_be_visible()
+        expect(visit.page.get_by_text("stay in this browser on this device")).to_be_hidden()
+    api.answer_submissions_with(problem(503, "QUEUE_UNAVAILABLE", "Please try again.", retry_after=600))
+    visit.place()
+    expect(visit.notice).to_contain_text("Keep this page open")
+    expect(visit.notice).not_to_contain_text("is kept")
+    expect(warning).to_be_visible()
+    visit.place_button.click()
+    visit.expect_processed()
+    expect(warning).to_be_visible()
+    assert len(set(api.keys)) == 1
+
+
+def test_orders_are_kept_newest_first_and_refreshed_on_return(visit: Visit, api: FakeOrderApi) -> None:
+    api.processes = False
+    visit.place(product="Apple", quantity="3")
+    expect(visit.receipts).to_have_count(1)
+    visit.place(product="Grapes", quantity="4")
+    expect(visit.receipts).to_have_count(2)
+    api.processes = True
+    visit.page.goto("about:blank")
+    visit.open()
+    expect(visit.receipts.get_by_role("heading")).to_have_text(["4 × Grapes", "3 × Apple"])
+    expect(visit.page.get_by_text("Processed", exact=True)).to_have_count(2)
+
+
+def test_each_button_removes_what_it_says(visit: Visit, api: FakeOrderApi) -> None:
+    visit.place(product="Apple")
+    visit.expect_processed("2 × Apple")
+    api.processes = False
+    visit.place(product="Pear")
+    visit.expect_accepted("2 × Pear")
+    clear = visit.page.get_by_role("button", name="Clear finished orders")
+    expect(clear).to_have_accessible_description("Removes finished orders and your customer ID from this device.")
+    clear.click()
+    expect(visit.receipts).to_have_count(1)
+    visit.page.reload()
+    visit.expect_accepted("2 × Pear")
+    expect(visit.page.get_by_label("Customer ID")).to_have_value("")
+
+    visit.fill()
+    forget = visit.page.get_by_role("button", name="Forget me on this device")
+    forget.click()
+    expect(visit.receipts).to_have_count(0)
+    expect(visit.page.get_by_label("Customer ID")).to_have_value("")
+    expect(forget).to_be_hidden()
+    assert visit.page.evaluate("localStorage.length") == 0
+    expect(visit.page.get_by_text("Your orders and your customer ID stay in this browser")).to_be_visible()
+
+
+@pytest.mark.parametrize("state", ["PROCESSED", "ACCEPTED"])
+def test_page_with_ten_thousand_orders_opens_quickly(visit: Visit, api: FakeOrderApi, state: str) -> None:
+    api.processes = False
+    records = order_texts([{**RECORD, "state": state, "processed_at": None}] * 10_000)
+    remember(visit, **records)
+    started = time.monotonic()
+    visit.page.reload()
+    expect(visit.place_button).to_be_enabled()
+    assert time.monotonic() - started < 5
+    expect(visit.receipts).to_have_count(100)
+    hidden = visit.page.get_by_text("9900 older orders are not shown.")
+    if state == "ACCEPTED":
+        expect(hidden).to_be_visible()
+    else:
+        expect(hidden).to_be_hidden()
+    visit.place(product="Pear")
+    visit.expect_accepted("2 × Pear")
