@@ -84,7 +84,7 @@ def test_hostile_answer_is_shown_as_plain_bounded_text(visit: Visit, api: FakeOr
 
 
 def test_forged_records_are_deleted_and_never_used(visit: Visit, api: FakeOrderApi) -> None:
-    forged = [
+    forged: list[dict[str, Any]] = [
         *(
             {"state": MARKUP},
             {"state": "constructor"},

@@ -317,7 +317,7 @@ def test_four_orders_are_polled_at_a_time_and_none_while_hidden(tab: Tab, stoppe
     stopped_page.clock.run_for(60_000)
     assert tab.requests == 0
     stopped_page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
-    polled = set()
+    polled: set[str] = set()
     for _ in range(10):
         assert tab.requests == min(4, 10 - len(polled))
         polled.add(tab.answer("processed", submittedAt=None, processedAt="2026-03-01T11:00:00Z")[0])
