@@ -67,7 +67,7 @@ export class Submissions {
       if (NETWORK_FAILURES.includes(this.#reason)) this.retry();
     });
     addEventListener("pagehide", () => {
-      this.#hold(null);
+      this.#release();
       this.#isClosing = true;
     });
     addEventListener("pageshow", () => (this.#isClosing = false));
@@ -84,7 +84,9 @@ export class Submissions {
     if (last !== null && performance.now() - at < DOUBLE_CLICK_MS && sameOrder(order, last)) return;
     this.follow();
     if (this.#submission !== null) return;
-    this.#begin({ key: randomHex(16), order, started_at: new Date().toISOString(), holder: null }, false);
+    // Held from the first write on: other tabs must not take it over in between.
+    const holder = this.#holdFor(0);
+    this.#begin({ key: randomHex(16), order, started_at: new Date().toISOString(), holder }, false);
     this.#storage.keepSubmission(this.#submission);
     this.retry();
   }
@@ -159,11 +161,19 @@ export class Submissions {
     return left > 0 && left <= MAXIMUM_HOLD_MS;
   }
 
-  /** Store that this tab holds the submission for its next attempt in `delay` seconds; null releases it. */
+  #holdFor(delay) {
+    return { tab: this.#tab, until: Date.now() + delay * 1000 + HOLD_MARGIN_MS };
+  }
+
+  /** Store that this tab holds the submission for its next attempt in `delay` seconds. */
   #hold(delay) {
-    if (!this.#isHere || this.#isClosing || this.#storage.submission()?.key !== this.#submission.key) return;
-    const holder = delay === null ? null : { tab: this.#tab, until: Date.now() + delay * 1000 + HOLD_MARGIN_MS };
-    this.#storage.keepSubmission({ ...this.#submission, holder });
+    if (this.#isHere && !this.#isClosing) this.#storage.keepSubmission({ ...this.#submission, holder: this.#holdFor(delay) });
+  }
+
+  /** Leave the submission to any tab, unless another one already holds it. */
+  #release() {
+    const stored = this.#storage.submission();
+    if (stored?.holder?.tab === this.#tab) this.#storage.keepSubmission({ ...stored, holder: null });
   }
 
   async #send() {
@@ -227,7 +237,7 @@ export class Submissions {
 
   #stop() {
     this.#attempts = 0;
-    this.#hold(null);
+    this.#release();
     this.#onChange({ phase: "stopped", ...this.#state() });
   }
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from browser.fake_order_api import FakeOrderApi
+from browser.fake_order_api import URL, FakeOrderApi
 from browser.visit import Visit
 from requirements_of_tests import require_program
 from storefront.server import load_server
@@ -57,10 +57,8 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def api() -> Iterator[FakeOrderApi]:
-    api = FakeOrderApi()
-    yield api
-    api.close()
+def api() -> FakeOrderApi:
+    return FakeOrderApi()
 
 
 @contextmanager
@@ -86,40 +84,34 @@ def serve() -> Iterator[Callable[..., str]]:
 
 
 @pytest.fixture(scope="session")
-def modules_url() -> Iterator[str]:
-    """A page that may import the storefront's modules but runs none of them."""
-    with _served(None) as url:
-        yield f"{url}/health"
-
-
-@pytest.fixture(scope="session")
-def in_page(chromium: Browser, modules_url: str) -> Iterator[Callable[..., Any]]:
-    """Evaluate JavaScript in a page that may import the storefront's modules."""
-    with closing(chromium.new_page()) as page:
-        page.goto(modules_url)
+def in_page(chromium: Browser) -> Iterator[Callable[..., Any]]:
+    """Evaluate JavaScript in a page that may import the storefront's modules but runs none of them."""
+    with _served(None) as url, closing(chromium.new_page()) as page:
+        page.goto(f"{url}/health")
         yield page.evaluate
 
 
 @pytest.fixture
-def stopped_page(chromium: Browser, modules_url: str) -> Iterator[Page]:
+def stopped_page(chromium: Browser) -> Iterator[Page]:
     """A page that may import the storefront's modules, with empty storage and a clock that only the test advances."""
-    with closing(chromium.new_context()) as context:
+    with _served(None) as url, closing(chromium.new_context()) as context:
         page = context.new_page()
         page.clock.install(time="2026-03-01T10:00:00Z")
-        page.goto(modules_url)
+        page.goto(f"{url}/health")
         page.clock.pause_at("2026-03-01T11:00:00Z")
         yield page
 
 
 @pytest.fixture
 def new_visit(chromium: Browser, api: FakeOrderApi, serve: Callable[..., str]) -> Iterator[Callable[..., Visit]]:
-    """Begin a visit, not opened yet, with these options of the browser context; the page's errors fail the test."""
+    """Begin a visit with these options of the browser context; the page's errors fail the test."""
     visits: list[Visit] = []
     with ExitStack() as stack:
 
-        def begin(storefront_url: str | None = None, api_url: str = api.url, **context_options: Any) -> Visit:
+        def begin(storefront_url: str | None = None, api_url: str = URL, **context_options: Any) -> Visit:
             context = chromium.new_context(**{"locale": "en-GB", **context_options})
             stack.callback(context.close)
+            api.serve(context)
             visits.append(Visit(context.new_page(), storefront_url or serve(api_url), api_url))
             return visits[-1]
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from browser.fake_order_api import FakeOrderApi, Hang, problem
+from browser.fake_order_api import HANG, FakeOrderApi, problem
 from browser.visit import Visit
 
 WINDOWS: dict[str, dict[str, Any]] = {
@@ -45,7 +45,7 @@ def test_every_state_is_accessible_and_fits(new_visit: Callable[..., Visit], api
     look(2, "refused")
 
     unavailable = problem(503, "QUEUE_UNAVAILABLE", "Please try again.", retry_after=600)
-    api.answer_submissions_with(Hang(), unavailable)
+    api.script.extend([HANG, unavailable])
     visit.place()
     expect(visit.place_button).to_have_text("Placing your order…")
     visit.page.clock.run_for(5_000)
@@ -75,7 +75,7 @@ def test_every_state_is_accessible_and_fits(new_visit: Callable[..., Visit], api
 
     api.processes = True
     visit.wind_on_until("Processed")
-    api.answer_looks_with(problem(404, "ORDER_NOT_FOUND", "No order has this id."))
+    api.look_script.append(problem(404, "ORDER_NOT_FOUND", "No order has this id."))
     visit.place(product="Strawberry", quantity="12", customer_id="Corner-Shop_7")
     expect(visit.receipts).to_have_count(2)
     visit.wind_on_until("has no order with this number")
@@ -128,7 +128,7 @@ def test_focused_element_is_visible(visit: Visit, api: FakeOrderApi) -> None:
 
 
 def test_focus_is_kept_when_the_form_is_locked(visit: Visit, api: FakeOrderApi) -> None:
-    api.answer_submissions_with(problem(503, "QUEUE_UNAVAILABLE", "Please try again.", retry_after=600))
+    api.script.append(problem(503, "QUEUE_UNAVAILABLE", "Please try again.", retry_after=600))
     visit.fill()
     visit.page.get_by_role("radio", name="Banana").press("Enter")
     expect(visit.place_button).to_have_text("Try again now")

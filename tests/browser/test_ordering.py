@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from browser.fake_order_api import Answer, Drop, FakeOrderApi, Hang, problem
+from browser.fake_order_api import DROP, DROP_ACCEPTED, HANG, Answer, FakeOrderApi, problem
 from browser.visit import Visit
 from sample_orders import SAMPLE_BODY
 
@@ -17,15 +17,14 @@ UNAVAILABLE = problem(503, "QUEUE_UNAVAILABLE", "Please try again.", retry_after
 def test_sample_order_is_sent_as_the_contract_states_it(visit: Visit, api: FakeOrderApi) -> None:
     visit.place(product="Banana", quantity="1", customer_id="001", order_date="2025-04-25")
     visit.expect_accepted("1 × Banana")
-    [submission] = api.submissions
-    assert submission.body.replace(b'","', b'", "').replace(b'":"', b'": "') == SAMPLE_BODY
-    assert submission.headers["Content-Type"] == "application/json"
-    assert len(bytes.fromhex(submission.key or "")) == 16
+    assert (api.body or "").replace('","', '", "').replace('":"', '": "').encode() == SAMPLE_BODY
+    assert api.headers["content-type"] == "application/json"
+    assert len(bytes.fromhex(api.keys[0])) == 16
 
 
 def test_order_goes_from_accepted_to_processed_without_a_reload(visit: Visit, api: FakeOrderApi) -> None:
     api.processes = False
-    visit.place(customer_id="Shop-7_b.c", order_date="2024-02-29")
+    visit.place(quantity=" 2 ", customer_id="\tShop-7_b.c ", order_date="2024-02-29")
     steps = visit.receipts.first.locator(".timeline__step")
     announcement = visit.page.locator("[data-part=announcement]")
     expect(steps).to_contain_text(["Accepted", "Being processed"])
@@ -36,7 +35,6 @@ def test_order_goes_from_accepted_to_processed_without_a_reload(visit: Visit, ap
     expect(visit.page.get_by_role("radio", checked=True)).to_have_count(0)
     expect(visit.page.get_by_label("Quantity")).to_have_value("1")
     expect(visit.page.get_by_label("Customer ID")).to_have_value("Shop-7_b.c")
-
     api.processes = True
     expect(steps).to_contain_text(["Accepted", "Processed"])
     expect(steps.last.locator("time")).to_have_attribute("datetime", "2025-04-25T10:00:01.250Z")
@@ -48,9 +46,8 @@ def test_order_goes_from_accepted_to_processed_without_a_reload(visit: Visit, ap
 def test_focus_elsewhere_on_the_page_is_not_moved(visit: Visit, api: FakeOrderApi) -> None:
     visit.place()
     visit.expect_processed()
-    visit.page.reload()
     clear = visit.page.get_by_role("button", name="Clear finished orders")
-    api.answer_submissions_with(Hang())
+    api.script.append(HANG)
     visit.place(quantity="3")
     clear.focus()
     api.release()
@@ -58,24 +55,18 @@ def test_focus_elsewhere_on_the_page_is_not_moved(visit: Visit, api: FakeOrderAp
     expect(clear).to_be_focused()
 
 
-def test_order_date_is_today_in_the_customers_time_zone(new_visit: Callable[..., Visit]) -> None:
+def test_order_date_is_the_customers_today(new_visit: Callable[..., Visit]) -> None:
     for zone, hour, today in (("Pacific/Kiritimati", 10, "2026-03-02"), ("Pacific/Honolulu", 9, "2026-02-28")):
         visit = new_visit(timezone_id=zone)
-        visit.page.clock.set_fixed_time(datetime.datetime(2026, 3, 1, hour, 30, tzinfo=datetime.UTC))
+        visit.page.clock.install(time=datetime.datetime(2026, 3, 1, hour, 30, tzinfo=datetime.UTC))
         visit.open()
-        expect(visit.page.get_by_label("Order date")).to_have_value(today)
-
-
-def test_page_left_open_overnight_offers_the_new_day(new_visit: Callable[..., Visit]) -> None:
-    visit = new_visit()
-    visit.page.clock.install(time=datetime.datetime(2026, 12, 31, 22, 0, tzinfo=datetime.UTC))
-    visit.open()
-    order_date = visit.page.get_by_label("Order date")
+        order_date = visit.page.get_by_label("Order date")
+        expect(order_date).to_have_value(today)
+    expect(order_date).to_have_attribute("max", "2027-12-31")
+    visit.page.clock.fast_forward("24:00:00")  # left open overnight
     come_back = "document.dispatchEvent(new Event('visibilitychange'))"
-    visit.page.clock.fast_forward("09:00:00")
     visit.page.evaluate(come_back)
-    expect(order_date).to_have_value("2027-01-01")
-    expect(order_date).to_have_attribute("max", "2028-12-31")
+    expect(order_date).to_have_value("2026-03-01")
     order_date.fill("2026-05-01")
     visit.page.clock.fast_forward("24:00:00")
     visit.page.evaluate(come_back)
@@ -97,9 +88,6 @@ def test_buttons_beside_the_quantity_keep_it_within_its_bounds(visit: Visit) -> 
         expect(visit.page.locator(".docket__pick")).to_have_text(f"{result} × Pear")
 
 
-# Errors
-
-
 def test_empty_order_is_explained_at_its_fields_and_in_a_summary(visit: Visit, api: FakeOrderApi) -> None:
     visit.page.get_by_label("Quantity").fill("")
     visit.page.get_by_label("Order date").fill("")
@@ -119,8 +107,7 @@ def test_empty_order_is_explained_at_its_fields_and_in_a_summary(visit: Visit, a
     links.first.click()
     expect(visit.page.get_by_role("radio", name="Apple")).to_be_focused()
     assert api.submissions == []
-
-    visit.place(quantity=" 2 ", customer_id="\t001 ")
+    visit.place()
     visit.expect_accepted()
     expect(visit.summary).to_be_hidden()
     expect(visit.error_of("customer_id")).to_be_hidden()
@@ -131,11 +118,8 @@ def test_invalid_value_is_explained_at_its_field(visit: Visit, api: FakeOrderApi
     year = datetime.date.today().year
     dates = f"Order date must be from 2000-01-01 to {year + 1}-12-31"
     for field, label, value, detail in (
-        ("quantity", "Quantity", "0", "Quantity must be a whole number from 1 to 9999"),
         ("quantity", "Quantity", "1.5", "Quantity must be a whole number from 1 to 9999"),
-        ("quantity", "Quantity", "１", "Quantity must be a whole number from 1 to 9999"),
         ("customer_id", "Customer ID", "no spaces", "Customer ID must be 1 to 64 letters"),
-        ("customer_id", "Customer ID", "c" * 65, "Customer ID must be 1 to 64 letters"),
         ("order_date", "Order date", "1999-12-31", dates),
         ("order_date", "Order date", f"{year + 2}-01-01", dates),
     ):
@@ -147,77 +131,63 @@ def test_invalid_value_is_explained_at_its_field(visit: Visit, api: FakeOrderApi
     assert api.submissions == []
 
 
-def test_the_apis_errors_are_shown_at_their_fields(visit: Visit, api: FakeOrderApi) -> None:
-    errors = [
-        {"pointer": "/customer_id", "detail": "must be known here"},
-        {"pointer": "/quantity", "detail": "must be at most what is in stock"},
-        {"pointer": "/coupon", "detail": "is required"},
-    ]
-    api.answer_submissions_with(problem(422, "VALIDATION_FAILED", "The order breaks rules.", errors=errors))
+def test_errors_of_the_api_are_shown_at_their_fields(visit: Visit, api: FakeOrderApi) -> None:
+    errors = [{"pointer": "/quantity", "detail": "must be in stock"}, {"pointer": "/coupon", "detail": "is required"}]
+    api.script.append(problem(422, "VALIDATION_FAILED", "The order breaks rules.", errors=errors))
     visit.place()
     expect(visit.summary).to_be_focused()
-    expect(visit.summary.get_by_role("listitem")).to_have_text(
-        ["Customer ID must be known here", "Quantity must be at most what is in stock", "/coupon is required"]
-    )
-    expect(visit.error_of("quantity")).to_have_text("Quantity must be at most what is in stock")
+    expect(visit.summary.get_by_role("listitem")).to_have_text(["Quantity must be in stock", "/coupon is required"])
+    expect(visit.error_of("quantity")).to_have_text("Quantity must be in stock")
     expect(visit.page.get_by_label("Quantity")).to_have_value("2")
-    visit.place(quantity="3")
-    visit.expect_accepted("3 × Banana")
-    assert len(set(api.keys)) == 2
 
 
 @pytest.mark.parametrize(
     ("members", "text"),
     [
         ({"request_id": "request-7"}, "The body is not JSON. (Reference: request-7)"),
-        (
-            {"code": "", "title": "", "detail": "", "errors": [], "request_id": ""},
-            "refused this order without a reason.",
-        ),
+        ({"code": "", "title": "", "detail": "", "errors": []}, "The shop refused this order without a reason."),
     ],
 )
 def test_refusal_without_a_field_is_shown_in_the_summary(
     visit: Visit, api: FakeOrderApi, members: dict[str, Any], text: str
 ) -> None:
-    document = {"code": "INVALID_JSON", "detail": "The body is not JSON.", **members}
-    api.answer_submissions_with(Answer(400, document))
+    api.script.append(Answer(400, {"code": "INVALID_JSON", "detail": "The body is not JSON.", **members}))
     visit.place()
     expect(visit.summary).to_be_focused()
-    expect(visit.summary.get_by_role("listitem")).to_contain_text([text])
+    expect(visit.summary.get_by_role("listitem")).to_have_text(text)
     visit.page.reload()
-    expect(visit.notice).to_be_empty()
+    expect(visit.place_button).to_be_enabled()
     assert len(api.submissions) == 1
-
-
-# Unconfirmed
 
 
 def test_failure_is_explained_and_retried_with_the_same_key(visit_with_clock: Visit, api: FakeOrderApi) -> None:
     visit = visit_with_clock
-    failures: list[tuple[Answer | Drop, str]] = [
-        (Answer(429, {"message": "Too Many Requests"}), "The shop is very busy right now."),
-        (problem(503, "QUEUE_UNAVAILABLE", "Please try again."), "The shop cannot take orders right now."),
-        (problem(500, "INTERNAL_ERROR", "Please try again."), "Something went wrong in the shop."),
-        (Drop(), "The shop cannot be reached."),
-        (Drop(after_accepting=True), "The shop cannot be reached."),
+    failures = [
+        (Answer(429), "The shop is very busy right now."),
+        (Answer(503), "The shop cannot take orders right now."),
+        (Answer(500), "Something went wrong in the shop."),
+        (DROP_ACCEPTED, "The shop cannot be reached."),
     ]
-    for count, (failure, reason) in enumerate(failures, start=1):
-        api.answer_submissions_with(failure)
+    for failure, reason in failures:
+        api.script.append(failure)
         visit.place()
         kept = "Your order for 2 × Banana is kept and will be sent again in 1 second. It will not be placed twice."
         expect(visit.notice).to_have_text(f"{reason} {kept}")
         expect(visit.notice).to_have_role("status")
         visit.page.clock.run_for(1_000)
-        expect(visit.receipts).to_have_count(count)
         expect(visit.notice).to_be_empty()
         visit.page.clock.run_for(2_000)
-        first, second = api.submissions[-2:]
-        assert (first.key, first.body) == (second.key, second.body)
-    assert len(api.accepted) == len(failures)
+    assert api.keys[::2] == api.keys[1::2]
+    assert len(set(api.keys)) == len(api.accepted) == len(failures)
+    api.script.append(HANG)
+    visit.place()
+    expect(visit.place_button).to_have_text("Placing your order…")
+    visit.page.clock.run_for(5_000)
+    expect(visit.notice).to_contain_text("The shop is slow to answer.")
 
 
 def test_unconfirmed_order_is_locked_until_it_is_retried_or_abandoned(visit: Visit, api: FakeOrderApi) -> None:
-    api.answer_submissions_with(UNAVAILABLE, UNAVAILABLE)
+    api.script.extend([UNAVAILABLE, Answer(200)])
     visit.place()
     expect(visit.notice).to_contain_text("will be sent again in 10 minutes")
     expect(visit.place_button).to_have_text("Try again now")
@@ -225,101 +195,50 @@ def test_unconfirmed_order_is_locked_until_it_is_retried_or_abandoned(visit: Vis
     expect(visit.page.get_by_role("radio", name="Apple")).to_be_disabled()
     for label in ("Quantity", "Customer ID", "Order date"):
         expect(visit.page.get_by_label(label)).not_to_be_editable()
+    visit.place_button.click()
+    unexpected = "The shop gave an unexpected answer. Your order for 2 × Banana is not confirmed yet."
+    expect(visit.notice).to_contain_text(unexpected)
+    expect(visit.notice).to_contain_text("If you start over instead, it may have been placed already.")
     visit.start_over_button.click()
     expect(visit.notice).to_be_empty()
     expect(visit.page.get_by_role("radio", name="Apple")).to_be_enabled()
     expect(visit.page.get_by_label("Quantity")).to_have_value("2")
-
     visit.place(quantity="3")
-    expect(visit.place_button).to_have_text("Try again now")
-    visit.place_button.click()
     visit.expect_accepted("3 × Banana")
     assert len(set(api.keys)) == 2
-    assert len(api.accepted) == 1
-
-
-def test_customer_decides_after_six_attempts(visit_with_clock: Visit, api: FakeOrderApi) -> None:
-    visit = visit_with_clock
-    api.answer_submissions_with(*[Drop()] * 6)
-    visit.place()
-    for seconds in (1, 2, 4, 8, 16):
-        expect(visit.notice).to_contain_text(f"will be sent again in {seconds} second")
-        visit.page.clock.run_for(seconds * 1000)
-    expect(visit.notice).to_contain_text("Your order for 2 × Banana is not confirmed yet. Try again when you like")
-    expect(visit.notice).to_contain_text("If you start over instead, it may have been placed already.")
-    visit.place_button.click()
-    expect(visit.receipts).to_have_count(1)
-
-
-def test_slow_answer_is_announced(visit_with_clock: Visit, api: FakeOrderApi) -> None:
-    visit = visit_with_clock
-    api.answer_submissions_with(Hang())
-    visit.place()
-    expect(visit.place_button).to_have_text("Placing your order…")
-    visit.page.clock.run_for(5_000)
-    expect(visit.notice).to_contain_text("The shop is slow to answer.")
-    api.release()
-    expect(visit.receipts).to_have_count(1)
-    expect(visit.notice).to_be_empty()
 
 
 def test_order_placed_offline_is_sent_once_the_network_is_back(visit: Visit, api: FakeOrderApi) -> None:
+    api.processes = False
+    api.script.append(DROP)
     visit.page.context.set_offline(True)
     visit.place()
     expect(visit.notice).to_contain_text(
         "You are offline. Your order for 2 × Banana is kept and will be sent as soon as"
     )
     visit.page.context.set_offline(False)
-    api.processes = False
     expect(visit.receipts.first).to_contain_text("Being processed")
+    api.look_script.append(DROP)
     visit.page.context.set_offline(True)
     expect(visit.receipts.first).to_contain_text("You are offline. This is the last known state.")
-    api.processes = True
-    visit.page.context.set_offline(False)
-    visit.expect_processed()
-    assert len(api.submissions) == 1
+    # The browser can be wrong about the network.
+    visit.place(quantity="3")
+    visit.expect_accepted("3 × Banana")
 
 
-def test_reachable_api_takes_orders_although_the_browser_reports_no_network(
-    new_visit: Callable[..., Visit], api: FakeOrderApi
-) -> None:
-    visit = new_visit()
-    visit.page.add_init_script("Object.defineProperty(navigator, 'onLine', { value: false })")
-    visit.open()
-    api.answer_submissions_with(Drop())
-    visit.place()
-    expect(visit.notice).to_contain_text("You are offline.")
-    visit.place_button.click()
-    visit.expect_processed()
-
-
-# The list of orders
-
-
-def test_unreadable_status_is_explained_until_it_can_be_read(visit_with_clock: Visit, api: FakeOrderApi) -> None:
+def test_order_in_the_list_explains_its_state(visit_with_clock: Visit, api: FakeOrderApi) -> None:
     visit = visit_with_clock
-    api.every_look = problem(503, "STORE_UNAVAILABLE", "Please try again.")
-    visit.place()
-    visit.wind_on_until("The state of this order cannot be read right now.")
-    expect(visit.receipts.first).to_contain_text("Being processed")
-    api.every_look = None
-    visit.wind_on_until("Processed")
-    expect(visit.receipts.first).not_to_contain_text("cannot be read")
-
-
-def test_order_unknown_to_the_shop_is_reported_and_not_polled_again(visit: Visit, api: FakeOrderApi) -> None:
-    api.answer_looks_with(problem(404, "ORDER_NOT_FOUND", "No order has this id."))
-    visit.place()
-    expect(visit.receipts.first).to_contain_text("The shop has no order with this number.")
-    visit.page.reload()
-    expect(visit.receipts.first).to_contain_text("The shop has no order with this number.")
-    assert len(api.looks) == 1
-
-
-def test_slow_order_is_said_to_be_safe(visit_with_clock: Visit, api: FakeOrderApi) -> None:
-    visit = visit_with_clock
+    api.look_script.extend([Answer(503), Answer(200, {"status": "PROCESSED"})])
     api.processes = False
     visit.place()
-    expect(visit.receipts.first).to_contain_text("Being processed")
+    visit.wind_on_until("The state of this order cannot be read right now.")
     visit.page.clock.fast_forward(40_000)
-    expect(visit.receipts.first).to_contain_text("Your order is accepted and will not be lost")
+    visit.wind_on_until("Your order is accepted and will not be lost")
+    expect(visit.receipts.first).to_contain_text("Being processed")
+    api.look_script.append(problem(404, "ORDER_NOT_FOUND", "No order has this id."))
+    visit.wind_on_until("The shop has no order with this number.")
+    polls = len(api.looks)
+    visit.page.reload()
+    expect(visit.receipts.first).to_contain_text("The shop has no order with this number.")
+    visit.page.clock.run_for(10_000)
+    assert len(api.looks) == polls

@@ -75,7 +75,7 @@ def test_hostile_answer_is_shown_as_plain_bounded_text(visit: Visit, api: FakeOr
     visit.fill()
     for value in HOSTILE:
         errors = [{"pointer": "/quantity", "detail": value}, {"pointer": value, "detail": value}, value, None]
-        api.answer_submissions_with(problem(422, value, value, errors=errors, request_id=value, title=value))
+        api.script.append(problem(422, value, value, errors=errors, request_id=value, title=value))
         visit.place_button.click()
         expect(visit.summary.get_by_role("link")).to_contain_text("Quantity")
         expect(visit.place_button).to_have_text("Place order")
@@ -149,7 +149,7 @@ def test_page_that_cannot_store_anything_warns_and_still_orders(
     else:
         expect(warning).to_be_visible()
         expect(visit.page.get_by_text("stay in this browser on this device")).to_be_hidden()
-    api.answer_submissions_with(problem(503, "QUEUE_UNAVAILABLE", "Please try again.", retry_after=600))
+    api.script.append(problem(503, "QUEUE_UNAVAILABLE", "Please try again.", retry_after=600))
     visit.place()
     expect(visit.notice).to_contain_text("Keep this page open")
     expect(visit.notice).not_to_contain_text("is kept")

@@ -49,11 +49,6 @@ class Visit:
         self.page.goto(self.storefront_url)
         expect(self.place_button).to_be_enabled()  # the page has made itself ready
 
-    def open_unconnected(self) -> None:
-        """Open a storefront whose config.js names no API."""
-        self.page.goto(self.storefront_url)
-        expect(self.page.get_by_role("alert")).to_be_visible()
-
     def another_tab(self) -> "Visit":
         """Open the storefront in a second tab of the same browser."""
         visit = Visit(self.page.context.new_page(), self.storefront_url, self.api_url, self.complaints, self.requests)
