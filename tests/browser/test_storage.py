@@ -197,20 +197,19 @@ def test_each_button_removes_what_it_says(visit: Visit, api: FakeOrderApi) -> No
     expect(visit.page.get_by_text("Your orders and your customer ID stay in this browser")).to_be_visible()
 
 
-@pytest.mark.parametrize("state", ["PROCESSED", "ACCEPTED"])
-def test_page_with_ten_thousand_orders_opens_quickly(visit: Visit, api: FakeOrderApi, state: str) -> None:
+def test_page_with_ten_thousand_orders_opens_quickly(visit: Visit, api: FakeOrderApi) -> None:
+    def opening() -> float:
+        started = time.monotonic()
+        visit.page.reload()
+        expect(visit.place_button).to_be_enabled(timeout=60_000)
+        return time.monotonic() - started
+
     api.processes = False
-    records = order_texts([{**RECORD, "state": state, "processed_at": None}] * 10_000)
-    remember(visit, **records)
-    started = time.monotonic()
-    visit.page.reload()
-    expect(visit.place_button).to_be_enabled()
-    assert time.monotonic() - started < 5
-    expect(visit.receipts).to_have_count(100)
-    hidden = visit.page.get_by_text("9900 older orders are not shown.")
-    if state == "ACCEPTED":
-        expect(hidden).to_be_visible()
-    else:
-        expect(hidden).to_be_hidden()
+    baseline = opening()
+    for state, hidden in (("PROCESSED", 0), ("ACCEPTED", 9900)):
+        remember(visit, **order_texts([{**RECORD, "state": state, "processed_at": None}] * 10_000))
+        assert opening() < 10 * baseline, state
+        expect(visit.receipts).to_have_count(100)
+        expect(visit.page.get_by_text("9900 older orders are not shown.")).to_have_count(1 if hidden else 0)
     visit.place(product="Pear")
     visit.expect_accepted("2 × Pear")
