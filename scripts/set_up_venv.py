@@ -116,16 +116,15 @@ def install(environment: Path, purpose: str, root: Path) -> None:
     count = sum(line[:1].isalnum() for line in lock.read_text().splitlines())
     print(f"Installing {count} packages from {lock.name}", flush=True)
     pip = [python, "-I", "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--progress-bar=off"]
-    follow(
-        [*pip, "--require-hashes", "--requirement", str(lock)],
-        f"pip cannot install {lock.name}. Check `pip config list`",
-    )
+    command, failure = [*pip, "--require-hashes", "--requirement", str(lock)], f"pip cannot install {lock.name}"
+    try:
+        follow(command, f"{failure}. Check `pip config list`")
+    except SetUpError:
+        record.write_text(recorded or "")  # pip undoes what it did, so the previous installation still works
+        raise
     for script in (environment / "bin").iterdir():
-        if (
-            script.is_file()
-            and not script.is_symlink()
-            and (shebang := INSTALLED_SHEBANG.match(text := script.read_bytes()))
-        ):
+        text = script.read_bytes() if script.is_file() and not script.is_symlink() else b""
+        if shebang := INSTALLED_SHEBANG.match(text):
             script.write_bytes(HEADER.format(options="").encode() + text[shebang.end() :])
     record.write_text(record_text(purpose, root))
 

@@ -1,9 +1,6 @@
-"""Write the tables of docs/configuration.md from what declares the settings.
+"""Write the tables of docs/configuration.md from the variables of both Terraform folders and the template's parameters.
 
-    .venv/bin/python scripts/write_configuration.py
-
-Those are the variables of both Terraform folders and the parameters of the CloudFormation template. `make docs` runs
-it; a test compares what it writes with what is checked in. A table stands between comments, and only that is replaced:
+`make docs` runs it; a test compares the result with the page. It replaces only what is between these comments:
 
     <!-- terraform-backend, by `make docs` -->
     …
@@ -11,7 +8,6 @@ it; a test compares what it writes with what is checked in. A table stands betwe
 """
 
 import re
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +18,10 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 PAGE = REPOSITORY / "docs" / "configuration.md"
 TEMPLATE = REPOSITORY / "cloudformation" / "order-processing.yaml"
 
-# CloudFormation cannot compare numbers, so this setting is a choice there, under a name of its own.
+# CloudFormation cannot compare numbers, so there this setting is a choice with a name of its own.
 OTHER_NAMES = {"processing_reserved_concurrency": "ProcessingConcurrencyReserved"}
 
-# `terraform fmt`, which is checked, leaves one way only to write these.
+# `terraform fmt` allows only one way to write these.
 _VARIABLE = re.compile(r'^variable "(\w+)" \{\n(.*?)^\}', re.MULTILINE | re.DOTALL)
 _TEXT = re.compile(r'^  description = "(.*)"$', re.MULTILINE)
 _LONG_TEXT = re.compile(r"^  description = <<-EOT\n(.*?)^  EOT$", re.MULTILINE | re.DOTALL)
@@ -37,7 +33,7 @@ _BLOCK = re.compile(r"(<!-- ([\w-]+), by `make docs` -->\n).*?(<!-- end -->)", r
 
 @dataclass(frozen=True)
 class Setting:
-    """A variable or a parameter; `default` is as a person writes it, None where a value has to be given."""
+    """A variable or a parameter. A default of None means that a value is required."""
 
     name: str
     default: str | None
@@ -45,13 +41,12 @@ class Setting:
 
     @property
     def meaning(self) -> str:
-        """The first sentence of the description, and the one that says what null stands for."""
+        """The first sentence of the description, and the one about null."""
         first, *others = _END_OF_SENTENCE.split(self.description)
         return " ".join([first, *(sentence for sentence in others if sentence.startswith("Null "))])
 
 
 def variables(folder: str) -> Iterator[Setting]:
-    """Yield the variables of a Terraform folder, in their order."""
     text = (REPOSITORY / folder / "variables.tf").read_text(encoding="utf-8")
     for name, body in _VARIABLE.findall(text):
         found = _TEXT.search(body) or _LONG_TEXT.search(body)
@@ -63,8 +58,7 @@ def variables(folder: str) -> Iterator[Setting]:
 
 
 def parameters() -> Iterator[Setting]:
-    """Yield the parameters of the CloudFormation template, in their order."""
-    # By themselves, for the rest of the template has tags that YAML does not know.
+    # Only this section: the rest has tags that plain YAML does not know.
     text = TEMPLATE.read_text(encoding="utf-8")
     chapter = re.search(r"^Parameters:\n(?:(?:[ #].*)?\n)+", text, re.MULTILINE)
     if chapter is None:
@@ -74,12 +68,11 @@ def parameters() -> Iterator[Setting]:
 
 
 def parameter_of(variable: str) -> str:
-    """Return the name that a Terraform variable has as a parameter."""
+    """Return the name of the parameter for a Terraform variable."""
     return OTHER_NAMES.get(variable) or "".join(word.capitalize() for word in variable.split("_"))
 
 
 def backend_table() -> Iterator[str]:
-    """Yield the lines of the backend's table: each variable beside its parameter."""
     of_template = {parameter.name: parameter for parameter in parameters()}
     yield _row("Terraform", "default", "CloudFormation", "default", "what it is")
     yield "|---|---|---|---|---|"
@@ -91,7 +84,6 @@ def backend_table() -> Iterator[str]:
 
 
 def frontend_table() -> Iterator[str]:
-    """Yield the lines of the storefront's table."""
     yield _row("Terraform", "default", "what it is")
     yield "|---|---|---|"
     for variable in variables("terraform-frontend"):
@@ -99,7 +91,7 @@ def frontend_table() -> Iterator[str]:
 
 
 def brought_up_to_date(page: str) -> str:
-    """Return the page with both tables as they should be; raises KeyError for a table that is not known."""
+    """Return the page with current tables."""
     tables: Mapping[str, Iterable[str]] = {"terraform-backend": backend_table(), "terraform-frontend": frontend_table()}
     return _BLOCK.sub(lambda block: "\n".join([block[1], *tables[block[2]], "", block[3]]), page)
 
@@ -126,17 +118,5 @@ def _escaped(text: str) -> str:
     return re.sub(r"([|*<])", r"\\\1", text)
 
 
-def main() -> int:
-    """Write the page if it is not as it should be, and say so; return the exit status."""
-    page = PAGE.read_text(encoding="utf-8")
-    new = brought_up_to_date(page)
-    if new == page:
-        print(f"{PAGE.name} is up to date")
-    else:
-        PAGE.write_text(new, encoding="utf-8")
-        print(f"{PAGE.name} is written anew")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    PAGE.write_text(brought_up_to_date(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

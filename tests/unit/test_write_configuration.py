@@ -1,6 +1,7 @@
-"""docs/configuration.md says of every setting what the Terraform variables and CloudFormation parameters say."""
+"""docs/configuration.md lists every Terraform variable and CloudFormation parameter."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -13,30 +14,25 @@ def page() -> str:
     return PAGE.read_text(encoding="utf-8")
 
 
-def test_the_tables_are_those_of_the_variables_and_parameters(page: str) -> None:
+def test_page_is_up_to_date(page: str) -> None:
     assert brought_up_to_date(page) == page, "run `make docs`"
 
 
-def test_a_table_that_is_behind_is_written_anew(page: str) -> None:
+def test_outdated_table_is_replaced(page: str) -> None:
     behind = page.replace("| `processing_timeout_seconds` | `30` |", "| `processing_timeout_seconds` | `3` |")
     assert behind != page
     assert brought_up_to_date(behind) == page
 
 
-def test_a_table_of_nothing_that_is_known_is_refused() -> None:
-    with pytest.raises(KeyError, match="terraform-middle"):
-        brought_up_to_date("<!-- terraform-middle, by `make docs` -->\n<!-- end -->\n")
-
-
 @pytest.mark.parametrize("folder", ["terraform-backend", "terraform-frontend"])
-def test_no_variable_is_passed_over(folder: str, page: str) -> None:
+def test_every_variable_is_listed(folder: str, page: str) -> None:
     text = (REPOSITORY / folder / "variables.tf").read_text(encoding="utf-8")
     declared = re.findall(r"variable\s+\"(.+?)\"", text)
     assert [variable.name for variable in variables(folder)] == declared
     assert all(f"\n| `{name}` |" in page for name in declared)
 
 
-def test_no_parameter_is_passed_over(page: str) -> None:
+def test_every_parameter_is_listed(page: str) -> None:
     template = (REPOSITORY / "cloudformation" / "order-processing.yaml").read_text(encoding="utf-8")
     declared = template.count("\n    ConstraintDescription:")
     names = [parameter.name for parameter in parameters()]
@@ -53,5 +49,11 @@ def test_no_parameter_is_passed_over(page: str) -> None:
         ("Days that logs are kept.", None),
     ],
 )
-def test_a_setting_is_told_by_its_first_sentence_and_by_what_null_means(description: str, meaning: str | None) -> None:
+def test_meaning_is_the_first_sentence_and_the_one_about_null(description: str, meaning: str | None) -> None:
     assert Setting("name", None, description).meaning == (meaning or description)
+
+
+def test_variable_without_a_description_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "variables.tf").write_text('variable "mute" {\n  type = string\n}\n')
+    with pytest.raises(ValueError, match="variable mute needs a description"):
+        list(variables(str(tmp_path)))
