@@ -17,20 +17,12 @@ RANDOMNESS = st.binary(min_size=12, max_size=12)
 
 
 @given(RANDOMNESS)
-def test_an_order_id_is_a_uuid_of_version_8(randomness: bytes) -> None:
+def test_an_issued_id_is_a_uuid_of_version_8_and_recognized_in_either_case(randomness: bytes) -> None:
     order_id = random_order_id(randomness)
 
-    assert str(uuid.UUID(order_id)) == order_id
-    assert uuid.UUID(order_id).version == 8
-    assert uuid.UUID(order_id).variant == uuid.RFC_4122
-
-
-@given(RANDOMNESS)
-def test_an_issued_id_is_recognised_in_either_case(randomness: bytes) -> None:
-    order_id = random_order_id(randomness)
-
-    assert parse_order_id(order_id) == order_id
-    assert parse_order_id(order_id.upper()) == order_id
+    parsed = uuid.UUID(order_id)
+    assert (str(parsed), parsed.version, parsed.variant) == (order_id, 8, uuid.RFC_4122)
+    assert parse_order_id(order_id) == parse_order_id(order_id.upper()) == order_id
 
 
 @given(RANDOMNESS, st.data())

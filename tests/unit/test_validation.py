@@ -1,7 +1,6 @@
 """The rules of an order: by the contract, by the schema with jsonschema, and by the compiled check, which all agree."""
 
 import calendar
-import json
 import string
 from typing import Any
 
@@ -145,13 +144,6 @@ def test_contract_schema_and_check_agree_on_any_document(document: Any) -> None:
 @given(st.fixed_dictionaries({name: from_schema(field) for name, field in ORDER_SCHEMA["properties"].items()}))
 def test_whatever_the_schema_describes_is_an_order(document: Any) -> None:
     require_agreement_on(document)
-
-
-@pytest.mark.parametrize("literal", ["1e3", "1e400", "1" + "0" * 4000, "true", '"1\\n"', '"１"', '"1e3"'])
-def test_a_number_in_another_spelling_is_not_a_quantity(literal: str) -> None:
-    body = json.dumps(order_document(quantity=0)).replace('"quantity": 0', f'"quantity": {literal}')
-
-    assert [violation.pointer for violation in violations_of(read_json_document(body.encode()))] == ["/quantity"]
 
 
 @pytest.mark.parametrize(
