@@ -16,7 +16,8 @@ unexport $(filter-out PYTHONDONTWRITEBYTECODE PYTHONUNBUFFERED,$(filter PYTHON% 
 
 # Programs on this machine are not reached through a proxy. Tools differ in which spelling they read.
 comma     := ,
-NOT_PROXY := $(subst $() ,$(comma),$(strip $(no_proxy) $(NO_PROXY) localhost .localhost 127.0.0.1))
+NOT_PROXY := $(sort $(subst $(comma), ,$(no_proxy) $(NO_PROXY)) localhost .localhost 127.0.0.1)
+NOT_PROXY := $(subst $() ,$(comma),$(NOT_PROXY))
 export no_proxy := $(NOT_PROXY)
 export NO_PROXY := $(NOT_PROXY)
 
