@@ -12,9 +12,7 @@ locals {
   is_https = var.certificate_arn != null
 }
 
-################################################################################
-# Network
-################################################################################
+# --- Network ---
 
 module "network" {
   source = "./modules/network"
@@ -59,9 +57,7 @@ locals {
   }]
 }
 
-################################################################################
-# Web servers
-################################################################################
+# --- Web servers ---
 
 data "aws_ami" "debian" {
   count = var.ami_id == null ? 1 : 0
@@ -142,9 +138,7 @@ module "web_servers" {
   permissions_boundary_arn = var.permissions_boundary_arn
 }
 
-################################################################################
-# Address
-################################################################################
+# --- Address ---
 
 resource "aws_route53_record" "storefront" {
   count = var.hosted_zone_id == null ? 0 : 1

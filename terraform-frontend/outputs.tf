@@ -1,8 +1,6 @@
 # What the other tier, the DNS and the operator need.
 
-################################################################################
-# Load balancer
-################################################################################
+# --- Load balancer ---
 
 output "storefront_url" {
   description = "Address of the storefront as a browser sends it as origin, without a slash at the end: the backend's cors_allowed_origins."
@@ -19,9 +17,7 @@ output "load_balancer_zone_id" {
   value       = module.web_servers.load_balancer.zone_id
 }
 
-################################################################################
-# Web servers
-################################################################################
+# --- Web servers ---
 
 output "autoscaling_group_name" {
   description = "The Auto Scaling group of the web servers that serve now. Each release has its own."

@@ -1,17 +1,13 @@
-# What may differ between two deployments. Everything else is a decision of the
-# design and stands, with its reason, in main.tf.
+# What may differ between two deployments. Constants of the design are in main.tf and the modules.
 
-################################################################################
-# Naming and lookups
-################################################################################
+# --- Naming and lookups ---
 
 variable "project" {
-  description = "Name of the system, the same as the backend's: first part of every resource name and value of the tag Project."
+  description = "Name of the system, as in the backend: first part of every resource name and value of the tag Project."
   type        = string
   default     = "order-processing"
   nullable    = false
 
-  # The backend's own rule, so that one name does for both.
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{0,23}[a-z0-9]$", var.project)) && !strcontains(var.project, "--")
     error_message = "Choose a project name of 2 to 25 lower-case letters, digits and single hyphens that starts with a letter and does not end in a hyphen, e.g. \"order-processing\"."
@@ -19,7 +15,7 @@ variable "project" {
 
   validation {
     condition     = !can(regex("^internal(-|$)", var.project))
-    error_message = "Choose a project name that does not begin with \"internal-\": AWS keeps that beginning for load balancers of its own."
+    error_message = "Choose a project name that does not begin with \"internal-\": AWS reserves it for its own load balancers."
   }
 }
 
@@ -47,7 +43,7 @@ variable "aws_region" {
 }
 
 variable "permissions_boundary_arn" {
-  description = "ARN of an IAM policy to set as permissions boundary of every role, for accounts that demand one. Null sets none."
+  description = "ARN of an IAM policy to set as permissions boundary of every role, for accounts that require one. Null sets none."
   type        = string
   default     = null
 
@@ -57,17 +53,15 @@ variable "permissions_boundary_arn" {
   }
 }
 
-################################################################################
-# Network
-################################################################################
+# --- Network ---
 
 variable "vpc_cidr" {
-  description = "Private addresses of the network that is made for the storefront. Choose others where it is to be connected with a network that has these."
+  description = "Private addresses of the storefront's own network. Choose others to connect it with a network that has these."
   type        = string
   default     = "10.20.0.0/16"
   nullable    = false
 
-  # A load balancer wants a /27 for each subnet, and the network is cut into sixteen.
+  # A load balancer needs a /27 per subnet, and the network has sixteen.
   validation {
     condition     = can(regex("^(10|172|192)[.][0-9.]+/(1[6-9]|2[0-3])$", var.vpc_cidr)) && try(cidrsubnet(var.vpc_cidr, 0, 0) == var.vpc_cidr, false)
     error_message = "Give a private IPv4 network of /16 to /23 by its first address as vpc_cidr, e.g. \"10.20.0.0/16\"."
@@ -75,13 +69,13 @@ variable "vpc_cidr" {
 }
 
 variable "availability_zones" {
-  description = "Zones to spread over, e.g. [\"eu-central-1a\", \"eu-central-1b\"]. Null takes the first two of the region; name others where these do not offer instance_type."
+  description = "Zones to spread over, e.g. [\"eu-central-1a\", \"eu-central-1b\"]. Null takes the region's first two that offer instance_type."
   type        = list(string)
   default     = null
 
   validation {
     condition     = var.availability_zones == null || try(length(distinct(var.availability_zones)) == length(var.availability_zones) && length(var.availability_zones) >= 2 && length(var.availability_zones) <= 6, false)
-    error_message = "Name two to six different zones as availability_zones, or leave it out: with one zone, its failure takes the storefront away."
+    error_message = "Name two to six different zones as availability_zones, or leave it out: with one zone, its failure stops the storefront."
   }
 
   validation {
@@ -92,9 +86,9 @@ variable "availability_zones" {
 
 variable "existing_network" {
   description = <<-EOT
-    A network that is there already, instead of one made for the storefront. load_balancer_subnet_ids must have a route
-    to the internet gateway; instance_subnet_ids need a way out to GitHub, Debian's package source and Systems Manager:
-    the same, or with instances_are_private a NAT gateway. Each list spreads over two zones or more.
+    A network to use instead of creating one. load_balancer_subnet_ids need a route to the internet gateway;
+    instance_subnet_ids need one to GitHub, Debian's packages and Systems Manager: the same, or a NAT gateway with
+    instances_are_private. Each list spans two zones or more.
   EOT
   type = object({
     vpc_id                   = string
@@ -105,7 +99,7 @@ variable "existing_network" {
 
   validation {
     condition     = var.existing_network == null || can(regex("^vpc-[0-9a-f]+$", var.existing_network.vpc_id))
-    error_message = "Give the id of a VPC (\"vpc-0123456789abcdef0\") as existing_network.vpc_id, or leave existing_network out to have one made."
+    error_message = "Give the id of a VPC (\"vpc-0123456789abcdef0\") as existing_network.vpc_id, or leave existing_network out to create one."
   }
 
   validation {
@@ -113,31 +107,31 @@ variable "existing_network" {
       for subnet_ids in try([var.existing_network.load_balancer_subnet_ids, var.existing_network.instance_subnet_ids], []) :
       length(distinct(subnet_ids)) == length(subnet_ids) && length(subnet_ids) >= 2 && alltrue([for id in subnet_ids : can(regex("^subnet-[0-9a-f]+$", id))])
     ])
-    error_message = "Name two or more different subnets (\"subnet-0123456789abcdef0\"), in different zones, for the load balancer and for the instances in existing_network: with one zone, its failure takes the storefront away."
+    error_message = "Name two or more different subnets (\"subnet-0123456789abcdef0\"), in different zones, for the load balancer and for the instances in existing_network: with one zone, its failure stops the storefront."
   }
 
   validation {
     condition     = var.existing_network == null || var.availability_zones == null
-    error_message = "Leave availability_zones out: with existing_network, its subnets say which zones."
+    error_message = "Leave availability_zones out: the subnets of existing_network have their zones."
   }
 }
 
 variable "instances_are_private" {
-  description = "Whether the instances have no public address and reach the internet through a NAT gateway in each zone, which costs more than the instances. Either way only the load balancer reaches them."
+  description = "Whether instances have no public address and reach the internet through a NAT gateway per zone, which costs more than the instances. Either way only the load balancer reaches them."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "flow_logs_enabled" {
-  description = "Whether the traffic of the network that is made is logged, which is paid by volume."
+  description = "Whether the created network logs its traffic, which is billed by volume."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "log_retention_days" {
-  description = "Days that flow logs are kept. More days cost more storage; fewer leave less to look into after an attack."
+  description = "Days to keep flow logs. More cost more storage; fewer leave less to investigate after an attack."
   type        = number
   default     = 365
   nullable    = false
@@ -151,12 +145,10 @@ variable "log_retention_days" {
   }
 }
 
-################################################################################
-# Load balancer
-################################################################################
+# --- Load balancer ---
 
 variable "allowed_cidrs" {
-  description = "IPv4 networks that may open the storefront. The default is everybody."
+  description = "IPv4 networks that may open the storefront. The default is everyone."
   type        = list(string)
   default     = ["0.0.0.0/0"]
   nullable    = false
@@ -182,7 +174,7 @@ variable "certificate_arn" {
     error_message = "Give the ARN of a certificate (\"arn:aws:acm:<region>:<account>:certificate/<id>\"), or leave certificate_arn out to serve plain HTTP."
   }
 
-  # No certificate can be had for the load balancer's own name.
+  # No certificate can be issued for the load balancer's own name.
   validation {
     condition     = var.certificate_arn == null || var.domain_name != null
     error_message = "Set domain_name to the name that the certificate is for: under the load balancer's own name, browsers refuse it."
@@ -190,7 +182,7 @@ variable "certificate_arn" {
 }
 
 variable "domain_name" {
-  description = "Name under which customers open the storefront, e.g. \"shop.example.com\". Let it lead to load_balancer_dns_name, or have hosted_zone_id do that. Null uses the load balancer's own name."
+  description = "Name under which customers open the storefront, e.g. \"shop.example.com\". Point it to load_balancer_dns_name, or set hosted_zone_id. Null uses the load balancer's own name."
   type        = string
   default     = null
 
@@ -201,7 +193,7 @@ variable "domain_name" {
 }
 
 variable "hosted_zone_id" {
-  description = "Hosted zone of Route 53 in which domain_name is made to lead to the load balancer. Null leaves that to you."
+  description = "Route 53 hosted zone in which to create domain_name's record. Null creates none."
   type        = string
   default     = null
 
@@ -217,7 +209,7 @@ variable "hosted_zone_id" {
 }
 
 variable "web_acl_arn" {
-  description = "ARN of a regional web ACL of AWS WAF that looks at requests before the storefront does. Null uses none."
+  description = "ARN of a regional AWS WAF web ACL that filters requests. Null uses none."
   type        = string
   default     = null
 
@@ -228,7 +220,7 @@ variable "web_acl_arn" {
 }
 
 variable "access_log_bucket" {
-  description = "Name of an S3 bucket, in the region of the deployment, that takes a record of every request; its policy must let the region's load balancers write. Null keeps no records."
+  description = "Name of an S3 bucket in the same region for a log of every request; its policy must let the region's load balancers write. Null keeps no log."
   type        = string
   default     = null
 
@@ -239,21 +231,18 @@ variable "access_log_bucket" {
 }
 
 variable "deletion_protection_enabled" {
-  description = "Whether the load balancer refuses to be deleted. Null protects it in prod only. To destroy a protected deployment, apply false first."
+  description = "Whether the load balancer is protected against deletion. Null protects it in prod only. To destroy a protected deployment, apply false first."
   type        = bool
   default     = null
 }
 
-################################################################################
-# Web servers
-################################################################################
+# --- Web servers ---
 
 variable "api_url" {
   description = "Address of the order API that the page calls: the backend's output api_endpoint."
   type        = string
 
-  # What frontend/server.py takes, and only encrypted. The emulator's API has no
-  # certificate and never leaves the machine.
+  # What frontend/server.py accepts, and only encrypted: plain HTTP never leaves the machine.
   validation {
     condition     = can(regex("^(https://([a-z0-9]([a-z0-9-]*[a-z0-9])?[.])*[a-z0-9]([a-z0-9-]*[a-z0-9])?|http://(([a-z0-9]([a-z0-9-]*[a-z0-9])?[.])*localhost|127[.]0[.]0[.]1))(:[0-9]{1,5})?(/[A-Za-z0-9._~!$&()*+:@=%/-]*)?$", var.api_url))
     error_message = "Give the backend's api_endpoint as api_url, such as \"https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com\": https:// (http:// only for the emulator on localhost), a host in lower case, no user, query or fragment."
@@ -264,10 +253,10 @@ variable "repository_url" {
   description = "Git repository that holds the storefront in its folder frontend, e.g. \"https://github.com/your-shop/order-processing-system.git\". It must be readable without a password."
   type        = string
 
-  # Port 443 because that is what the instances' security group lets out.
+  # Port 443 only: the instances' security group allows no other.
   validation {
     condition     = can(regex("^https://([a-z0-9]([a-z0-9-]*[a-z0-9])?[.])+[a-z]{2,63}(/[A-Za-z0-9._~+-]+)+/?$", var.repository_url))
-    error_message = "Give the repository's https address without user, password, port, query or fragment as repository_url, e.g. \"https://github.com/your-shop/order-processing-system.git\": over plain http anybody on the way could replace the page."
+    error_message = "Give the repository's https address without user, password, port, query or fragment as repository_url, e.g. \"https://github.com/your-shop/order-processing-system.git\": over plain HTTP anyone on the way could replace the page."
   }
 }
 
@@ -291,7 +280,7 @@ variable "repository_ref" {
 }
 
 variable "ami_id" {
-  description = "Image to start instances from: Debian 13 or one derived from it, for the processor of instance_type. Null takes Debian's newest official one for arm64 at each apply, and then replaces the instances if there is a newer one."
+  description = "Image to start instances from: Debian 13 or one derived from it, for the processor of instance_type. Null takes Debian's newest official one for arm64 at each apply, so a newer image is a release."
   type        = string
   default     = null
 
@@ -302,7 +291,7 @@ variable "ami_id" {
 }
 
 variable "root_device_name" {
-  description = "Name of the root volume in the image of ami_id. With another name the instances get a second volume, and the first is as the image has it."
+  description = "Name of the root volume in the image of ami_id. With a wrong name the instances get a second, empty volume."
   type        = string
   default     = "/dev/xvda"
   nullable    = false
@@ -314,7 +303,7 @@ variable "root_device_name" {
 }
 
 variable "instance_type" {
-  description = "Size of an instance. Debian's image is for arm64, so without ami_id it must be a Graviton type."
+  description = "Type of the instances. Debian's image is for arm64, so without ami_id it must be a Graviton type."
   type        = string
   default     = "t4g.micro"
   nullable    = false
@@ -324,7 +313,7 @@ variable "instance_type" {
     error_message = "Give an instance type such as \"t4g.micro\"."
   }
 
-  # All families with a g after their generation, and the first one.
+  # Families with a g after their generation, and the first one.
   validation {
     condition     = var.ami_id != null || !can(regex("[.]", var.instance_type)) || can(regex("^(a1|[a-z]+[0-9]+g[a-z]*)[.]", var.instance_type))
     error_message = "Choose a Graviton type such as \"t4g.micro\" as instance_type, or set ami_id to an image for the other processor: Debian's arm64 image does not start on it."
@@ -332,7 +321,7 @@ variable "instance_type" {
 }
 
 variable "min_size" {
-  description = "Instances that run at the least. With one, the storefront is away until a failed instance is replaced."
+  description = "Minimum number of instances. With one, the storefront is down until a failed instance is replaced."
   type        = number
   default     = 2
   nullable    = false
@@ -344,7 +333,7 @@ variable "min_size" {
 }
 
 variable "max_size" {
-  description = "Instances that run at the most, however many customers come; bounds what a flood can cost. While instances are replaced there may be twice as many."
+  description = "Maximum number of instances, which bounds the cost of a flood. During a release there are up to twice as many."
   type        = number
   default     = 4
   nullable    = false
@@ -355,12 +344,10 @@ variable "max_size" {
   }
 }
 
-################################################################################
-# Watching
-################################################################################
+# --- Alarms ---
 
 variable "alerts_topic_arn" {
-  description = "ARN of the SNS topic that hears of every alarm: the backend's output alerts_topic_arn. Null leaves the alarms to be looked at."
+  description = "ARN of the SNS topic for alarms: the backend's output alerts_topic_arn. Null sends no notification."
   type        = string
   default     = null
 
@@ -371,14 +358,14 @@ variable "alerts_topic_arn" {
 }
 
 variable "runbook_url" {
-  description = "Where the people who are alerted read the runbook, an https address; every alarm links its section there. The default is the runbook's place in the repository."
+  description = "HTTPS address of the runbook, linked by every alarm. The default is its path in the repository."
   type        = string
   default     = "docs/runbook.md"
   nullable    = false
 
-  # With the longest names an alarm's text and this fit into CloudWatch's 1024 characters.
+  # With the longest names, an alarm's text and this fit into CloudWatch's 1024 characters.
   validation {
     condition     = can(regex("^(docs/runbook[.]md|https://[^[:space:]#]{1,292})$", var.runbook_url))
-    error_message = "Give the https address, of at most 300 characters and without a fragment, at which the runbook is read as runbook_url, e.g. \"https://github.com/your-shop/order-processing-system/blob/main/docs/runbook.md\": each alarm appends the name of its section."
+    error_message = "Give the https address, of at most 300 characters and without a fragment, of the runbook as runbook_url, e.g. \"https://github.com/your-shop/order-processing-system/blob/main/docs/runbook.md\": each alarm appends the name of its section."
   }
 }

@@ -2,9 +2,7 @@
 
 data "aws_region" "current" {}
 
-################################################################################
-# Zones
-################################################################################
+# --- Zones ---
 
 # All zones of the region, whatever their state: an outage of a zone must not change a plan.
 data "aws_availability_zones" "region" {
@@ -35,9 +33,7 @@ locals {
   private_cidrs = { for zone in local.zones : zone => cidrsubnet(var.cidr_block, 4, 8 + lookup(local.places, zone, 0)) if var.has_private_subnets }
 }
 
-################################################################################
-# Public subnets
-################################################################################
+# --- Public subnets ---
 
 resource "aws_vpc" "storefront" {
   cidr_block           = var.cidr_block
@@ -95,9 +91,7 @@ resource "aws_route_table_association" "public" {
   route_table_id = aws_route_table.public.id
 }
 
-################################################################################
-# Private subnets
-################################################################################
+# --- Private subnets ---
 
 resource "aws_subnet" "private" {
   for_each = local.private_cidrs
@@ -153,9 +147,7 @@ resource "aws_route_table_association" "private" {
   route_table_id = aws_route_table.private[each.key].id
 }
 
-################################################################################
-# Flow log
-################################################################################
+# --- Flow log ---
 
 resource "aws_cloudwatch_log_group" "flow" {
   count = var.flow_log_retention_days == null ? 0 : 1

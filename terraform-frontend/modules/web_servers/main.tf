@@ -10,9 +10,7 @@ locals {
   is_https = var.load_balancer.certificate_arn != null
 }
 
-################################################################################
-# Security groups
-################################################################################
+# --- Security groups ---
 
 # A changed description replaces a group. The old one is in use until the new one exists, hence name_prefix.
 
@@ -85,9 +83,7 @@ resource "aws_vpc_security_group_egress_rule" "software" {
   cidr_ipv4         = "0.0.0.0/0"
 }
 
-################################################################################
-# Load balancer
-################################################################################
+# --- Load balancer ---
 
 resource "aws_lb" "storefront" {
   name               = substr(var.prefix, 0, 32) # the limit; a longer prefix loses the end of "staging"
@@ -198,9 +194,7 @@ resource "aws_wafv2_web_acl_association" "storefront" {
   web_acl_arn  = var.load_balancer.web_acl_arn
 }
 
-################################################################################
-# Role of the web servers
-################################################################################
+# --- Role of the web servers ---
 
 data "aws_iam_policy_document" "web_server_trust" {
   statement {
@@ -247,9 +241,7 @@ resource "aws_iam_instance_profile" "web_server" {
   role = aws_iam_role.web_server.name
 }
 
-################################################################################
-# Launch template
-################################################################################
+# --- Launch template ---
 
 resource "aws_launch_template" "web_server" {
   name                   = "${var.prefix}-web-server"
@@ -309,9 +301,7 @@ resource "aws_launch_template" "web_server" {
   }
 }
 
-################################################################################
-# Auto Scaling group
-################################################################################
+# --- Auto Scaling group ---
 
 locals {
   # Every release has this tag; its group's own name differs.
@@ -410,9 +400,7 @@ resource "aws_autoscaling_policy" "requests" {
   }
 }
 
-################################################################################
-# Alarms
-################################################################################
+# --- Alarms ---
 
 locals {
   load_balancer_dimension = { LoadBalancer = aws_lb.storefront.arn_suffix }
