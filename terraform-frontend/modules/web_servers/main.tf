@@ -145,23 +145,15 @@ resource "aws_lb_listener" "http" {
   protocol          = "HTTP"
   port              = 80
 
-  dynamic "default_action" {
-    for_each = local.is_https ? [] : [aws_lb_target_group.web_servers.arn]
+  default_action {
+    type             = local.is_https ? "redirect" : "forward"
+    target_group_arn = local.is_https ? null : aws_lb_target_group.web_servers.arn
 
-    content {
-      type             = "forward"
-      target_group_arn = default_action.value
-    }
-  }
+    dynamic "redirect" {
+      for_each = local.is_https ? ["HTTPS"] : []
 
-  dynamic "default_action" {
-    for_each = local.is_https ? ["HTTPS"] : []
-
-    content {
-      type = "redirect"
-
-      redirect {
-        protocol    = "HTTPS"
+      content {
+        protocol    = redirect.value
         port        = "443"
         status_code = "HTTP_301"
       }
