@@ -137,29 +137,23 @@ def test_focus_is_kept_when_the_form_is_locked(visit: Visit, api: FakeOrderApi) 
     expect(visit.place_button).to_be_focused()
 
 
-def test_text_of_twice_the_size_fits(new_visit: Callable[..., Visit]) -> None:
-    visit = new_visit(viewport={"width": 1280, "height": 800})
-    visit.open()
-    visit.page.evaluate("document.documentElement.style.fontSize = '200%'")
-    visit.expect_no_sideways_scrolling()
-    visit.expect_nothing_cut_off()
-    visit.screenshot("text-200-light")
-
-
-def test_text_with_wider_spacing_fits(new_visit: Callable[..., Visit]) -> None:
-    """WCAG 1.4.12: line height, letter and word spacing of the reader's choice."""
-    visit = new_visit(viewport={"width": 320, "height": 640})
+@pytest.mark.parametrize(
+    ("width", "style"), [(1280, "fontSize: 200%"), (320, "lineHeight: 1.5; letterSpacing: 0.12em")]
+)
+def test_text_of_another_size_or_spacing_fits(new_visit: Callable[..., Visit], width: int, style: str) -> None:
+    visit = new_visit(viewport={"width": width, "height": 800})
     visit.open()
     visit.page.evaluate(
-        """() => {
-          for (const element of document.querySelectorAll("body *")) {
-            element.style.lineHeight = "1.5";
-            element.style.letterSpacing = "0.12em";
-            element.style.wordSpacing = "0.16em";
+        """(style) => {
+          const elements = style.startsWith("fontSize") ? [document.documentElement] : document.querySelectorAll("body *");
+          for (const element of elements) {
+            for (const [name, value] of style.split("; ").map((each) => each.split(": "))) element.style[name] = value;
           }
-        }"""
+        }""",
+        style,
     )
     visit.expect_no_sideways_scrolling()
+    visit.screenshot(f"text-{width}")
 
 
 @pytest.mark.parametrize(("wish", "moves"), [("no-preference", True), ("reduce", False)])
@@ -187,12 +181,3 @@ def test_choice_is_visible_without_colours(new_visit: Callable[..., Visit]) -> N
     )
     assert styles.count("solid") == 1
     visit.screenshot("forced-colors")
-
-
-def test_headings_are_in_order(visit: Visit) -> None:
-    visit.place()
-    visit.expect_accepted()
-    levels = visit.page.locator("h1, h2, h3, h4").evaluate_all(
-        "(headings) => headings.filter((heading) => heading.checkVisibility()).map((heading) => heading.localName)"
-    )
-    assert levels == ["h1", "h2", "h2", "h3"]

@@ -65,29 +65,3 @@ def test_an_order_whose_answer_was_lost_is_stored_once(visit: Visit, local_stack
     assert len(keys) == 2
     assert len(set(keys)) == 1
     assert len(stored_orders(local_stack, "lost-answer")) == 1
-
-
-def test_the_page_understands_the_real_apis_refusals(visit: Visit) -> None:
-    order = {"customer_id": "-", "product_id": "Banana", "quantity": "0", "order_date": "2025-02-30"}
-    refusal = ask_through_the_page(visit, "submit", order, "key-1")
-    assert refusal["kind"] == "refused"
-    assert [error["pointer"] for error in refusal["errors"]] == ["/customer_id", "/order_date", "/quantity"]
-    assert all(error["detail"].startswith("must be ") for error in refusal["errors"])
-    assert refusal["requestId"]
-
-
-def test_the_page_understands_that_the_real_api_does_not_know_an_order(visit: Visit) -> None:
-    answer = ask_through_the_page(visit, "status", "00000000-0000-8000-8000-000000000000")
-    assert answer == {"kind": "unknown"}
-
-
-def ask_through_the_page(visit: Visit, method: str, *arguments: Any) -> Any:
-    """Call a method of the page's own client of the API."""
-    return visit.page.evaluate(
-        """async ([method, ...rest]) => {
-          const { OrderApi, readApiUrl } = await import("./api.js");
-          const { default: config } = await import("./config.js");
-          return await new OrderApi(readApiUrl(config))[method](...rest);
-        }""",
-        [method, *arguments],
-    )
