@@ -12,6 +12,13 @@ SIZES = {"phone": (320, 640), "tablet": (768, 1024), "desktop": (1280, 800)}
 UNAVAILABLE = problem(503, "QUEUE_UNAVAILABLE", "Please try again.", retry_after=600)
 
 
+def middle_of_button(visit: Visit) -> tuple[float, float]:
+    visit.place_button.scroll_into_view_if_needed()
+    box = visit.place_button.bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
 def expect_one_order(visit: Visit, api: FakeOrderApi) -> None:
     visit.expect_processed()
     expect(visit.summary).to_be_hidden()
@@ -30,10 +37,7 @@ def test_double_click_places_one_order_without_an_error(
     mouse = visit.page.mouse
     for gap in (30, 150, 450):
         visit.fill()
-        visit.place_button.scroll_into_view_if_needed()
-        box = visit.place_button.bounding_box()
-        assert box is not None
-        mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        mouse.move(*middle_of_button(visit))
         for pause in (gap, 0):
             mouse.down()
             mouse.up()
@@ -48,11 +52,9 @@ def test_double_tap_and_double_enter_place_one_order(new_visit: Callable[..., Vi
     visit = new_visit(viewport={"width": 320, "height": 640}, has_touch=True)
     visit.open()
     visit.fill()
-    visit.place_button.scroll_into_view_if_needed()
-    box = visit.place_button.bounding_box()
-    assert box is not None
+    x, y = middle_of_button(visit)
     for offset in (0, 6):
-        visit.page.touchscreen.tap(box["x"] + 40 + offset, box["y"] + 20)
+        visit.page.touchscreen.tap(x + offset, y)
         visit.page.wait_for_timeout(100)
     expect_one_order(visit, api)
 
@@ -69,11 +71,9 @@ def test_double_tap_and_double_enter_place_one_order(new_visit: Callable[..., Vi
 def test_double_click_on_an_invalid_order_changes_nothing_else(new_visit: Callable[..., Visit]) -> None:
     visit = new_visit(viewport={"width": 320, "height": 640})
     visit.open()
-    visit.place_button.scroll_into_view_if_needed()
-    box = visit.place_button.bounding_box()
-    assert box is not None
+    x, y = middle_of_button(visit)
     for _ in range(2):  # after the first click the page scrolls to the summary: other things lie under the pointer
-        visit.page.mouse.click(box["x"] + 100, box["y"] + 20)
+        visit.page.mouse.click(x, y)
         visit.page.wait_for_timeout(200)
     expect(visit.summary).to_be_focused()
     expect(visit.page.get_by_role("radio", checked=True)).to_have_count(0)
@@ -164,9 +164,7 @@ def test_order_of_a_closed_tab_makes_room_for_the_draft_afterwards(visit: Visit,
 def test_page_from_the_back_forward_cache_shows_what_other_tabs_did(visit: Visit) -> None:
     other = visit.another_tab()
     other.page.evaluate("addEventListener('storage', (event) => event.stopImmediatePropagation(), true)")
-    visit.page.evaluate("window.addEventListener = () => {}")
     visit.place()
     visit.expect_accepted()
-    visit.page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
     other.page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
     other.expect_accepted()

@@ -23,35 +23,23 @@ WARNING = "Your browser does not let this page keep anything."
 ORDER_ID = derived_order_id(SAMPLE_ORDER, "one")
 ORDER = {"customer_id": "001", "product_id": "Banana", "quantity": "2", "order_date": "2025-04-25"}
 MOMENT = "2025-04-25T10:00:00.000Z"
-RECORD: dict[str, Any] = {
-    "order_id": ORDER_ID,
-    "order": ORDER,
-    "state": "PROCESSED",
-    "placed_at": MOMENT,
-    "accepted_at": MOMENT,
-    "processed_at": "2025-04-25T10:00:01.000Z",
-}
+TIMES = {"placed_at": MOMENT, "accepted_at": MOMENT, "processed_at": MOMENT}
+RECORD: dict[str, Any] = {"order_id": ORDER_ID, "order": ORDER, "state": "PROCESSED", **TIMES}
 SUBMISSION: dict[str, Any] = {"key": "0123456789abcdef" * 2, "order": ORDER, "started_at": MOMENT}
 
 
-def remember(visit: Visit, **texts: str) -> None:
-    """Write texts to the storefront's storage: `order_…` for an order of that number."""
-    items = {
-        f"fruit-stand:order:{derived_order_id(SAMPLE_ORDER, name)}"
-        if name.startswith("order")
-        else f"fruit-stand:{name}": text
-        for name, text in texts.items()
-    }
-    visit.page.evaluate(
-        "(items) => Object.entries(items).forEach(([key, text]) => localStorage.setItem(key, text))", items
-    )
+def remember(visit: Visit, items: dict[str, Any]) -> None:
+    """Write to the storefront's storage: a string as it is, everything else as JSON."""
+    script = "(all) => Object.entries(all).forEach(([key, text]) => localStorage.setItem(`fruit-stand:${key}`, text))"
+    texts = {key: item if isinstance(item, str) else json.dumps(item) for key, item in items.items()}
+    visit.page.evaluate(script, texts)
 
 
-def order_texts(records: list[dict[str, Any]]) -> dict[str, str]:
-    return {
-        (name := f"order_{number}"): json.dumps({**record, "order_id": derived_order_id(SAMPLE_ORDER, name)})
-        for number, record in enumerate(records)
-    }
+def numbered(items: list[Any]) -> dict[str, Any]:
+    """Return each item under an order id of its own, which a record also holds."""
+    ids = [derived_order_id(SAMPLE_ORDER, str(number)) for number in range(len(items))]
+    pairs = zip(ids, items, strict=True)
+    return {f"order:{id_}": {**item, "order_id": id_} if isinstance(item, dict) else item for id_, item in pairs}
 
 
 def expect_inert(visit: Visit) -> None:
@@ -83,37 +71,32 @@ def test_hostile_answer_is_shown_as_plain_bounded_text(visit: Visit, api: FakeOr
         assert len(visit.summary.inner_text()) < 1000
 
 
+FORGED_RECORDS: dict[str, list[Any]] = {
+    "state": [MARKUP, "constructor"],
+    "placed_at": [MARKUP, None],
+    "accepted_at": [7, "9999-99-99T99:99:99Z"],
+    "processed_at": [MARKUP],
+    "order": [None, {**ORDER, "product_id": MARKUP}, {**ORDER, "customer_id": BIDI}, {**ORDER, "x": 1}],
+}
+FORGED_SUBMISSIONS: dict[str, list[Any]] = {
+    "key": ["x\r\nX-Evil: yes", "a" * 33],
+    "started_at": ["soon"],
+    "order": [{**ORDER, "product_id": MARKUP}],
+    "holder": [7, {"tab": MARKUP, "until": 1}, {"tab": "01234567", "until": "9"}],
+}
+
+
 def test_forged_records_are_deleted_and_never_used(visit: Visit, api: FakeOrderApi) -> None:
-    forged: list[dict[str, Any]] = [
-        *(
-            {"state": MARKUP},
-            {"state": "constructor"},
-            {"placed_at": None},
-            {"accepted_at": 7},
-            {"processed_at": MARKUP},
-        ),
-        *({"accepted_at": "9999-99-99T99:99:99Z"}, {"order": None}),
-        *({"order": {**ORDER, **change}} for change in ({"product_id": MARKUP}, {"quantity": LONG}, {"x": 1})),
-        *({"order": {**ORDER, **change}} for change in ({"customer_id": BIDI}, {"order_date": "2025-02-30"})),
-    ]
-    texts = order_texts([{**RECORD, **change} for change in forged])
-    for number, text in enumerate(["", "not JSON", "null", "7", "[]", '"text"', "{}", "[" * 10_000]):
-        texts[f"order_text_{number}"] = text
-    texts["order_other_id"] = json.dumps(RECORD)
-    for change in (
-        *(
-            {"key": "x\r\nX-Evil: yes"},
-            {"key": "a" * 33},
-            {"started_at": "soon"},
-            {"order": {**ORDER, "product_id": MARKUP}},
-        ),
-        *({"holder": 7}, {"holder": {"tab": MARKUP, "until": 1}}, {"holder": {"tab": "01234567", "until": "9"}}),
-    ):
-        remember(visit, **texts, submission=json.dumps({**SUBMISSION, **change}), customer=json.dumps(MARKUP))
-        visit.page.reload()
-        # Not `wait_for_function`, which evaluates a string: the page's policy forbids that.
-        wait_for("an empty storage", lambda: visit.page.evaluate("localStorage.length === 0"), seconds=5)
-        texts = {}
+    records = [{**RECORD, name: value} for name, values in FORGED_RECORDS.items() for value in values]
+    texts = ["", "not JSON", "null", "7", "[]", '"text"', "[" * 10_000, json.dumps(RECORD)]
+    items = numbered([*records, *texts])
+    for name, values in FORGED_SUBMISSIONS.items():
+        for value in values:
+            remember(visit, {**items, "submission": {**SUBMISSION, name: value}, "customer": json.dumps(MARKUP)})
+            visit.page.reload()
+            # Not `wait_for_function`, which evaluates a string: the page's policy forbids that.
+            wait_for("an empty storage", lambda: visit.page.evaluate("localStorage.length === 0"), seconds=5)
+            items = {}
     expect(visit.page.get_by_text("Nothing yet.")).to_be_visible()
     expect(visit.page.get_by_label("Customer ID")).to_have_value("")
     expect_inert(visit)
@@ -121,7 +104,7 @@ def test_forged_records_are_deleted_and_never_used(visit: Visit, api: FakeOrderA
 
 
 def test_records_of_other_pages_and_valid_orders_stay(visit: Visit) -> None:
-    remember(visit, **order_texts([{**RECORD, "order": {**ORDER, "customer_id": "c" * 64, "product_id": "P" * 128}}]))
+    remember(visit, numbered([{**RECORD, "order": {**ORDER, "customer_id": "c" * 64, "product_id": "P" * 128}}]))
     visit.page.evaluate("localStorage.setItem('another page', '{')")
     visit.page.set_viewport_size({"width": 320, "height": 640})
     visit.page.reload()
@@ -207,7 +190,7 @@ def test_page_with_ten_thousand_orders_opens_quickly(visit: Visit, api: FakeOrde
     api.processes = False
     baseline = opening()
     for state, hidden in (("PROCESSED", 0), ("ACCEPTED", 9900)):
-        remember(visit, **order_texts([{**RECORD, "state": state, "processed_at": None}] * 10_000))
+        remember(visit, numbered([{**RECORD, "state": state, "processed_at": None}] * 10_000))
         assert opening() < 10 * baseline, state
         expect(visit.receipts).to_have_count(100)
         expect(visit.page.get_by_text("9900 older orders are not shown.")).to_have_count(1 if hidden else 0)

@@ -39,8 +39,8 @@ class Visit:
         )
 
     def _on_console(self, message: ConsoleMessage) -> None:
-        asked_the_api = message.location["url"].startswith(self.api_url)
-        if message.text.startswith(_FAILED_REQUEST) and asked_the_api:
+        is_of_api = message.location["url"].startswith(self.api_url)
+        if message.text.startswith(_FAILED_REQUEST) and is_of_api:
             return
         if message.type in ("error", "warning"):
             self.complaints.append(f"{message.type}: {message.text}")
@@ -54,8 +54,6 @@ class Visit:
         visit = Visit(self.page.context.new_page(), self.storefront_url, self.api_url, self.complaints, self.requests)
         visit.open()
         return visit
-
-    # What is on the page
 
     @property
     def place_button(self) -> Locator:
@@ -80,8 +78,6 @@ class Visit:
     def error_of(self, name: str) -> Locator:
         return self.page.locator(f"#{name}-error")
 
-    # What a reader does
-
     def fill(
         self, product: str = "Banana", quantity: str = "2", customer_id: str = "001", order_date: str = "2025-04-25"
     ) -> None:
@@ -102,8 +98,6 @@ class Visit:
                 expect(self.receipts.first).to_contain_text(text, timeout=150)
                 return
         expect(self.receipts.first).to_contain_text(text)
-
-    # What must hold
 
     def expect_accepted(self, title: str = "2 × Banana") -> None:
         """The newest order is this one; whether it is processed yet does not matter."""
