@@ -74,7 +74,7 @@ locals {
       # Partial batch failures do not count as Lambda errors. The next delivery may succeed
       # after one failure; failures in two different minutes do not resolve themselves.
       processing-failing = {
-        description         = "Orders could not be stored in at least two minutes of the last quarter of an hour or so. Each is delivered up to five times before it ends in ${local.queue_names.orders_dlq}; its customer sees it as pending. Look first at reason and error of order_failed and request_failed in the log of ${module.processing.function_name}."
+        description         = "Orders could not be stored in two different minutes, so retries do not resolve it. Each is delivered up to five times before it ends in ${local.queue_names.orders_dlq}; its customer sees it as pending. Look first at reason and error of order_failed and request_failed in the log of ${module.processing.function_name}."
         metric              = { namespace = local.metric_namespace, name = "ProcessingFailed" }
         threshold           = 0
         evaluation_periods  = max(5, 2 * local.redelivery_minutes + 2)

@@ -454,55 +454,6 @@ def test_every_alarm_fits_into_cloudwatch_with_its_link_whatever_the_names(produ
         assert len(description) <= 1024, address
 
 
-def test_every_event_of_an_orders_life_and_every_failure_is_counted_where_it_is_logged(resources: Resources) -> None:
-    filters = resources.of_type("aws_cloudwatch_log_metric_filter").values()
-    counted = {
-        filter_["name"]: (
-            filter_["metric_transformation"][0]["name"],
-            filter_["log_group_name"].rpartition("-")[2],
-            filter_["pattern"],
-        )
-        for filter_ in filters
-    }
-    assert counted == {
-        "OrdersAccepted": ("OrdersAccepted", "submission", '{ $.message = "order_accepted" }'),
-        "OrdersRefused": ("OrdersRefused", "submission", '{ $.message = "order_refused" }'),
-        "OrdersRefusedByCode": ("OrdersRefused", "submission", '{ $.message = "order_refused" }'),
-        "OrdersStored": ("OrdersStored", "processing", '{ $.message = "order_stored" }'),
-        "OrdersDuplicate": ("OrdersDuplicate", "processing", '{ $.message = "order_duplicate" }'),
-        "OrdersConflict": ("OrdersConflict", "processing", '{ $.message = "order_conflict" }'),
-        "OrdersFailed": ("OrdersFailed", "processing", '{ $.message = "order_failed" }'),
-        "OrdersDeadLettered": ("OrdersDeadLettered", "processing", '{ $.level = "ERROR" && $.receives >= 5 }'),
-        "OrdersNotified": ("OrdersNotified", "notification", '{ $.message = "order_notified" }'),
-        "SubmissionFailed": ("SubmissionFailed", "submission", '{ $.message = "request_failed" }'),
-        "ProcessingFailed": ("ProcessingFailed", "processing", '{ $.message = "request_failed" }'),
-        "ProcessingFailedByOrder": ("ProcessingFailed", "processing", '{ $.message = "order_failed" }'),
-        "StatusFailed": ("StatusFailed", "status", '{ $.message = "request_failed" }'),
-        "NotificationFailed": ("NotificationFailed", "notification", '{ $.message = "notification_failed" }'),
-    }
-
-
-def test_every_metric_counts_one_for_each_event_in_the_deployments_own_namespace(
-    resources: Resources,
-) -> None:
-    for address, filter_ in resources.of_type("aws_cloudwatch_log_metric_filter").items():
-        assert_holds(
-            filter_,
-            {"metric_transformation": {"namespace": "order-processing/dev", "value": "1", "unit": "Count"}},
-            f"two deployments must not be added up: {address}",
-        )
-
-
-def test_refused_orders_are_counted_as_a_whole_and_by_their_code(resources: Resources) -> None:
-    filters = resources.of_type("aws_cloudwatch_log_metric_filter").values()
-    by_code = {
-        filter_["name"]: filter_["metric_transformation"][0]["dimensions"]
-        for filter_ in filters
-        if filter_["metric_transformation"][0]["dimensions"]
-    }
-    assert by_code == {"OrdersRefusedByCode": {"Code": "$.code"}}
-
-
 # Encryption with a customer's key
 
 

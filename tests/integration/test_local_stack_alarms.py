@@ -91,33 +91,6 @@ def test_alarm_on_an_expression_is_kept_and_evaluated(emulator: Emulator, metric
     assert state() == "ALARM"
 
 
-def test_only_the_local_stack_changes_an_alarms_state(emulator: Emulator, metric: str) -> None:
-    cloudwatch = emulator.client("cloudwatch")
-    cloudwatch.put_metric_alarm(
-        AlarmName=metric,
-        Namespace=NAMESPACE,
-        MetricName=metric,
-        Dimensions=[{"Name": "QueueName", "Value": "orders-dlq"}],
-        Statistic="Maximum",
-        Period=60,
-        EvaluationPeriods=1,
-        ComparisonOperator="GreaterThanThreshold",
-        Threshold=0,
-        TreatMissingData="notBreaching",
-    )
-    alarms = Alarms(cloudwatch)
-    for queue, state in (("notifications-dlq", "OK"), ("orders-dlq", "ALARM")):
-        cloudwatch.put_metric_data(
-            Namespace=NAMESPACE,
-            MetricData=[{"MetricName": metric, "Dimensions": [{"Name": "QueueName", "Value": queue}], "Value": 1.0}],
-        )
-        [alarm] = [each for each in alarms.definitions() if each["AlarmName"] == metric]
-        assert alarm["StateValue"] != "ALARM", "ministack would look at every queue's metric"
-        alarms.evaluate()
-        [alarm] = [each for each in alarms.definitions() if each["AlarmName"] == metric]
-        assert alarm["StateValue"] == state, queue
-
-
 def test_https_subscription_has_its_arn_before_it_is_confirmed(emulator: Emulator) -> None:
     sns = emulator.client("sns")
     subscription = sns.subscribe(
