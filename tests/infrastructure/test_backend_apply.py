@@ -28,6 +28,7 @@ FORGOTTEN_OF_ALARMS = {
     "alarm_description",
     "dimensions",
     "extended_statistic",
+    "metric_query",
     "ok_actions",
     "period",
     "statistic",
