@@ -549,6 +549,7 @@ LOCAL_NAMES = {
     "OrdersStored",
     "OrdersDuplicate",
     "OrdersConflict",
+    "OrdersDeadLettered",
     "OrdersFailed",
     "OrdersNotified",
     "SubmissionFailed",
