@@ -282,7 +282,7 @@ def test_orders_are_processed_ten_at_a_time_and_only_failed_ones_again(resources
         {
             "batch_size": 10,
             "function_response_types": ["ReportBatchItemFailures"],
-            "scaling_config": {"maximum_concurrency": 10},
+            "scaling_config": {"maximum_concurrency": 3},
             "enabled": True,
         },
         "one bad order must not hold back its neighbours",
