@@ -246,6 +246,9 @@ def test_deleted_stack_is_deployed_again_with_its_orders(deployed: Deployed) -> 
     """The runbook's procedure, by API instead of CLI."""
     stack, cloudformation = deployed.stack, deployed.emulator.client("cloudformation")
     parameters = {"NotificationEmail": "operations@example.com", "DeletionProtectionEnabled": "true"}
+    stacks = cloudformation.list_stacks(StackStatusFilter=["DELETE_COMPLETE"])["StackSummaries"]
+    [former] = [each["StackId"] for each in stacks if each["StackName"] == stack.name]
+    template = cloudformation.get_template(StackName=former, TemplateStage="Processed")["TemplateBody"]
     with pytest.raises(StackError):
         stack.deploy(**parameters)
     assert "already exists" in str(cloudformation.describe_stack_events(StackName=stack.name)["StackEvents"])
@@ -254,10 +257,6 @@ def test_deleted_stack_is_deployed_again_with_its_orders(deployed: Deployed) -> 
         "a failed attempt loses nothing"
     )
 
-    stacks = cloudformation.list_stacks(StackStatusFilter=["DELETE_COMPLETE"])["StackSummaries"]
-    # The first of them: of a stack that failed the emulator keeps no processed template.
-    former = [each["StackId"] for each in stacks if each["StackName"] == stack.name][-1]
-    template = cloudformation.get_template(StackName=former, TemplateStage="Processed")["TemplateBody"]
     kept = {name: template["Resources"][name] for name in ("OrdersTable", "OrdersQueue", "OrdersDlq")}
     sections = {name: template[name] for name in ("Parameters", "Conditions")}
     queue_url = deployed.emulator.client("sqs").get_queue_url

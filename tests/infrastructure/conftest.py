@@ -12,6 +12,7 @@ from deployment.cloudformation import Stack
 from deployment.emulator import Emulator, running_emulator
 from deployment.terraform import Plan, TerraformRoot
 from infrastructure.deployed_system import DeployedSystem, Description
+from infrastructure.deployer import deployer_environment
 from repository.files import REPOSITORY
 from requirements_of_tests import require_program
 
@@ -50,8 +51,9 @@ def variables(lambda_zip: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def backend(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> TerraformRoot:
+    """The backend's folder, used by an identity that has nothing but docs/deployer-policy.json."""
     directory = tmp_path_factory.mktemp("terraform") / "terraform-backend"
-    return TerraformRoot(REPOSITORY / "terraform-backend", directory, emulator.environment)
+    return TerraformRoot(REPOSITORY / "terraform-backend", directory, deployer_environment(emulator, ACCOUNT))
 
 
 @pytest.fixture(scope="session")

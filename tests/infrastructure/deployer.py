@@ -1,0 +1,42 @@
+"""The identity that docs/deployer-policy.json describes."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+from deployment.emulator import Emulator
+from local_stack.aws import Credentials
+from local_stack.environment import tool_environment
+from repository.files import REPOSITORY
+
+POLICY = REPOSITORY / "docs" / "deployer-policy.json"
+
+
+def deployer_policy(account: str, region: str) -> str:
+    """Return the documented policy as a reader fills it in."""
+    filled_in = {"PARTITION": "aws", "ACCOUNT": account, "REGION": region, "BUCKET": "artifacts-of-orders", "KEY": "*"}
+    text = POLICY.read_text(encoding="utf-8")
+    for placeholder, value in filled_in.items():
+        text = text.replace(placeholder, value)
+    return text
+
+
+def deployer_environment(emulator: Emulator, account: str) -> Mapping[str, str]:
+    """Make a user with nothing but the policy, and return the environment of a program that acts as this user."""
+    iam = emulator.client("iam")
+    iam.create_user(UserName="deployer")
+    document = deployer_policy(account, emulator.region)
+    iam.put_user_policy(UserName="deployer", PolicyName="deployer", PolicyDocument=document)
+    key = iam.create_access_key(UserName="deployer")["AccessKey"]
+    credentials = Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+    return tool_environment(replace(emulator.connection, credentials=credentials))
+
+
+def allowed_actions() -> set[str]:
+    """Return the actions that the policy allows."""
+    statements = json.loads(POLICY.read_text(encoding="utf-8"))["Statement"]
+    return {
+        action
+        for statement in statements
+        for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
+    }

@@ -1,0 +1,138 @@
+"""docs/deployer-policy.json allows what both deployments call, and nothing else.
+
+Terraform applies and destroys with it in test_backend_apply.py. CloudFormation calls AWS itself with the caller's rights,
+which the emulator does not check; what it calls is in the schemas of the resource types.
+"""
+
+import json
+from collections.abc import Set
+
+import pytest
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
+
+from infrastructure.deployer import POLICY, allowed_actions
+from repository.cloudformation import Template
+
+# Parts of the resource types that this template does not use, by the actions that only they need.
+NOT_USED = {
+    "codedeploy:",  # gradual deployments of an alias
+    "dynamodb:AssociateTableReplica",
+    "dynamodb:BatchWriteItem",
+    "dynamodb:CreateTableReplica",
+    "dynamodb:DeleteItem",
+    "dynamodb:DeleteResourcePolicy",
+    "dynamodb:DescribeImport",
+    "dynamodb:DisableKinesisStreamingDestination",
+    "dynamodb:EnableKinesisStreamingDestination",
+    "dynamodb:GetItem",
+    "dynamodb:ImportTable",
+    "dynamodb:PutItem",
+    "dynamodb:PutResourcePolicy",
+    "dynamodb:Query",
+    "dynamodb:Scan",
+    "dynamodb:UpdateContributorInsights",
+    "dynamodb:UpdateItem",
+    "dynamodb:UpdateKinesisStreamingDestination",
+    "dynamodb:UpdateTimeToLive",
+    "ec2:",  # functions in a VPC
+    "elasticfilesystem:",
+    "firehose:",
+    "iam:AttachRolePolicy",
+    "iam:CreateServiceLinkedRole",
+    "iam:DetachRolePolicy",
+    "kinesis:",
+    "kms:ListAliases",
+    "kms:RevokeGrant",
+    "lambda:AssociateRuntimeAlias",
+    "lambda:DeleteFunctionCodeSigningConfig",
+    "lambda:DeleteProvisionedConcurrencyConfig",
+    "lambda:GetCodeSigningConfig",
+    "lambda:GetFunctionRecursionConfig",
+    "lambda:GetFunctionScalingConfig",
+    "lambda:GetLayerVersion",
+    "lambda:PassCapacityProvider",
+    "lambda:PutFunctionCodeSigningConfig",
+    "lambda:PutFunctionRecursionConfig",
+    "lambda:PutFunctionScalingConfig",
+    "lambda:PutProvisionedConcurrencyConfig",
+    "lambda:PutRuntimeManagementConfig",
+    "logs:CreateLogStream",
+    "logs:DeleteDataProtectionPolicy",
+    "logs:DeleteIndexPolicy",
+    "logs:DeleteResourcePolicy",
+    "logs:DescribeIndexPolicies",
+    "logs:DescribeLogStreams",
+    "logs:GetDataProtectionPolicy",
+    "logs:PutBearerTokenAuthentication",
+    "logs:PutDataProtectionPolicy",
+    "logs:PutIndexPolicy",
+    "logs:PutLogEvents",
+    "logs:PutLogGroupDeletionProtection",
+    "s3:GetObjectMetadata",
+    "s3:GetObjectVersion",
+    "s3:ListBucket",
+    "s3:REST.PUT.OBJECT",
+    "s3:getObject",
+    "s3files:",
+    "sns:PutDataProtectionPolicy",
+}
+
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging.html
+LOG_DELIVERY = {
+    *(f"logs:{verb}LogDelivery" for verb in ("Create", "Delete", "Get", "Update")),
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+}
+
+# `aws cloudformation package`, `deploy` and `delete-stack`.
+BY_THE_CLI = {
+    *(f"cloudformation:{verb}ChangeSet" for verb in ("Create", "Describe", "Execute")),
+    *(
+        f"cloudformation:{name}"
+        for name in ("DeleteStack", "DescribeStackEvents", "DescribeStacks", "GetTemplateSummary")
+    ),
+    "cloudformation:GetTemplate",  # the runbook
+    "s3:GetObject",
+    "s3:PutObject",
+}
+
+# What only Terraform's provider calls, in a run of test_backend_apply.py.
+BY_TERRAFORM = {"iam:ListInstanceProfilesForRole", "lambda:ListTags"}
+
+
+@pytest.fixture(scope="module")
+def by_cloudformation() -> Set[str]:
+    """Return what the template's resource types declare to call, without parts that it does not use."""
+    types = {resource["Type"] for resource in Template.read().document["Resources"].values()}
+    declared = {
+        action
+        for kind in types
+        for handler in ("create", "read", "update", "delete")
+        for action in PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind)
+        .schema["handlers"]
+        .get(handler, {})
+        .get("permissions", [])
+    }
+    unused = {prefix for prefix in NOT_USED if not any(action.startswith(prefix) for action in declared)}
+    assert not unused, "no resource type declares these any more"
+    return {action for action in declared if not any(action.startswith(prefix) for prefix in NOT_USED)}
+
+
+def test_policy_allows_every_call_of_cloudformation(by_cloudformation: Set[str]) -> None:
+    missing = (by_cloudformation | LOG_DELIVERY | BY_THE_CLI) - allowed_actions()
+    assert sorted(missing) == []
+
+
+def test_policy_allows_nothing_else(by_cloudformation: Set[str]) -> None:
+    superfluous = allowed_actions() - by_cloudformation - LOG_DELIVERY - BY_THE_CLI - BY_TERRAFORM
+    assert sorted(superfluous) == []
+
+
+def test_policy_fits_a_managed_policy_and_names_its_resources() -> None:
+    policy = json.loads(POLICY.read_text(encoding="utf-8"))
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+    assert len(json.dumps(policy, separators=(",", ":"))) <= 6144
+    everything = {each["Sid"] for each in policy["Statement"] if each["Resource"] == "*"}
+    assert everything == {"DeliverAccessLogs", "ManageEventSources"}, "AWS knows no ARN for these before they exist"
