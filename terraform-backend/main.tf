@@ -99,7 +99,7 @@ data "aws_iam_policy_document" "queue" {
   for_each = local.queue_arns
 
   statement {
-    sid       = "RefuseUnencryptedTransport"
+    sid       = "DenyInsecureTransport"
     effect    = "Deny"
     actions   = ["sqs:*"]
     resources = [each.value]
@@ -309,7 +309,7 @@ locals {
 
 data "aws_iam_policy_document" "function_trust" {
   statement {
-    sid     = "RunAsLambda"
+    sid     = "AssumeRole"
     actions = ["sts:AssumeRole"]
 
     principals {

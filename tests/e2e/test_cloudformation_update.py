@@ -236,7 +236,7 @@ def test_protected_orders_stay_when_the_stack_is_deleted(deployed: Deployed) -> 
     assert Counter(deployed.stored()) == dict.fromkeys(deployed.accepted, 1)
     assert deployed.queue_attributes("orders-dlq")["ApproximateNumberOfMessages"] == "1"
     for queue in ("orders", "orders-dlq"):
-        assert "RefuseUnencryptedTransport" in deployed.queue_attributes(queue)["Policy"]
+        assert "DenyInsecureTransport" in deployed.queue_attributes(queue)["Policy"]
     queues = [url.rpartition("/")[2] for url in sqs.list_queues()["QueueUrls"]]
     assert sorted(queues) == [f"{PREFIX}-orders", f"{PREFIX}-orders-dlq"], "the rest is gone"
     assert deployed.emulator.client("lambda").list_functions()["Functions"] == []

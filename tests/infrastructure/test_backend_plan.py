@@ -157,7 +157,7 @@ def test_every_queue_refuses_unencrypted_transport(resources: Resources, queue: 
     values = resources[f"aws_sqs_queue.{queue}"]
     assert json.loads(values["policy"])["Statement"] == [
         {
-            "Sid": "RefuseUnencryptedTransport",
+            "Sid": "DenyInsecureTransport",
             "Effect": "Deny",
             "Principal": "*",
             "Action": "sqs:*",
