@@ -1,7 +1,4 @@
-"""The backend as the invariants see it, whichever way it is described: what is in it, in words of the design.
-
-`from_template` and `from_plan` read it from CloudFormation and from Terraform.
-"""
+"""The backend as the invariants see it, in words of the design, read from the CloudFormation template."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -304,143 +301,10 @@ def from_template(resources: Mapping[str, Document]) -> System:
     )
 
 
-def from_plan(resources: Mapping[str, Document]) -> System:
-    """Read the system from the resources of a Terraform plan in which everything is known, by address."""
-
-    def all_of(kind: str) -> Iterable[tuple[str, Any]]:
-        for address, values in resources.items():
-            if f".{kind}." in f".{address}":
-                yield address, values
-
-    def queue(values: Any) -> Queue:
-        redrive = json.loads(values["redrive_policy"] or "{}")
-        return Queue(
-            name=values["name"],
-            arn=values["arn"],
-            visibility_timeout_seconds=values["visibility_timeout_seconds"],
-            retention_seconds=values["message_retention_seconds"],
-            is_encrypted=bool(values["sqs_managed_sse_enabled"] or values["kms_master_key_id"]),
-            policy=Statement.all_of(values["name"], values["policy"]) if values["policy"] else (),
-            receives=redrive.get("maxReceiveCount"),
-            dead_letter_arn=redrive.get("deadLetterTargetArn"),
-            admitted_sources=_many(json.loads(values["redrive_allow_policy"] or "{}").get("sourceQueueArns")),
-        )
-
-    return System(
-        tables=tuple(
-            Table(
-                name=table["name"],
-                is_encrypted=_only(table["server_side_encryption"]).get("enabled", False),
-                is_recoverable=_only(table["point_in_time_recovery"]).get("enabled", False),
-            )
-            for _, table in all_of("aws_dynamodb_table")
-        ),
-        queues=tuple(queue(values) for _, values in all_of("aws_sqs_queue")),
-        topics=tuple(
-            Topic(
-                name=topic["name"],
-                arn=topic["arn"],
-                policy=tuple(
-                    statement
-                    for address, policy in all_of("aws_sns_topic_policy")
-                    if policy["arn"] == topic["arn"]
-                    for statement in Statement.all_of(address, policy["policy"])
-                ),
-                subscribers=tuple(
-                    subscription["endpoint"]
-                    for _, subscription in all_of("aws_sns_topic_subscription")
-                    if subscription["topic_arn"] == topic["arn"]
-                ),
-            )
-            for _, topic in all_of("aws_sns_topic")
-        ),
-        functions=tuple(
-            Function(
-                name=function["function_name"],
-                timeout_seconds=function["timeout"],
-                # The provider writes -1 for none.
-                reserved_concurrency=None
-                if function["reserved_concurrent_executions"] == -1
-                else function["reserved_concurrent_executions"],
-                log_group=_only(function["logging_config"]).get("log_group", ""),
-            )
-            for _, function in all_of("aws_lambda_function")
-        ),
-        event_sources=tuple(
-            EventSource(
-                name=address,
-                source_arn=mapping["event_source_arn"],
-                function=_function_name(mapping["function_name"]),
-                responses=_many(mapping["function_response_types"]),
-                maximum_concurrency=_only(mapping["scaling_config"]).get("maximum_concurrency"),
-                failures_arn=_only(_only(mapping["destination_config"]).get("on_failure")).get("destination_arn"),
-                retries=mapping["maximum_retry_attempts"],
-            )
-            for address, mapping in all_of("aws_lambda_event_source_mapping")
-        ),
-        log_groups=tuple(
-            # The provider writes 0 for ever.
-            LogGroup(name=group["name"], retention_days=group["retention_in_days"] or None)
-            for _, group in all_of("aws_cloudwatch_log_group")
-        ),
-        throttles=tuple(
-            Throttle(
-                name=f"{address} {settings.get('route_key', 'by default')}",
-                rate_limit=settings.get("throttling_rate_limit", 0),
-                burst_limit=settings.get("throttling_burst_limit", 0),
-            )
-            for address, stage in all_of("aws_apigatewayv2_stage")
-            for settings in [_only(stage["default_route_settings"]), *stage["route_settings"]]
-        ),
-        alarms=tuple(
-            Alarm(
-                name=alarm["alarm_name"],
-                metrics=tuple(
-                    (metric["namespace"], metric["metric_name"])
-                    for metric in [q["metric"][0] for q in alarm["metric_query"] if q["metric"]] or [alarm]
-                ),
-                expression=next((q["expression"] for q in alarm["metric_query"] if q["expression"]), None),
-                dimensions=alarm["dimensions"] or {},
-                statistic=alarm["statistic"] or alarm["extended_statistic"] or "Sum",
-                comparison=alarm["comparison_operator"],
-                threshold=alarm["threshold"],
-                period_seconds=alarm["period"]
-                or next(q["metric"][0]["period"] for q in alarm["metric_query"] if q["metric"]),
-                periods=alarm["evaluation_periods"],
-                missing_data=alarm["treat_missing_data"],
-                description=alarm["alarm_description"],
-                topics=_many(alarm["alarm_actions"]),
-            )
-            for _, alarm in all_of("aws_cloudwatch_metric_alarm")
-        ),
-        metric_filters=tuple(
-            MetricFilter(
-                log_group=values["log_group_name"],
-                pattern=values["pattern"],
-                metric=(transformation["namespace"], transformation["name"]),
-                dimensions=transformation["dimensions"] or {},
-                default=transformation["default_value"] or None,
-            )
-            for _, values in all_of("aws_cloudwatch_log_metric_filter")
-            for transformation in values["metric_transformation"]
-        ),
-        permissions=tuple(
-            statement
-            for _, policy in all_of("aws_iam_role_policy")
-            for statement in Statement.all_of(policy["name"], policy["policy"])
-        ),
-    )
-
-
 def _many(value: Any) -> tuple[Any, ...]:
     if value is None:
         return ()
     return (value,) if isinstance(value, str) else tuple(value)
-
-
-def _only(blocks: Any) -> Document:
-    """Return the one block of a kind that a Terraform resource may have, empty where it has none."""
-    return blocks[0] if blocks else {}
 
 
 def _number(value: Any) -> int | None:
