@@ -98,8 +98,8 @@ BY_THE_CLI = {
     "s3:PutObject",
 }
 
-# What only Terraform's provider calls, in a run of test_backend_apply.py.
-BY_TERRAFORM = {"iam:ListInstanceProfilesForRole", "lambda:ListTags"}
+# What only Terraform's provider calls.
+BY_TERRAFORM = {"iam:ListInstanceProfilesForRole"}
 
 
 @pytest.fixture(scope="module")
