@@ -1,0 +1,28 @@
+"""An existing deployment of an earlier release keeps its resources: Terraform plans no replacement.
+
+The state is that of commit 05faa3a, applied to the emulator and stored without the machine's paths.
+"""
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+from deployment.emulator import Emulator
+from deployment.terraform import TerraformRoot
+from repository.files import REPOSITORY
+
+STATE = Path(__file__).parent / "state_of_05faa3a.json.gz"
+
+# Order e-mails are off by default since, because they can silence the alarms.
+DELETED = {"aws_sns_topic_subscription.order_completed_email[0]"}
+
+
+def test_earlier_deployment_is_updated_in_place(emulator: Emulator, variables: dict[str, Any], tmp_path: Path) -> None:
+    root = TerraformRoot(REPOSITORY / "terraform-backend", tmp_path / "terraform", emulator.environment)
+    (root.directory / "terraform.tfstate").write_bytes(gzip.decompress(STATE.read_bytes()))
+    plan = root.plan({**variables, "no_orders_alarm_minutes": 60}, refresh=False)
+    changes = {change.address: change.actions for change in plan.changes}
+    assert {address for address, actions in changes.items() if "delete" in actions} == DELETED
+    kept = {"aws_dynamodb_table.orders", "aws_sns_topic.alerts", "aws_sns_topic.order_completed"}
+    assert not kept & changes.keys(), "not even updated"
+    assert all(actions == ("update",) for address, actions in changes.items() if address.startswith("aws_sqs_queue."))
