@@ -122,6 +122,14 @@ INVARIANTS = [
         lambda topic, system: refuses_plain_http(topic, "sns:Publish"),
     ),
     Invariant(
+        "a topic admits this account's alarms only",
+        lambda system: [each for topic in system.topics for each in topic.policy if each.effect == "Allow"],
+        lambda statement, system: (
+            statement.principal == {"Service": "cloudwatch.amazonaws.com"}
+            and statement.condition.get("StringEquals", {}).keys() == {"aws:SourceAccount"}
+        ),
+    ),
+    Invariant(
         "every queue is encrypted",
         lambda system: system.queues,
         lambda queue, system: queue.is_encrypted,

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from deployment.emulator import Emulator
 from deployment.terraform import Plan, Resources, TerraformRoot
@@ -69,147 +68,6 @@ def test_the_outputs_are_those_that_others_build_on(deployment: TerraformRoot) -
         "dashboard_name",
     }
     assert not outputs["api_endpoint"].endswith("/"), "paths are appended with a slash"
-
-
-def _statements(resources: Resources, function: str) -> dict[str, tuple[set[str], set[str]]]:
-    """Return the actions and resources that a function's role allows, by Sid."""
-    policy = json.loads(resources[f"module.{function}.aws_iam_role_policy.this"]["policy"])
-    assert all(statement["Effect"] == "Allow" for statement in policy["Statement"])
-    return {
-        statement["Sid"]: (_as_set(statement["Action"]), _as_set(statement["Resource"]))
-        for statement in policy["Statement"]
-    }
-
-
-def _as_set(value: str | list[str]) -> set[str]:
-    return {value} if isinstance(value, str) else set(value)
-
-
-def test_each_role_allows_exactly_what_its_function_does(resources: Resources) -> None:
-    orders_arn = resources["aws_sqs_queue.orders"]["arn"]
-    table = resources["aws_dynamodb_table.orders"]
-    own = {
-        "submission": {"QueueOrders": ({"sqs:SendMessage"}, {orders_arn})},
-        "processing": {
-            "ReceiveOrders": (
-                {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},
-                {orders_arn},
-            ),
-            "StoreOrders": ({"dynamodb:PartiQLInsert", "dynamodb:BatchGetItem"}, {table["arn"]}),
-        },
-        "status": {"ReadOrders": ({"dynamodb:GetItem"}, {table["arn"]})},
-        "notification": {
-            "ReadStoredOrders": (
-                {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"},
-                {table["stream_arn"]},
-            ),
-            "ListStreamsOfOrders": ({"dynamodb:ListStreams"}, {f"{table['arn']}/stream/*"}),
-            "AnnounceCompletedOrders": (
-                {"sns:Publish"},
-                {resources["aws_sns_topic.order_completed"]["arn"]},
-            ),
-            "KeepFailedNotifications": (
-                {"sqs:SendMessage"},
-                {resources["aws_sqs_queue.notifications_dlq"]["arn"]},
-            ),
-        },
-    }
-    for function in FUNCTIONS:
-        log = resources[f"module.{function}.aws_cloudwatch_log_group.this"]["arn"]
-        common = {
-            "WriteOwnLog": ({"logs:CreateLogStream", "logs:PutLogEvents"}, {f"{log}:*"}),
-            "SendTraces": ({"xray:PutTraceSegments", "xray:PutTelemetryRecords"}, {"*"}),
-        }
-        assert _statements(resources, function) == own[function] | common, f"the role of {function}"
-
-
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_each_function_is_told_where_its_part_of_the_system_is(resources: Resources, function: str) -> None:
-    expected = {
-        "submission": {"ORDERS_QUEUE_URL": resources["aws_sqs_queue.orders"]["url"]},
-        "processing": {"ORDERS_TABLE_NAME": f"{PREFIX}-orders"},
-        "status": {"ORDERS_TABLE_NAME": f"{PREFIX}-orders"},
-        "notification": {"ORDER_COMPLETED_TOPIC_ARN": resources["aws_sns_topic.order_completed"]["arn"]},
-    }
-    [environment] = resources[f"module.{function}.aws_lambda_function.this"]["environment"]
-    assert environment["variables"] == expected[function], f"the environment of {function}"
-
-
-def test_an_order_that_was_received_five_times_goes_to_the_dead_letter_queue(resources: Resources) -> None:
-    assert json.loads(resources["aws_sqs_queue.orders"]["redrive_policy"]) == {
-        "deadLetterTargetArn": resources["aws_sqs_queue.orders_dlq"]["arn"],
-        "maxReceiveCount": 5,
-    }
-
-
-def test_every_caller_goes_through_the_alias(resources: Resources) -> None:
-    alias = {function: resources[f"module.{function}.aws_lambda_alias.live"] for function in FUNCTIONS}
-    for function in ("submission", "status"):
-        integration = resources[f"aws_apigatewayv2_integration.{function}"]
-        assert integration["integration_uri"] == alias[function]["invoke_arn"], function
-        assert resources[f"aws_lambda_permission.{function}"]["qualifier"] == "live", function
-    for mapping, function in (("orders", "processing"), ("stored_orders", "notification")):
-        found = resources[f"aws_lambda_event_source_mapping.{mapping}"]["function_name"]
-        assert found == alias[function]["arn"], mapping
-
-
-def test_each_route_leads_to_its_function(resources: Resources) -> None:
-    for function in ("submission", "status"):
-        integration = resources[f"aws_apigatewayv2_integration.{function}"]["id"]
-        assert resources[f"aws_apigatewayv2_route.{function}"]["target"] == f"integrations/{integration}"
-
-
-def test_only_this_apis_own_routes_may_invoke_the_functions(resources: Resources) -> None:
-    api = resources["aws_apigatewayv2_api.orders"]["execution_arn"]
-    permissions = {
-        address.rpartition(".")[2]: (permission["principal"], permission["source_arn"])
-        for address, permission in resources.of_type("aws_lambda_permission").items()
-    }
-    assert permissions == {
-        "submission": ("apigateway.amazonaws.com", f"{api}/*/POST/orders"),
-        "status": ("apigateway.amazonaws.com", f"{api}/*/GET/orders/*"),
-    }
-
-
-def test_failed_announcements_go_to_their_own_queue(resources: Resources) -> None:
-    [destination] = resources["aws_lambda_event_source_mapping.stored_orders"]["destination_config"]
-    [on_failure] = destination["on_failure"]
-    assert on_failure["destination_arn"] == resources["aws_sqs_queue.notifications_dlq"]["arn"]
-
-
-def test_the_access_log_is_json_with_the_request_id_of_all_other_logs(resources: Resources) -> None:
-    [settings] = resources["aws_apigatewayv2_stage.default"]["access_log_settings"]
-    assert settings["destination_arn"] == resources["aws_cloudwatch_log_group.access"]["arn"]
-    line = json.loads(settings["format"])
-    assert line["request_id"] == "$context.requestId"
-    assert {"status", "route", "response_latency_ms", "function_error"} <= line.keys()
-
-
-def test_only_this_accounts_alarms_may_publish_alerts_and_only_over_tls(resources: Resources) -> None:
-    alerts = resources["aws_sns_topic.alerts"]
-    policy = json.loads(resources["aws_sns_topic_policy.alerts"]["policy"])
-    assert {statement.pop("Sid"): statement for statement in policy["Statement"]} == {
-        "AcceptAlarmsOfThisAccount": {
-            "Effect": "Allow",
-            "Principal": {"Service": "cloudwatch.amazonaws.com"},
-            "Action": "sns:Publish",
-            "Resource": alerts["arn"],
-            "Condition": {"StringEquals": {"aws:SourceAccount": alerts["owner"]}},
-        },
-        "DenyInsecureTransport": {
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": "sns:Publish",
-            "Resource": alerts["arn"],
-            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-        },
-    }
-
-
-def test_completed_orders_are_published_only_over_tls(resources: Resources) -> None:
-    [statement] = json.loads(resources["aws_sns_topic_policy.order_completed"]["policy"])["Statement"]
-    assert (statement["Effect"], statement["Action"]) == ("Deny", "sns:Publish")
-    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
 def test_every_alarm_notifies_and_says_where_to_look_first(resources: Resources, second_plan: Plan) -> None:
@@ -301,21 +159,6 @@ def test_the_dashboard_shows_every_metric_that_is_counted(resources: Resources) 
     body = resources[DASHBOARD]["dashboard_body"]
     for filter_ in resources.of_type("aws_cloudwatch_log_metric_filter").values():
         assert filter_["metric_transformation"][0]["name"] in body, filter_["name"]
-
-
-@pytest.mark.parametrize("queue", ["orders", "orders-dlq", "notifications-dlq"])
-def test_a_message_over_plain_http_is_refused(deployment: TerraformRoot, emulator: Emulator, queue: str) -> None:
-    sqs = emulator.client("sqs")
-    url = sqs.get_queue_url(QueueName=f"{PREFIX}-{queue}")["QueueUrl"]
-    sqs.get_queue_attributes(QueueUrl=url)
-
-    # The emulator believes this header, as it would from a proxy in front of it.
-    sqs.meta.events.register(
-        "before-sign.sqs.SendMessage",
-        lambda request, **_: request.headers.add_header("X-Forwarded-Proto", "http"),
-    )
-    with pytest.raises(ClientError, match="AccessDenied"):
-        sqs.send_message(QueueUrl=url, MessageBody="{}")
 
 
 def test_a_second_plan_finds_nothing_to_do(second_plan: Plan) -> None:

@@ -83,6 +83,9 @@ BREAKS: dict[str, list[tuple[str, Any]]] = {
     "every topic refuses what does not come by TLS": [
         ("AlertsTopicPolicy/PolicyDocument/Statement/1/Effect", "Allow"),
     ],
+    "a topic admits this account's alarms only": [
+        ("AlertsTopicPolicy/PolicyDocument/Statement/0/Condition", {}),
+    ],
     "every queue is encrypted": [
         ("NotificationsDlq/SqsManagedSseEnabled", False),
     ],
