@@ -16,14 +16,19 @@ And it asks for rights on every stream where a request reads one, and on a log w
   Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
 - A log is `log-group:NAME:log-stream:STREAM`, without the latter where a request names none.
   Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
+- A key is asked for by an alias, and rights are needed on the key.
+  Source: https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
+- A new function, an alarm, a dashboard and a resource with tags are named in the body.
+  Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
 """
 
 import json
 import re
 from typing import Any
+from urllib.parse import parse_qsl
 
 from ministack.core import iam_actions
-from ministack.services import dynamodb_streams
+from ministack.services import dynamodb_streams, kms
 
 Checks = list[tuple[str, str]]
 """What one request needs: pairs of IAM action and resource ARN."""
@@ -40,6 +45,15 @@ _STATEMENT = re.compile(
     r'\s+"?(?P<table>[A-Za-z0-9_.-]+)"?',
     re.IGNORECASE | re.DOTALL,
 )
+# The resource of a request, by the field that names it.
+_RESOURCE_OF_FIELD = {
+    "lambda": {"FunctionName": "lambda:{region}:{account}:function:"},
+    "monitoring": {
+        "AlarmNames.member.1": "cloudwatch:{region}:{account}:alarm:",
+        "DashboardName": "cloudwatch::{account}:dashboard/",
+        "DashboardNames.member.1": "cloudwatch::{account}:dashboard/",
+    },
+}
 _extract_iam_action = iam_actions.extract_iam_action
 _extract_resource_arn = iam_actions.extract_resource_arn
 _transaction_checks = iam_actions.dynamodb_transaction_checks
@@ -64,7 +78,27 @@ def _resource(service: str, method: str, path: str, headers: Any, body: bytes, *
         return stream_arn(body, region, account_id)
     if service == "logs" and "logGroupName" in (request := _request(body)):
         return f"{arn}:log-stream:{request.get('logStreamName', '')}"
+    if service == "kms" and ":alias/" in arn:
+        return _key_of_alias(arn)
+    if arn == "*" and not path.endswith("/event-source-mappings"):
+        return _named_in(body, service, *more[-2:])
     return arn
+
+
+def _key_of_alias(arn: str) -> str:
+    record = kms._resolve_key(arn)
+    return str(record["Arn"]) if record else arn.replace(":alias/", ":key/")  # ministack has no keys of AWS
+
+
+def _named_in(body: bytes, service: str, region: str, account_id: str) -> str:
+    """Return the ARN that a request names in a field that ministack does not read."""
+    request = _request(body) or dict(parse_qsl(body.decode(errors="replace")))
+    if arn := request.get("ResourceArn") or request.get("ResourceARN"):
+        return str(arn)
+    for field, kind in _RESOURCE_OF_FIELD.get(service, {}).items():
+        if name := request.get(field):
+            return f"arn:aws:{kind.format(region=region, account=account_id)}{name}"
+    return "*"
 
 
 def stream_arn(body: bytes, region: str, account_id: str) -> str:

@@ -310,6 +310,7 @@ LOCAL_NAMES = {
     "OrdersDuplicate",
     "OrdersConflict",
     "OrdersFailed",
+    "OrdersDeadLettered",
     "OrdersNotified",
     "SubmissionFailed",
     "ProcessingFailed",
