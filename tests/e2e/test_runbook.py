@@ -638,7 +638,10 @@ SCENES: Mapping[str, tuple[Scene, Mapping[str, str]]] = {
             "--parameter-overrides DeletionProtectionEnabled=false": "No changes to deploy",
         },
     ),
-    "Deploying a deleted stack again": (as_it_is, {"QUEUE=": "^http.*-orders$", "DLQ=": "^http.*-orders-dlq$"}),
+    "Deploying a deleted stack again": (
+        as_it_is,
+        {"mkdir": "^$", "QUEUE=": "^http.*-orders$", "DLQ=": "^http.*-orders-dlq$"},
+    ),
 }
 
 
