@@ -10,6 +10,9 @@ no policy written for AWS would grant it:
 - Batch operations of SQS need the action of the single operation.
   Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-batch-api.html
 
+- Getting, updating or deleting one alias or event source mapping of Lambda needs the action of that name.
+  Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
+
 And it asks for rights on every stream where a request reads one, and on a log where AWS names the stream in it:
 
 - Reading a table's stream needs rights on that stream, listing a table's streams on any of them.
@@ -45,6 +48,10 @@ _STATEMENT = re.compile(
     r'\s+"?(?P<table>[A-Za-z0-9_.-]+)"?',
     re.IGNORECASE | re.DOTALL,
 )
+# One alias or mapping, where ministack asks for the right to list all.
+_SINGLE = re.compile(r"/(aliases|event-source-mappings)/[^/]+/?$")
+_SINGULAR = {"aliases": "Alias", "event-source-mappings": "EventSourceMapping"}
+_VERBS = {"GET": "Get", "PUT": "Update", "DELETE": "Delete"}
 # The resource of a request, by the field that names it.
 _RESOURCE_OF_FIELD = {
     "lambda": {"FunctionName": "lambda:{region}:{account}:function:"},
@@ -66,8 +73,10 @@ def patch_iam() -> None:
     iam_actions.dynamodb_transaction_checks = _checks
 
 
-def _action(*request: Any, **more: Any) -> str | None:
-    action: str | None = _extract_iam_action(*request, **more)
+def _action(service: str, method: str, path: str, *request: Any, **more: Any) -> str | None:
+    if service == "lambda" and (single := _SINGLE.search(path)) and method in _VERBS:
+        return f"lambda:{_VERBS[method]}{_SINGULAR[single[1]]}"
+    action: str | None = _extract_iam_action(service, method, path, *request, **more)
     return _ACTION_OF_OPERATION.get(action, action) if action else None
 
 
