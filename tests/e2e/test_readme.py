@@ -59,7 +59,7 @@ NOT_TYPED: Mapping[str, Elsewhere | str] = {
     "make test": Elsewhere(".github/workflows/ci.yml", "target: test\n"),
     "make test TESTS=": Elsewhere(".github/workflows/ci.yml", "run: make test TESTS="),
     "make check": Elsewhere(".github/workflows/ci.yml", "target: check\n"),
-    "make build": Elsewhere(".github/workflows/ci.yml", "run: make build "),
+    "make build": Elsewhere(".github/workflows/ci.yml", "run: make build\n"),
     "make build TARGET=x86_64": Elsewhere(
         "tests/integration/test_build_lambda.py", '@pytest.mark.parametrize("target", ["arm64", "x86_64"])'
     ),
@@ -273,7 +273,7 @@ SCENES: Mapping[str, tuple[Scene, Mapping[str, str]]] = {
             "make help": "^  make run .*\n +PORT=8080 ",
         },
     ),
-    "Into your AWS account": (as_it_is, {}),
+    "Into your AWS account": (an_account, {"aws lambda get-account-settings": r"^\d+$"}),
     "The backend with Terraform": (
         a_backend,
         {
