@@ -8,7 +8,7 @@ import hypothesis
 import pytest
 
 from local_stack import LocalStack, Settings
-from local_stack.ports import free_port
+from local_stack.machine import free_port
 from requirements_of_tests import tell_what_is_missing
 
 TESTS = Path(__file__).parent

@@ -1,7 +1,9 @@
 """What a test needs from the machine: skipped with one loud line where it is missing, a failure under CI=true."""
 
+import functools
 import os
 import shutil
+import subprocess
 from collections import Counter
 from collections.abc import Iterable
 from typing import NoReturn
@@ -23,6 +25,23 @@ def require_program(name: str, remedy: str) -> str:
     if path is None:
         missing(f"the program '{name}'", remedy)
     return path
+
+
+@functools.cache
+def _aws_cli() -> str | None:
+    """Return the path of version 2 of the AWS CLI, which may not be the first `aws` on PATH."""
+    for folder in os.get_exec_path():
+        path = shutil.which("aws", path=folder)
+        if path:
+            said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=60, check=False).stdout
+            if said.startswith("aws-cli/2."):
+                return path
+    return None
+
+
+def require_aws_cli() -> str:
+    """Return the path of version 2 of the AWS CLI; where it is missing, skip or fail."""
+    return _aws_cli() or missing("version 2 of the AWS CLI", "install Debian's awscli to test the documented commands")
 
 
 def require_root(purpose: str) -> None:

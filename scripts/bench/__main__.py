@@ -26,7 +26,7 @@ from bench.starts import cold_starts, memory
 from bench.wires import package, round_trips
 from bench.work import warm_costs
 from local_stack import LocalStack, LocalStackError, Settings
-from local_stack.ports import free_port
+from local_stack.machine import free_port
 from local_stack.report import Terminal
 from local_stack.settings import REPOSITORY
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from local_stack.aws import KEY_HEADER, AwsConnection
 from local_stack.environment import essential_environment
-from local_stack.ports import LOOPBACK
+from local_stack.machine import LOOPBACK
 from local_stack.processes import Process
 from local_stack.run_lock import RunLock
 

@@ -11,7 +11,7 @@ from typing import Self
 
 from local_stack.errors import LocalStackError
 
-TETHER = Path(__file__).with_name("tether.py")
+SUPERVISOR = Path(__file__).with_name("supervisor.py")
 
 # Servers here are up after a second; a busy machine gets longer.
 _ANSWER_SECONDS = 60
@@ -42,8 +42,8 @@ class Process:
         self._grace_seconds = grace_seconds
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as output:
-            self._tether = subprocess.Popen(
-                [sys.executable, "-I", "-S", TETHER, str(grace_seconds), *command],
+            self._supervisor = subprocess.Popen(
+                [sys.executable, "-I", "-S", SUPERVISOR, str(grace_seconds), *command],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -64,7 +64,7 @@ class Process:
     @property
     def exit_status(self) -> int | None:
         """The program's exit status, None while it runs; 128 and more for a signal, as a shell says it."""
-        return self._tether.poll()
+        return self._supervisor.poll()
 
     def wait_until_it_answers(self, url: str, headers: Mapping[str, str] | None = None) -> None:
         """Return once an HTTP GET of `url` succeeds; raise LocalStackError if that takes too long."""
@@ -88,14 +88,14 @@ class Process:
 
     def stop(self) -> None:
         """Ask the program to stop and return when it and all that it started are gone."""
-        assert self._tether.stdin is not None
-        self._tether.stdin.close()
+        assert self._supervisor.stdin is not None
+        self._supervisor.stdin.close()
         try:
-            # The tether itself ends the program after the grace; the rest is for a machine that is very busy.
-            self._tether.wait(self._grace_seconds + 10)
+            # The supervisor ends the program after the grace; the rest is for a machine that is very busy.
+            self._supervisor.wait(self._grace_seconds + 10)
         except subprocess.TimeoutExpired:
-            self._tether.kill()
-            self._tether.wait()
+            self._supervisor.kill()
+            self._supervisor.wait()
 
     def lines(self, tick_seconds: float = 0.2) -> Iterator[str | None]:
         """Yield the program's output line by line until it ends, and None at every tick without a new one.

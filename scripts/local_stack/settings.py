@@ -9,7 +9,7 @@ from pathlib import Path
 from local_stack.access_key import kept_credentials
 from local_stack.aws import AwsConnection
 from local_stack.errors import LocalStackError
-from local_stack.ports import LOOPBACK
+from local_stack.machine import LOOPBACK
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -12,15 +12,15 @@ from local_stack.access_key import description_of, make_private, write_private
 from local_stack.alarms import Alarms
 from local_stack.aws import AwsConnection
 from local_stack.background import Background
-from local_stack.deployment import Deployment, way_to_deploy
+from local_stack.deployment import Deployment, completion_mark, deployment_by, reconcile
+from local_stack.email_rendering import alarm_text, completed_order_text
 from local_stack.emulator import move_to_port, running_emulator, start_of_unsaved_run
 from local_stack.errors import LocalStackError
+from local_stack.machine import require_free, require_space
 from local_stack.mailbox import Mailbox
 from local_stack.package import built_package
-from local_stack.ports import require_free
 from local_stack.processes import Process
 from local_stack.queue_metrics import QueueMetrics
-from local_stack.readings import alarm_text, completed_order_text
 from local_stack.report import Report, Silence
 from local_stack.run_lock import RunLock
 from local_stack.settings import Settings
@@ -28,6 +28,11 @@ from local_stack.storefront import running_storefront
 
 _WATCH_SECONDS = 0.5
 _ALARM_SECONDS = 1.0
+
+# A started system uses some 40 MB under its directory; each worker of a function unpacks its code there too.
+_SPACE_TO_START = 100
+# Enough to write the emulator's state, which is at most some MB.
+_SPACE_TO_SAVE = 20
 
 
 class LocalStack:
@@ -73,15 +78,15 @@ class LocalStack:
     def __enter__(self) -> Self:
         try:
             self._start(self._started)
-        except BaseException:
-            self._stop()
+        except BaseException as error:
+            self._stop(error)
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop()
+        self._stop(error)
 
     def require_running(self) -> None:
         """Raise LocalStackError if a part of the stack has ended by itself, or where it keeps its files is gone."""
@@ -90,6 +95,7 @@ class LocalStack:
                 f"{self.settings.local_directory} was deleted while the system ran, and with it what was placed in "
                 "this run: start again, and stop the system before you delete it."
             )
+        require_space(self.settings.local_directory, _SPACE_TO_SAVE)
         for process in self._processes:
             process.require_running()
         for background in self._background:
@@ -108,12 +114,12 @@ class LocalStack:
         home = directory / settings.deploy
         logs = directory / "logs"
         # Everything that can be wrong is looked at before anything is started.
-        deploy_to = way_to_deploy(settings.deploy)
         make_private(directory)
         lock = self._lock = started.enter_context(RunLock(directory))
         stack_file = directory / "stack.json"
         stack_file.unlink(missing_ok=True)
-        self.deployment = deploy_to(settings, home / "deployment", lock)
+        require_space(directory, _SPACE_TO_START)
+        self.deployment = deployment_by(settings, home / "deployment", lock)
         self.deployment.require_tools()
         require_free(settings.storefront_port, "the storefront", "PORT")
         require_free(settings.aws_port, "the emulator of AWS", "AWS_PORT")
@@ -128,7 +134,7 @@ class LocalStack:
                 "what was placed in it is lost."
             )
         move_to_port(home, settings.aws_port)
-        self.deployment.agree_with(home / "emulator", report)
+        reconcile(self.deployment, home / "emulator", report)
         emulator = started.enter_context(
             running_emulator(home / "emulator", settings.connection, logs / "emulator.log", lock, settings.origins)
         )
@@ -138,7 +144,10 @@ class LocalStack:
         alarms = Alarms(self.client("cloudwatch"))
         mailbox = Mailbox(self.client("sqs"), self.client("sns"), self.mailbox)
         mailbox.unsubscribe(alarms.topics())
+        started_at = time.monotonic()
         self.outputs = dict(self.deployment.deploy(zip_path, report))
+        completion_mark(self.deployment).touch()
+        report.line(f"  Deployed in {time.monotonic() - started_at:.0f} s")
         alarms.settle()
         mailbox.subscribe(
             {
@@ -156,7 +165,7 @@ class LocalStack:
         started.callback(self._remove, stack_file)
         write_private(stack_file, json.dumps(self._description(), indent=2) + "\n")
 
-    def _stop(self) -> None:
+    def _stop(self, error: BaseException | None) -> None:
         if not self._processes:
             self._started.close()
             return
@@ -165,10 +174,15 @@ class LocalStack:
         self._started.close()
         if not in_place:
             self._report.line("Stopped; the orders are gone with the directory that was deleted.")
+        elif not completion_mark(self.deployment).exists():
+            self._report.line("Stopped before the first deployment was complete; the next start begins with nothing.")
         elif self._processes[0].exit_status == 0:
             self._report.line("Stopped; the orders are kept for the next time.")
         else:
-            self._report.line(f"Stopped, but orders of this run may be lost. {self._processes[0].last_words()}")
+            failure = f"Stopped, but orders of this run may be lost. {self._processes[0].last_words()}"
+            if not isinstance(error, Exception):  # a person has stopped it, and has seen no failure yet
+                raise LocalStackError(failure) from error
+            self._report.line(failure)
 
     def _is_in_place(self) -> bool:
         return self._lock is None or self._lock.in_place

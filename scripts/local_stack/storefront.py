@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from local_stack.environment import without_personal_choices
-from local_stack.ports import LOOPBACK
+from local_stack.machine import LOOPBACK
 from local_stack.processes import Process
 from local_stack.run_lock import RunLock
 from local_stack.settings import REPOSITORY

@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +54,6 @@ class TerraformDeployment:
         }
         self._log = settings.local_directory / "logs" / "terraform.log"
         self._state = directory / "terraform.tfstate"
-        self._completed = directory / "completed"
 
     def require_tools(self) -> None:
         """Raise LocalStackError unless a Terraform that is new enough is installed."""
@@ -67,42 +65,28 @@ class TerraformDeployment:
         if tuple(map(int, re.findall(r"\d+", version)[:2])) < OLDEST_VERSION:
             raise LocalStackError(f"Terraform {version} is too old: {advice}, {wanted} or newer.")
 
-    def agree_with(self, emulator_directory: Path, report: Report) -> None:
-        """Mend what an interrupted run has left: Terraform's state and the emulator's belong together."""
-        if not self._completed.exists():
-            # The first deployment has never been completed, so nobody can have placed an order yet.
-            shutil.rmtree(emulator_directory, ignore_errors=True)
-            self._forget()
-        elif not self._state.exists():
-            kept = emulator_directory.with_name(f"emulator-{datetime.now():%Y%m%d-%H%M%S}")
-            if emulator_directory.exists():
-                emulator_directory.rename(kept)
-            self._forget()
-            report.line(f"  Terraform's state is missing, so a new backend is made; the former data is in {kept}.")
-        elif not any((emulator_directory / "state").glob("*.json")):
-            self._forget()
-            report.line("  The emulator has lost its state (was it killed?), so a new backend is made.")
+    @property
+    def lost_state(self) -> bool:
+        """Whether Terraform's state is missing."""
+        return not self._state.exists()
+
+    def forget(self) -> None:
+        """Delete Terraform's state."""
+        for path in (self._state, self._state.with_name("terraform.tfstate.backup")):
+            path.unlink(missing_ok=True)
 
     def deploy(self, zip_path: Path, report: Report) -> dict[str, str]:
         """Apply the configuration; return the outputs."""
-        started = time.monotonic()
         self.copy_source()
         self._write_values(zip_path)
         self._initialize(report)
         self._apply(report, "apply")
-        self._completed.touch()
-        report.line(f"  Deployed in {time.monotonic() - started:.0f} s")
         outputs = json.loads(self._answer("output", "-json"))
         return {name: output["value"] for name, output in outputs.items()}
 
     def destroy(self, report: Report) -> None:
         """Destroy all that was applied."""
         self._apply(report, "destroy")
-        self._completed.unlink(missing_ok=True)
-
-    def _forget(self) -> None:
-        for path in (self._state, self._state.with_name("terraform.tfstate.backup"), self._completed):
-            path.unlink(missing_ok=True)
 
     def copy_source(self) -> None:
         """Bring the copy of the folder up to date, leaving what only a person's own deployment uses."""

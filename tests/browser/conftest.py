@@ -24,8 +24,8 @@ _ARGUMENTS = [
     "--disable-gpu",
     "--disable-quic",
     "--disable-sync",
-    # A host without TLS that is not localhost, like a storefront behind a plain load balancer.
-    "--host-resolver-rules=MAP storefront.example 127.0.0.1",
+    # Hosts without TLS that are not localhost: a storefront behind a plain load balancer, and a hostile page.
+    "--host-resolver-rules=MAP storefront.example 127.0.0.1, MAP hostile.example 127.0.0.1",
     "--no-first-run",
 ]
 
@@ -44,14 +44,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
+def chromium_options() -> dict[str, Any]:
+    """The options with which Playwright starts Chromium."""
     executable = require_program(
         _found_chromium() or _CHROMIUMS[0], "no test of the storefront in a browser runs (apt-get install chromium)"
     )
     # Chromium's sandbox refuses to run as root.
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    return {"executable_path": executable, "args": _ARGUMENTS + sandbox}
+
+
+@pytest.fixture(scope="session")
+def chromium(chromium_options: dict[str, Any]) -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=_ARGUMENTS + sandbox)
+        browser = playwright.chromium.launch(**chromium_options)
         yield browser
         browser.close()
 

@@ -30,7 +30,8 @@ def main() -> int:
     terminal = Terminal(sys.stdout)
     results: list[SeedResult] = []
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _interrupt)
     try:
         choice = Choice.from_environment(os.environ)
         with running_campaign(DIRECTORY, terminal) as campaign:

@@ -16,8 +16,8 @@ from deployment.stack import DeployedStack
 from local_stack import Settings
 from local_stack.cloudformation import CloudFormationDeployment
 from local_stack.emulator import running_emulator
+from local_stack.machine import free_port
 from local_stack.package import built_package
-from local_stack.ports import free_port
 from local_stack.report import Report
 from local_stack.run_lock import RunLock
 from local_stack.stack import resolvable_api_url

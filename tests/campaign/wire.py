@@ -22,7 +22,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from local_stack.aws import AwsConnection
-from local_stack.ports import LOOPBACK
+from local_stack.machine import LOOPBACK
 
 # The emulator answers in milliseconds; a machine under load gets longer.
 _UPSTREAM_SECONDS = 30

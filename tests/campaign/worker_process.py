@@ -10,7 +10,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from local_stack.ports import LOOPBACK
+from local_stack.machine import LOOPBACK
 
 _WORKER_SCRIPT = re.compile(r"/ministack-lambda-[^ /]+/_worker\.")
 

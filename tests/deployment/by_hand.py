@@ -22,15 +22,18 @@ EMAIL = "you@example.com"
 class BackendByHand:
     """Two topics with an e-mail subscription each, two dead-letter queues with an alarm each, and a table."""
 
+    lost_state = False
+
     def __init__(self, settings: Settings, directory: Path, lock: RunLock) -> None:
         self._connection = settings.connection
         self._aws_port = settings.aws_port
+        self.directory = directory
 
     def require_tools(self) -> None:
         """Need nothing."""
 
-    def agree_with(self, emulator_directory: Path, report: Report) -> None:
-        """Keep nothing that could disagree."""
+    def forget(self) -> None:
+        """Keep nothing outside of the emulator."""
 
     def deploy(self, zip_path: Path, report: Report) -> Mapping[str, str]:
         """Create what is not there yet."""

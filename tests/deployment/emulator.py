@@ -10,7 +10,7 @@ import local_stack.emulator
 from local_stack.access_key import new_credentials
 from local_stack.aws import AwsConnection
 from local_stack.environment import tool_environment
-from local_stack.ports import free_port
+from local_stack.machine import free_port
 from local_stack.run_lock import RunLock
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from deployment.stack import DeployedStack
 from local_stack import LocalStack, Settings
-from local_stack.ports import free_port
+from local_stack.machine import free_port
 from requirements_of_tests import require_program
 
 

@@ -26,7 +26,7 @@ from deployment.emulator import Emulator, running_emulator
 from deployment.package import lambda_zip
 from local_stack.aws import AwsConnection, Credentials
 from local_stack.environment import without_personal_choices
-from local_stack.ports import free_port
+from local_stack.machine import free_port
 from local_stack.terraform import PLUGIN_CACHE
 from machine.preloaded_commands import preloaded
 from machine.shell import Shell

@@ -17,7 +17,7 @@ import pytest
 from deployment.emulator import running_emulator
 from deployment.frontend import API_URL, REPOSITORY_URL, VARIABLES, user_data
 from deployment.terraform import TerraformRoot
-from local_stack.ports import free_port
+from local_stack.machine import free_port
 from repository.files import REPOSITORY
 from requirements_of_tests import require_program, require_root
 from storefront import web_server

@@ -1,5 +1,6 @@
 """The local stack on the real emulator: what it supplies, what it keeps, and what it leaves behind."""
 
+import io
 import json
 import mailbox
 import os
@@ -18,7 +19,8 @@ import pytest
 
 from deployment.by_hand import EMAIL, BackendByHand, install, settings_by_hand
 from local_stack import LocalStack, LocalStackError
-from local_stack.ports import free_port, require_free
+from local_stack.machine import free_port, require_free
+from local_stack.report import Terminal
 from local_stack.run_lock import RunLock
 from orders.domain.announcement import announce
 from orders.domain.order import Order, ProcessedOrder
@@ -190,11 +192,12 @@ def test_a_second_stack_on_the_same_ports_is_refused_and_the_first_goes_on(stack
     stack.require_running()
 
 
-def started_program(stack: LocalStack) -> "subprocess.Popen[str]":
-    """Run the program with the settings of `stack`; return it when it is ready."""
+def started_program(stack: LocalStack, *prefix: str) -> "subprocess.Popen[str]":
+    """Run the program with the settings of `stack`, by a command such as nohup; return it when it is ready."""
     settings = stack.settings
     process = subprocess.Popen(
         [
+            *prefix,
             sys.executable,
             *("-m", "deployment.by_hand"),
             str(settings.local_directory),
@@ -227,6 +230,55 @@ def test_a_signal_stops_everything_in_order(new_stack: Callable[[], LocalStack],
     assert said.split("\n") == ["", "Stopping", "Stopped; the orders are kept for the next time.", ""]
     assert process.returncode == 0
     assert_nothing_is_left(stack)
+
+
+def test_signals_that_are_switched_off_do_not_stop_it(new_stack: Callable[[], LocalStack]) -> None:
+    stack = new_stack()
+    # As a shell starts `nohup make run &`.
+    with started_program(stack, "sh", "-c", "trap '' INT; exec nohup \"$@\"", "sh") as process:
+        os.killpg(process.pid, signal.SIGHUP)
+        os.killpg(process.pid, signal.SIGINT)
+        put_order(stack, "kept")
+        assert process.poll() is None
+        os.killpg(process.pid, signal.SIGTERM)
+        assert process.stdout is not None
+        assert "the orders are kept" in process.stdout.read()
+
+
+def test_failed_save_is_reported_at_once_and_as_a_failure(new_stack: Callable[[], LocalStack]) -> None:
+    stack = new_stack()
+    with started_program(stack) as process:
+        put_order(stack, "lost")
+        # A folder is in the way of the file.
+        (stack.settings.local_directory / "by-hand" / "emulator" / "state" / "dynamodb.json").mkdir(parents=True)
+        os.killpg(process.pid, signal.SIGTERM)
+        assert process.stdout is not None
+        said = process.stdout.read()
+    assert process.returncode == 1
+    assert "make run: Stopped, but orders of this run may be lost." in said
+
+
+def test_interrupted_first_deployment_leaves_no_promise_and_no_trace(
+    new_stack: Callable[[], LocalStack], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = io.StringIO()
+    deploy = BackendByHand.deploy
+
+    def interrupted(*arguments: Any) -> Any:
+        deploy(*arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BackendByHand, "deploy", interrupted)
+        stack = new_stack()
+        vars(stack)["_report"] = Terminal(said)
+        with pytest.raises(KeyboardInterrupt):
+            stack.__enter__()
+    assert said.getvalue().endswith(
+        "Stopped before the first deployment was complete; the next start begins with nothing.\n"
+    )
+    with new_stack() as second:
+        assert order_ids(second) == set()
 
 
 def test_orders_are_kept_even_when_the_runner_is_killed(new_stack: Callable[[], LocalStack]) -> None:

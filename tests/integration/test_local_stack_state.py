@@ -10,7 +10,7 @@ from local_stack.access_key import new_credentials
 from local_stack.aws import AwsConnection
 from local_stack.emulator import running_emulator, start_of_unsaved_run
 from local_stack.errors import LocalStackError
-from local_stack.ports import free_port
+from local_stack.machine import free_port
 from local_stack.processes import Process
 from local_stack.run_lock import RunLock
 

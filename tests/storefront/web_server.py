@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deployment.frontend import LISTEN_ADDRESS, REPOSITORY_URL
-from local_stack.ports import free_port
+from local_stack.machine import free_port
 from machine.debian import debian_root
 from repository.git import git
 from storefront.server import FRONTEND

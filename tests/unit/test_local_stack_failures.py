@@ -19,7 +19,8 @@ import terraform_provider
 from local_stack import LocalStack, LocalStackError, Settings
 from local_stack.background import Background
 from local_stack.cloudformation import CloudFormationDeployment
-from local_stack.ports import free_port, require_free
+from local_stack.deployment import reconcile
+from local_stack.machine import free_port, require_free, require_readable_path, require_space
 from local_stack.processes import Process
 from local_stack.queue_metrics import QueueMetrics
 from local_stack.report import Silence, Terminal
@@ -67,6 +68,28 @@ def test_a_port_that_is_held_but_does_not_answer_is_taken_all_the_same() -> None
         ):
             require_free(port, "the emulator of AWS", "AWS_PORT")
     require_free(port, "the emulator of AWS", "AWS_PORT")
+
+
+# Space
+
+
+def test_too_little_space_is_reported_with_what_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=19 * 2**20))
+    with pytest.raises(LocalStackError, match=r"^Only 19 MB are free under .*, and 20 MB are needed to keep orders"):
+        require_space(tmp_path, 20)
+    require_space(tmp_path, 19)
+    # It is checked before anything is started, and while the system runs.
+    with pytest.raises(LocalStackError, match="Only 19 MB are free"):
+        LocalStack(Settings(local_directory=tmp_path)).__enter__()
+    running = LocalStack(Settings(local_directory=tmp_path))
+    with pytest.raises(LocalStackError, match="Only 19 MB are free"):
+        running.require_running()
+
+
+def test_path_that_is_not_utf_8_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(LocalStackError, match=r"has a name that is not UTF-8, .*caf\\udce9: rename it"):
+        require_readable_path(tmp_path / os.fsdecode(b"caf\xe9"))
+    require_readable_path(tmp_path / "café")
 
 
 # One at a time
@@ -124,31 +147,42 @@ def test_a_builder_that_leaves_no_zip_is_not_believed(
 # Deploying
 
 
-def test_an_emulator_that_lost_its_state_gets_a_new_stack_and_says_so(tmp_path: Path, lock: RunLock) -> None:
-    deployment = CloudFormationDeployment(Settings(local_directory=tmp_path), tmp_path / "deployment", lock)
-    emulator = tmp_path / "emulator"
-    (emulator / "state").mkdir(parents=True)
-    deployment.directory.mkdir()
-    completed = deployment.directory / "completed"
-    completed.touch()
-    said = io.StringIO()
-
-    (emulator / "state" / "dynamodb.json").touch()
-    deployment.agree_with(emulator, Terminal(said))
-    assert completed.exists()
-    assert said.getvalue() == ""
-
-    (emulator / "state" / "dynamodb.json").unlink()
-    deployment.agree_with(emulator, Terminal(said))
-    assert not completed.exists()
-    assert "has lost its state (was it killed?), so a new backend is made" in said.getvalue()
+STATE = "emulator/state/dynamodb.json"
+BUCKET = "emulator/s3/artifacts/template"
+TERRAFORM_STATE = "deployment/terraform.tfstate"
+COMPLETED = "deployment/completed"
 
 
-def test_what_a_first_deployment_that_was_cut_off_has_left_goes(tmp_path: Path, lock: RunLock) -> None:
-    deployment = CloudFormationDeployment(Settings(local_directory=tmp_path), tmp_path / "deployment", lock)
-    (tmp_path / "emulator" / "state").mkdir(parents=True)
-    deployment.agree_with(tmp_path / "emulator", Silence())
-    assert not (tmp_path / "emulator").exists()
+@pytest.mark.parametrize("way", [CloudFormationDeployment, TerraformDeployment])
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ({STATE, BUCKET, TERRAFORM_STATE, COMPLETED}, ""),
+        ({STATE, BUCKET, TERRAFORM_STATE}, ""),
+        ({BUCKET}, ""),
+        ({BUCKET, TERRAFORM_STATE, COMPLETED}, "has lost its state (was it killed?)"),
+        ({STATE, BUCKET, COMPLETED}, "Terraform's state is missing"),
+        (set(), ""),
+    ],
+    ids=["complete", "cut off", "killed at first", "killed", "Terraform's state lost", "new"],
+)
+def test_states_fit_or_are_gone_after_any_interruption(
+    tmp_path: Path, lock: RunLock, way: Any, found: set[str], said: str
+) -> None:
+    for name in found:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    screen = io.StringIO()
+    reconcile(
+        way(Settings(local_directory=tmp_path), tmp_path / "deployment", lock), tmp_path / "emulator", Terminal(screen)
+    )
+
+    left = {name for name in (STATE, BUCKET, TERRAFORM_STATE, COMPLETED) if (tmp_path / name).exists()}
+    is_kept = {STATE, COMPLETED} <= found and (way is CloudFormationDeployment or TERRAFORM_STATE in found)
+    assert left == (found if is_kept else found & {TERRAFORM_STATE} if way is CloudFormationDeployment else set())
+    assert said in screen.getvalue() if not is_kept else screen.getvalue() == ""
+    # Orders without the state that goes with them are set aside.
+    assert len(list(tmp_path.glob("emulator-*"))) == (COMPLETED in found and STATE in found and not is_kept)
 
 
 def put_terraform_on_path(directory: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,9 +250,9 @@ def test_a_part_that_fails_beside_the_run_ends_it_with_its_name(tmp_path: Path) 
 def test_a_program_that_outlives_its_tether_is_ended_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deaf = tmp_path / "tether.py"
+    deaf = tmp_path / "supervisor.py"
     deaf.write_text("import signal\nprint('deaf', flush=True)\nwhile True: signal.pause()\n")
-    monkeypatch.setattr("local_stack.processes.TETHER", deaf)
+    monkeypatch.setattr("local_stack.processes.SUPERVISOR", deaf)
     # Ten seconds more than its grace are waited: a fifth of one in all.
     process = Process("Deaf", ["true"], environment={}, log=tmp_path / "log", grace_seconds=-9.8)
     process.stop()

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from local_stack.email_rendering import alarm_text, completed_order_text
 from local_stack.mailbox import Mailbox, email_of
-from local_stack.readings import alarm_text, completed_order_text
 from local_stack.report import Terminal
 from orders.domain.announcement import announce
 from orders.domain.order import Order, ProcessedOrder

@@ -10,8 +10,8 @@ import pytest
 
 from local_stack import LocalStackError, Settings
 from local_stack import __main__ as program
-from local_stack.deployment import way_to_deploy
-from local_stack.ports import require_free
+from local_stack.deployment import deployment_by
+from local_stack.machine import require_free
 from local_stack.run_lock import RunLock
 
 
@@ -51,9 +51,9 @@ def test_what_is_no_address_is_refused_by_name(text: str) -> None:
         Settings.from_environment({"NOTIFICATION_EMAIL": text})
 
 
-def test_an_unknown_way_to_deploy_is_refused_with_those_there_are() -> None:
-    with pytest.raises(LocalStackError, match=r"^DEPLOY=by-hand .* choose .*terraform"):
-        way_to_deploy("by-hand")
+def test_an_unknown_way_to_deploy_is_refused_with_those_there_are(tmp_path: Path) -> None:
+    with RunLock(tmp_path) as lock, pytest.raises(LocalStackError, match=r"^DEPLOY=by-hand .* choose .*terraform"):
+        deployment_by(Settings(deploy="by-hand"), tmp_path, lock)
 
 
 @pytest.mark.parametrize(("family", "address"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])

@@ -1,4 +1,4 @@
-"""Terraform for the local stack: apart from a person's own deployments, and mended after an interruption."""
+"""Terraform for the local stack, apart from a person's own deployments."""
 
 import io
 import json
@@ -18,15 +18,6 @@ from local_stack.terraform import Progress, TerraformDeployment
 def deployment(tmp_path: Path) -> Iterator[TerraformDeployment]:
     with RunLock(tmp_path) as lock:
         yield TerraformDeployment(Settings(local_directory=tmp_path), tmp_path / "deployment", lock)
-
-
-@pytest.fixture
-def emulator(tmp_path: Path) -> Path:
-    """The directory of an emulator that has written its state."""
-    directory = tmp_path / "emulator"
-    (directory / "state").mkdir(parents=True)
-    (directory / "state" / "dynamodb.json").touch()
-    return directory
 
 
 def put_on_path(directory: Path, version: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,49 +53,6 @@ def test_a_new_terraform_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     deployment_now(tmp_path).require_tools()
 
 
-def complete(deployment: TerraformDeployment) -> Path:
-    """Leave what a completed deployment leaves; return Terraform's state."""
-    deployment.directory.mkdir()
-    (deployment.directory / "completed").touch()
-    state = deployment.directory / "terraform.tfstate"
-    state.touch()
-    return state
-
-
-def test_what_an_interrupted_first_deployment_left_is_forgotten(
-    deployment: TerraformDeployment, emulator: Path
-) -> None:
-    state = complete(deployment)
-    (deployment.directory / "completed").unlink()
-    deployment.agree_with(emulator, Silence())
-    assert not state.exists()
-    assert not emulator.exists()
-
-
-def test_after_a_completed_deployment_both_states_stay(deployment: TerraformDeployment, emulator: Path) -> None:
-    state = complete(deployment)
-    deployment.agree_with(emulator, Silence())
-    assert state.exists()
-    assert (emulator / "state" / "dynamodb.json").exists()
-
-
-def test_orders_whose_deployment_is_lost_are_set_aside_not_deleted(
-    deployment: TerraformDeployment, emulator: Path
-) -> None:
-    complete(deployment).unlink()
-    deployment.agree_with(emulator, Silence())
-    assert not emulator.exists()
-    [kept] = emulator.parent.glob("emulator-*")
-    assert (kept / "state" / "dynamodb.json").exists()
-
-
-def test_a_deployment_whose_emulator_is_lost_is_made_anew(deployment: TerraformDeployment, emulator: Path) -> None:
-    state = complete(deployment)
-    (emulator / "state" / "dynamodb.json").unlink()
-    deployment.agree_with(emulator, Silence())
-    assert not state.exists()
-
-
 def test_a_persons_own_values_state_and_backend_stay_out_of_the_copy(
     deployment: TerraformDeployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,13 +77,14 @@ def test_what_is_gone_from_the_source_goes_from_the_copy_but_the_state_stays(
     source.mkdir()
     (source / "main.tf").touch()
     monkeypatch.setattr(local_stack.terraform, "SOURCE", source)
-    state = complete(deployment)
+    deployment.directory.mkdir()
+    state = deployment.directory / "terraform.tfstate"
+    state.touch()
     former = deployment.directory / "former.tf"
     former.touch()
     deployment.copy_source()
     assert not former.exists()
     assert state.exists()
-    assert (deployment.directory / "completed").exists()
 
 
 def event(kind: str, **more: object) -> str:

@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError, NoRegionError
 
 from fake_aws.sqs import refusal
-from local_stack.ports import free_port
+from local_stack.machine import free_port
 from orders_cli import target_discovery
 from orders_cli.errors import OperatorError
 from orders_cli.system import System

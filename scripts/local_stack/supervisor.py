@@ -1,6 +1,6 @@
 """Run a command for as long as somebody holds the other end of standard input.
 
-    python tether.py GRACE_SECONDS COMMAND [ARGUMENT …]
+    python supervisor.py GRACE_SECONDS COMMAND [ARGUMENT …]
 
 When standard input ends, because its holder stopped the command or is itself gone, even by kill -9, the
 command is asked to stop (SIGTERM), given GRACE_SECONDS to put things in order, and ended with all that it
@@ -48,7 +48,7 @@ def _end_group(group: int) -> None:
 
 
 if __name__ == "__main__":
-    # Only the end of standard input counts: a tether that died of a signal would leave its command behind.
+    # Only the end of standard input counts: a supervisor that died of a signal would leave its command behind.
     # Handlers and not SIG_IGN, which the command would inherit.
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, lambda *_: None)

@@ -1,7 +1,9 @@
-"""Ports of this machine: whether one can be had, and one that can."""
+"""Check what the local stack needs of the machine: free ports, free space and a readable path."""
 
 import contextlib
+import shutil
 import socket
+from pathlib import Path
 
 from local_stack.errors import LocalStackError
 
@@ -48,3 +50,24 @@ def _can_be_bound(port: int, purpose: str, variable: str) -> bool:
         except OSError:
             return False
     return True
+
+
+def require_readable_path(path: Path) -> None:
+    """Raise LocalStackError unless the path is UTF-8, which all files of the local stack are."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        shown = str(path).encode(errors="backslashreplace").decode()
+        raise LocalStackError(
+            f"The project's folder has a name that is not UTF-8, {shown}: rename it, or move the project elsewhere."
+        ) from error
+
+
+def require_space(directory: Path, megabytes: int) -> None:
+    """Raise LocalStackError unless so much is free in the file system of `directory`."""
+    free = shutil.disk_usage(directory).free // 2**20
+    if free < megabytes:
+        raise LocalStackError(
+            f"Only {free} MB are free under {directory}, and {megabytes} MB are needed to keep orders: "
+            "free some space, and start again."
+        )
