@@ -6,9 +6,12 @@ import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
+
+_LOCAL_AWS_CLI = Path(__file__).parent / "machine" / "aws_cli.py"
 
 
 def missing(what: str, remedy: str) -> NoReturn:
@@ -39,9 +42,12 @@ def _aws_cli() -> str | None:
     return None
 
 
-def require_aws_cli() -> str:
-    """Return the path of version 2 of the AWS CLI; where it is missing, skip or fail."""
-    return _aws_cli() or missing("version 2 of the AWS CLI", "install Debian's awscli to test the documented commands")
+def aws_cli() -> list[str]:
+    """Return a command that runs version 2 of the AWS CLI for AWS_ENDPOINT_URL; where it is missing, skip or fail."""
+    path = _aws_cli() or missing("version 2 of the AWS CLI", "install Debian's awscli to test the documented commands")
+    interpreter = Path(path).read_bytes().partition(b"\n")[0].removeprefix(b"#!").decode("ascii", "ignore").split()
+    # Releases of AWS's own are no script, and new enough.
+    return [*interpreter, str(_LOCAL_AWS_CLI)] if "python" in "".join(interpreter) else [path]
 
 
 def require_root(purpose: str) -> None:

@@ -8,9 +8,7 @@ from types import FrameType
 from typing import NoReturn
 
 from local_stack import LocalStack, LocalStackError, Settings
-from local_stack.machine import require_readable_path
 from local_stack.report import Terminal
-from local_stack.settings import REPOSITORY
 
 # A folder of somebody else's, a file system that is read-only, and one that is full.
 _UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
@@ -30,7 +28,6 @@ def main() -> int:
             # A signal that nohup, or a shell for a command in the background, has switched off stays so.
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, _stop)
-        require_readable_path(REPOSITORY)
         if os.geteuid() == 0:
             report.line("Warning: all code that is deployed to the emulator runs as root. Use another account.")
         with LocalStack(Settings.from_environment(os.environ), report) as stack:
@@ -67,7 +64,7 @@ def _welcome(stack: LocalStack) -> str:
 Ready.
 
   Storefront  {stack.storefront_url}
-  Orders API  {stack.outputs["api_endpoint"]}/orders
+  Orders API  {stack.api_url}/orders
   AWS         {stack.endpoint_url} (region {stack.settings.region}, access key in .local/stack.json)
   E-mails     {os.path.relpath(stack.mailbox)}, and below
 

@@ -1,4 +1,4 @@
-"""Check what the local stack needs of the machine: free ports, free space and a readable path."""
+"""Check what the local stack needs of the machine: free ports and free space."""
 
 import contextlib
 import shutil
@@ -50,17 +50,6 @@ def _can_be_bound(port: int, purpose: str, variable: str) -> bool:
         except OSError:
             return False
     return True
-
-
-def require_readable_path(path: Path) -> None:
-    """Raise LocalStackError unless the path is UTF-8, which all files of the local stack are."""
-    try:
-        str(path).encode()
-    except UnicodeEncodeError as error:
-        shown = str(path).encode(errors="backslashreplace").decode()
-        raise LocalStackError(
-            f"The project's folder has a name that is not UTF-8, {shown}: rename it, or move the project elsewhere."
-        ) from error
 
 
 def require_space(directory: Path, megabytes: int) -> None:

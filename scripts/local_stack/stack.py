@@ -214,6 +214,8 @@ class LocalStack:
     def _description(self) -> dict[str, str]:
         return {
             **self.outputs,
+            # With a host name that every client resolves.
+            "api_endpoint": self.api_url,
             "endpoint_url": self.endpoint_url,
             "region": self.settings.region,
             "storefront_url": self.storefront_url,

@@ -20,7 +20,7 @@ from local_stack import LocalStack
 from local_stack.aws import NOBODY, Credentials
 from local_stack.environment import tool_environment
 from repository.files import REPOSITORY
-from requirements_of_tests import require_aws_cli, require_program
+from requirements_of_tests import aws_cli, require_program
 from sample_orders import SAMPLE_BODY
 
 HOSTILE = "hostile"
@@ -253,9 +253,7 @@ def test_curl_still_orders_without_a_key(local_stack: LocalStack) -> None:
 
 
 def test_the_aws_cli_still_works_with_the_key(local_stack: LocalStack) -> None:
-    # Debian's release does not read AWS_ENDPOINT_URL.
-    command = [require_aws_cli(), "--endpoint-url", local_stack.endpoint_url, "--output", "json"]
-    identity = json.loads(run(local_stack, *command, "sts", "get-caller-identity"))
+    identity = json.loads(run(local_stack, *aws_cli(), "sts", "get-caller-identity", "--output", "json"))
     assert identity["Arn"] == "arn:aws:iam::000000000000:root"
 
 

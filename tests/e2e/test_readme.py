@@ -8,6 +8,7 @@ fails the test, and so does a line here that no command needs any more.
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -33,7 +34,7 @@ from machine.shell import Shell
 from machine.typed_commands import Typist, beginning_in, in_one_line, require_all_do_what_they_are_there_for
 from repository.documented_commands import README, sections_with_commands
 from repository.files import REPOSITORY, checked_in_files
-from requirements_of_tests import require_program
+from requirements_of_tests import aws_cli, require_program
 from waiting import wait_for
 
 SECTIONS = sections_with_commands(README, inline=True)
@@ -152,7 +153,7 @@ def a_first_order(person: Stranger) -> Iterator[None]:
         wait_for_poison(person)
         wait_for("the alarm", lambda: "Subject: ALARM: " in person.project.screen.read_text())
 
-    person.after |= {"curl -i": accepted, "AWS_ACCESS_KEY_ID=": poisoned}
+    person.after |= {"curl -i": accepted, "curl --aws-sigv4": poisoned}
     with quick_redelivery(person):
         yield
     mailbox = person.project.directory / ".local" / "mailbox"
@@ -266,9 +267,10 @@ SCENES: Mapping[str, tuple[Scene, Mapping[str, str]]] = {
         {
             "stack()": "^$",
             "API=": "^http://",
+            "export no_proxy": "^$",
             "curl -i": r"202 Accepted[^$]*\"ACCEPTED\"",
             'curl "$API/orders/<order_id>"': '"status": "PROCESSED"',
-            "AWS_ACCESS_KEY_ID=": '"MessageId"',
+            "curl --aws-sigv4": "<MessageId>",
             ".venv/bin/orders dlq list": "not JSON",
             "make help": "^  make run .*\n +PORT=8080 ",
         },
@@ -405,7 +407,7 @@ def share_environment(environment: Path) -> None:
     """Make a .venv that needs nothing installed: the one of the tests, but for the command that leads to the checkout."""
     own = Path(sys.prefix)
     (environment / "bin").mkdir(parents=True)
-    for part in ("lib", "pyvenv.cfg", "bin/python", "bin/aws"):
+    for part in ("lib", "pyvenv.cfg", "bin/python"):
         (environment / part).symlink_to(own / part)
     (environment / "installed").write_text(set_up_venv.record_text("test", environment.parent))
 
@@ -430,12 +432,12 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 def commands(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with `aws` and `orders` as the README speaks of them, but quicker, and with a yes to every question."""
     directory = tmp_path_factory.mktemp("commands")
+    aws = shlex.join(aws_cli())
     with preloaded(tmp_path_factory.mktemp("preloaded")) as command:
         for name, lines in {
             "aws": [
                 f'if [ "$ONLY_CHECK" ]; then exec {command("aws-check")} "$@"; fi',
-                # With some services version 1 of the AWS CLI passes over AWS_ENDPOINT_URL.
-                f'exec {command("aws")} --endpoint-url "$AWS_ENDPOINT_URL" "$@"',
+                f'exec {aws} "$@"',
             ],
             # A person answers; here nobody can be asked.
             "orders": [

@@ -88,6 +88,7 @@ def test_a_ready_stack_describes_itself_in_one_file(stack: LocalStack) -> None:
     description = json.loads((stack.settings.local_directory / "stack.json").read_text())
     assert description == {
         **stack.outputs,
+        "api_endpoint": stack.api_url,
         "endpoint_url": f"http://127.0.0.1:{stack.settings.aws_port}",
         "region": "us-east-1",
         "storefront_url": f"http://localhost:{stack.settings.storefront_port}",

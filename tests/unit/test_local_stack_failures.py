@@ -20,7 +20,7 @@ from local_stack import LocalStack, LocalStackError, Settings
 from local_stack.background import Background
 from local_stack.cloudformation import CloudFormationDeployment
 from local_stack.deployment import reconcile
-from local_stack.machine import free_port, require_free, require_readable_path, require_space
+from local_stack.machine import free_port, require_free, require_space
 from local_stack.processes import Process
 from local_stack.queue_metrics import QueueMetrics
 from local_stack.report import Silence, Terminal
@@ -84,12 +84,6 @@ def test_too_little_space_is_reported_with_what_is_free(tmp_path: Path, monkeypa
     running = LocalStack(Settings(local_directory=tmp_path))
     with pytest.raises(LocalStackError, match="Only 19 MB are free"):
         running.require_running()
-
-
-def test_path_that_is_not_utf_8_is_reported(tmp_path: Path) -> None:
-    with pytest.raises(LocalStackError, match=r"has a name that is not UTF-8, .*caf\\udce9: rename it"):
-        require_readable_path(tmp_path / os.fsdecode(b"caf\xe9"))
-    require_readable_path(tmp_path / "café")
 
 
 # One at a time
