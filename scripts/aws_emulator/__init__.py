@@ -1,5 +1,4 @@
-"""ministack, mended where this project relies on AWS doing otherwise: TLS, IAM actions, PartiQL, queues,
-stages, streams and their mappings, and the start of workers.
+"""ministack with this project's patches and guard.
 
-A program of its own, apart from `local_stack`, which starts it, so that nothing of the runner is loaded into it.
+A program of its own, apart from `local_stack`, which starts it: nothing of the runner is loaded into it.
 """

@@ -1,7 +1,7 @@
-"""PartiQL inserts as DynamoDB carries them out, where ministack 1.5.33 differs.
+"""Execute PartiQL inserts as DynamoDB does, where ministack 1.5.33 differs.
 
-On AWS an INSERT is a write like any other: the item's numbers and index keys are checked, and the table's stream tells
-of it. ministack stores it past all that. Here it becomes ministack's own PutItem, on the condition that the key is new.
+On AWS an INSERT is a write like any other: the item's numbers and index keys are checked, and the table's stream has a
+record of it. ministack does none of this. Here it becomes ministack's PutItem, on the condition that the key is new.
 
 Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.insert.html
 """

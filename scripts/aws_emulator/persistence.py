@@ -1,7 +1,4 @@
-"""State on disk that is whole or is said not to be, where ministack 1.5.33 logs a failure and goes on.
-
-It starts without what it cannot read, writes over what a person could still have mended, and ends as if all were saved.
-"""
+"""Refuse to start on damaged state, and report a failed save, where ministack 1.5.33 logs both and continues."""
 
 import logging
 import sys
@@ -45,5 +42,5 @@ def require_readable_state(directory: Path) -> None:
         if persistence.load_state(file.stem) is None:
             sys.exit(
                 f"{file} cannot be read: it is damaged, or a newer emulator wrote it. "
-                f"Mend it, or move {directory} away to begin without what it holds."
+                f"Repair it, or move {directory} away to begin without what it holds."
             )

@@ -1,12 +1,11 @@
-"""A queue that several threads may use at once, as ministack 1.5.33 does not let them.
+"""Serialize changes of a queue between threads, where ministack 1.5.33 loses messages.
 
-ministack serves requests in one thread and polls for the functions in others. Whoever removes a message rebuilds the
-queue's list and puts it in the place of the former one; a message that another thread has appended in between, and that
-SQS has acknowledged by then, is gone. On AWS a message that was acknowledged is stored.
+ministack serves requests in one thread and polls for the functions in others. Removing a message rebuilds the queue's
+list; a message that another thread has appended in between, and that SQS has acknowledged, is lost.
 Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues.html ("Message
 durability and availability")
 
-Here everything that touches the messages of a queue holds ministack's own lock, which otherwise only its pollers hold.
+Here every function that changes a queue holds ministack's own lock, which otherwise only its pollers hold.
 """
 
 import functools

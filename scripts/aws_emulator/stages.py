@@ -1,8 +1,6 @@
-"""Deleting a setting of an API's stage, which ministack 1.5.33 takes for deleting the stage.
+"""Delete single settings of an API's stage, where ministack 1.5.33 deletes the stage.
 
-ministack looks at no more of the path than the stage. So a limit of one route that is changed with Terraform, which
-deletes the former one and then updates the stage, fails for want of the stage. On AWS a setting has an address of its
-own below the stage's, and a setting that is not there is not found.
+Terraform deletes a route's throttle before it updates the stage, so the update failed.
 
 Sources: https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis-apiid-stages-stagename-routesettings-routekey.html
 https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis-apiid-stages-stagename-accesslogsettings.html

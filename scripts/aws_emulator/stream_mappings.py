@@ -1,16 +1,14 @@
-"""How a function's mapping to a table's stream goes on after a failure, where ministack 1.5.33 differs from AWS.
+"""Retry failed batches of a table's stream as Lambda does, where ministack 1.5.33 differs.
 
-ministack takes a function's `batchItemFailures` for success, never splits a batch and never counts retries. So an
-announcement that SNS did not take would be lost here and is not on AWS, and a record that always fails would hold back
-the stream until it is too old. On AWS:
+ministack takes `batchItemFailures` for success, never splits a batch and never counts retries. On AWS:
 
-- ReportBatchItemFailures: the lowest sequence number of the answer is the checkpoint, and what is from there on is
-  retried; an item that is empty or unknown fails the whole batch.
-- BisectBatchOnFunctionError: a batch that failed is split in two, at the checkpoint where there is one. "Splitting a
-  batch does not count towards the retry quota."
-- MaximumRetryAttempts and MaximumRecordAgeInSeconds: what is over either goes to the on-failure destination.
+- ReportBatchItemFailures: the lowest sequence number of the answer is the checkpoint, and the records from there on are
+  retried; an empty or unknown item fails the whole batch.
+- BisectBatchOnFunctionError: a failed batch is split in two, at the checkpoint where there is one. "Splitting a batch
+  does not count towards the retry quota."
+- MaximumRetryAttempts and MaximumRecordAgeInSeconds: records over either go to the on-failure destination.
 
-One batch of a mapping is under way at a time, beside the other mappings.
+Each mapping has one batch in flight.
 
 Sources: https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
 https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html

@@ -1,7 +1,6 @@
-"""A table's stream that outlives the emulator, as ministack 1.5.33 lets only the table and its readers do.
+"""Save the records of a table's stream, where ministack 1.5.33 saves only how many of them a function has read.
 
-ministack keeps how many records a function has read from a stream, but not the records. After a new start the stream is
-empty and the function goes on after as many records as before: so many orders would never be announced.
+Without the records, a function skips as many new ones after a restart: so many orders would never be announced.
 """
 
 import copy

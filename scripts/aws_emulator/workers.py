@@ -1,13 +1,11 @@
-"""Workers that are started a few at a time, where ministack 1.5.33 starts one for every request that finds none free.
+"""Start workers a few at a time, where ministack 1.5.33 starts one for every request that finds none free.
 
-On AWS the start of a function's environment slows nothing else. ministack's workers are processes of this machine, and
-while it unpacks a package and waits for a new process to come alive, it holds the lock of its own interpreter. Fifty
-orders at once are fifty starts at once. On a busy machine that keeps the one thread which answers requests, the
-functions' calls of SQS among them, from running for seconds: longer than a function waits for SQS.
+ministack's workers are processes of this machine, and while it starts one it holds its interpreter's lock. Fifty starts
+at once keep the thread that answers requests from running for seconds: longer than a function waits for SQS.
 
-Here a request that finds no free worker gets the one that is free next or, as soon as fewer than `STARTS_AT_ONCE` are
-starting, a new one, whichever comes first. None is refused, and there may be as many workers as before. So a function
-that invokes itself finds a worker too.
+Here a request without a free worker takes the next free one or, when fewer than `STARTS_AT_ONCE` are starting, a new one,
+whichever comes first. None is refused, and there may be as many workers as before, so a function that invokes
+itself finds a worker too.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""How the messages of the two topics read in an e-mail.
+"""Render messages of the two topics as e-mails.
 
 SNS hands a queue the text that is meant for machines, so what a person receives is made from that again.
 """

@@ -50,7 +50,7 @@ def test_state_that_cannot_be_read_stops_the_start_and_stays_as_it_is(tmp_path: 
     damaged = state.read_text()[:-20]
     state.write_text(damaged)
     with (
-        pytest.raises(LocalStackError, match=r"sqs\.json cannot be read: .* Mend it, or move .*state away"),
+        pytest.raises(LocalStackError, match=r"sqs\.json cannot be read: .* Repair it, or move .*state away"),
         emulator(tmp_path),
     ):
         pass

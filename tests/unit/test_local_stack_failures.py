@@ -241,9 +241,7 @@ def test_a_part_that_fails_beside_the_run_ends_it_with_its_name(tmp_path: Path) 
         stack.require_running()
 
 
-def test_a_program_that_outlives_its_tether_is_ended_all_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_program_is_killed_when_it_outlives_its_supervisor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     deaf = tmp_path / "supervisor.py"
     deaf.write_text("import signal\nprint('deaf', flush=True)\nwhile True: signal.pause()\n")
     monkeypatch.setattr("local_stack.processes.SUPERVISOR", deaf)
