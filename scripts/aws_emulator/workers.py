@@ -3,7 +3,7 @@
 ministack's workers are processes of this machine, and while it starts one it holds its interpreter's lock. Fifty starts
 at once keep the thread that answers requests from running for seconds: longer than a function waits for SQS.
 
-Here a request without a free worker takes the next free one or, when fewer than `STARTS_AT_ONCE` are starting, a new one,
+Here a request without a free worker takes the next free one, or a new one if fewer than `STARTS_AT_ONCE` are starting,
 whichever comes first. None is refused, and there may be as many workers as before, so a function that invokes
 itself finds a worker too.
 """

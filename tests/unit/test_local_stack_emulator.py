@@ -30,22 +30,14 @@ def test_a_run_that_wrote_its_state_is_no_news(directory: Path) -> None:
     assert start_of_unsaved_run(directory) is None
 
 
-def test_a_run_that_never_wrote_all_of_its_state_is_told_by_its_start(directory: Path) -> None:
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_run_that_never_wrote_all_of_its_state_is_told_by_its_start(directory: Path, is_first: bool) -> None:
     write(directory / "started", STARTED)
-    write(directory / "state" / "saved", STARTED.replace(hour=9))
+    if not is_first:
+        write(directory / "state" / "saved", STARTED.replace(hour=9))
     write(directory / "state" / "sqs.json", STARTED.replace(hour=11))
 
     assert start_of_unsaved_run(directory) == STARTED
-
-
-def test_so_is_a_first_run(directory: Path) -> None:
-    write(directory / "started", STARTED)
-
-    assert start_of_unsaved_run(directory) == STARTED
-
-
-def test_before_the_first_run_there_is_nothing_to_tell(directory: Path) -> None:
-    assert start_of_unsaved_run(directory) is None
 
 
 def test_addresses_move_to_the_port_of_the_next_run(tmp_path: Path) -> None:

@@ -81,14 +81,6 @@ def test_a_port_is_free_again_right_after_its_server_has_gone() -> None:
     require_free(port, "the shop", "SHOP_PORT")
 
 
-def test_a_second_run_in_the_same_directory_is_refused_while_the_first_holds_it(tmp_path: Path) -> None:
-    refusal = r"runs in .* already, or is still stopping \(process \d+\)"
-    with RunLock(tmp_path), pytest.raises(LocalStackError, match=refusal):
-        RunLock(tmp_path).__enter__()
-    with RunLock(tmp_path):
-        pass
-
-
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC])
 def test_a_folder_that_cannot_be_written_is_one_sentence(
     number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
