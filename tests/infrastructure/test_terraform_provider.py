@@ -1,4 +1,4 @@
-"""Terraform finds its provider with the registry or without it, and says which."""
+"""`terraform init` with and without the provider registry."""
 
 import os
 import re
@@ -57,16 +57,16 @@ def fake_terraform(tmp_path: Path) -> str:
     return str(program)
 
 
-def test_the_version_is_the_locked_one(root: Path) -> None:
+def test_version_is_read_from_the_lock_file(root: Path) -> None:
     assert locked_version(root) == "5.100.0"
 
 
-def test_a_mirror_holds_the_very_version(places: list[Path]) -> None:
+def test_mirror_must_have_the_locked_version(places: list[Path]) -> None:
     assert find_mirror("5.100.0", places) == places[1]
     assert find_mirror("5.99.0", places) is None
 
 
-def test_a_mirror_is_used_only_after_the_registry_has_failed_and_is_named(
+def test_mirror_is_used_and_reported_after_the_registry_failed(
     root: Path, places: list[Path], fake_terraform: str
 ) -> None:
     said: list[str] = []
@@ -78,7 +78,7 @@ def test_a_mirror_is_used_only_after_the_registry_has_failed_and_is_named(
     assert str(places[1]) in said[0]
 
 
-def test_without_registry_and_mirror_the_error_says_where_was_looked(
+def test_error_lists_the_searched_folders_without_registry_and_mirror(
     root: Path, places: list[Path], fake_terraform: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(terraform_provider, "usual_places", lambda: places[:1])
@@ -87,7 +87,7 @@ def test_without_registry_and_mirror_the_error_says_where_was_looked(
     assert str(places[0]) in str(error.value)
 
 
-def test_a_registry_that_answers_is_enough(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_reported_when_the_registry_answers(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     # A folder that needs no provider is one whose registry answers.
     terraform = require_program("terraform", "install Terraform 1.9 or newer to test the infrastructure")
     init(terraform, root, os.environ)

@@ -1,4 +1,4 @@
-"""The documents lead where they say, and nothing that is checked in names the machine it was written on."""
+"""Links of documents are valid, and no file names a folder of the machine it was written on."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ from repository.markdown import anchors_of, parsed
 
 
 def links_of(document: Path) -> list[str]:
-    """Return where a Markdown file's links and pictures lead, as written."""
+    """Return the targets of a Markdown file's links and images."""
     return [
         str(child.attrs["href" if child.type == "link_open" else "src"])
         for token in parsed(document)
@@ -18,7 +18,7 @@ def links_of(document: Path) -> list[str]:
     ]
 
 
-def test_a_heading_gets_the_anchor_that_github_gives_it(tmp_path: Path) -> None:
+def test_heading_gets_the_anchor_of_github(tmp_path: Path) -> None:
     document = tmp_path / "document.md"
     document.write_text(
         "# The `orders` tool: list, show & drop\n\n## Why?\n\n## Why\n\n## DynamoDB's answer_code – twice\n"
@@ -32,7 +32,7 @@ def test_a_heading_gets_the_anchor_that_github_gives_it(tmp_path: Path) -> None:
 
 
 def fault_of(link: str, document: Path) -> str | None:
-    """Return what is wrong with a link of a document, or None; what leads to the web is not followed."""
+    """Return why a link is invalid, or None. Links to the web are not checked."""
     parts = urlsplit(link)
     if parts.scheme or parts.netloc:
         return None
@@ -40,13 +40,13 @@ def fault_of(link: str, document: Path) -> str | None:
         return "is not relative to the file"
     target = document.parent / unquote(parts.path) if parts.path else document
     if not target.exists() or not target.resolve().is_relative_to(REPOSITORY):
-        return "leads to nothing in this repository"
+        return "does not exist in this repository"
     if parts.fragment and target.suffix == ".md" and parts.fragment not in anchors_of(target):
         return f"names no heading of {target.name}, which has {', '.join(sorted(anchors_of(target)))}"
     return None
 
 
-def test_every_link_of_every_document_leads_somewhere() -> None:
+def test_every_link_is_valid() -> None:
     documents = checked_in_files("*.md")
     assert len(documents) > 5
     faults = [
@@ -58,7 +58,7 @@ def test_every_link_of_every_document_leads_somewhere() -> None:
     assert not faults, "\n".join(faults)
 
 
-def test_no_file_names_a_folder_of_this_machine() -> None:
+def test_no_file_names_a_folder_of_the_machine() -> None:
     folders = {folder for folder in (REPOSITORY, Path.home()) if folder != Path("/")}
     names = re.compile("|".join(rf"(?<![\w.}}/-]){re.escape(str(folder))}(?![\w-])" for folder in folders))
     found = [

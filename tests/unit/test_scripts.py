@@ -1,4 +1,4 @@
-"""The programs of scripts/ and what tests share: imports point one way, and each program is in the folder's table."""
+"""Imports between programs of scripts/ point one way, and scripts/README.md lists each program."""
 
 import sys
 from pathlib import Path
@@ -32,11 +32,11 @@ def program_of(module: Path) -> str:
     return module.relative_to(SCRIPTS).parts[0].removesuffix(".py")
 
 
-def test_every_program_is_looked_at() -> None:
+def test_every_program_has_an_entry() -> None:
     assert {program_of(module) for module in MODULES} == MAY_IMPORT.keys()
 
 
-def test_no_two_programs_import_each_other() -> None:
+def test_imports_have_no_cycle() -> None:
     left = {name: uses & MAY_IMPORT.keys() for name, uses in MAY_IMPORT.items()}
     while left:
         below = {name for name, uses in left.items() if not uses}
@@ -45,11 +45,13 @@ def test_no_two_programs_import_each_other() -> None:
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(SCRIPTS)))
-def test_a_program_imports_only_what_is_below_it(module: Path) -> None:
+def test_program_imports_only_lower_programs(module: Path) -> None:
     program = program_of(module)
     ours = (MAY_IMPORT.keys() | {"orders"}) - {program}
     used = {name.partition(".")[0] for name in imports_of(module)}
-    assert used & ours <= MAY_IMPORT[program], f"{module.relative_to(SCRIPTS)} imports what is not below it"
+    assert used & ours <= MAY_IMPORT[program], (
+        f"{module.relative_to(SCRIPTS)} imports a program that MAY_IMPORT does not allow"
+    )
 
 
 def test_what_the_operators_commands_do_knows_nothing_of_the_command_line() -> None:
@@ -64,13 +66,13 @@ def test_set_up_needs_only_python() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(MAY_IMPORT))
-def test_the_folders_table_says_for_whom_each_is(name: str) -> None:
+def test_readme_lists_each_program(name: str) -> None:
     suffix = "" if (SCRIPTS / name).is_dir() else ".py"
     assert f"`{name}{suffix}`" in (SCRIPTS / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("room", ["campaign", "deployment", "fake_aws", "machine", "repository", "storefront"])
-def test_what_tests_share_knows_no_kind_of_test(room: str) -> None:
+def test_shared_test_code_imports_no_tests(room: str) -> None:
     kinds = {"unit", "integration", "infrastructure", "e2e", "browser"}
     for module in (REPOSITORY / "tests" / room).glob("*.py"):
         assert not {name.partition(".")[0] for name in imports_of(module)} & kinds, f"{room}/{module.name}"
