@@ -104,12 +104,11 @@ def test_what_a_customer_waits_for_starts_from_a_snapshot_if_asked_for(
         assert production[address]["publish"], "a snapshot is taken of a published version only"
 
 
-def test_the_mapping_uses_the_concurrency_that_was_chosen(production: Resources) -> None:
-    assert_holds(
-        production["aws_lambda_event_source_mapping.orders"],
-        {"scaling_config": {"maximum_concurrency": 50}},
-        "the variable's value",
-    )
+def test_mapping_concurrency_fits_a_new_account_by_default(resources: Resources, production: Resources) -> None:
+    # A new account has 10 concurrent executions for all functions.
+    for deployed, chosen in ((resources, 3), (production, 50)):
+        [scaling] = deployed["aws_lambda_event_source_mapping.orders"]["scaling_config"]
+        assert scaling["maximum_concurrency"] == chosen
 
 
 def test_as_many_batches_of_a_shard_are_announced_at_once_as_were_chosen(
