@@ -21,6 +21,7 @@ from deployment.terraform import Plan, TerraformError, TerraformRoot
 from infrastructure.variable_rules import rules_of
 from repository.files import REPOSITORY
 from requirements_of_tests import require_program
+from waiting import wait_for
 
 PREVIOUS_RELEASE = "05faa3a"
 GROUP = "module.web_servers.aws_autoscaling_group.storefront"
@@ -162,6 +163,7 @@ def test_a_plan_leaves_the_capacity_to_the_scaling_policy(storefront: Storefront
     storefront.autoscaling.set_desired_capacity(AutoScalingGroupName=name, DesiredCapacity=4)
     changes = {change.address: change.attributes for change in storefront.root.plan(DEPLOYED).changes}
     assert changes.get(GROUP, set()) <= NOT_RETURNED["aws_autoscaling_group"]
+    wait_for("the new servers to be healthy", lambda: len(storefront.healthy()) == 4)
 
 
 @pytest.mark.parametrize("attempt", ["first", "second"])
