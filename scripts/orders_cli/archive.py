@@ -24,7 +24,6 @@ Keep = Callable[[Sequence[Mapping[str, Any]]], None]
 
 
 def require_new(path: Path) -> None:
-    """Raise OperatorError if the file exists already."""
     if os.path.lexists(path):
         raise OperatorError(f"{path} exists already and is not overwritten. Name another file with --to.")
 
@@ -81,7 +80,6 @@ def _sync_directory(path: Path) -> None:
 
 
 def entry_of(message: Message, letter: DeadLetter, now: datetime) -> dict[str, Any]:
-    """Return what the file keeps of a message."""
     return {
         "message_id": message["MessageId"],
         "order_id": letter.order_id,
@@ -127,12 +125,9 @@ def _read(path: Path, number: int, line: bytes) -> tuple[Message, DeadLetter]:
 
 
 def _to_text(value: Mapping[str, Any]) -> dict[str, str]:
-    if "BinaryValue" in value:
-        return {"DataType": value["DataType"], "BinaryValue": base64.b64encode(value["BinaryValue"]).decode("ascii")}
-    return {"DataType": value["DataType"], "StringValue": value["StringValue"]}
+    shown = {name: value[name] for name in ("DataType", "StringValue", "BinaryValue") if name in value}
+    return {name: base64.b64encode(v).decode("ascii") if name == "BinaryValue" else v for name, v in shown.items()}
 
 
 def _from_text(value: Mapping[str, str]) -> dict[str, Any]:
-    if "BinaryValue" in value:
-        return {"DataType": value["DataType"], "BinaryValue": base64.b64decode(value["BinaryValue"], validate=True)}
-    return {"DataType": value["DataType"], "StringValue": value["StringValue"]}
+    return {name: base64.b64decode(v, validate=True) if name == "BinaryValue" else v for name, v in value.items()}

@@ -12,7 +12,6 @@ _PRECISIONS = {0: timedelta(days=1), 2: timedelta(hours=1), 4: timedelta(minutes
 
 
 def utc_now() -> datetime:
-    """Return the present in UTC."""
     return datetime.now(UTC)
 
 
@@ -28,11 +27,9 @@ class Moment(click.ParamType[datetime]):
         self._is_end = is_end
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        """Return the placeholder in the help."""
         return "MOMENT"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Return the moment."""
         if isinstance(value, datetime):
             return value
         text = str(value).strip()

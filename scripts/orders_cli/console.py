@@ -26,8 +26,7 @@ Advance = Callable[[int], None]
 """Reports that this many more are done."""
 
 
-class ReaderGoneError(Exception):
-    """The reader of standard output has closed it."""
+class ReaderGoneError(Exception): ...
 
 
 class _Reader:
@@ -37,7 +36,6 @@ class _Reader:
 
 
 def require_reader(is_needed: bool) -> None:
-    """Set whether a closed standard output ends the command."""
     _Reader.is_needed = is_needed
 
 
@@ -57,36 +55,30 @@ def write(text: str) -> None:
 
 
 def say(sentence: str) -> None:
-    """Print a message to standard error."""
     # A closed terminal must not keep the command from its clean-up.
     with suppress(OSError):
         click.echo(f"orders: {printable(sentence)}", err=True)
 
 
 def print_json(document: Any, *, indent: int | None = None) -> None:
-    """Print one JSON document, on one line unless `indent` is given."""
     write(json.dumps(document, indent=indent) + "\n")
 
 
 def print_line(text: str) -> None:
-    """Print one line of data."""
     write(printable(text) + "\n")
 
 
 def print_fields(fields: Mapping[str, object]) -> None:
-    """Print names and values, one pair per line, without those that are None."""
     shown = {name: printable(str(value)) for name, value in fields.items() if value is not None}
     write("\n".join(_vertical(list(shown.items()), terminal_columns())) + "\n")
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print rows under their column names. A cell of None is empty."""
     cells = [["" if cell is None else printable(str(cell)) for cell in row] for row in rows]
     write("\n".join(table_lines(columns, cells, terminal_columns())) + "\n")
 
 
 def terminal_columns() -> int | None:
-    """Return the width of the terminal that shows standard output, None where it is none."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
@@ -146,7 +138,6 @@ def printable(text: str) -> str:
 
 @contextmanager
 def progress(what: str, total: int | None) -> Iterator[Advance]:
-    """Show how much is done, of `total` if that is known: a bar on a terminal, else a line every ten seconds."""
     if is_smart(sys.stderr):
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         # Only a terminal's standard output may be redirected through the bar.
@@ -169,10 +160,8 @@ def progress(what: str, total: int | None) -> Iterator[Advance]:
 
 
 def is_smart(stream: Any) -> bool:
-    """Return whether a stream is a terminal whose lines can be overwritten."""
     return bool(stream.isatty()) and os.environ.get("TERM") not in ("dumb", "unknown")
 
 
 def counted(number: int, singular: str, plural: str | None = None) -> str:
-    """Return a number with its noun."""
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"

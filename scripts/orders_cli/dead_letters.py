@@ -1,16 +1,16 @@
 """Dead letters: what each message is, why it failed and what to do about it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any
 
 from orders.adapters.order_schema import ORDER_RULES
 from orders.domain.errors import MessageUnreadableError, MessageVersionUnknownError
 from orders.domain.message import read_message
 from orders.domain.order import format_timestamp
-from orders_cli.log import LogEvent
+from orders_cli.log import EventLog, LogEvent
 
 # Between the clocks of SQS, Lambda and CloudWatch Logs.
 _CLOCK_TOLERANCE = timedelta(minutes=1)
@@ -35,8 +35,6 @@ DROPPED = frozenset({Kind.CONFLICT, Kind.UNREADABLE})
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a message failed, in the words of the event log."""
-
     text: str
     kind: Kind
 
@@ -59,7 +57,6 @@ class DeadLetter:
     details: Mapping[str, Any] | None = None
 
     def document(self) -> dict[str, Any]:
-        """Return its fields for output."""
         order = {"order_id": self.order_id} if self.details is None else {}
         return {
             "message_id": self.message_id,
@@ -72,7 +69,6 @@ class DeadLetter:
 
 
 def dead_letter(message: Mapping[str, Any]) -> DeadLetter:
-    """Return the letter of an SQS message, received with its system attributes."""
     order_id, reason = None, UNKNOWN
     try:
         order_id = read_message(message["Body"], ORDER_RULES).order_id
@@ -82,25 +78,14 @@ def dead_letter(message: Mapping[str, Any]) -> DeadLetter:
 
 
 def sent_at(message: Mapping[str, Any]) -> datetime:
-    """Return when a message was first sent."""
     return datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)
 
 
 def receives(message: Mapping[str, Any]) -> int:
-    """Return how often a message was received, by its function and by operators."""
     return int(message["Attributes"]["ApproximateReceiveCount"])
 
 
-class FailureLog(Protocol):
-    """The processing function's events."""
-
-    def search(
-        self, function: str, pattern: str, *, since: datetime | None = None, until: datetime | None = None
-    ) -> Iterator[LogEvent]:
-        """Yield the events that match a pattern, oldest first."""
-
-
-def with_reasons(letters: Sequence[DeadLetter], *, log: FailureLog, maximum_receives: int) -> list[DeadLetter]:
+def with_reasons(letters: Sequence[DeadLetter], *, log: EventLog, maximum_receives: int) -> list[DeadLetter]:
     """Return the letters with the reason that was logged last about each.
 
     First only events of the last receive are read; the earlier ones only if a letter has none.
@@ -159,11 +144,9 @@ class Selection:
 
     @property
     def is_explicit(self) -> bool:
-        """Whether the operator named letters, so that the advice is not applied."""
         return bool(self.kinds or self.reason or self.order_id)
 
     def of(self, letters: Iterable[DeadLetter], advised: frozenset[Kind] = frozenset(Kind)) -> list[DeadLetter]:
-        """Return the selected letters, oldest first."""
         part = (self.reason or "").lower()
         kinds = self.kinds or (frozenset(Kind) if self.is_explicit else advised)
         chosen = [
@@ -179,19 +162,15 @@ class Selection:
 
 @dataclass(frozen=True)
 class Group:
-    """The letters of one reason, oldest first."""
-
     reason: Reason
     letters: Sequence[DeadLetter]
 
     @property
     def notifications(self) -> int:
-        """How many orders its notifications are about."""
         return sum((letter.details or {}).get("notifications") or 0 for letter in self.letters)
 
 
 def groups_of(letters: Iterable[DeadLetter]) -> list[Group]:
-    """Return the letters grouped by reason, the largest group first."""
     groups: dict[Reason, list[DeadLetter]] = {}
     for letter in sorted(letters, key=_age):
         groups.setdefault(letter.reason, []).append(letter)

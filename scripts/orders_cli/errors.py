@@ -12,8 +12,6 @@ INTERRUPTED = 130
 
 
 class OperatorError(Exception):
-    """The tool cannot do what it was asked; the text is for the operator."""
-
     def __init__(self, sentence: str, exit_status: int = FAILED) -> None:
         super().__init__(sentence)
         self.exit_status = exit_status
@@ -82,10 +80,7 @@ def _about_no_answer(error: BotoCoreError) -> str:
             "AWS credentials are missing or incomplete: log in, e.g. with `aws sso login`, set AWS_PROFILE, or start "
             "the local stack with `make run`."
         )
-    if isinstance(
-        error,
-        aws.SSOError | aws.TokenRetrievalError | aws.NoAuthTokenError | aws.LoginError,
-    ):
+    if isinstance(error, aws.SSOError | aws.TokenRetrievalError | aws.NoAuthTokenError | aws.LoginError):
         return f"Your AWS session is no longer valid: {_LOG_IN}."
     if isinstance(error, aws.ConnectionError | aws.HTTPClientError):
         where = getattr(error, "kwargs", {}).get("endpoint_url", "AWS")
@@ -94,6 +89,5 @@ def _about_no_answer(error: BotoCoreError) -> str:
 
 
 def error_code(error: ClientError) -> str:
-    """Return the service's code of an error, such as AccessDenied."""
     details: dict[str, Any] = error.response.get("Error", {})
     return str(details.get("Code", "unknown"))

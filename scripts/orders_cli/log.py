@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 FUNCTIONS = ("submission", "processing", "status", "notification")
 
@@ -41,23 +41,11 @@ METRICS = {
     "order_failed": "OrdersFailed",
     "order_notified": "OrdersNotified",
 }
-_EVENTS_OF = {
-    "submission": ("order_accepted", "order_refused"),
-    "processing": ("order_stored", "order_duplicate", "order_conflict", "order_failed"),
-    "notification": ("order_notified",),
-}
-
-# An event may appear in the log a moment after its own time.
-_LATE = timedelta(seconds=5)
-
 _METRIC_SECONDS = 60
-_METRIC_REFRESH = timedelta(seconds=20)
 
 
 @dataclass(frozen=True)
 class LogEvent:
-    """One event of a function; `fields` holds those of FIELDS that it has."""
-
     event_id: str
     time: datetime
     function: str
@@ -66,8 +54,6 @@ class LogEvent:
 
 
 class EventLog:
-    """The logs of a system's functions."""
-
     def __init__(self, logs: Any, log_group: Callable[[str], str]) -> None:
         self._logs = logs
         self._log_group = log_group
@@ -154,70 +140,16 @@ Metric = tuple[str, str, dict[str, str], str]
 """Namespace, name, dimensions and statistic."""
 
 
-class Counts(Protocol):
-    """Counts events since a moment."""
-
-    source: str
-    """Where the numbers come from, for the reader."""
-
-    def read(self, now: datetime) -> Counter[str]:
-        """Return the number of events of each name in METRICS."""
-
-
-class LogCounts:
-    """Counts the log's events one by one: without delay, and fit for a small system such as the local stack."""
-
-    source = "counted in the functions' logs"
-
-    def __init__(self, log: EventLog, began: datetime) -> None:
-        self._log = log
-        self._read_to = began
-        self._began = began
-        self._seen: dict[str, datetime] = {}
-        self._counts: Counter[str] = Counter()
-
-    def read(self, now: datetime) -> Counter[str]:
-        """Return the number of events of each name in METRICS."""
-        since = max(self._began, self._read_to - _LATE)
-        for function, names in _EVENTS_OF.items():
-            pattern = "{ " + " || ".join(f'$.message = "{name}"' for name in names) + " }"
-            for event in self._log.search(function, pattern, since=since):
-                if event.name in names and event.event_id not in self._seen:
-                    self._seen[event.event_id] = event.time
-                    self._counts[event.name] += 1
-        self._read_to = now
-        self._seen = {event_id: time for event_id, time in self._seen.items() if time >= now - 2 * _LATE}
-        return Counter(self._counts)
-
-
-class MetricCounts:
-    """Sums the metrics of CloudWatch's filters: cheap on a busy system, a minute or two late."""
-
-    source = "summed from CloudWatch's metric filters, a minute or two late"
-
-    def __init__(self, cloudwatch: Any, namespace: str, began: datetime) -> None:
-        self._cloudwatch = cloudwatch
-        self._namespace = namespace
-        self._began = began.replace(second=0, microsecond=0)
-        self._next_read = began
-        self._counts: Counter[str] = Counter()
-
-    def read(self, now: datetime) -> Counter[str]:
-        """Return the number of events of each name in METRICS."""
-        if now >= self._next_read:
-            self._next_read = now + _METRIC_REFRESH
-            metrics: dict[str, Metric] = {
-                event: (self._namespace, metric, {}, "Sum") for event, metric in METRICS.items()
-            }
-            values = metric_values(self._cloudwatch, metrics, self._began, now)
-            self._counts = Counter({event: int(sum(found)) for event, found in values.items()})
-        return Counter(self._counts)
+def event_counts(cloudwatch: Any, namespace: str, since: datetime, now: datetime) -> Counter[str]:
+    """Return the number of events of each name in METRICS, by CloudWatch's filters: on AWS a minute or two late."""
+    metrics: dict[str, Metric] = {event: (namespace, metric, {}, "Sum") for event, metric in METRICS.items()}
+    values = metric_values(cloudwatch, metrics, since.replace(second=0, microsecond=0), now)
+    return Counter({event: int(sum(found)) for event, found in values.items()})
 
 
 def metric_values(
     cloudwatch: Any, metrics: Mapping[str, Metric], since: datetime, now: datetime
 ) -> dict[str, list[float]]:
-    """Return each metric's value of every minute, newest first."""
     queries = [
         {
             "Id": key,

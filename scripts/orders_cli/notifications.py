@@ -7,7 +7,6 @@ notification function does it, with its own role and log: it gets the event that
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError, ParamValidationError
@@ -15,6 +14,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 from orders_cli.dead_letters import DeadLetter, Kind, Reason, receives, sent_at
 from orders_cli.errors import OperatorError, error_code
 from orders_cli.queue import Message
+from orders_cli.system import System
 
 # As in the event source mapping.
 BATCH_SIZE = 10
@@ -27,18 +27,7 @@ Item = Mapping[str, Any]
 """An order in DynamoDB's notation."""
 
 
-class ExpiredError(Exception):
-    """The stream no longer holds these records."""
-
-
-@dataclass(frozen=True)
-class Position:
-    """Consecutive records in one shard of a table's stream."""
-
-    stream_arn: str
-    shard_id: str
-    first: str
-    last: str
+class ExpiredError(Exception): ...
 
 
 def failed_notification(message: Message) -> DeadLetter:
@@ -50,29 +39,19 @@ def failed_notification(message: Message) -> DeadLetter:
     try:
         entry = json.loads(message["Body"])
         info = entry["DDBStreamBatchInfo"]
-        names = ("streamArn", "shardId", "startSequenceNumber", "endSequenceNumber")
-        position = Position(*(_text(info[name]) for name in names))
         first, last = info["approximateArrivalOfFirstRecord"], info["approximateArrivalOfLastRecord"]
         details = {
             "notifications": int(info["batchSize"]),
             "stored_between": f"{first} and {last}",
-            "shard_id": position.shard_id,
-            "first_record": position.first,
-            "last_record": position.last,
-            "stream_arn": position.stream_arn,
+            "shard_id": _text(info["shardId"]),
+            "first_record": _text(info["startSequenceNumber"]),
+            "last_record": _text(info["endSequenceNumber"]),
+            "stream_arn": _text(info["streamArn"]),
         }
         reason = Reason(_condition(entry), Kind.REFUSED)
     except (ValueError, KeyError, TypeError, AttributeError):
         reason = Reason("not an entry of Lambda's", Kind.UNREADABLE)
     return DeadLetter(message["MessageId"], None, sent_at(message), receives(message), reason, details)
-
-
-def position_of(letter: DeadLetter) -> Position | None:
-    """Return which records a letter stands for, None if it is not one of Lambda's."""
-    details = letter.details or {}
-    if "stream_arn" not in details:
-        return None
-    return Position(details["stream_arn"], details["shard_id"], details["first_record"], details["last_record"])
 
 
 def _text(value: Any) -> str:
@@ -89,21 +68,22 @@ def _condition(entry: Mapping[str, Any]) -> str:
 
 
 class OrderStream:
-    """The table's stream."""
-
     def __init__(self, dynamodb_streams: Any) -> None:
         self._streams = dynamodb_streams
 
-    def new_orders(self, position: Position) -> list[Item]:
-        """Return the orders inserted by these records; raise ExpiredError if any record is gone."""
+    def new_orders(self, letter: DeadLetter) -> list[Item]:
+        """Return the orders inserted by a letter's records; raise ExpiredError if any record is gone."""
+        details = letter.details or {}
+        if "stream_arn" not in details:
+            raise ExpiredError
         try:
             iterator = self._streams.get_shard_iterator(
-                StreamArn=position.stream_arn,
-                ShardId=position.shard_id,
+                StreamArn=details["stream_arn"],
+                ShardId=details["shard_id"],
                 ShardIteratorType="AT_SEQUENCE_NUMBER",
-                SequenceNumber=position.first,
+                SequenceNumber=details["first_record"],
             )["ShardIterator"]
-            return self._read(iterator, int(position.last))
+            return self._read(iterator, int(details["last_record"]))
         except (ParamValidationError, ValueError) as error:
             raise ExpiredError from error  # not a position of any stream
         except ClientError as error:
@@ -128,14 +108,11 @@ class OrderStream:
 
 
 class Notifier:
-    """Sends notifications of stored orders by the deployed notification function."""
-
-    def __init__(self, function_client: Any, function_name: str) -> None:
-        self._client = function_client
-        self._function_name = function_name
+    def __init__(self, system: System) -> None:
+        self._client = system.client("lambda")
+        self._function_name = system.function_name("notification")
 
     def notify(self, items: Sequence[Item]) -> None:
-        """Send the notifications of orders, given as their items; raise OperatorError unless all are sent."""
         for start in range(0, len(items), BATCH_SIZE):
             self._notify(items[start : start + BATCH_SIZE])
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from email.message import Message
 from enum import Enum
 from http.client import HTTPException
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from orders_cli.errors import OperatorError
@@ -31,8 +31,6 @@ _UNAUTHORIZED = frozenset({401, 403})
 
 
 class Verdict(Enum):
-    """Result of submitting one order."""
-
     ACCEPTED = "ACCEPTED"
     """It is in the queue."""
     STORED_BEFORE = "STORED_BEFORE"
@@ -47,8 +45,6 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class Submission:
-    """The verdict on one order, and the API's `errors`, each with `pointer` and `detail`."""
-
     verdict: Verdict
     order_id: str | None = None
     code: str | None = None
@@ -59,18 +55,13 @@ class Submission:
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """A response of the API."""
-
     status: int
     headers: Message
     body: bytes
 
 
-class Transport(Protocol):
-    """Sends one POST request; raises OSError or HTTPException if there is no response."""
-
-    def __call__(self, url: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
-        """Return the response, whatever its status."""
+Transport = Callable[[str, bytes, Mapping[str, str]], HttpAnswer]
+"""Sends one POST request; raises OSError or HTTPException if there is no response."""
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:

@@ -43,8 +43,6 @@ class OrderLine:
 
 @dataclass(frozen=True)
 class UnreadableLine:
-    """A line that cannot be read; `reason` repeats nothing of it."""
-
     line: int
     reason: str
 
@@ -79,21 +77,17 @@ def read_orders(stream: BinaryIO, batch: str, secret: str) -> Iterator[OrderLine
 
 
 def order_line(document: Any, key: str, *, number: int = 1, body: bytes | None = None) -> OrderLine:
-    """Return the line that states this document under this key."""
     order = ORDER_RULES.validate(document) if ORDER_RULES.is_order(document) else None
     order_id = derived_order_id(order, key) if order else None
     return OrderLine(number, json.dumps(document).encode("ascii") if body is None else body, key, order, order_id)
 
 
 class _Numbering:
-    """Derives the key of each line from the order that it states."""
-
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
         self._seen: Counter[bytes] = Counter()
 
     def line(self, document: Any, number: int, body: bytes | None = None) -> OrderLine:
-        """Return the line that states this document."""
         digest = _digest(document)
         key = hmac.new(self._secret, f"{self._seen[digest]}\0".encode() + digest, hashlib.sha256).hexdigest()
         self._seen[digest] += 1
@@ -125,7 +119,6 @@ def _from_csv(
 
 
 def _digest(document: Any) -> bytes:
-    """Return a digest that is equal for equal orders, whatever the format and the order of fields."""
     if isinstance(document, dict) and type(document.get("quantity")) is int:
         document = {**document, "quantity": str(document["quantity"])}
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode("ascii")).digest()

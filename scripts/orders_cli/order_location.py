@@ -22,8 +22,6 @@ _STORED = ("order_stored", "order_duplicate")
 
 
 class Place(Enum):
-    """Where an order is."""
-
     PROCESSED = "PROCESSED"
     DEAD_LETTER = "DEAD_LETTER"
     PENDING = "PENDING"

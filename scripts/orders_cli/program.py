@@ -78,7 +78,6 @@ for command in (status, submit, show, list_orders, watch, trace, dlq, pause, res
 
 
 def main() -> NoReturn:
-    """Run the command line of this process and exit."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # nohup, and a shell's `&`, start a process with a signal ignored: it stays ignored.
         if signal.getsignal(number) is not signal.SIG_IGN:
@@ -101,7 +100,6 @@ class _Stop:
 
 
 def run(arguments: list[str]) -> int:  # noqa: PLR0911 one status per kind of error
-    """Run one command line; return the exit status."""
     try:
         result = orders.main(args=arguments, prog_name="orders", standalone_mode=False)
         sys.stdout.flush()

@@ -47,30 +47,24 @@ class Depth:
 
     @property
     def total(self) -> int:
-        """All of them."""
         return self.visible + self.in_flight + self.delayed
 
 
 class Queue:
-    """One queue."""
-
     def __init__(self, sqs: Any, url: str) -> None:
         self._sqs = sqs
         self.url = url
 
     @property
     def arn(self) -> str:
-        """Its ARN."""
         return self._attributes("QueueArn")["QueueArn"]
 
     def depth(self) -> Depth:
-        """Return how many messages it holds."""
         names = ("", "NotVisible", "Delayed")
         attributes = self._attributes(*(f"ApproximateNumberOfMessages{name}" for name in names))
         return Depth(*(int(attributes[f"ApproximateNumberOfMessages{name}"]) for name in names))
 
     def maximum_receives(self) -> int:
-        """Return after how many receives SQS moves a message to the dead-letter queue."""
         return int(json.loads(self._attributes("RedrivePolicy")["RedrivePolicy"])["maxReceiveCount"])
 
     def _attributes(self, *names: str) -> dict[str, str]:
@@ -93,7 +87,6 @@ class Queue:
             sweep.release()
 
     def receive(self, number: int, hiding_seconds: int) -> list[Message]:
-        """Receive at most so many messages and hide them."""
         answer = self._sqs.receive_message(
             QueueUrl=self.url,
             MaxNumberOfMessages=number,
@@ -106,8 +99,6 @@ class Queue:
         return messages
 
     def hide(self, receipt_handles: Sequence[str], seconds: int) -> None:
-        """Hide received messages for so many seconds from now; 0 makes them visible."""
-
         def hide(handles: Sequence[str]) -> None:
             self._sqs.change_message_visibility_batch(
                 QueueUrl=self.url,
@@ -123,7 +114,6 @@ class Queue:
                 list(pool.map(hide, batches))
 
     def send(self, messages: Sequence[Message]) -> list[Message]:
-        """Send copies of messages; return those that SQS has confirmed."""
         sent = []
         for batch in _batches(messages):
             answer = self._sqs.send_message_batch(
@@ -141,7 +131,6 @@ class Queue:
         return sent
 
     def delete(self, messages: Sequence[Message]) -> list[Message]:
-        """Delete received messages; return those that SQS has confirmed."""
         deleted = []
         for batch in _parts(messages, BATCH_SIZE):
             answer = self._sqs.delete_message_batch(
@@ -167,7 +156,6 @@ class Sweep:
         self._handles: dict[str, str] = {}
 
     def __iter__(self) -> Iterator[list[Message]]:
-        """Yield the visible messages, each once, a few at a time."""
         # One message first: an identity that may receive but not change visibility must not hide the whole queue.
         first = self._receive(1, _SHORT_HIDING_SECONDS)
         self._queue.hide(list(self._handles.values()), self._hiding_seconds)
@@ -204,7 +192,6 @@ class Sweep:
         return max(0, min(self._start.total, self._queue.depth().total) - len(self._seen))
 
     def delete(self, messages: Sequence[Message]) -> int:
-        """Delete messages of this pass; return how many SQS has confirmed."""
         deleted = self._queue.delete(messages)
         for message in deleted:
             self._handles.pop(message["MessageId"], None)
@@ -253,30 +240,24 @@ def move(
     *,
     source: Queue,
     keep_safe: Callable[[Sequence[Message]], Sequence[Message]],
-    pace: "Pace | None" = None,
-    step: int = BATCH_SIZE,
-    seconds_each: float = 0,
+    pace: "Pace",
     advance: Advance,
 ) -> None:
     """Remove the messages of these ids from `source`, each after `keep_safe` has returned it as safe elsewhere.
 
-    `keep_safe` gets at most `step` messages at once and needs about `seconds_each` for one. `moved` is kept up to date,
-    also when this is interrupted. A message that comes back to `source` has another id, so this ends.
+    `moved` is kept up to date, also when this is interrupted. A message that comes back to `source` has another id, so
+    this ends.
     """
-    pace = pace or Pace(None)
-    step = min(step, pace.step)
-    seconds_each += pace.seconds_for(1)
     visible = source.depth().visible
+    # If all are moved, ten at a time, so that few are hidden if this process is killed.
+    receivers, seconds = RECEIVERS, seconds_to_see(visible) + pace.seconds_each * len(message_ids)
     if len(message_ids) >= visible:
-        # All of them: ten at a time, so that few are hidden if this process is killed.
-        settings = {"receivers": 1, "hiding_seconds": _SHORT_HIDING_SECONDS + seconds_each * BATCH_SIZE}
-    else:
-        settings = {"receivers": RECEIVERS, "hiding_seconds": seconds_to_see(visible) + seconds_each * len(message_ids)}
+        receivers, seconds = 1, _SHORT_HIDING_SECONDS + pace.seconds_each * BATCH_SIZE
     remaining = set(message_ids)
-    with source.sweep(**settings) as sweep:  # type: ignore[arg-type]
+    with source.sweep(receivers=receivers, hiding_seconds=seconds) as sweep:
         for batch in sweep:
             wanted = [message for message in batch if message["MessageId"] in remaining]
-            for messages in _parts(wanted, step):
+            for messages in _parts(wanted, pace.step):
                 pace.wait(len(messages))
                 safe = keep_safe(messages)
                 moved.refused += len(messages) - len(safe)
@@ -291,7 +272,6 @@ def move(
 
 
 def send_again(messages: Iterable[Message], moved: Moved, *, target: Queue, pace: "Pace", advance: Advance) -> None:
-    """Send messages that are in no queue to `target`; `moved` is kept up to date."""
     remaining = iter(messages)
     while batch := list(islice(remaining, pace.step)):
         pace.wait(len(batch))
@@ -329,34 +309,17 @@ def _sendable(message: Message) -> dict[str, dict[str, Any]]:
 
 
 class Pace:
-    """Limits how many messages pass per second."""
+    """Limits how many messages pass per second. `seconds_each` is how long one takes."""
 
-    def __init__(
-        self,
-        per_second: float | None,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._per_second = per_second
-        self._clock = clock
-        self._sleep = sleep
-        self._next = clock()
-
-    @property
-    def step(self) -> int:
-        """How many may pass at once: a batch, or fewer where a batch would take more than a second."""
-        return BATCH_SIZE if self._per_second is None else max(1, min(BATCH_SIZE, int(self._per_second)))
-
-    def seconds_for(self, number: int) -> float:
-        """Return how long it takes until `number` have passed."""
-        return 0.0 if self._per_second is None else number / self._per_second
+    def __init__(self, per_second: float | None = None, *, step: int = BATCH_SIZE, seconds_each: float = 0.0) -> None:
+        self._interval = 1 / per_second if per_second else 0.0
+        self.seconds_each = self._interval + seconds_each
+        # A batch passes at once, or fewer messages where a batch would take more than a second.
+        self.step = max(1, min(step, int(per_second or step)))
+        self._next = time.monotonic()
 
     def wait(self, number: int) -> None:
-        """Wait until `number` more may pass."""
-        if self._per_second is None:
-            return
-        now = self._clock()
+        now = time.monotonic()
         if self._next > now:
-            self._sleep(self._next - now)
-        self._next = max(self._next, now) + self.seconds_for(number)
+            time.sleep(self._next - now)
+        self._next = max(self._next, now) + self._interval * number

@@ -17,8 +17,6 @@ _TABLE_SUFFIX = "-orders"
 
 @dataclass(frozen=True)
 class System:
-    """One deployment of the order processing system."""
-
     origin: str
     """Where it was found, for messages."""
     outputs: Mapping[str, str]
@@ -39,55 +37,44 @@ class System:
 
     @property
     def name(self) -> str:
-        """Project and environment: the prefix of every resource name."""
         return self.outputs["orders_table_name"].removesuffix(_TABLE_SUFFIX)
 
     @property
     def environment(self) -> str:
-        """dev, staging or prod."""
         return self.name.rpartition("-")[2]
 
     @property
     def project(self) -> str:
-        """The project."""
         return self.name.rpartition("-")[0]
 
     @property
     def is_production(self) -> bool:
-        """Whether a change needs consent."""
         return self.environment == "prod"
 
     def client(self, service: str) -> Any:
-        """Return the client of an AWS service, created once."""
         if service not in self._clients:
             self._clients[service] = self.connect(service)
         return self._clients[service]
 
     def function_name(self, function: str) -> str:
-        """Return the full name of a function."""
         return f"{self.name}-{function}"
 
     def log_group(self, function: str) -> str:
-        """Return the log group of a function."""
         return f"/aws/lambda/{self.function_name(function)}"
 
     def queue(self, output: str) -> Queue:
-        """Return the queue whose address is the output of this name and `_url`."""
         return Queue(self.client("sqs"), self.outputs[f"{output}_url"])
 
     @property
     def table(self) -> OrdersTable:
-        """The table of stored orders."""
         return OrdersTable(self.client("dynamodb"), self.outputs["orders_table_name"])
 
     @property
     def log(self) -> EventLog:
-        """The functions' logs."""
         return EventLog(self.client("logs"), self.log_group)
 
     @property
     def dashboard_url(self) -> str | None:
-        """The address of the dashboard in AWS's console; None for the local stack."""
         if self.is_local or "dashboard_name" not in self.outputs:
             return None
         region = self.client("cloudwatch").meta.region_name

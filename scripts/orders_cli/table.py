@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-from orders.adapters.dynamodb import read_item
-from orders.domain.order import AlreadyExists, Inserted, InsertResult, ProcessedOrder, Refused
+from orders.adapters.dynamodb import DynamoDbOrderTable, read_item
+from orders.domain.order import AlreadyExists, Inserted, ProcessedOrder, Refused
 from orders_cli.console import Advance
 from orders_cli.errors import OperatorError
 from orders_cli.queue import Pace
@@ -23,8 +23,6 @@ Thing = TypeVar("Thing")
 
 
 class OrdersTable:
-    """The orders of one table."""
-
     def __init__(self, dynamodb: Any, table_name: str) -> None:
         self._dynamodb = dynamodb
         self._table_name = table_name
@@ -35,12 +33,10 @@ class OrdersTable:
         return str(self._dynamodb.describe_table(TableName=self._table_name)["Table"].get("TableId", ""))
 
     def find(self, order_id: str) -> ProcessedOrder | None:
-        """Return the stored order of this id, or None, by a consistent read."""
         item = self.item(order_id)
         return None if item is None else _order(item)
 
     def item(self, order_id: str) -> dict[str, Any] | None:
-        """Return the item of an order, or None."""
         answer = self._dynamodb.get_item(
             TableName=self._table_name, Key={"order_id": {"S": order_id}}, ConsistentRead=True
         )
@@ -52,7 +48,6 @@ class OrdersTable:
         return {order_id: _order_or_none(item) for order_id, item in self.items(order_ids).items()}
 
     def items(self, order_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Return the stored items of at most a hundred ids, by id."""
         found: dict[str, dict[str, Any]] = {}
         keys = [{"order_id": {"S": order_id}} for order_id in dict.fromkeys(order_ids)]
         request: dict[str, Any] = {self._table_name: {"Keys": keys, "ConsistentRead": True}} if keys else {}
@@ -63,7 +58,6 @@ class OrdersTable:
         return found
 
     def all_items(self) -> Iterator[dict[str, Any]]:
-        """Yield every item, read page by page."""
         pages = self._dynamodb.get_paginator("scan").paginate(TableName=self._table_name, ConsistentRead=True)
         return (item for page in pages for item in page["Items"])
 
@@ -132,17 +126,8 @@ def _id(item: Item) -> str:
     return str(item.get("order_id", {}).get("S"))
 
 
-class OrderStore(Protocol):
-    """A table that takes orders."""
-
-    def insert(self, orders: Sequence[ProcessedOrder]) -> Mapping[str, InsertResult]:
-        """Store each order whose id is new and return the result for each id."""
-
-
 @dataclass
 class Comparison:
-    """A copy of the table compared with the table."""
-
     same: int = 0
     missing: int = 0
     different: list[str] = field(default_factory=list)
@@ -152,14 +137,11 @@ class Comparison:
 
     @property
     def total(self) -> int:
-        """How many orders the copy holds."""
         return self.same + self.missing + len(self.different) + len(self.broken)
 
 
 @dataclass
 class Restored:
-    """Result of a restore, in numbers of orders."""
-
     done: int = 0
     refused: int = 0
     meanwhile: int = 0
@@ -186,7 +168,13 @@ def compare(copy: Iterable[Item], table: OrdersTable, advance: Advance) -> Compa
 
 
 def restore_missing(
-    copy: Iterable[Item], table: OrdersTable, store: OrderStore, restored: Restored, *, pace: Pace, advance: Advance
+    copy: Iterable[Item],
+    table: OrdersTable,
+    store: DynamoDbOrderTable,
+    restored: Restored,
+    *,
+    pace: Pace,
+    advance: Advance,
 ) -> None:
     """Insert every complete order of the copy whose id the table does not hold; `restored` is kept up to date.
 

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,8 +44,6 @@ _FIRST_CALL = Config(connect_timeout=3, read_timeout=10, retries={"mode": "stand
 
 @dataclass(frozen=True)
 class Choice:
-    """The options that name a system."""
-
     local: bool = False
     stack_file: Path | None = None
     terraform: Path | None = None
@@ -60,24 +58,25 @@ def find_system(choice: Choice) -> System:
     Without options: a running local stack, else what Terraform has applied in terraform-backend/, else the one
     CloudFormation stack of the default names. A region or a profile means AWS, so the local stack is skipped.
     """
-    if choice.local or choice.stack_file:
-        return local_system(choice.stack_file or STACK_FILE)
+    is_on_aws = bool(choice.region or choice.profile)
     if choice.terraform:
-        return _terraform_system(choice.terraform, choice)
+        if system := _terraform_system(choice.terraform, choice):
+            return system
+        raise OperatorError(
+            f"Terraform has applied nothing in {_shown(choice.terraform)}: run `terraform apply` there, or name "
+            "another directory, or a CloudFormation stack with --stack."
+        )
     if choice.stack:
-        return _stack_system(choice.stack, choice)
-    if not choice.region and not choice.profile and STACK_FILE.exists():
-        return local_system(STACK_FILE)
-    if _is_initialized(TERRAFORM_DIRECTORY) and (outputs := _terraform_outputs(TERRAFORM_DIRECTORY, choice)):
-        return _system_of_terraform(TERRAFORM_DIRECTORY, outputs, choice)
+        return _named_stack(choice.stack, choice)
+    if choice.local or choice.stack_file or (not is_on_aws and STACK_FILE.exists()):
+        return local_system(choice.stack_file or STACK_FILE)
+    is_initialized = any((TERRAFORM_DIRECTORY / name / "terraform.tfstate").exists() for name in (".", ".terraform"))
+    if is_initialized and (system := _terraform_system(TERRAFORM_DIRECTORY, choice)):
+        return system
     return _only_default_stack(choice)
 
 
-# The local stack
-
-
 def local_system(stack_file: Path) -> System:
-    """Return the running local stack that `stack_file` describes, with the stack's own credentials."""
     try:
         description: dict[str, str] = json.loads(stack_file.read_text(encoding="utf-8"))
         endpoint_url, region = description["endpoint_url"], description["region"]
@@ -110,98 +109,75 @@ def _answers(endpoint_url: str, access_key_id: str) -> bool:
         return False
 
 
-# Terraform
-
-
-def _terraform_system(directory: Path, choice: Choice) -> System:
-    outputs = _terraform_outputs(directory, choice)
-    if not outputs:
-        raise OperatorError(
-            f"Terraform has applied nothing in {_shown(directory)}: run `terraform apply` there, or name another "
-            "directory, or a CloudFormation stack with --stack."
-        )
-    return _system_of_terraform(directory, outputs, choice)
-
-
-def _system_of_terraform(directory: Path, outputs: Mapping[str, str], choice: Choice) -> System:
-    # An ARN names the region that Terraform has deployed to.
-    region = choice.region or _region_of(outputs.get("alerts_topic_arn", ""))
-    connect = _connect(choice.profile, region)
-    # Any answer will do, also a refusal.
-    with suppress(ClientError):
-        connect("sqs", _FIRST_CALL).get_queue_attributes(QueueUrl=outputs.get("orders_queue_url", ""))
-    return System(f"what Terraform applied in {_shown(directory)}", outputs, connect)
-
-
-def _terraform_outputs(directory: Path, choice: Choice) -> dict[str, str]:
+def _terraform_system(directory: Path, choice: Choice) -> System | None:
     if shutil.which("terraform") is None:
         raise OperatorError(
             f"Terraform is not installed, so the outputs in {_shown(directory)} cannot be read: install it, or name a "
             "CloudFormation stack with --stack."
         )
     try:
-        return outputs_of_terraform(directory, choice.profile)
+        outputs = outputs_of_terraform(directory, choice.profile)
     except TerraformOutputError as error:
         raise OperatorError(
             f"Terraform cannot read its outputs in {_shown(directory)} ({error}): run `terraform output` there to see "
             "why, or name a CloudFormation stack with --stack."
         ) from error
+    if not outputs:
+        return None
+    # An ARN names the region that Terraform has deployed to.
+    region = ([*outputs.get("alerts_topic_arn", "").split(":"), "", "", "", ""])[3]
+    connect = _connect(choice.profile, choice.region or region or None)
+    # Any answer will do, also a refusal.
+    with suppress(ClientError):
+        connect("sqs", _FIRST_CALL).get_queue_attributes(QueueUrl=outputs.get("orders_queue_url", ""))
+    return System(f"what Terraform applied in {_shown(directory)}", outputs, connect)
 
 
-def _is_initialized(directory: Path) -> bool:
-    return (directory / "terraform.tfstate").exists() or (directory / ".terraform" / "terraform.tfstate").exists()
-
-
-# CloudFormation
-
-
-def _stack_system(name: str, choice: Choice) -> System:
-    connect = _connect(choice.profile, choice.region)
-    cloudformation = connect("cloudformation", _FIRST_CALL)
-    outputs = _stack_outputs(cloudformation, name)
-    if outputs is None:
+def _named_stack(name: str, choice: Choice) -> System:
+    found, connect, region = _stacks([name], choice)
+    if not found:
         raise OperatorError(
-            f"There is no CloudFormation stack {name} in {cloudformation.meta.region_name}: check it for typos, and "
-            "choose its region and account with --region and --profile."
+            f"There is no CloudFormation stack {name} in {region}: check it for typos, and choose its region and "
+            "account with --region and --profile."
         )
-    return _system_of_stack(name, outputs, cloudformation, connect)
+    return System(f"the CloudFormation stack {name} in {region}", found[name], connect)
 
 
 def _only_default_stack(choice: Choice) -> System:
-    connect = _connect(choice.profile, choice.region)
+    nothing_here = (
+        f"no local stack is running (`make run` starts one), and Terraform has applied nothing in "
+        f"{_shown(TERRAFORM_DIRECTORY)}"
+    )
     try:
-        cloudformation = connect("cloudformation", _FIRST_CALL)
-        found = {name: outputs for name in DEFAULT_STACKS if (outputs := _stack_outputs(cloudformation, name))}
+        found, connect, region = _stacks(DEFAULT_STACKS, choice)
     except (NoRegionError, NoCredentialsError) as error:
         raise OperatorError(
-            "No system was found: no local stack is running (`make run` starts one), and Terraform has applied nothing "
-            f"in {_shown(TERRAFORM_DIRECTORY)}. AWS cannot be searched: {sentence_about(error)}"
+            f"No system was found: {nothing_here}. AWS cannot be searched: {sentence_about(error)}"
         ) from error
     if len(found) > 1:
         raise OperatorError(f"There are several systems: choose one, --stack {' or --stack '.join(found)}.")
     if not found:
         raise OperatorError(
-            f"No system was found: no local stack is running, Terraform has applied nothing in "
-            f"{_shown(TERRAFORM_DIRECTORY)}, and {cloudformation.meta.region_name} has no CloudFormation stack "
-            f"{', '.join(DEFAULT_STACKS[:-1])} or {DEFAULT_STACKS[-1]}. Start one with `make run`, or name it with "
-            "--stack or --terraform."
+            f"No system was found: {nothing_here}; and {region} has no CloudFormation stack "
+            f"{', '.join(DEFAULT_STACKS[:-1])} or {DEFAULT_STACKS[-1]}. Name one with --stack or --terraform."
         )
     [(name, outputs)] = found.items()
-    return _system_of_stack(name, outputs, cloudformation, connect)
+    return System(f"the CloudFormation stack {name} in {region}", outputs, connect)
 
 
-def _system_of_stack(name: str, outputs: Mapping[str, str], cloudformation: Any, connect: Connect) -> System:
-    return System(f"the CloudFormation stack {name} in {cloudformation.meta.region_name}", outputs, connect)
-
-
-def _stack_outputs(cloudformation: Any, name: str) -> dict[str, str] | None:
-    try:
-        return outputs_of_stack(cloudformation, name)
-    except ClientError as error:
-        # "Stack with id … does not exist" has no code of its own.
-        if error_code(error) == "ValidationError":
-            return None
-        raise
+def _stacks(names: Sequence[str], choice: Choice) -> tuple[dict[str, dict[str, str]], Connect, str]:
+    """Return the outputs of those stacks that exist, what connects to their region, and its name."""
+    connect = _connect(choice.profile, choice.region)
+    cloudformation = connect("cloudformation", _FIRST_CALL)
+    found = {}
+    for name in names:
+        try:
+            found[name] = outputs_of_stack(cloudformation, name)
+        except ClientError as error:
+            # "Stack with id … does not exist" has no code of its own.
+            if error_code(error) != "ValidationError":
+                raise
+    return found, connect, cloudformation.meta.region_name
 
 
 def _connect(profile: str | None, region: str | None) -> Connect:
@@ -214,12 +190,6 @@ def _connect(profile: str | None, region: str | None) -> Connect:
     return connect
 
 
-def _region_of(arn: str) -> str | None:
-    parts = arn.split(":")
-    return parts[3] if len(parts) > 3 and parts[3] else None
-
-
 def _shown(path: Path) -> str:
-    """Return a path relative to the working directory if it is below it."""
     shown = os.path.relpath(path)
     return str(path) if shown.startswith("..") else shown

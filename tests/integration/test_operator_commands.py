@@ -24,15 +24,7 @@ from fake_aws.sqs import refusal
 from machine.orders_command import COMMAND
 from orders.domain.errors import StoreUnavailableError
 from orders.domain.message import write_message
-from orders.domain.order import (
-    AlreadyExists,
-    Inserted,
-    InsertResult,
-    Order,
-    ProcessedOrder,
-    Refused,
-    format_timestamp,
-)
+from orders.domain.order import AlreadyExists, Inserted, InsertResult, Order, ProcessedOrder, Refused, format_timestamp
 from orders.domain.order_id import derived_order_id
 from orders_cli import options
 from orders_cli.clock import utc_now
@@ -716,7 +708,7 @@ def test_help_of_every_command(command: str, capsys: pytest.CaptureFixture[str])
     out = capsys.readouterr().out
     assert "..." not in out.partition("Commands:")[2], "a short help is cut"
     if command in COMMANDS:
-        assert "Which system" in out
+        assert "System: the local stack" in out
         assert "--json" in out
 
 
@@ -741,10 +733,7 @@ def test_version_and_completion(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     ("error", "status", "said"),
-    [
-        (KeyboardInterrupt(), 130, "orders: stopped"),
-        (NoCredentialsError(), 1, "AWS credentials are missing"),
-    ],
+    [(KeyboardInterrupt(), 130, "orders: stopped"), (NoCredentialsError(), 1, "AWS credentials are missing")],
 )
 def test_error_is_one_line_and_a_status(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, status: int, said: str

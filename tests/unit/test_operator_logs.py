@@ -1,15 +1,13 @@
 """The functions' logs: searched to the end, in order of time, each event counted once."""
 
 import json
-from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from fake_aws.logs import FakeLogs
-from orders_cli.log import FIELDS, METRICS, EventLog, LogCounts, LogEvent, MetricCounts
+from orders_cli.log import FIELDS, METRICS, EventLog, LogEvent, event_counts
 
 START = datetime(2025, 4, 25, 10, tzinfo=UTC)
 
@@ -52,17 +50,6 @@ def test_every_page_is_read_and_each_event_once(tokens: bool, monkeypatch: pytes
     assert found == [str(number) for number in range(95)]
 
 
-def test_events_without_id_are_distinguished(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orders_cli.log._PAGE", 10)
-    lines = [line(number // 3, "order_stored", order_id=str(number)) for number in range(35)]
-    for one in lines:
-        del one["eventId"]
-    fake = FakeLogs(page=10, tokens=False, processing=lines)
-    found = list(log_of(fake).search("processing", "{ }", since=START))
-    assert [event.fields["order_id"] for event in found] == [str(number) for number in range(35)]
-    assert len({event.event_id for event in found}) == 35
-
-
 def submitted_and_stored() -> FakeLogs:
     return FakeLogs(
         submission=[
@@ -101,38 +88,6 @@ def test_trace_ignores_an_id_inside_another_word() -> None:
     assert log_of(fake).trace("o1-long-id", START) == []
 
 
-class GrowingLog(EventLog):
-    """A log that grows while it is counted."""
-
-    def __init__(self) -> None:
-        self.events: list[LogEvent] = []
-
-    def add(self, name: str, seconds: float, function: str = "processing") -> None:
-        self.events.append(LogEvent(f"e{len(self.events)}", moment(seconds), function, name, {}))
-
-    def search(
-        self, function: str, pattern: str, *, since: datetime | None = None, until: datetime | None = None
-    ) -> Iterator[LogEvent]:
-        assert since is not None
-        return iter([event for event in self.events if event.function == function and event.time >= since])
-
-
-def test_late_events_are_counted_once() -> None:
-    log = GrowingLog()
-    log.add("order_stored", -1)
-    counts = LogCounts(log, START)
-    log.add("order_stored", 1)
-    assert counts.read(moment(2))["order_stored"] == 1
-    log.add("order_stored", 1.5)
-    log.add("order_stored", 3)
-    log.add("some_other_event", 3)
-    log.add("order_accepted", 3, "submission")
-    assert counts.read(moment(4)) == Counter(order_stored=3, order_accepted=1)
-    for seconds in range(5, 60, 5):
-        counts.read(moment(seconds))
-    assert counts.read(moment(60))["order_stored"] == 3
-
-
 class FakeCloudWatch:
     """CloudWatch with one value per minute for every metric."""
 
@@ -149,17 +104,11 @@ class FakeCloudWatch:
         return [{"MetricDataResults": results}, {"MetricDataResults": results[:1]}]
 
 
-def test_metrics_are_summed_per_minute_and_cached() -> None:
+def test_events_are_counted_by_metrics_from_the_minute_on() -> None:
     fake = FakeCloudWatch()
-    counts = MetricCounts(fake, "order-processing/dev", moment(30))
-    first = counts.read(moment(30))
-    assert first["order_accepted"] == 6
-    assert first["order_stored"] == 3
-    counts.read(moment(32))
-    assert len(fake.requests) == 1
-    counts.read(moment(51))
-    assert len(fake.requests) == 2
-    assert fake.requests[0]["StartTime"] == START
-    assert {query["MetricStat"]["Metric"]["MetricName"] for query in fake.requests[0]["MetricDataQueries"]} == set(
-        METRICS.values()
-    )
+    counts = event_counts(fake, "order-processing/dev", moment(30), moment(60))
+    assert (counts["order_accepted"], counts["order_stored"]) == (6, 3)
+    [request] = fake.requests
+    assert request["StartTime"] == START
+    names = {query["MetricStat"]["Metric"]["MetricName"] for query in request["MetricDataQueries"]}
+    assert names == set(METRICS.values())

@@ -10,7 +10,8 @@ import pytest
 from fake_aws.sqs import refusal
 from orders_cli.dead_letters import Kind, Reason
 from orders_cli.errors import OperatorError
-from orders_cli.notifications import ExpiredError, Notifier, OrderStream, Position, failed_notification, position_of
+from orders_cli.notifications import ExpiredError, Notifier, OrderStream, failed_notification
+from orders_cli.system import System
 
 # As Lambda's documentation shows it, for a DynamoDB stream.
 ENTRY: dict[str, Any] = {
@@ -33,12 +34,6 @@ ENTRY: dict[str, Any] = {
         "streamArn": "arn:aws:dynamodb:us-east-2:123456789012:table/mytable/stream/2019-11-14T00:04:06.388",
     },
 }
-POSITION = Position(
-    ENTRY["DDBStreamBatchInfo"]["streamArn"],
-    "shardId-00000001573689847184-864758bb",
-    "800000000003126276362",
-    "800000000003126276364",
-)
 
 
 def message(body: str) -> dict[str, Any]:
@@ -53,7 +48,7 @@ def test_entry_of_lambda_has_reason_and_position() -> None:
     letter = failed_notification(message(json.dumps(ENTRY)))
     assert letter.reason == Reason("RetryAttemptsExhausted, Unhandled", Kind.REFUSED)
     assert letter.sent_at == datetime(2025, 4, 25, 10, tzinfo=UTC)
-    assert position_of(letter) == POSITION
+    assert letter.document()["first_record"] == "800000000003126276362"
     assert letter.document()["notifications"] == 2
     assert letter.document()["stored_between"] == "2019-11-14T00:13:19Z and 2019-11-14T00:13:20Z"
 
@@ -61,7 +56,12 @@ def test_entry_of_lambda_has_reason_and_position() -> None:
 @pytest.mark.parametrize("body", ["poison", "[]", "{}", '{"DDBStreamBatchInfo": {"startSequenceNumber": 5}}'])
 def test_other_messages_are_not_entries(body: str) -> None:
     letter = failed_notification(message(body))
-    assert (letter.reason.kind, position_of(letter)) == (Kind.UNREADABLE, None)
+    assert letter.reason.kind is Kind.UNREADABLE
+    with pytest.raises(ExpiredError):
+        OrderStream(None).new_orders(letter)
+
+
+LETTER = failed_notification(message(json.dumps(ENTRY)))
 
 
 class FakeStreams:
@@ -72,10 +72,10 @@ class FakeStreams:
 
     def get_shard_iterator(self, **request: Any) -> dict[str, str]:
         assert request == {
-            "StreamArn": POSITION.stream_arn,
-            "ShardId": POSITION.shard_id,
+            "StreamArn": ENTRY["DDBStreamBatchInfo"]["streamArn"],
+            "ShardId": "shardId-00000001573689847184-864758bb",
             "ShardIteratorType": "AT_SEQUENCE_NUMBER",
-            "SequenceNumber": POSITION.first,
+            "SequenceNumber": "800000000003126276362",
         }
         return {"ShardIterator": "0"}
 
@@ -93,19 +93,15 @@ def test_stream_returns_the_orders_of_a_position_only() -> None:
     streams = FakeStreams(
         [("800000000003126276362", "INSERT")],
         [],
-        [
-            ("800000000003126276363", "MODIFY"),
-            ("800000000003126276364", "INSERT"),
-            ("800000000003126276365", "INSERT"),
-        ],
+        [("800000000003126276363", "MODIFY"), ("800000000003126276364", "INSERT"), ("800000000003126276365", "INSERT")],
     )
-    items = OrderStream(streams).new_orders(POSITION)
+    items = OrderStream(streams).new_orders(LETTER)
     assert [item["order_id"]["S"][-3:] for item in items] == ["362", "364"]
 
 
 def test_partly_expired_position_is_expired() -> None:
     with pytest.raises(ExpiredError):
-        OrderStream(FakeStreams([("800000000003126276362", "INSERT")], [], [], [], [], [], [])).new_orders(POSITION)
+        OrderStream(FakeStreams([("800000000003126276362", "INSERT")], [], [], [], [], [], [])).new_orders(LETTER)
 
 
 @pytest.mark.parametrize("code", ["TrimmedDataAccessException", "ResourceNotFoundException"])
@@ -115,7 +111,7 @@ def test_trimmed_position_is_expired(code: str) -> None:
             raise refusal(code, "GetShardIterator")
 
     with pytest.raises(ExpiredError):
-        OrderStream(Trimmed()).new_orders(POSITION)
+        OrderStream(Trimmed()).new_orders(LETTER)
 
 
 class FakeFunction:
@@ -132,10 +128,15 @@ class FakeFunction:
         return {"Payload": io.BytesIO(self.answer), **self.more}
 
 
+def notifier(function: FakeFunction) -> Notifier:
+    outputs = dict.fromkeys(("api_endpoint", "orders_queue_url", "orders_dlq_url", "notifications_dlq_url"), "")
+    return Notifier(System("here", {**outputs, "orders_table_name": "order-processing-dev-orders"}, lambda _: function))
+
+
 def test_orders_are_notified_in_batches_of_ten() -> None:
     function = FakeFunction()
     items = [{"order_id": {"S": str(number)}} for number in range(23)]
-    Notifier(function, "order-processing-dev-notification").notify(items)
+    notifier(function).notify(items)
     assert [len(event["Records"]) for event in function.events] == [10, 10, 3]
     records = [record for event in function.events for record in event["Records"]]
     assert {record["eventName"] for record in records} == {"INSERT"}
@@ -154,5 +155,5 @@ def test_orders_are_notified_in_batches_of_ten() -> None:
 )
 def test_anything_but_success_is_an_error(function: FakeFunction) -> None:
     with pytest.raises(OperatorError, match="Look for notification_failed in its log") as failure:
-        Notifier(function, "order-processing-dev-notification").notify([{}])
+        notifier(function).notify([{}])
     assert "secret" not in str(failure.value)

@@ -101,12 +101,6 @@ def test_retries_end() -> None:
     assert len(api.requests) == TRIES
 
 
-def test_interruption_ends_the_retries() -> None:
-    api = FakeApi(answer(503, {"code": "QUEUE_UNAVAILABLE", "request_id": "r"}))
-    assert api.submit(sleep=lambda _: True).verdict is Verdict.NOT_SUBMITTED
-    assert len(api.requests) == 1
-
-
 @pytest.mark.parametrize("status", [400, 404, 413, 415, 422])
 def test_refusal_is_final(status: int) -> None:
     errors = [{"pointer": "/quantity", "detail": "must be a whole number"}]
@@ -117,27 +111,12 @@ def test_refusal_is_final(status: int) -> None:
     assert len(api.requests) == 1
 
 
-@pytest.mark.parametrize("body", [None, [], "text", {"errors": 5}, {"code": 5, "errors": [5]}])
-def test_foreign_response_is_reported_by_its_status(body: Any) -> None:
-    assert FakeApi(answer(404, body)).submit().code == "HTTP 404"
-
-
 @pytest.mark.parametrize("status", [401, 403])
 def test_rejected_token_ends_the_command(status: int) -> None:
     api = FakeApi(answer(status, {"message": "Unauthorized"}))
     with pytest.raises(OperatorError, match=rf"answers {status}: set ORDERS_TOKEN"):
         api.submit()
     assert len(api.requests) == 1
-
-
-def test_token_is_sent_with_every_request() -> None:
-    api = FakeApi(answer(503), ACCEPTED)
-    OrderApi("https://api.example", token="the.token", transport=api, sleep=lambda _: None).submit(b"{}", "key")
-    assert [headers["Authorization"] for _, _, headers in api.requests] == ["Bearer the.token"] * 2
-
-
-def test_202_without_order_id_is_refused() -> None:
-    assert FakeApi(answer(202, {})).submit().verdict is Verdict.REFUSED
 
 
 def lines(number: int) -> list[OrderLine | UnreadableLine]:

@@ -97,12 +97,6 @@ def test_invalid_json_line_is_reported_alone(text: bytes, reason: str) -> None:
     assert reason in bad(lines)[2]
 
 
-def test_json_line_is_sent_unchanged() -> None:
-    text = b'{"customer_id": "001",  "quantity": 1.0}'
-    [line] = good(read(text))
-    assert line.body == text
-
-
 def test_api_judges_json_that_is_not_an_order() -> None:
     lines = read(b'{}\n[]\n"text"\n1\n{"customer_id": 5}\n{"customer_id": "\xc3\xa4"}')
     assert len(good(lines)) == 6
@@ -129,10 +123,6 @@ def test_api_judges_json_that_is_not_an_order() -> None:
 def test_other_files_are_refused(text: bytes, said: str) -> None:
     with pytest.raises(OperatorError, match=said):
         read(text)
-
-
-def test_empty_file_holds_no_orders() -> None:
-    assert read(b"") == read(b"\n \r\n") == read(HEADER) == []
 
 
 def test_keys_repeat_for_the_same_file_batch_and_table() -> None:
@@ -203,9 +193,3 @@ def test_any_bytes_give_lines_or_an_error(text: bytes) -> None:
     except OperatorError:
         return
     assert all(line.line > 0 for line in lines)
-
-
-@given(st.binary(max_size=200))
-def test_any_row_gives_one_line(row: bytes) -> None:
-    lines = read(HEADER + b"\n" + row.replace(b"\n", b""))
-    assert len(lines) <= 1

@@ -1,7 +1,8 @@
 """Moving messages between queues: none is lost or kept hidden, whenever the tool is killed or interrupted."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from types import SimpleNamespace
 
 import pytest
 
@@ -35,7 +36,7 @@ def redrive(sqs: FakeSqs, ids: set[str] | None = None, pace: Pace | None = None)
     moved = Moved()
     target = Queue(sqs, "orders")
     chosen = ids_of(sqs) if ids is None else ids
-    move(chosen, moved, source=Queue(sqs, "dlq"), keep_safe=target.send, pace=pace, advance=silent)
+    move(chosen, moved, source=Queue(sqs, "dlq"), keep_safe=target.send, pace=pace or Pace(), advance=silent)
     return moved
 
 
@@ -198,7 +199,7 @@ def test_move_deletes_nothing_before_it_is_safe(sqs: FakeSqs) -> None:
         safe.extend(message["Body"] for message in messages)
         return messages
 
-    move(ids_of(sqs), Moved(), source=Queue(sqs, "dlq"), keep_safe=keep, advance=silent)
+    move(ids_of(sqs), Moved(), source=Queue(sqs, "dlq"), keep_safe=keep, pace=Pace(), advance=silent)
     assert sqs.bodies("dlq") == []
 
 
@@ -206,7 +207,7 @@ def test_send_again_keeps_order_and_attributes(sqs: FakeSqs) -> None:
     attributes = {"shop": {"DataType": "String", "StringValue": "a"}}
     messages = [{"MessageId": body, "Body": body, "MessageAttributes": attributes} for body in BODIES]
     moved = Moved()
-    send_again(messages, moved, target=Queue(sqs, "orders"), pace=Pace(None), advance=silent)
+    send_again(messages, moved, target=Queue(sqs, "orders"), pace=Pace(), advance=silent)
     assert (sqs.bodies("orders"), moved.done) == (BODIES, NUMBER)
     assert sqs.queues["orders"][0]["attributes"] == attributes
 
@@ -218,14 +219,12 @@ def test_send_splits_batches_at_sqs_size_limit(sqs: FakeSqs) -> None:
 
 
 @pytest.mark.parametrize(("rate", "step", "seconds"), [(None, 10, 0), (5, 5, 4), (50, 10, 0.4)])
-def test_pace_limits_messages_per_second(sqs: FakeSqs, rate: float | None, step: int, seconds: float) -> None:
+def test_pace_limits_messages_per_second(
+    sqs: FakeSqs, rate: float | None, step: int, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sleeps: list[float] = []
-
-    def clock() -> float:
-        return sum(sleeps)
-
-    sleep: Callable[[float], None] = sleeps.append
-    pace = Pace(rate, clock=clock, sleep=sleep)
+    monkeypatch.setattr("orders_cli.queue.time", SimpleNamespace(monotonic=lambda: sum(sleeps), sleep=sleeps.append))
+    pace = Pace(rate)
     assert pace.step == step
     redrive(sqs, pace=pace)
     assert sum(sleeps) == pytest.approx(seconds, abs=1.1)

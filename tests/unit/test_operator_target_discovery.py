@@ -146,11 +146,6 @@ def test_silent_local_stack_is_an_error(checkout: Path, monkeypatch: pytest.Monk
         find_system(Choice())
 
 
-def test_missing_local_stack_is_an_error(checkout: Path) -> None:
-    with pytest.raises(OperatorError, match=r"No local stack is running: .* Start it with `make run`"):
-        find_system(Choice(local=True))
-
-
 @pytest.mark.parametrize("text", ["", "[]", "{}", "nonsense", '{"endpoint_url": "http://127.0.0.1:1"}'])
 def test_invalid_stack_file_is_an_error(checkout: Path, text: str) -> None:
     (checkout / ".local" / "stack.json").write_text(text)
@@ -193,26 +188,14 @@ def test_unusable_terraform_outputs_are_an_error(
         find_system(Choice(terraform=checkout / "terraform-backend"))
 
 
-def test_missing_terraform_is_an_error(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(checkout))
-    with pytest.raises(OperatorError, match="Terraform is not installed"):
-        find_system(Choice(terraform=checkout / "terraform-backend"))
-
-
 def test_only_stack_of_a_default_name_comes_last(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with_aws(monkeypatch, "order-processing-staging", "something-else")
     assert find_system(Choice()).origin == "the CloudFormation stack order-processing-staging in eu-west-1"
 
 
-def test_several_stacks_are_an_error(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with_aws(monkeypatch, "order-processing-dev", "order-processing-prod")
-    with pytest.raises(OperatorError, match="--stack order-processing-dev or --stack order-processing-prod"):
-        find_system(Choice())
-
-
 def test_no_system_is_an_error(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with_aws(monkeypatch)
-    with pytest.raises(OperatorError, match=r"No system was found: .*`make run`, or name it with --stack"):
+    with pytest.raises(OperatorError, match=r"No system was found: .*`make run` .*Name one with --stack"):
         find_system(Choice())
 
 
@@ -232,14 +215,6 @@ def test_missing_stack_is_an_error_with_its_region(checkout: Path, monkeypatch: 
     with_aws(monkeypatch, "order-processing-dev")
     with pytest.raises(OperatorError, match="There is no CloudFormation stack order-procesing-dev in eu-west-1"):
         find_system(Choice(stack="order-procesing-dev"))
-
-
-def test_other_stack_is_refused(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with_aws(monkeypatch, "shop", outputs={"orders_table_name": "x-orders"})
-    with pytest.raises(
-        OperatorError, match="The CloudFormation stack shop in eu-west-1 is not an order processing system"
-    ):
-        find_system(Choice(stack="shop"))
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,10 @@
 
 import functools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +27,12 @@ from orders_cli.dead_letters import (
     with_reasons,
 )
 from orders_cli.errors import FAILED, NOT_FOUND, OperatorError
-from orders_cli.notifications import ExpiredError, Notifier, OrderStream, failed_notification, position_of
-from orders_cli.options import (
-    KindChoice,
-    OrderId,
-    SystemCommand,
-    Target,
-    as_json,
-    confirm,
-    dry_run,
-    on_system,
-    yes,
-)
+from orders_cli.notifications import ExpiredError, Notifier, OrderStream, failed_notification
+from orders_cli.options import Mode, OrderId, Target, changes_system, on_system
 from orders_cli.queue import Message, Moved, Pace, Queue, move, peek, send_again
 from orders_cli.system import System
+
+_KINDS = [*(kind.name.lower() for kind in Kind), "all"]
 
 # The notification function is invoked once per ten orders, and an entry holds at most a batch.
 _SECONDS_PER_ENTRY = 10
@@ -56,7 +49,7 @@ def _selects(function: Any) -> Any:
     def command(
         *,
         reason: str | None,
-        kind: Sequence[frozenset[Kind]],
+        kind: Sequence[str],
         order_id: str | None,
         since: datetime | None,
         limit: int | None,
@@ -64,13 +57,14 @@ def _selects(function: Any) -> Any:
     ) -> Any:
         if order_id and more["notifications"]:
             raise click.UsageError("--order: an entry of notifications names no order; use `orders notify`.")
-        return function(selection=Selection(reason, order_id, limit, frozenset().union(*kind), since), **more)
+        kinds = frozenset(Kind if "all" in kind else (Kind[name.upper()] for name in kind))
+        return function(selection=Selection(reason, order_id, limit, kinds, since), **more)
 
     for option in (
         click.option("--limit", type=click.IntRange(1), help="At most so many, oldest first."),
         click.option("--since", type=Moment(), help="Only those sent at this moment or later."),
         click.option("--order", "order_id", type=OrderId(), help="Only those of this order id."),
-        click.option("--kind", type=KindChoice(), multiple=True, help="Only those of this kind; may be repeated."),
+        click.option("--kind", type=click.Choice(_KINDS), multiple=True, help="Only those of this kind; repeatable."),
         click.option("--reason", help="Only those whose reason contains this, in any case."),
     ):
         command = option(command)
@@ -99,11 +93,10 @@ def dlq() -> None:
     """
 
 
-@dlq.command("list", cls=SystemCommand, short_help="List dead letters by reason.")
+@dlq.command("list", short_help="List dead letters by reason.")
 @_selects
 @_notifications
-@as_json
-@on_system()
+@on_system
 def list_letters(selection: Selection, notifications: bool, as_json: bool, target: Target) -> int:
     """List dead letters grouped by reason, with advice for each group.
 
@@ -124,11 +117,10 @@ def list_letters(selection: Selection, notifications: bool, as_json: bool, targe
     return FAILED if survey.hidden else 0
 
 
-@dlq.command("show", cls=SystemCommand, short_help="Show dead letters with their content.")
+@dlq.command("show", short_help="Show dead letters with their content.")
 @_selects
 @_notifications
-@as_json
-@on_system()
+@on_system
 def show_letters(selection: Selection, notifications: bool, as_json: bool, target: Target) -> int:
     """Show dead letters one by one with their content, ten unless --limit says otherwise.
 
@@ -157,25 +149,14 @@ def show_letters(selection: Selection, notifications: bool, as_json: bool, targe
     return 0
 
 
-@dlq.command("redrive", cls=SystemCommand, short_help="Move dead letters back to be processed.")
+@dlq.command("redrive", short_help="Move dead letters back to be processed.")
 @_selects
 @click.option("--from", "file", type=click.Path(path_type=Path), help="Redrive what `drop` wrote to this file.")
 @click.option("--rate", type=click.IntRange(1), help="At most so many per second.")
-@dry_run
 @_notifications
-@yes
-@as_json
-@on_system(changes=True)
+@changes_system
 def redrive_letters(
-    *,
-    selection: Selection,
-    file: Path | None,
-    rate: int | None,
-    dry_run: bool,
-    notifications: bool,
-    yes: bool,
-    as_json: bool,
-    target: Target,
+    *, selection: Selection, file: Path | None, rate: int | None, notifications: bool, mode: Mode, target: Target
 ) -> int:
     """Move dead letters back to the orders queue, to be processed again.
 
@@ -208,32 +189,22 @@ def redrive_letters(
         survey = _Survey(destination, str(file), letters, 0)
     else:
         survey = _survey(system, notifications)
-    plan = _Plan(system, survey, selection.of(survey.letters, REDRIVEN), notifications, as_json)
-    if not plan.is_agreed("redrive", f"back to {system.name}", dry_run=dry_run, yes=yes):
+    plan = _Plan(system, survey, selection.of(survey.letters, REDRIVEN), notifications, mode)
+    if not plan.is_agreed("redrive", f"back to {system.name}"):
         return plan.report("redriven")
     moved, extra = plan.moved, Counter[str]()
+    pace = Pace(rate)
+    keep_safe: Callable[[Sequence[Message]], Sequence[Message]] = destination.send
+    if notifications:
+        pace, keep_safe = Pace(step=1, seconds_each=_SECONDS_PER_ENTRY), partial(_notified, plan, extra)
     try:
         with progress("Redriving", len(plan.chosen)) as advance:
             if file:
                 # Read again, so that a file of any size is never held in memory.
                 messages = (message for message, letter in read_archive(file) if letter.message_id in plan.ids)
-                send_again(messages, moved, target=destination, pace=Pace(rate), advance=advance)
-            elif notifications:
-
-                def notify(messages: Sequence[Message]) -> Sequence[Message]:
-                    return _notified(system, plan, messages, extra)
-
-                move(
-                    plan.ids,
-                    moved,
-                    source=survey.queue,
-                    keep_safe=notify,
-                    step=1,
-                    seconds_each=_SECONDS_PER_ENTRY,
-                    advance=advance,
-                )
+                send_again(messages, moved, target=destination, pace=pace, advance=advance)
             else:
-                move(plan.ids, moved, source=survey.queue, keep_safe=destination.send, pace=Pace(rate), advance=advance)
+                move(plan.ids, moved, source=survey.queue, keep_safe=keep_safe, pace=pace, advance=advance)
     finally:
         status = plan.report("redriven", f"notified {counted(extra['orders'], 'order')}" if notifications else "")
         if extra["expired"]:
@@ -242,22 +213,19 @@ def redrive_letters(
     return status
 
 
-def _notified(system: System, plan: "_Plan", messages: Sequence[Message], extra: Counter[str]) -> Sequence[Message]:
+def _notified(plan: "_Plan", extra: Counter[str], messages: Sequence[Message]) -> Sequence[Message]:
     [letter] = [letter for letter in plan.chosen if letter.message_id == messages[0]["MessageId"]]
-    position = position_of(letter)
     try:
-        if position is None:
-            raise ExpiredError
-        items = OrderStream(system.client("dynamodbstreams")).new_orders(position)
+        items = OrderStream(plan.system.client("dynamodbstreams")).new_orders(letter)
     except ExpiredError:
         extra["expired"] += 1
         return []
-    Notifier(system.client("lambda"), system.function_name("notification")).notify(items)
+    Notifier(plan.system).notify(items)
     extra["orders"] += len(items)
     return messages
 
 
-@dlq.command("drop", cls=SystemCommand, short_help="Remove dead letters, into a file.")
+@dlq.command("drop", short_help="Remove dead letters, into a file.")
 @_selects
 @click.option(
     "--to",
@@ -265,21 +233,9 @@ def _notified(system: System, plan: "_Plan", messages: Sequence[Message], extra:
     type=click.Path(path_type=Path),
     help="The new file for them. Default: named after system and time, in this directory.",
 )
-@dry_run
 @_notifications
-@yes
-@as_json
-@on_system(changes=True)
-def drop_letters(
-    *,
-    selection: Selection,
-    file: Path | None,
-    dry_run: bool,
-    notifications: bool,
-    yes: bool,
-    as_json: bool,
-    target: Target,
-) -> int:
+@changes_system
+def drop_letters(*, selection: Selection, file: Path | None, notifications: bool, mode: Mode, target: Target) -> int:
     """Remove dead letters from the queue after writing them to a file.
 
     For messages that will never be orders: the default are those whose advice is to drop. Name others by --kind,
@@ -299,8 +255,8 @@ def drop_letters(
     require_new(path)
     survey = _survey(system, notifications)
     advised = frozenset(Kind) if notifications else DROPPED
-    plan = _Plan(system, survey, selection.of(survey.letters, advised), notifications, as_json, path)
-    if not plan.is_agreed("drop", f"to {path}", dry_run=dry_run, yes=yes):
+    plan = _Plan(system, survey, selection.of(survey.letters, advised), notifications, mode, path)
+    if not plan.is_agreed("drop", f"to {path}"):
         return plan.report("dropped")
     by_id = {letter.message_id: letter for letter in plan.chosen}
     try:
@@ -310,7 +266,7 @@ def drop_letters(
                 keep([entry_of(message, by_id[message["MessageId"]], now) for message in messages])
                 return messages
 
-            move(plan.ids, plan.moved, source=survey.queue, keep_safe=archive, advance=advance)
+            move(plan.ids, plan.moved, source=survey.queue, keep_safe=archive, pace=Pace(), advance=advance)
     finally:
         status = plan.report("dropped", f"the file is {path}" if path.exists() else "")
     return status
@@ -347,7 +303,7 @@ class _Plan:
     survey: _Survey
     chosen: Sequence[DeadLetter]
     notifications: bool
-    as_json: bool
+    mode: Mode
     file: Path | None = None
 
     def __post_init__(self) -> None:
@@ -355,12 +311,12 @@ class _Plan:
         self.moved = Moved()
         self._is_started = False
 
-    def is_agreed(self, action: str, where: str, *, dry_run: bool, yes: bool) -> bool:
+    def is_agreed(self, action: str, where: str) -> bool:
         """Print the plan, and ask; return whether there is something to do."""
         others = Counter(
             letter.reason.kind.name.lower() for letter in self.survey.letters if letter.message_id not in self.ids
         )
-        if self.chosen and not self.as_json:
+        if self.chosen and not self.mode.as_json:
             _print_groups(groups_of(self.chosen), self.notifications)
         if others:
             kinds = ", ".join(f"{number:,} {kind}" for kind, number in sorted(others.items()))
@@ -369,15 +325,14 @@ class _Plan:
             say(f"there is nothing to {action} in {self.survey.name}")
             return False
         number = counted(len(self.chosen), "message")
-        if dry_run:
+        if self.mode.dry_run:
             say(f"would {action} {number} {where}; nothing was done")
             return False
-        confirm(f"{action.capitalize()} {number} {where}?", already=yes)
+        self.mode.confirm(f"{action.capitalize()} {number} {where}?")
         self._is_started = True
         return True
 
     def report(self, done: str, detail: str = "") -> int:
-        """Print what was done; return the exit status."""
         moved, number = self.moved, len(self.chosen) if self._is_started else 0
         missing = max(0, number - moved.done - moved.left_behind - moved.refused)
         if self._is_started:
@@ -391,7 +346,7 @@ class _Plan:
             say(f"{counted(moved.refused, 'message')} could not be moved and stayed in the queue: run this again")
         if missing:
             say(f"{counted(missing, 'message')} not reached, or moved or hidden by others: run this again")
-        if self.as_json:
+        if self.mode.as_json:
             print_json(
                 {
                     "selected": len(self.chosen),

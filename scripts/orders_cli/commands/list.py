@@ -12,7 +12,7 @@ from orders.domain.order import ProcessedOrder, format_timestamp
 from orders_cli.clock import Moment
 from orders_cli.console import counted, print_json, print_table, say, write
 from orders_cli.errors import OperatorError
-from orders_cli.options import OrderId, SystemCommand, Target, as_json, on_system
+from orders_cli.options import OrderId, Target, on_system
 
 _COLUMNS = ("order_id", "customer_id", "product_id", "quantity", "order_date", "submitted_at", "processed_at")
 _LARGEST_PAGE = 1000
@@ -22,7 +22,7 @@ _LARGEST_PAGE = 1000
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-@click.command("list", cls=SystemCommand, short_help="List a customer's stored orders.")
+@click.command("list", short_help="List a customer's stored orders.")
 @click.option("--customer", required=True, help="The customer_id.")
 @click.option("--since", type=Moment(), help="Only orders submitted at this moment or later.")
 @click.option("--until", type=Moment(is_end=True), help="Only orders submitted by the end of this day or second.")
@@ -30,8 +30,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 @click.option("--after", type=OrderId(), help="Continue after this order, the last one of the page before.")
 @click.option("--oldest-first", is_flag=True, help="Oldest orders first. Default: newest first.")
 @click.option("--format", "form", type=click.Choice(["table", "csv"]), default="table", show_default=True)
-@as_json
-@on_system()
+@on_system
 def list_orders(
     *,
     customer: str,
@@ -79,7 +78,6 @@ def list_orders(
 
 
 def _print(orders: Iterator[ProcessedOrder], form: str) -> tuple[str | None, int]:
-    """Print orders as they come, a table when all are read; return the id of the last one and their number."""
     rows: list[list[object]] = []
     if form == "csv":
         write(_csv_line(_COLUMNS))

@@ -6,16 +6,13 @@ from orders.domain.order_id import parse_order_id
 from orders_cli.console import counted, print_json, progress, say
 from orders_cli.errors import NOT_FOUND, OperatorError
 from orders_cli.notifications import BATCH_SIZE, Item, Notifier
-from orders_cli.options import SystemCommand, Target, as_json, confirm_in_production, dry_run, on_system, yes
+from orders_cli.options import Mode, Target, changes_system
 
 
-@click.command(cls=SystemCommand, short_help="Repeat the notifications of stored orders.")
+@click.command(short_help="Repeat the notifications of stored orders.")
 @click.argument("order_ids", nargs=-1, required=True, metavar="ORDER_ID...")
-@dry_run
-@yes
-@as_json
-@on_system(changes=True)
-def notify(order_ids: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool, target: Target) -> int:
+@changes_system
+def notify(order_ids: tuple[str, ...], mode: Mode, target: Target) -> int:
     """Send the notifications of stored orders (again), by the deployed notification function.
 
     For orders whose notification failed or was lost by a subscriber. The function gets the stored order as the table's
@@ -33,9 +30,9 @@ def notify(order_ids: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool, 
             )
         items.append(item)
     sent = 0
-    if not dry_run:
-        confirm_in_production(system, f"Notify all subscribers of {counted(len(items), 'order')}", already=yes)
-        notifier = Notifier(system.client("lambda"), system.function_name("notification"))
+    if not mode.dry_run:
+        mode.confirm_in_production(system, f"Notify all subscribers of {counted(len(items), 'order')}")
+        notifier = Notifier(system)
         try:
             with progress("Notifying", len(items)) as advance:
                 for start in range(0, len(items), BATCH_SIZE):
@@ -47,6 +44,6 @@ def notify(order_ids: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool, 
             say(f"notified {counted(sent, 'order')}")
     else:
         say(f"{counted(len(items), 'order')} would be notified; nothing was done")
-    if as_json:
+    if mode.as_json:
         print_json({"orders": len(items), "notified": sent})
     return 0

@@ -7,7 +7,7 @@ import click
 
 from orders_cli.console import print_json, say
 from orders_cli.errors import OperatorError
-from orders_cli.options import SystemCommand, Target, as_json, confirm_in_production, on_system, yes
+from orders_cli.options import Mode, Target, changes_system
 from orders_cli.system import System
 
 _WAIT_SECONDS = 300
@@ -15,51 +15,50 @@ _POLL_SECONDS = 1.0
 _STABLE = frozenset({"Enabled", "Disabled"})
 
 
-@click.command(cls=SystemCommand, short_help="Stop processing; orders wait in the queue.")
-@yes
-@as_json
-@on_system(changes=True)
-def pause(yes: bool, as_json: bool, target: Target) -> int:
+@click.command(short_help="Stop processing; orders wait in the queue.")
+@changes_system
+def pause(mode: Mode, target: Target) -> int:
     """Stop processing: disable the event source mapping and wait until it is disabled.
 
     Customers can go on ordering. Their orders are PENDING and wait in the queue for at most four days; they use up
     none of their five receives. Alarms on waiting orders and on the disabled mapping fire after some minutes, and stay
-    until `orders resume`. A deployment enables the mapping again.
+    until `orders resume`. The next apply of Terraform enables the mapping too.
     """
     system = target.find()
-    confirm_in_production(system, "Stop processing orders", already=yes)
-    _set(system, "Disabled", as_json)
+    mode.confirm_in_production(system, "Stop processing orders")
+    _set(system, "Disabled", mode)
     say("orders are still accepted; they wait in the queue for at most 4 days, until `orders resume`")
     say(f"alarms on waiting orders, such as {system.name}-orders-waiting, will fire in about five minutes")
     return 0
 
 
-@click.command(cls=SystemCommand, short_help="Resume processing after `pause`.")
-@yes
-@as_json
-@on_system(changes=True)
-def resume(yes: bool, as_json: bool, target: Target) -> int:
+@click.command(short_help="Resume processing after `pause`.")
+@changes_system
+def resume(mode: Mode, target: Target) -> int:
     """Resume processing: enable the event source mapping and wait until it is enabled.
 
     The waiting orders are then processed. `orders status` shows how many are left.
     """
     system = target.find()
-    confirm_in_production(system, "Resume processing orders", already=yes)
-    _set(system, "Enabled", as_json)
+    mode.confirm_in_production(system, "Resume processing orders")
+    _set(system, "Enabled", mode)
     say(f"{system.queue('orders_queue').depth().total:,} waiting orders are being processed; see `orders status`")
     return 0
 
 
-def _set(system: System, wanted: str, as_json: bool) -> None:
+def _set(system: System, wanted: str, mode: Mode) -> None:
     functions = system.client("lambda")
     uuid = str(_mapping(system, "processing")["UUID"])
     before = _wait(functions, uuid, _STABLE)
+    if mode.dry_run:
+        say(f"processing is {before.lower()} and would be {wanted.lower()}; nothing was done")
+        return
     if before != wanted:
         functions.update_event_source_mapping(UUID=uuid, Enabled=wanted == "Enabled")
         say(f"processing was {before.lower()}; waiting until it is {wanted.lower()}")
         _wait(functions, uuid, frozenset({wanted}))
     say(f"processing is {'already ' if before == wanted else ''}{wanted.lower()}")
-    if as_json:
+    if mode.as_json:
         print_json({"processing": wanted, "changed": before != wanted})
 
 
@@ -73,7 +72,6 @@ def _wait(functions: Any, uuid: str, states: frozenset[str]) -> str:
 
 
 def mapping_state(system: System, function: str) -> str:
-    """Return the state of a function's event source mapping, such as Enabled or Disabled."""
     return str(_mapping(system, function)["State"])
 
 

@@ -9,19 +9,16 @@ from orders.adapters.dynamodb import DynamoDbOrderTable
 from orders.domain.errors import StoreUnavailableError
 from orders_cli.console import counted, print_json, print_table, progress, say
 from orders_cli.errors import FAILED, NOT_FOUND, OperatorError, error_code
-from orders_cli.options import SystemCommand, Target, as_json, confirm, dry_run, on_system, yes
+from orders_cli.options import Mode, Target, changes_system
 from orders_cli.queue import Pace
 from orders_cli.table import Comparison, OrdersTable, Restored, compare, restore_missing
 
 
-@click.command(cls=SystemCommand, short_help="Bring back lost orders from a restored copy of the table.")
+@click.command(short_help="Bring back lost orders from a restored copy of the table.")
 @click.argument("copy", metavar="TABLE")
-@dry_run
 @click.option("--rate", type=click.IntRange(1), help="Restore at most so many per second.")
-@yes
-@as_json
-@on_system(changes=True)
-def restore(*, copy: str, dry_run: bool, rate: int | None, yes: bool, as_json: bool, target: Target) -> int:
+@changes_system
+def restore(*, copy: str, rate: int | None, mode: Mode, target: Target) -> int:
     """Insert the orders that TABLE holds and the system's own table does not.
 
     TABLE is a copy that DynamoDB has restored to a point in time; docs/runbook.md says how. The command compares both,
@@ -44,7 +41,7 @@ def restore(*, copy: str, dry_run: bool, rate: int | None, yes: bool, as_json: b
     with progress(f"Comparing {copy} with {own}", None) as advance:
         comparison = compare(source.all_items(), table, advance)
     restored = Restored()
-    if not as_json:
+    if not mode.as_json:
         _print_differences(copy, comparison)
     say(
         f"{copy} holds {counted(comparison.total, 'order')}: {comparison.same:,} as in the table, "
@@ -53,13 +50,11 @@ def restore(*, copy: str, dry_run: bool, rate: int | None, yes: bool, as_json: b
     )
     if not comparison.missing:
         say("there is nothing to restore")
-    elif dry_run:
+    elif mode.dry_run:
         say(f"{counted(comparison.missing, 'order')} would be restored; nothing was done")
     else:
-        confirm(
-            f"Restore {counted(comparison.missing, 'order')} in {system.name}'s table, and repeat their notifications?",
-            already=yes,
-        )
+        missing = counted(comparison.missing, "order")
+        mode.confirm(f"Restore {missing} in {system.name}'s table, and repeat their notifications?")
         try:
             with progress("Restoring", comparison.missing) as advance:
                 store = DynamoDbOrderTable(dynamodb, own)
@@ -70,7 +65,7 @@ def restore(*, copy: str, dry_run: bool, rate: int | None, yes: bool, as_json: b
             ) from error
         finally:
             _report(restored)
-    if as_json:
+    if mode.as_json:
         results = {f"restored_{name}" if name != "done" else "restored": n for name, n in vars(restored).items()}
         print_json({"orders": comparison.total, **vars(comparison), **results}, indent=2)
     return FAILED if restored.refused else 0

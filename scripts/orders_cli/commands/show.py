@@ -10,14 +10,13 @@ from orders.domain.order_id import parse_order_id
 from orders_cli.clock import utc_now
 from orders_cli.console import counted, print_fields, print_json
 from orders_cli.errors import FAILED, NOT_FOUND, OperatorError
-from orders_cli.options import SystemCommand, Target, as_json, on_system
+from orders_cli.options import Target, on_system
 from orders_cli.order_location import LOG_DAYS, Location, Place, locate
 
 
-@click.command(cls=SystemCommand, short_help="Show an order, or where it is.")
+@click.command(short_help="Show an order, or where it is.")
 @click.argument("order_id")
-@as_json
-@on_system()
+@on_system
 def show(order_id: str, as_json: bool, target: Target) -> int:
     """Show the order of ORDER_ID, or where it is.
 

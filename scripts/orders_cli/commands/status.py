@@ -4,43 +4,31 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
 
 from orders.domain.order import format_timestamp
 from orders_cli.clock import utc_now
 from orders_cli.commands.pause import mapping_state
-from orders_cli.console import (
-    is_smart,
-    print_fields,
-    print_json,
-    print_line,
-    print_table,
-    say,
-    table_lines,
-    terminal_columns,
-)
-from orders_cli.log import Counts, LogCounts, MetricCounts, metric_values
-from orders_cli.options import SystemCommand, Target, as_json, on_system
+from orders_cli.console import print_fields, print_json, print_line, print_table, say
+from orders_cli.log import event_counts, metric_values
+from orders_cli.options import Target, on_system
 from orders_cli.queue import Depth
 from orders_cli.system import System
 
 _QUEUES = ("orders_queue", "orders_dlq", "notifications_dlq")
 _RATE_MINUTES = 5
+_COUNT_INTERVAL = timedelta(seconds=20)
 _OLDEST_METRIC = "ApproximateAgeOfOldestMessage"
 _LINK = re.compile(r"https?://\S+$")
 
 
-@click.command(cls=SystemCommand, short_help="Show the state of the system in one page.")
-@as_json
-@on_system()
+@click.command(short_help="Show the state of the system in one page.")
+@on_system
 def status(as_json: bool, target: Target) -> int:
     """Show the state of the system: queues, rates, event source mappings and alarms, with links.
 
@@ -53,7 +41,7 @@ def status(as_json: bool, target: Target) -> int:
     began = now - timedelta(minutes=_RATE_MINUTES)
     with ThreadPoolExecutor(4) as pool:
         depths = pool.submit(_depths, system)
-        counts = pool.submit(_counts(system, began).read, now)
+        counts = pool.submit(_counts, system, began, now)
         oldest = pool.submit(_oldest_seconds, system, now)
         alarms = pool.submit(_alarms, system)
     orders, dead, notifications = depths.result()
@@ -114,40 +102,30 @@ def _alarms(system: System) -> list[dict[str, str]]:
     ]
 
 
-@click.command(cls=SystemCommand, short_help="Watch the system's numbers.")
+@click.command(short_help="Watch the system's numbers.")
 @click.option("--interval", type=click.FloatRange(0.5, 3600), default=2, show_default=True, help="Seconds in between.")
 @click.option("--count", type=click.IntRange(1), help="End after so many readings. Default: end by Ctrl-C.")
-@as_json
-@on_system()
+@on_system
 def watch(interval: float, count: int | None, as_json: bool, target: Target) -> int:
     """Watch orders accepted, waiting, stored, failed and notified.
 
-    A terminal shows the numbers in place, each with its source. Elsewhere each reading is one line.
+    Each reading is one line. `orders status` explains the state in one page.
 
-    Numbers of messages are those of SQS. The others count events since the watch began: on the local stack in the
-    functions' logs, on AWS by the metric filters, which are a minute or two late. The number of orders in the table is
-    not shown, because DynamoDB counts them only every six hours.
+    Numbers of messages are those of SQS. The others count events by metric filters, since the minute in which the watch
+    began; on AWS they are a minute or two late.
     """
     system = target.find()
-    counts = _counts(system, utc_now())
-
-    def readings() -> Iterator[tuple[datetime, dict[str, int]]]:
-        number = 0
-        while True:
-            now = utc_now()
-            yield now, _numbers(_depths(system), counts.read(now))
-            number += 1
-            if number == count:
-                return
-            time.sleep(interval)
-
+    began = next_count = utc_now()
+    say("numbers of orders are counted by metric filters since this minute began")
     try:
-        if is_smart(sys.stdout) and not as_json:
-            _show_live(system, readings(), _explanations(f"{counts.source} since the watch began"))
-            return 0
-        if not as_json:
-            say(f"numbers of orders are {counts.source} since the watch began")
-        for now, numbers in readings():
+        for number in range(count or sys.maxsize):
+            if number:
+                time.sleep(interval)
+            now = utc_now()
+            # CloudWatch charges for each read.
+            if system.is_local or now >= next_count:
+                counts, next_count = _counts(system, began, now), now + _COUNT_INTERVAL
+            numbers = _numbers(_depths(system), counts)
             if as_json:
                 print_json({"time": format_timestamp(now), **numbers})
             else:
@@ -163,10 +141,8 @@ def _depths(system: System) -> list[Depth]:
         return list(pool.map(lambda output: system.queue(output).depth(), _QUEUES))
 
 
-def _counts(system: System, began: datetime) -> Counts:
-    if system.is_local:
-        return LogCounts(system.log, began)
-    return MetricCounts(system.client("cloudwatch"), f"{system.project}/{system.environment}", began)
+def _counts(system: System, began: datetime, now: datetime) -> Counter[str]:
+    return event_counts(system.client("cloudwatch"), f"{system.project}/{system.environment}", began, now)
 
 
 def _numbers(depths: Sequence[Depth], counts: Counter[str]) -> dict[str, int]:
@@ -183,28 +159,3 @@ def _numbers(depths: Sequence[Depth], counts: Counter[str]) -> dict[str, int]:
         "dead_letters": dead.total,
         "dead_notifications": notifications.total,
     }
-
-
-def _explanations(source: str) -> dict[str, str]:
-    return {
-        "accepted": f"orders answered with 202; {source}",
-        "refused": "requests that were not valid orders; same source",
-        "waiting": "messages in the orders queue; from SQS",
-        "in_flight": "messages being processed or waiting for a retry; from SQS",
-        "stored": "new orders in the table; same source as accepted",
-        "duplicate": "messages whose order was stored already; same source",
-        "failed_attempts": "receives after which an order was not stored, up to five per order; same source",
-        "notified": "notifications sent; same source",
-        "dead_letters": "messages in the orders' dead-letter queue; from SQS",
-        "dead_notifications": "entries in the notifications' dead-letter queue; from SQS",
-    }
-
-
-def _show_live(
-    system: System, readings: Iterator[tuple[datetime, dict[str, int]]], explanations: dict[str, str]
-) -> None:
-    with Live(console=Console(), auto_refresh=False) as live:
-        for now, numbers in readings:
-            rows = [[name.replace("_", " "), f"{number:,}", explanations[name]] for name, number in numbers.items()]
-            lines = table_lines(("NUMBER", "", "SOURCE"), rows, terminal_columns())
-            live.update(Text("\n".join([f"{system.name}, {format_timestamp(now)}", *lines])), refresh=True)

@@ -12,16 +12,16 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from threading import Event
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import click
 
 from orders.domain.order import ProcessedOrder
 from orders_cli.console import counted, print_json, print_line, print_table, progress, say
 from orders_cli.errors import FAILED, OperatorError
-from orders_cli.options import SystemCommand, Target, as_json, confirm_in_production, dry_run, on_system, yes
+from orders_cli.options import Mode, changes_system
 from orders_cli.order_api import OrderApi, Submission, Verdict
-from orders_cli.order_file import OrderLine, UnreadableLine, order_line, read_orders
+from orders_cli.order_file import COLUMNS, OrderLine, UnreadableLine, order_line, read_orders
 from orders_cli.table import PAGE_SIZE, OrdersTable
 
 _VERDICTS = {
@@ -36,10 +36,10 @@ _FAILURES = (Verdict.REFUSED, Verdict.NOT_SUBMITTED)
 Line = OrderLine | UnreadableLine
 
 
-@click.command(cls=SystemCommand, short_help="Submit one order, or a file of them.")
+@click.command(short_help="Submit one order, or a file of them.")
 @click.argument("file", required=False)
-@click.option("--customer", help="One order: its customer_id.")
-@click.option("--product", help="One order: its product_id.")
+@click.option("--customer", "customer_id", help="One order: its customer_id.")
+@click.option("--product", "product_id", help="One order: its product_id.")
 @click.option("--quantity", help="One order: its quantity.")
 @click.option("--date", "order_date", metavar="YYYY-MM-DD", help="One order: its order_date.")
 @click.option("--key", help="One order: its Idempotency-Key. Default: each call is a new order.")
@@ -53,25 +53,9 @@ Line = OrderLine | UnreadableLine
     show_envvar=True,
     help="A token, if the API requires one. Prefer the variable: others can see a command line.",
 )
-@dry_run
-@yes
-@as_json
-@on_system(changes=True)
+@changes_system
 def submit(
-    *,
-    file: str | None,
-    customer: str | None,
-    product: str | None,
-    quantity: str | None,
-    order_date: str | None,
-    key: str | None,
-    batch: str | None,
-    concurrency: int,
-    token: str | None,
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
-    target: Target,
+    *, file: str | None, key: str | None, batch: str | None, concurrency: int, token: str | None, **more: Any
 ) -> int:
     """Submit one order, or all orders of FILE (- is standard input), to the API.
 
@@ -93,7 +77,8 @@ def submit(
     stopped = Event()
     if token is not None and not _is_visible_ascii(token):
         raise click.UsageError("ORDERS_TOKEN is not a token: it may hold visible ASCII characters only.")
-    order = {"customer_id": customer, "product_id": product, "quantity": quantity, "order_date": order_date}
+    mode, target = more.pop("mode"), more.pop("target")
+    order = {name: more[name] for name in COLUMNS}
     if file is None:
         if None in order.values():
             raise click.UsageError("Give a FILE, or all of --customer, --product, --quantity and --date.")
@@ -104,7 +89,7 @@ def submit(
             raise click.UsageError("An Idempotency-Key is 1 to 255 visible ASCII characters.")
         # Sent even if it is stored already: the API answers with the same id.
         line = order_line(order, key)
-        lines: Iterable[Line] = [line if dry_run else replace(line, order_id=None)]
+        lines: Iterable[Line] = [line if mode.dry_run else replace(line, order_id=None)]
     elif key or any(value is not None for value in order.values()):
         raise click.UsageError("Give either a FILE or one order, not both.")
     elif file == "-" and not batch:
@@ -112,13 +97,12 @@ def submit(
     with _opened(file) as stream:
         system = target.find()
         what = "an order" if file is None else f"the orders of {file}"
-        if not dry_run:
-            confirm_in_production(system, f"Submit {what}", already=yes)
-        api = None if dry_run else OrderApi(system.outputs["api_endpoint"], token=token, sleep=stopped.wait)
+        mode.confirm_in_production(system, f"Submit {what}")
+        api = None if mode.dry_run else OrderApi(system.outputs["api_endpoint"], token=token, sleep=stopped.wait)
         if stream is not None:
             lines = read_orders(stream, batch or Path(str(file)).name, system.table.table_id)
         verdicts = submit_lines(lines, api=api, table=system.table, concurrency=concurrency, stopped=stopped)
-        return _report_one(verdicts, as_json) if file is None else _report(verdicts, as_json, dry_run)
+        return _report_one(verdicts, mode) if file is None else _report(verdicts, mode)
 
 
 def submit_lines(
@@ -157,9 +141,9 @@ def _submit(line: Line, *, api: OrderApi | None, stored: dict[str, ProcessedOrde
     return api.submit(line.body, line.idempotency_key)
 
 
-def _report_one(results: Iterable[tuple[int, Submission]], as_json: bool) -> int:
+def _report_one(results: Iterable[tuple[int, Submission]], mode: Mode) -> int:
     [(_, submission)] = results
-    if as_json:
+    if mode.as_json:
         print_json(_document(None, submission))
     elif submission.verdict is Verdict.ACCEPTED:
         print_line(str(submission.order_id))
@@ -172,16 +156,16 @@ def _is_visible_ascii(text: str) -> bool:
     return bool(text) and all("!" <= character <= "~" for character in text)
 
 
-def _report(results: Iterable[tuple[int, Submission]], as_json: bool, dry_run: bool) -> int:
+def _report(results: Iterable[tuple[int, Submission]], mode: Mode) -> int:
     tally: Counter[Verdict] = Counter()
     failed: list[tuple[int, Submission]] = []
     is_complete = False
     try:
-        with progress("Checking" if dry_run else "Submitting", None) as advance:
+        with progress("Checking" if mode.dry_run else "Submitting", None) as advance:
             for line, submission in results:
                 tally[submission.verdict] += 1
                 advance(1)
-                if as_json:
+                if mode.as_json:
                     print_json(_document(line, submission))
                 elif submission.verdict in _FAILURES:
                     failed.append((line, submission))

@@ -11,18 +11,17 @@ from orders_cli.clock import Moment, utc_now
 from orders_cli.console import counted, print_json, print_table, say
 from orders_cli.errors import NOT_FOUND, OperatorError
 from orders_cli.log import LogEvent
-from orders_cli.options import SystemCommand, Target, as_json, on_system
+from orders_cli.options import Target, on_system
 from orders_cli.order_location import LOG_DAYS
 
 # Orders and messages have UUIDs; request ids come from API Gateway, such as JKJaXmPLvHcESHA=.
 _ID = re.compile(r"[A-Za-z0-9=+/_-]{8,128}")
 
 
-@click.command(cls=SystemCommand, short_help="Show what the functions logged about an order.")
+@click.command(short_help="Show what the functions logged about an order.")
 @click.argument("some_id", metavar="ID")
 @click.option("--since", type=Moment(), help=f"Search no further back. Default: {LOG_DAYS} days.")
-@as_json
-@on_system()
+@on_system
 def trace(some_id: str, since: datetime | None, as_json: bool, target: Target) -> int:
     """Show what the four functions logged about an order, in order of time.
 
