@@ -154,10 +154,11 @@ class Sweep:
         self._hiding_seconds = min(int(seconds), _LONGEST_HIDING_SECONDS)
         self._seen: set[str] = set()
         self._handles: dict[str, str] = {}
+        self._is_over = False
 
     def __iter__(self) -> Iterator[list[Message]]:
         # One message first: an identity that may receive but not change visibility must not hide the whole queue.
-        first = self._receive(1, _SHORT_HIDING_SECONDS)
+        first = self._new(self._receive(1, _SHORT_HIDING_SECONDS))
         self._queue.hide(list(self._handles.values()), self._hiding_seconds)
         if first:
             yield first
@@ -167,7 +168,7 @@ class Sweep:
             while not (empty_rounds and (empty_rounds == _EMPTY_ROUNDS or self._queue.depth().visible == 0)):
                 busy = max(1, min(self._receivers, -(-(expected - len(self._seen)) // BATCH_SIZE)))
                 received = pool.map(lambda _: self._receive(BATCH_SIZE, self._hiding_seconds), range(busy))
-                new = list(chain.from_iterable(received))
+                new = self._new(chain.from_iterable(received))
                 empty_rounds = 0 if new else empty_rounds + 1
                 if new:
                     yield new
@@ -175,14 +176,20 @@ class Sweep:
                     expected = len(self._seen) + self._queue.depth().visible
 
     def _receive(self, number: int, hiding_seconds: int) -> list[Message]:
-        new = []
-        for message in self._queue.receive(number, hiding_seconds):
-            # SQS may deliver a message twice; then only the newest receipt makes it visible again.
-            self._handles[message["MessageId"]] = message["ReceiptHandle"]
-            if message["MessageId"] not in self._seen:
-                self._seen.add(message["MessageId"])
-                new.append(message)
-        return new
+        if self._is_over:
+            return []
+        messages = self._queue.receive(number, hiding_seconds)
+        # SQS may deliver a message twice; then only the newest receipt makes it visible again.
+        self._handles |= {message["MessageId"]: message["ReceiptHandle"] for message in messages}
+        if self._is_over:
+            # An interruption of the thread's start has left it behind: the pass ended during the receive.
+            self.release()
+        return messages
+
+    def _new(self, messages: Iterable[Message]) -> list[Message]:
+        new = {m["MessageId"]: m for m in messages if m["MessageId"] not in self._seen}
+        self._seen |= new.keys()
+        return list(new.values())
 
     @property
     def hidden(self) -> int:
@@ -199,6 +206,7 @@ class Sweep:
 
     def release(self) -> None:
         """Make every message visible that was not deleted."""
+        self._is_over = True
         handles = list(self._handles.values())
         self._handles.clear()
         self._queue.hide(handles, 0)

@@ -443,7 +443,7 @@ SCENES: Mapping[str, tuple[Scene, Mapping[str, str]]] = {
         {
             "orders watch --count 1": WATCHED,
             "logged /aws/lambda/$PREFIX-processing": ERRORS,
-            "aws lambda list-event-source-mappings": "^Enabled\t.*10$",
+            "aws lambda list-event-source-mappings": r"^Enabled\t.*\t\d+$",
         },
     ),
     "Processing failing": (

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -111,23 +112,19 @@ def test_move_hides_nothing_when_interrupted_at_any_call(sqs: FakeSqs, call: int
     assert set(sqs.bodies("dlq")) | set(sqs.bodies("orders")) == set(BODIES)
 
 
-def test_peek_releases_messages_of_an_interrupted_receive(sqs: FakeSqs) -> None:
-    original, received = sqs.receive_message, 0
+def test_receive_that_outlives_its_pass_hides_nothing(sqs: FakeSqs) -> None:
+    with Queue(sqs, "dlq").sweep() as sweep:
+        original = sqs.receive_message
 
-    def receive(**request: object) -> dict[str, object]:
-        nonlocal received
-        answer = original(**request)
-        received += 1
-        if received == 3:
-            # The answer of another thread is lost to the caller, but its messages are hidden.
-            raise KeyboardInterrupt
-        return answer
+        def receive(**request: Any) -> dict[str, Any]:
+            answer = original(**request)
+            sweep.release()
+            return answer
 
-    sqs.receive_message = receive  # type: ignore[method-assign]
-    with pytest.raises(KeyboardInterrupt):
-        peek(Queue(sqs, "dlq"), lambda message: message)
-    hidden = len(sqs.bodies("dlq")) - len(sqs.visible_bodies("dlq"))
-    assert hidden <= 10
+        sqs.receive_message = receive  # type: ignore[method-assign]
+        sweep._receive(10, 60)
+        assert sweep._receive(10, 60) == []
+    assert sqs.visible_bodies("dlq") == BODIES
 
 
 def test_peek_sees_every_message_once_and_leaves_all_visible(sqs: FakeSqs) -> None:
