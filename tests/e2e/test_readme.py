@@ -32,12 +32,12 @@ from local_stack.terraform import PLUGIN_CACHE
 from machine.preloaded_commands import preloaded
 from machine.shell import Shell
 from machine.typed_commands import Typist, beginning_in, in_one_line, require_all_do_what_they_are_there_for
-from repository.documented_commands import README, sections_with_commands
+from repository.documented_commands import DEPLOYMENT, README, sections_with_commands
 from repository.files import REPOSITORY, checked_in_files
 from requirements_of_tests import aws_cli, require_program
 from waiting import wait_for
 
-SECTIONS = sections_with_commands(README, inline=True)
+SECTIONS = {**sections_with_commands(README, inline=True), **sections_with_commands(DEPLOYMENT, inline=True)}
 
 STACK = "order-processing-dev"
 STOREFRONT = "http://storefront.example.com"
@@ -65,13 +65,12 @@ NOT_TYPED: Mapping[str, Elsewhere | str] = {
         "tests/integration/test_build_lambda.py", '@pytest.mark.parametrize("target", ["arm64", "x86_64"])'
     ),
     "make fault-test": Elsewhere("tests/e2e/test_campaign.py", "running_campaign("),
-    "make bench": Elsewhere("tests/integration/test_performance.py", "from bench.interpreters import "),
+    "make smoke STACK=": Elsewhere("tests/integration/test_smoke.py", '"smoke"]'),
     "terraform apply -var api_url=": Elsewhere("tests/infrastructure/test_frontend_apply.py", "root.apply(DEPLOYED)"),
     "terraform destroy": Elsewhere("tests/infrastructure/test_frontend_apply.py", ".destroy("),
     'curl "$STOREFRONT/health"': Elsewhere(
         "tests/integration/test_frontend_user_data.py", '"/health").body == b"ok\\n"'
     ),
-    "orders watch": Elsewhere("tests/e2e/test_operator_tool.py", '"watch"'),
     "orders restore": Elsewhere("tests/e2e/test_operator_restore.py", '"restore"'),
 }
 
@@ -275,7 +274,7 @@ SCENES: Mapping[str, tuple[Scene, Mapping[str, str]]] = {
             "make help": "^  make run .*\n +PORT=8080 ",
         },
     ),
-    "Into your AWS account": (an_account, {"aws lambda get-account-settings": r"^\d+$"}),
+    "Into your AWS account": (as_it_is, {}),
     "The backend with Terraform": (
         a_backend,
         {
@@ -308,7 +307,8 @@ SCENES: Mapping[str, tuple[Scene, Mapping[str, str]]] = {
             "cd ../terraform-backend": "^$",
         },
     ),
-    "What it costs": (as_it_is, {".venv/bin/orders-plan cost": "^backend and storefront "}),
+    "Before the first deployment": (an_account, {"aws lambda get-account-settings": r"^\d+$"}),
+    "Updates and removal": (as_it_is, {}),
     "State for a team": (
         a_team,
         {
@@ -332,8 +332,7 @@ SCENES: Mapping[str, tuple[Scene, Mapping[str, str]]] = {
         },
     ),
     "What is promised, and what proves it": (as_it_is, {}),
-    "Performance": (as_it_is, {}),
-    "Looking after it": (
+    "Operating it": (
         an_operator,
         {
             "orders status": "processing +Enabled",
@@ -352,7 +351,6 @@ SCENES: Mapping[str, tuple[Scene, Mapping[str, str]]] = {
             "orders-plan cost": "^backend and storefront ",
         },
     ),
-    "Layout": (as_it_is, {}),
 }
 
 

@@ -10,10 +10,11 @@ from repository.files import REPOSITORY
 from repository.markdown import parsed
 
 README = REPOSITORY / "README.md"
+DEPLOYMENT = REPOSITORY / "docs" / "deploy.md"
 RUNBOOK = REPOSITORY / "docs" / "runbook.md"
 
 # In the middle of a sentence or table: what begins with a program and does not end there, for `aws` is also a name.
-_INLINE = re.compile(r"(make|(\.venv/bin/)?(aws|orders)|terraform|curl|git|uv) .+|make")
+_INLINE = re.compile(r"(make|(\.venv/bin/)?(aws|orders(-plan)?)|terraform|curl|git|uv) .+|make")
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,6 @@ def test_every_glyph_is_used() -> None:
 
 @each_file
 def test_the_readme_shows_the_picture_and_says_what_it_shows(name: str) -> None:
-    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    shown = re.search(rf"!\[([^\]]{{60,}})\]\(architecture/{re.escape(name)}\)", readme)
-    assert shown, f"README.md does not show architecture/{name} with a text for those who cannot see it"
+    pages = "".join((REPOSITORY / page).read_text(encoding="utf-8") for page in ("README.md", "docs/deploy.md"))
+    shown = re.search(rf"!\[([^\]]{{60,}})\]\((\.\./)?architecture/{re.escape(name)}\)", pages)
+    assert shown, f"no page shows architecture/{name} with an alternative text"

@@ -150,11 +150,11 @@ def test_deployment_uses_the_parameter_file_of_its_environment(path: Any) -> Non
 
 
 @each_workflow
-def test_readme_names_every_variable_of_the_deployment(path: Any) -> None:
-    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+def test_deploy_page_names_every_variable_of_the_deployment(path: Any) -> None:
+    readme = (REPOSITORY / "docs" / "deploy.md").read_text(encoding="utf-8")
     needed = set(re.findall(r"\bvars\.(\w+)", path.read_text(encoding="utf-8")))
     missing = {name for name in needed if f"`{name}`" not in readme}
-    assert not missing, f"say in README.md, From GitHub, that the environment needs {missing}"
+    assert not missing, f"say in docs/deploy.md, From GitHub, that the environment needs {missing}"
 
 
 def hooks() -> list[dict[str, Any]]:
