@@ -164,7 +164,8 @@ def follow(command: "list[str]", failure: str) -> None:
 def main(purpose: str) -> int:
     """Set up .venv; return the exit status."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP
+            signal.signal(number, signal.default_int_handler)
     try:
         set_up(purpose)
     except SetUpError as error:
