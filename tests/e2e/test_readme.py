@@ -62,7 +62,7 @@ NOT_TYPED: Mapping[str, Elsewhere | str] = {
     "make check": Elsewhere(".github/workflows/ci.yml", "target: check\n"),
     "make build": Elsewhere(".github/workflows/ci.yml", "run: make build\n"),
     "make build TARGET=x86_64": Elsewhere(
-        "tests/integration/test_build_lambda.py", '@pytest.mark.parametrize("target", ["arm64", "x86_64"])'
+        "tests/integration/test_build_lambda.py", '@pytest.mark.parametrize("target", build_lambda.TARGET_NAMES)'
     ),
     "make fault-test": Elsewhere("tests/e2e/test_campaign.py", "running_campaign("),
     "make smoke STACK=": Elsewhere("tests/integration/test_smoke.py", '"smoke"]'),
