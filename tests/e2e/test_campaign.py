@@ -23,8 +23,8 @@ BUGS = {
     "answers 202 whether or not the queue has the order": (
         "submission",
         "orders/use_cases/submit_order.py",
-        "    queue.send(submitted)\n",
-        "    try:\n        queue.send(submitted)\n    except Exception:\n        pass\n",
+        "    queue.send(write_message(submitted))\n",
+        "    try:\n        queue.send(write_message(submitted))\n    except Exception:\n        pass\n",
         "send_refused",
         "lost",
     ),

@@ -3,30 +3,30 @@
 import json
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from orders.domain.announcement import Announcement
 from orders.domain.errors import QueueUnavailableError, TopicUnavailableError
-from orders.domain.message import write_message
-from orders.domain.order import SubmittedOrder
+
+if TYPE_CHECKING:  # Only notification needs the module; it would slow down the start of submission.
+    from orders.domain.announcement import Announcement
 
 # PublishBatch takes 10 entries.
 _BATCH_SIZE = 10
 
 
 class SqsOrderQueue:
-    """Sends submitted orders to one SQS queue."""
+    """Sends messages to one SQS queue."""
 
     def __init__(self, client: Any, queue_url: str) -> None:
         self._client = client
         self._queue_url = queue_url
 
-    def send(self, submitted: SubmittedOrder) -> None:
-        """Put one order on the queue; raises QueueUnavailableError unless SQS has confirmed it."""
+    def send(self, message: str) -> None:
+        """Put one message on the queue; raises QueueUnavailableError unless SQS has confirmed it."""
         try:
-            self._client.send_message(QueueUrl=self._queue_url, MessageBody=write_message(submitted))
+            self._client.send_message(QueueUrl=self._queue_url, MessageBody=message)
         except (ClientError, BotoCoreError) as error:
             raise QueueUnavailableError from error
 
@@ -38,7 +38,7 @@ class SnsAnnouncementTopic:
         self._client = client
         self._topic_arn = topic_arn
 
-    def publish(self, announcements: Iterable[Announcement]) -> Iterator[None]:
+    def publish(self, announcements: "Iterable[Announcement]") -> Iterator[None]:
         """Publish in the given order, yielding once for each announcement that SNS accepted.
 
         Raises TopicUnavailableError at the first one that it did not accept.
@@ -57,7 +57,7 @@ class SnsAnnouncementTopic:
                 yield
 
 
-def _entry(position: int, announcement: Announcement) -> dict[str, Any]:
+def _entry(position: int, announcement: "Announcement") -> dict[str, Any]:
     return {
         "Id": str(position),
         "Subject": announcement.subject,

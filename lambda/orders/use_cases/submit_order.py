@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from orders.domain.json_document import read_json_document
+from orders.domain.message import write_message
 from orders.domain.order import SubmittedOrder, format_timestamp
 from orders.domain.order_id import RANDOM_BYTES, derived_order_id, random_order_id
 from orders.domain.validation import OrderRules
@@ -13,8 +14,8 @@ from orders.domain.validation import OrderRules
 class OrderQueue(Protocol):
     """Where submitted orders wait to be processed."""
 
-    def send(self, submitted: SubmittedOrder) -> None:
-        """Put one order on the queue; raises QueueUnavailableError unless the queue has confirmed it."""
+    def send(self, message: str) -> None:
+        """Put one message on the queue; raises QueueUnavailableError unless the queue has confirmed it."""
 
 
 def submit_order(
@@ -39,5 +40,5 @@ def submit_order(
     else:
         order_id = derived_order_id(order, idempotency_key)
     submitted = SubmittedOrder(order_id, order, format_timestamp(now), request_id)
-    queue.send(submitted)
+    queue.send(write_message(submitted))
     return submitted
