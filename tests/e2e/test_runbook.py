@@ -187,7 +187,7 @@ def subscriptions(person: Person) -> Iterator[None]:
         return {each["Endpoint"]: each["SubscriptionArn"] for each in found if each["Protocol"] == "email"}
 
     [subscription] = by_endpoint().values()
-    person.filled_in |= {"subscription": subscription, "address": "again@example.com"}
+    person.filled_in |= {"subscription": subscription, "address": "again@example.com", "token": "2336412f"}
     yield
     sns.unsubscribe(SubscriptionArn=by_endpoint()["again@example.com"])
 
@@ -429,7 +429,7 @@ SCENES: Mapping[str, tuple[Scene, Mapping[str, str]]] = {
     "Orders flood": (
         requests_in_the_access_log,
         {
-            "logged /aws/vendedlogs/apigateway/$PREFIX-orders": r'1 "source_ip":"203.0.113.9"',
+            "logged /aws/vendedlogs/apigateway/$PREFIX-orders": r'\d "source_ip":"203.0.113.9"',
             "orders watch --count 1": WATCHED,
         },
     ),
