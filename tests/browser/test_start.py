@@ -106,7 +106,7 @@ def test_missing_configuration_is_retried_until_it_is_there(new_visit: Callable[
             visit.page.clock.run_for(seconds * 1000)
     visit.expect_accessible()
     failing = False
-    with visit.page.expect_request("**/config.js*"):
+    with visit.page.expect_request("**/config.js*", timeout=2_000):  # the next automatic attempt is after 4 s
         visit.page.evaluate("dispatchEvent(new Event('online'))")
     expect(banner).to_be_hidden()
     visit.place()
