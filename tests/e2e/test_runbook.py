@@ -503,7 +503,7 @@ SCENES: Mapping[str, tuple[Scene, Mapping[str, str]]] = {
         subscriptions,
         {
             "TOPIC=": ARN,
-            "aws sns get-subscription-attributes": "ConfirmationWasAuthenticated",
+            "aws sns get-subscription-attributes": "RawMessageDelivery",  # The emulator has few of them.
             "aws sns subscribe": "SubscriptionArn",
         },
     ),
