@@ -260,7 +260,7 @@ def settings(person: Stranger) -> Iterator[None]:
 
 
 SCENES: Mapping[str, tuple[Scene, Mapping[str, str]]] = {
-    "Two commands": (as_it_is, {"make": "^Prove it$"}),
+    "Two commands": (as_it_is, {"make": "^Test$"}),
     "Your first order": (
         a_first_order,
         {
