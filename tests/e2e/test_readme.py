@@ -442,6 +442,7 @@ def commands(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Iter
                 'case "$1 $2" in "dlq redrive" | "dlq drop" | notify*) set -- "$@" --yes ;; esac',
                 f'exec {project.directory}/.venv/bin/orders "$@"',
             ],
+            "orders-plan": [f'exec {project.directory}/.venv/bin/orders-plan "$@"'],
         }.items():
             (directory / name).write_text("\n".join(["#!/bin/bash", *lines, ""]))
             (directory / name).chmod(0o755)
