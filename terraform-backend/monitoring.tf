@@ -94,14 +94,15 @@ locals {
       # what was stored, in each of three times five minutes. A quotient, because orders
       # in flight make the difference of a busy shop positive; REPEAT and ignore, because
       # without new orders there is no data, and the stored ones are still not announced.
-      # The quotient of 0 and 0 is no datapoint.
+      # The quotient of 0 and 0 is no datapoint. FILL, because a function that is not invoked logs
+      # nothing, so there is no OrdersNotified at all where the alarm matters most.
       notifications-late = {
         description = "Orders were stored and not announced for more than ten minutes. The orders are safe; subscribers to completed orders do not know of them. Look first at whether the event source mapping of ${module.notification.function_name} is enabled, then at the function's log, then at the state of SNS."
         metrics = {
           stored   = { namespace = local.metric_namespace, name = "OrdersStored" }
           notified = { namespace = local.metric_namespace, name = "OrdersNotified" }
         }
-        expression         = "FILL((stored - notified) / (stored + notified), REPEAT)"
+        expression         = "FILL((FILL(stored, 0) - FILL(notified, 0)) / (FILL(stored, 0) + FILL(notified, 0)), REPEAT)"
         threshold          = 0.01
         period_seconds     = 5 * 60
         evaluation_periods = 3

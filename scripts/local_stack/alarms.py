@@ -91,6 +91,8 @@ def result_of(expression: str, metrics: Mapping[str, Series], starts: Sequence[d
                 found = [None if each is None else math.floor(each) for each in value(argument)]
             case ast.Call(ast.Name("FILL"), [argument, ast.Name("REPEAT")]):
                 found = _repeated(value(argument))
+            case ast.Call(ast.Name("FILL"), [argument, ast.Constant(int() | float() as number)]):
+                found = [float(number) if each is None else each for each in value(argument)]
             case ast.Call(ast.Name("IF"), [condition, if_true, if_false]):
                 branches = zip(value(condition), value(if_true), value(if_false), strict=True)
                 found = [None if test is None else ((yes or 0.0) if test else no) for test, yes, no in branches]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from local_stack import alarms
 from local_stack.alarms import Series, result_of, series_of, state_of
 from repository.cloudformation import Template
 
@@ -116,6 +117,16 @@ def test_deployed_alarm_is_raised_until_the_problem_is_gone(
     assert states(deployed()[name], metrics) == expected
 
 
+@pytest.mark.parametrize(("metrics", "expected"), [row[1:] for row in DEPLOYED if row[0] == "notifications-late"])
+def test_notifications_late_needs_no_rule_for_missing_operands(
+    metrics: Mapping[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # AWS documents that a missing operand counts as 0. If it made the result missing, nothing would raise the alarm.
+    usual = alarms._combined
+    monkeypatch.setattr(alarms, "_combined", lambda operation, left, right, _: usual(operation, left, right, False))
+    assert states(deployed()["notifications-late"], metrics) == expected
+
+
 def test_every_deployed_alarm_is_in_the_table() -> None:
     assert {name for name, *_ in DEPLOYED} == deployed().keys()
 
@@ -179,6 +190,7 @@ def test_threshold_is_compared_by_the_alarms_operator(comparison: str, value: fl
         ("2 * FLOOR(a / 2)", "2 2 - -"),
         ("FILL(a, REPEAT)", "2 2 2 2"),
         ("FILL(b, REPEAT)", "1 1 3 3"),
+        ("FILL(b, 0)", "1 0 3 0"),
         ("MINUTE(a)", "58 59 0 1"),
         ("IF(a > 0, b, 9)", "1 0 - -"),  # a missing b counts as 0
         ("IF(b - 1, 5, a)", "2 - 5 -"),
