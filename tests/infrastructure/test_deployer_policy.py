@@ -91,3 +91,10 @@ def test_policy_fits_a_managed_policy_and_names_its_resources() -> None:
     assert len(json.dumps(policy, separators=(",", ":"))) <= 6144
     everything = {each["Sid"] for each in policy["Statement"] if each["Resource"] == "*"}
     assert everything == {"DeliverAccessLogs", "ManageEventSources", "ManageSubscriptions"}, "actions without an ARN"
+
+
+def test_policy_lets_the_provider_look_up_alarms() -> None:
+    # CloudWatch authorizes DescribeAlarms on all alarms: https://github.com/mattclay/aws-terminator/pull/63
+    statements = json.loads(POLICY.read_text(encoding="utf-8"))["Statement"]
+    [resource] = [each["Resource"] for each in statements if each["Action"] == "cloudwatch:DescribeAlarms"]
+    assert resource.endswith(":alarm:*")
