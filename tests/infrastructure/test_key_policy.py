@@ -116,3 +116,11 @@ def test_event_selectors_are_valid_and_cover_queue_and_table() -> None:
         ["AWS::DynamoDB::Table"],
     ]
     assert "arn:aws" not in text
+
+
+def test_event_selectors_log_every_way_to_change_an_order() -> None:
+    selectors = json.loads((REPOSITORY / "docs" / "cloudtrail-event-selectors.json").read_text())
+    [logged] = [set(field["Equals"]) for field in selectors[1]["FieldSelectors"] if field["Field"] == "eventName"]
+    dynamodb = botocore.session.get_session().get_service_model("dynamodb")
+    changes = re.compile(r"(Put|Update|Delete|BatchWrite|TransactWrite)Items?|(Batch)?Execute(Statement|Transaction)")
+    assert {name for name in dynamodb.operation_names if changes.fullmatch(name)} <= logged
