@@ -28,6 +28,7 @@ FRONTEND_BY_DEFAULT: Final[Findings] = {
 }
 
 FRONTEND_WITH_EVERYTHING_ON: Final[Findings] = {
+    "CKV_AWS_378": "the listener is HTTPS; checkov does not connect a listener and a target group of different modules",
     "CKV_AWS_158": "flow logs hold addresses and ports and are encrypted with the key of CloudWatch Logs",
     "CKV2_AWS_76": "which rules the web ACL has is the affair of whoever gives its ARN; no web server runs Java",
 }
