@@ -85,7 +85,7 @@ variable "deletion_protection_enabled" {
 ################################################################################
 
 variable "notification_email" {
-  description = "Address that receives every alarm. AWS sends a confirmation first; until its link is followed, no alarm arrives."
+  description = "Address that receives every alarm. AWS sends a confirmation e-mail. Confirm as in docs/runbook.md and not by its link, or anyone with an alarm's e-mail can end the alarms. Until then no alarm arrives."
   type        = string
 
   validation {
