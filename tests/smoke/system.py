@@ -115,3 +115,9 @@ def wait_until(condition: Callable[[], bool], seconds: float, interval: float) -
             return False
         time.sleep(interval)
     return True
+
+
+def lacking_data(alarms: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the alarms without data. One that ignores missing data keeps its first state until there is some."""
+    judging = [alarm for alarm in alarms if alarm.get("TreatMissingData") != "ignore"]
+    return [alarm["AlarmName"] for alarm in judging if alarm["StateValue"] == "INSUFFICIENT_DATA"]
