@@ -130,16 +130,20 @@ def build(target_name: str, root: Path = REPOSITORY, report: Report = print) -> 
     record_path = zip_path.with_suffix(".inputs")
     fingerprint = fingerprint_of(target, lock, sources)
     state = "up to date"
-    content = read_if_current(zip_path, record_path, fingerprint)
-    if content is None:
-        libraries = fetch_libraries(target, lock.decode(), report)
+    libraries_fingerprint = fingerprint_of(target, lock, {})
+    record, content = read_previous(zip_path, record_path)
+    if record.get("inputs") != fingerprint:
+        if record.get("libraries") == libraries_fingerprint:
+            libraries = libraries_in(content)
+        else:
+            libraries = fetch_libraries(target, lock.decode(), report)
         require_machine_code_of(target, libraries)
         content = pack({**libraries, **sources})
         with disk_errors(f"cannot write {shown(zip_path)}"):
             zip_path.parent.mkdir(exist_ok=True)
             replace(zip_path, content)
             # Last: after an interruption the record does not match, and the next run builds again.
-            replace(record_path, record_of(fingerprint, content))
+            replace(record_path, record_of(fingerprint, libraries_fingerprint, content))
         state = f"built in {time.monotonic() - started:.1f} s"
     digest = hashlib.sha256(content)
     report(f"{shown(zip_path)}: {len(content) / 1024:.0f} KiB, {state}")
@@ -293,19 +297,26 @@ def pack(files: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def record_of(fingerprint: str, content: bytes) -> bytes:
+def record_of(fingerprint: str, libraries_fingerprint: str, content: bytes) -> bytes:
     """Return the record beside the zip. The template includes its key `zip` (docs/decisions/0003)."""
-    record = {"inputs": fingerprint, "zip": hashlib.sha256(content).hexdigest()}
+    digest = hashlib.sha256(content).hexdigest()
+    record = {"inputs": fingerprint, "libraries": libraries_fingerprint, "zip": digest}
     return (json.dumps(record, indent=2) + "\n").encode()
 
 
-def read_if_current(zip_path: Path, record_path: Path, fingerprint: str) -> bytes | None:
-    """Return the content of the zip if it was built from these inputs and not changed since."""
+def read_previous(zip_path: Path, record_path: Path) -> tuple[dict[str, str], bytes]:
+    """Return the record and the zip of the previous build; an empty record unless they belong together."""
     try:
-        content = zip_path.read_bytes()
-        return content if record_path.read_bytes() == record_of(fingerprint, content) else None
-    except OSError:
-        return None
+        content, record = zip_path.read_bytes(), json.loads(record_path.read_bytes())
+        return (record, content) if record["zip"] == hashlib.sha256(content).hexdigest() else ({}, b"")
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}, b""
+
+
+def libraries_in(content: bytes) -> dict[str, bytes]:
+    """Return the files of a zip that are not of the package `orders`."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist() if not name.startswith("orders/")}
 
 
 def replace(path: Path, content: bytes) -> None:

@@ -36,6 +36,9 @@ class Settings:
     other_origins: tuple[str, ...] = ()
     """Origins besides the storefront's whose pages may call the orders API."""
 
+    redeploy_from: Path | None = None
+    """Each change of lambda/ in this directory is deployed while the stack runs; `make run` gives the checkout."""
+
     project: str = "order-processing"
     environment: str = "dev"
     region: str = "us-east-1"
@@ -62,6 +65,7 @@ class Settings:
             aws_port=_port(environment, "AWS_PORT", cls.aws_port),
             deploy=environment.get("DEPLOY") or cls.deploy,
             notification_email=_email(environment, "NOTIFICATION_EMAIL", cls.notification_email),
+            redeploy_from=REPOSITORY,
         )
         if settings.storefront_port == settings.aws_port:
             raise LocalStackError(

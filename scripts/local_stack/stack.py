@@ -157,6 +157,12 @@ class LocalStack:
         )
         self._watch_alarms(started, alarms)
         self._deliver_emails(started, mailbox)
+        if settings.redeploy_from is not None:
+            # Imported only here: the operator tool imports this package too, and starts faster without it.
+            from local_stack.redeploy import Redeployment
+
+            redeployment = Redeployment(settings.redeploy_from, settings, report)
+            self._run_beside(started, "The deployment of changes", redeployment.step, 0)
 
         report.step("Serving the storefront")
         storefront = running_storefront(settings.storefront_port, self.api_url, logs / "storefront.log", lock)

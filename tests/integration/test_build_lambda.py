@@ -217,6 +217,17 @@ def test_change_of_package_or_lock_builds_and_readers_see_whole_zips(tree: Small
     assert "other.py" in tree.names()
 
 
+def test_change_of_package_keeps_the_libraries_of_the_previous_zip(
+    tree: SmallTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    libraries = {name for name in tree.names() if not name.startswith("orders/")}
+    tree.write("orders/handlers/status.py", "CHANGED = True\n")
+    monkeypatch.setenv("PIP_FIND_LINKS", "")  # a download would fail
+    names = tree.names()
+    assert libraries < set(names)
+    assert names == sorted(set(names))
+
+
 def test_change_of_builder_builds(tree: SmallTree, monkeypatch: pytest.MonkeyPatch) -> None:
     changed = tree.root / "scripts" / "build_lambda.py"
     changed.write_text(changed.read_text() + "# changed\n")
@@ -252,7 +263,7 @@ def test_stopped_build_keeps_the_previous_zip(
     tree: SmallTree, stop: signal.Signals, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     whole = tree.build().read_bytes()
-    tree.write("orders/handlers/status.py", "CHANGED = True\n")
+    tree.lock(Wheel("other", "py3-none-any", {"other.py": b""}))
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setenv("TMPDIR", str(scratch))

@@ -13,14 +13,17 @@ from local_stack import __main__ as program
 from local_stack.deployment import deployment_by
 from local_stack.machine import require_free
 from local_stack.run_lock import RunLock
+from repository.files import REPOSITORY
 
 
 def test_nothing_needs_to_be_chosen() -> None:
-    assert Settings.from_environment({}) == Settings()
+    assert Settings.from_environment({}) == Settings(redeploy_from=REPOSITORY)
 
 
 def test_an_empty_variable_means_its_default() -> None:
-    assert Settings.from_environment({"PORT": "", "DEPLOY": "", "NOTIFICATION_EMAIL": ""}) == Settings()
+    assert Settings.from_environment({"PORT": "", "DEPLOY": "", "NOTIFICATION_EMAIL": ""}) == Settings.from_environment(
+        {}
+    )
 
 
 def test_ports_way_to_deploy_and_address_can_be_chosen() -> None:

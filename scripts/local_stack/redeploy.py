@@ -1,0 +1,130 @@
+"""Deploy each change of lambda/ while the local stack runs."""
+
+import base64
+import hashlib
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from watchfiles import watch
+
+from build_lambda import BuildError, build
+from local_stack.environment import tool_environment
+from local_stack.errors import LocalStackError
+from local_stack.report import Report
+from local_stack.settings import Settings
+
+FUNCTIONS = ("submission", "processing", "status", "notification")
+
+_IMPORT = "import importlib, sys; [importlib.import_module(f'orders.handlers.{name}').handler for name in sys.argv[1:]]"
+_IMPORT_SECONDS = 30
+
+# Saves less than this apart are deployed together.
+_COALESCE_MILLISECONDS = 100
+# How long a step waits for a change, and so how long the stack waits for the step when it stops.
+_WAIT_MILLISECONDS = 200
+# The longest timeout of a function: a replaced version may run for this long.
+_INVOCATION_SECONDS = 30
+
+
+class Redeployment:
+    """Deploys lambda/ of a directory whenever it changes, and once at the beginning if the functions differ from it."""
+
+    def __init__(self, directory: Path, settings: Settings, report: Report) -> None:
+        self._directory = directory
+        self._names = {function: f"{settings.project}-{settings.environment}-{function}" for function in FUNCTIONS}
+        self._environment = tool_environment(settings.connection)
+        self._lambda = settings.connection.client("lambda")
+        self._report = report
+        self._published: dict[str, str] = {}
+        self._replaced: list[tuple[float, str, str]] = []
+        # Before the first comparison, so that no change is missed.
+        self._changes = changes_in(directory / "lambda")
+        self._deploy()
+
+    def step(self) -> None:
+        """Wait a moment for changes, and deploy them."""
+        if next(self._changes):
+            self._deploy()
+
+    def _deploy(self) -> None:
+        started = time.monotonic()
+        try:
+            package = build("local", self._directory, lambda _: None)
+            content = package.read_bytes()
+            digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
+            live = {
+                function: self._lambda.get_function_configuration(FunctionName=name, Qualifier="live")
+                for function, name in self._names.items()
+            }
+            outdated = [function for function in FUNCTIONS if live[function]["CodeSha256"] != digest]
+            if not outdated:
+                return
+            variables = [live[function]["Environment"]["Variables"].items() for function in outdated]
+            require_handlers(package, outdated, self._environment | dict(item for each in variables for item in each))
+        except (BuildError, LocalStackError) as error:
+            self._report.line(f"lambda/ was not deployed, its previous version keeps running: {error}.")
+            return
+        self._publish(outdated, content)
+        self._report.line(f"lambda/ was deployed in {time.monotonic() - started:.1f} s.")
+
+    def _publish(self, functions: list[str], content: bytes) -> None:
+        names = [self._names[function] for function in functions]
+        code = {"ZipFile": content, "Publish": True}
+        versions = {name: self._lambda.update_function_code(FunctionName=name, **code)["Version"] for name in names}
+        for name, version in versions.items():
+            self._lambda.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
+            if name in self._published:
+                self._replaced.append((time.monotonic(), name, self._published[name]))
+            self._published[name] = version
+        # The emulator keeps a process for each version. A version of the deployment stays, for a rollback.
+        while self._replaced and time.monotonic() - self._replaced[0][0] > _INVOCATION_SECONDS:
+            _, name, version = self._replaced.pop(0)
+            self._lambda.delete_function(FunctionName=name, Qualifier=version)
+
+
+def changes_in(directory: Path) -> Iterator[set[Any]]:
+    """Start to watch `directory`; the iterator waits a moment for changes and returns those it found, if any."""
+    start = partial(
+        watch, directory, step=_COALESCE_MILLISECONDS, rust_timeout=_WAIT_MILLISECONDS, yield_on_timeout=True
+    )
+    try:
+        next(changes := start())
+    except (OSError, RuntimeError):  # other programs use all watches that the system allows
+        next(changes := start(force_polling=True))
+    return changes
+
+
+def require_handlers(package: Path, functions: list[str], environment: dict[str, str]) -> None:
+    """Raise LocalStackError if the handler of a function cannot be imported from the package."""
+    with tempfile.TemporaryDirectory(prefix="redeploy-") as unpacked:
+        with zipfile.ZipFile(package) as archive:
+            archive.extractall(unpacked)
+        command = [sys.executable, "-P", "-c", _IMPORT, *functions]
+        environment = {**environment, "PYTHONPATH": unpacked}
+        try:
+            # In a session of its own, which Ctrl-C does not reach.
+            imported = subprocess.run(
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=_IMPORT_SECONDS,
+                start_new_session=True,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise LocalStackError(f"the import of its handlers takes longer than {_IMPORT_SECONDS} s") from error
+        if imported.returncode != 0:
+            reason = [f"exit status {imported.returncode}", *imported.stderr.splitlines()][-1].rstrip(".")
+            places = re.findall(rf'File "{re.escape(unpacked)}/(orders/.+)", line (\d+)', imported.stderr)
+            place = "lambda/{}, line {}: ".format(*places[-1]) if places else ""
+            raise LocalStackError(f"{place}{reason}")

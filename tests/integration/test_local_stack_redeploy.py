@@ -1,0 +1,127 @@
+"""Changes of lambda/ are deployed to a running local stack."""
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+import local_stack.stack
+from deployment.api import DeployedApi
+from deployment.package import lambda_zip
+from local_stack import LocalStack, Settings
+from local_stack.machine import free_port
+from local_stack.report import Silence
+from repository.files import REPOSITORY
+from sample_orders import SAMPLE_BODY
+from waiting import wait_for
+
+# A machine with nothing else to do needs about 2 s. The bound is generous for one that runs other tests.
+REDEPLOY_SECONDS = 30
+
+
+class Lines(Silence):
+    """A Report that keeps the lines about redeployments."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def line(self, text: str) -> None:
+        if text.startswith("lambda/"):
+            self.seen.append(text)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a directory with a copy of lambda/, from which local stacks are deployed."""
+    root = tmp_path / "checkout"
+    shutil.copytree(REPOSITORY / "lambda", root / "lambda", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(local_stack.stack, "built_package", lambda *_: lambda_zip("local", root))
+    return root
+
+
+def answered_status(stack: LocalStack) -> str:
+    answer = DeployedApi(stack.api_url).post(SAMPLE_BODY)
+    assert answer.status == 202, answer.body
+    return str(answer.json()["status"])
+
+
+@contextmanager
+def orders_placed(stack: LocalStack) -> Iterator[None]:
+    """Place orders all the time; check that all were accepted and stored."""
+    ids: list[str] = []
+    failures: list[bytes] = []
+    stop = threading.Event()
+
+    def place() -> None:
+        while not stop.is_set():
+            answer = DeployedApi(stack.api_url).post(SAMPLE_BODY)
+            if answer.status == 202:
+                ids.append(answer.json()["order_id"])
+            else:
+                failures.append(answer.body)
+            stop.wait(0.05)
+
+    client = threading.Thread(target=place)
+    client.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        client.join()
+    assert ids
+    assert not failures
+    api = DeployedApi(stack.api_url)
+    wait_for("all orders", lambda: all(api.get(each).json()["status"] == "PROCESSED" for each in ids))
+
+
+def test_saved_changes_are_deployed_and_broken_ones_reported(tmp_path: Path, checkout: Path) -> None:
+    settings = Settings(
+        storefront_port=free_port(),
+        aws_port=free_port(),
+        local_directory=tmp_path / "local-stack",
+        redeploy_from=checkout,
+    )
+    handler = checkout / "lambda" / "orders" / "handlers" / "submission.py"
+    original = handler.read_text(encoding="utf-8")
+
+    def save(status: str) -> None:
+        handler.write_text(original.replace('"ACCEPTED"', f'"{status}"'), encoding="utf-8")
+
+    def line_after(change: Callable[[], object], lines: Lines) -> str:
+        count = len(lines.seen)
+        change()
+        return wait_for("the report", lambda: lines.seen[count:], REDEPLOY_SECONDS)[0]
+
+    lines = Lines()
+    with LocalStack(settings, lines) as stack:
+        assert answered_status(stack) == "ACCEPTED"
+        assert lines.seen == []
+        with orders_placed(stack):
+            for status in ("SECOND", "THIRD"):
+                assert line_after(partial(save, status), lines).startswith("lambda/ was deployed in ")
+                assert answered_status(stack) == status
+            broken = line_after(lambda: handler.write_text("def handler(:\n", encoding="utf-8"), lines)
+            assert broken == (
+                "lambda/ was not deployed, its previous version keeps running: "
+                "lambda/orders/handlers/submission.py, line 1: SyntaxError: invalid syntax."
+            )
+            assert answered_status(stack) == "THIRD"
+        stack.require_running()
+
+    # The CloudFormation stack still has the first version, so the deployment itself has nothing to update.
+    save("ACCEPTED")
+    package = checkout / "dist" / "orders-local.zip"
+    with LocalStack(settings, lines) as stack:
+        assert answered_status(stack) == "ACCEPTED"
+        built = package.stat().st_mtime_ns
+        save("FOURTH")
+        wait_for("a redeployment under way", lambda: package.stat().st_mtime_ns != built)
+
+    count = len(lines.seen)
+    with LocalStack(settings, lines) as stack:
+        assert answered_status(stack) == "FOURTH"
+        assert lines.seen[count:] == []
