@@ -14,7 +14,7 @@ SCRIPTS = REPOSITORY / "scripts"
 MAY_IMPORT = {
     "aws_emulator": set(),
     "bench": {"build_lambda", "local_stack", "orders"},
-    "local_stack": {"deployed_outputs", "orders", "terraform_provider"},
+    "local_stack": {"build_lambda", "deployed_outputs", "orders", "terraform_provider"},
     "orders_cli": {"deployed_outputs", "local_stack", "orders"},
     "planning": {"local_stack", "orders"},
     "audit_packages": set(),
