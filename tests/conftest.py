@@ -34,14 +34,13 @@ FOLDERS = ("e2e", "infrastructure", "browser", "integration", "unit")
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Assign each test to the process that runs it when pytest-xdist distributes them; order slow groups first."""
-    groups = {item: distribution_group(item) for item in items}
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(groups[item]))
+        item.add_marker(pytest.mark.xdist_group(distribution_group(item)))
     yield
 
     # The tests of a file stay together, because its fixtures are set up once.
     def place(item: pytest.Item) -> tuple[int, int, str, str]:
-        path, group = item.path.relative_to(TESTS), groups[item]
+        path, group = item.path.relative_to(TESTS), distribution_group(item)
         return (
             FOLDERS.index(path.parts[0]) if path.parts[0] in FOLDERS else len(FOLDERS),
             SHARED_FIXTURES.index(group) if group in SHARED_FIXTURES else len(SHARED_FIXTURES),
