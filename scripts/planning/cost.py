@@ -163,7 +163,7 @@ FOOTPRINT = Footprint(
     storefront_instances=2,
     storefront_zones=2,
     storefront_volume_gb=8,
-    page_bytes=80_000,
+    page_bytes=90_000,
 )
 
 
