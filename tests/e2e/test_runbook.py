@@ -322,9 +322,12 @@ def orders_will_be_lost(person: Person) -> Iterator[None]:
 def package_stack(person: Person) -> None:
     """Put what the README's `package` writes where it does, and fill in the bucket that it leads to."""
     (person.directory / "dist").mkdir()
-    deployed = person.stack.client("cloudformation").get_template(StackName=person.stack.prefix)["TemplateBody"]
-    (person.directory / "dist" / "order-processing.yaml").write_text(deployed, encoding="utf-8")
-    person.filled_in["bucket"] = f"{person.stack.prefix}-artifacts"
+    s3, bucket = person.stack.client("s3"), f"{person.stack.prefix}-artifacts"
+    templates = [each for each in s3.list_objects_v2(Bucket=bucket)["Contents"] if each["Key"].endswith(".template")]
+    newest = max(templates, key=lambda each: each["LastModified"])
+    packaged = s3.get_object(Bucket=bucket, Key=newest["Key"])["Body"].read()
+    (person.directory / "dist" / "order-processing.yaml").write_bytes(packaged)
+    person.filled_in["bucket"] = bucket
 
 
 @contextmanager
