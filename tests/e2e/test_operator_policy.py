@@ -51,7 +51,8 @@ def as_user(
     stack: DeployedStack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Callable[[list[dict[str, Any]]], set[str]]]:
     """Become a user with only these statements; the actions of the calls are collected in the set."""
-    iam, made = stack.client("iam"), []
+    iam = stack.client("iam")
+    made: list[tuple[str, str]] = []
     calls: set[str] = set()
     original = BaseClient._make_api_call
 
