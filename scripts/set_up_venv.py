@@ -105,7 +105,9 @@ def install(environment: Path, purpose: str, root: Path) -> None:
     recorded = read_record(environment)
     if recorded == "" or not works(environment):
         print("Creating the virtual environment .venv", flush=True)
-        shutil.rmtree(environment, ignore_errors=True)
+        # bin first: what an interrupted removal leaves has an empty record or no working Python.
+        for folder in (environment / "bin", environment):
+            shutil.rmtree(folder, ignore_errors=True)
         environment.mkdir()
         record.touch()
         follow([sys.executable, "-m", "venv", str(environment)], "The virtual environment cannot be created")

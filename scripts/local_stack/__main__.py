@@ -28,9 +28,9 @@ def main() -> int:
             # A signal that nohup, or a shell for a command in the background, has switched off stays so.
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, _stop)
-        if os.geteuid() == 0:
-            report.line("Warning: all code that is deployed to the emulator runs as root. Use another account.")
         with LocalStack(Settings.from_environment(os.environ), report) as stack:
+            if os.geteuid() == 0:
+                report.line("Warning: all code that is deployed to the emulator runs as root. Use another account.")
             report.line(_welcome(stack))
             stack.watch()
     except StopRequested:

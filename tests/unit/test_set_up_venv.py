@@ -120,6 +120,25 @@ def test_failed_or_interrupted_installation_starts_over(checkout: Checkout) -> N
     assert said(checkout.root / ".venv" / "bin" / "one") == "0 one"
 
 
+@pytest.mark.parametrize("removed", range(4))
+def test_interrupted_removal_starts_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, removed: int) -> None:
+    environment, removals, remove = tmp_path / ".venv", iter(range(9)), os.unlink
+    (environment / "bin").mkdir(parents=True)
+    (environment / "bin" / "python").symlink_to(sys.executable)
+    for path in ("bin/activate", "a", "installed"):
+        (environment / path).touch()
+
+    def interrupt(path: str, *, dir_fd: int | None = None) -> None:
+        if next(removals) == removed:
+            raise KeyboardInterrupt
+        remove(path, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "unlink", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        set_up_venv.install(environment, "run", tmp_path)
+    assert set_up_venv.read_record(environment) == "" or not set_up_venv.works(environment)
+
+
 def test_broken_python_is_replaced(checkout: Checkout) -> None:
     checkout.set_up()
     python = checkout.root / ".venv" / "bin" / "python"
