@@ -73,7 +73,7 @@ test: install-test
 	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(TESTS)
 
 fault-test: install-test
-	@PYTHONPATH=lambda:scripts:tests exec $(PY) -m campaign
+	@PYTHONPATH=lambda:scripts:tests exec $(PY) -m faults
 
 STEPS ?=
 check: install-test

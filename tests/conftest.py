@@ -9,7 +9,7 @@ import pytest
 
 from local_stack import LocalStack, Settings
 from local_stack.machine import free_port
-from requirements_of_tests import tell_what_is_missing
+from support.prerequisites import tell_what_is_missing
 
 TESTS = Path(__file__).parent
 

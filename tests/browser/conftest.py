@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from browser.fake_order_api import URL, FakeOrderApi
 from browser.visit import Visit
-from requirements_of_tests import require_program
-from storefront.server import load_server
+from support.prerequisites import require_program
+from support.storefront.server import load_server
 
 _HERE = Path(__file__).parent
 _CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")

@@ -6,13 +6,13 @@ import pytest
 from playwright.sync_api import expect
 
 from browser.visit import Visit
-from deployment.frontend import VARIABLES, user_data
-from deployment.terraform import TerraformRoot
 from local_stack import LocalStack
 from local_stack.environment import tool_environment
-from repository.files import REPOSITORY
-from requirements_of_tests import require_root
-from storefront import web_server
+from support.deployment.frontend import VARIABLES, user_data
+from support.deployment.terraform import TerraformRoot
+from support.prerequisites import require_root
+from support.repository.files import REPOSITORY
+from support.storefront import web_server
 
 
 @pytest.fixture(scope="module")

@@ -15,13 +15,13 @@ from botocore.exceptions import ClientError
 from playwright.sync_api import Browser, Page, expect
 
 from browser.visit import Visit
-from deployment.terraform import TerraformRoot
 from local_stack import LocalStack
 from local_stack.aws import NOBODY, Credentials
 from local_stack.environment import tool_environment
-from repository.files import REPOSITORY
-from requirements_of_tests import aws_cli, require_program
-from sample_orders import SAMPLE_BODY
+from support.deployment.terraform import TerraformRoot
+from support.prerequisites import aws_cli, require_program
+from support.repository.files import REPOSITORY
+from support.sample_orders import SAMPLE_BODY
 
 HOSTILE = "hostile"
 

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from browser.fake_order_api import DROP, DROP_ACCEPTED, HANG, Answer, FakeOrderApi, problem
 from browser.visit import Visit
-from sample_orders import SAMPLE_BODY
+from support.sample_orders import SAMPLE_BODY
 
 UNAVAILABLE = problem(503, "QUEUE_UNAVAILABLE", "Please try again.", retry_after=600)
 

@@ -13,7 +13,7 @@ from browser.visit import Visit
 from orders.adapters.order_schema import ORDER_RULES
 from orders.domain.errors import OrderInvalidError
 from orders.domain.json_document import read_json_document
-from sample_orders import order_document
+from support.sample_orders import order_document
 
 PageRules = Callable[[list[tuple[str, str]]], list[bool]]
 

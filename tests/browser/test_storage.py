@@ -11,8 +11,8 @@ from playwright.sync_api import expect
 from browser.fake_order_api import FakeOrderApi, problem
 from browser.visit import Visit
 from orders.domain.order_id import derived_order_id
-from sample_orders import SAMPLE_ORDER
-from waiting import wait_for
+from support.sample_orders import SAMPLE_ORDER
+from support.waiting import wait_for
 
 MARKUP = '<img src=x onerror="window.harmed = true"><script>window.harmed = true</script>'
 BIDI = "\u202eevil\u2066\u200f\u2069\u061c"

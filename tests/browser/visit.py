@@ -7,7 +7,7 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 
-from repository.files import REPOSITORY
+from support.repository.files import REPOSITORY
 
 SCREENSHOTS = REPOSITORY / ".local" / "screenshots"
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
-from deployment.stack import DeployedStack
+from support.deployment.stack import DeployedStack
 
 FUNCTIONS = ("submission", "processing", "status", "notification")
 QUEUES = ("orders", "orders-dlq", "notifications-dlq")

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from deployment.stack import DeployedStack
 from local_stack import LocalStack, Settings
 from local_stack.machine import free_port
-from requirements_of_tests import require_program
+from support.deployment.stack import DeployedStack
+from support.prerequisites import require_program
 
 
 @pytest.fixture(scope="session")

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from deployment.stack import DeployedStack
 from e2e.attempts import FUNCTIONS, QUEUES, STRANGER, TOPICS, Attempt, attempts_on
 from local_stack.aws import NOBODY, Credentials
+from support.deployment.stack import DeployedStack
 
 Client = Callable[[str], Any]
 Right = tuple[str, str]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from deployment.stack import DeployedStack
-from sample_orders import SAMPLE_BODY, order_document
+from support.deployment.stack import DeployedStack
+from support.sample_orders import SAMPLE_BODY, order_document
 
 JSON = {"Content-Type": "application/json"}
 

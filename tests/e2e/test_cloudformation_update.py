@@ -17,12 +17,12 @@ from typing import Any
 
 import pytest
 
-from deployment.api import Answer, DeployedApi
-from deployment.cloudformation import Stack, StackError
-from deployment.emulator import Emulator, running_emulator
-from deployment.package import lambda_zip
-from sample_orders import SAMPLE_BODY
-from waiting import wait_for
+from support.deployment.api import Answer, DeployedApi
+from support.deployment.cloudformation import Stack, StackError
+from support.deployment.emulator import Emulator, running_emulator
+from support.deployment.package import lambda_zip
+from support.sample_orders import SAMPLE_BODY
+from support.waiting import wait_for
 
 PREFIX = "order-processing-dev"
 FUNCTIONS = ("submission", "processing", "status", "notification")

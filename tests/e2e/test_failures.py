@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from deployment.stack import DeployedStack
-from waiting import wait_for
+from support.deployment.stack import DeployedStack
+from support.waiting import wait_for
 
 RECEIVES = 5
 # Five receives, a visibility timeout apart, and the metric's minute.

@@ -13,17 +13,17 @@ from typing import Any
 
 import pytest
 
-from deployment.api import JSON_TYPE, Answer, DeployedApi
-from deployment.cloudformation import Stack
-from deployment.emulator import Emulator, running_emulator
-from deployment.package import lambda_zip
-from deployment.subscription import subscribed_queue
 from e2e.attempts import FUNCTIONS, attempts_on_key
 from infrastructure.test_key_policy import key_policy
 from local_stack.aws import Credentials
-from repository.cloudformation import Template
-from sample_orders import SAMPLE_BODY
-from waiting import wait_for
+from support.deployment.api import JSON_TYPE, Answer, DeployedApi
+from support.deployment.cloudformation import Stack
+from support.deployment.emulator import Emulator, running_emulator
+from support.deployment.package import lambda_zip
+from support.deployment.subscription import subscribed_queue
+from support.repository.cloudformation import Template
+from support.sample_orders import SAMPLE_BODY
+from support.waiting import wait_for
 
 PREFIX = "order-processing-dev"
 REGION = "eu-west-1"

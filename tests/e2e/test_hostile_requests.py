@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from deployment.api import Answer
-from deployment.stack import DeployedStack
 from e2e.hostile_requests import HOSTILE_REQUESTS, MARKER, STATUS_OF, HostileRequest
-from waiting import wait_for
+from support.deployment.api import Answer
+from support.deployment.stack import DeployedStack
+from support.waiting import wait_for
 
 FUNCTIONS = ("submission", "processing", "status", "notification")
 

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from deployment.package import changed_zip, lambda_zip
-from deployment.stack import DeployedStack
 from local_stack import LocalStack
-from machine.orders_command import OrdersCommand
 from orders.domain.errors import MessageVersionUnknownError
-from sample_orders import SAMPLE_BODY
-from waiting import wait_for
+from support.deployment.package import changed_zip, lambda_zip
+from support.deployment.stack import DeployedStack
+from support.machine.orders_command import OrdersCommand
+from support.sample_orders import SAMPLE_BODY
+from support.waiting import wait_for
 
 READS_VERSION_2 = """
 

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 from aws_emulator.metric_filters import matches
-from deployment.stack import DeployedStack
 from local_stack import LocalStack
-from waiting import wait_for
+from support.deployment.stack import DeployedStack
+from support.waiting import wait_for
 
 FUNCTIONS = ("submission", "processing", "status", "notification")
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import attrs
 import pytest
 
-from deployment.stack import DeployedStack
-from repository import openapi
-from waiting import wait_for
+from support.deployment.stack import DeployedStack
+from support.repository import openapi
+from support.waiting import wait_for
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 HOOKS = Path(__file__).with_name("schemathesis_hooks.py")

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 
-from deployment.stack import DeployedStack
 from local_stack import LocalStack
 from local_stack.environment import tool_environment
 from orders_cli.program import run
-from repository.files import REPOSITORY
-from sample_orders import SAMPLE_BODY
+from support.deployment.stack import DeployedStack
+from support.repository.files import REPOSITORY
+from support.sample_orders import SAMPLE_BODY
 
 POLICY = json.loads((REPOSITORY / "docs" / "operator-policy.json").read_text())
 # The emulator has no customer-managed key here.

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from deployment.stack import DeployedStack
 from local_stack import LocalStack
-from machine.orders_command import OrdersCommand
-from sample_orders import SAMPLE_BODY
-from waiting import wait_for
+from support.deployment.stack import DeployedStack
+from support.machine.orders_command import OrdersCommand
+from support.sample_orders import SAMPLE_BODY
+from support.waiting import wait_for
 
 
 @pytest.fixture(scope="module")

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from deployment.stack import DeployedStack
 from local_stack import LocalStack
 from local_stack.environment import tool_environment
-from machine.orders_command import COMMAND, OrdersCommand
 from orders.domain.order_id import parse_order_id
-from waiting import wait_for
+from support.deployment.stack import DeployedStack
+from support.machine.orders_command import COMMAND, OrdersCommand
+from support.waiting import wait_for
 
 HEADER = "customer_id,product_id,quantity,order_date"
 

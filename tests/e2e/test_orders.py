@@ -8,10 +8,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from deployment.stack import DeployedStack
 from orders.domain.order_id import parse_order_id
-from sample_orders import SAMPLE_BODY, order_document
-from waiting import wait_for
+from support.deployment.stack import DeployedStack
+from support.sample_orders import SAMPLE_BODY, order_document
+from support.waiting import wait_for
 
 
 def order_body(customer_id: str, quantity: int = 1) -> bytes:

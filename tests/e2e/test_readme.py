@@ -23,19 +23,19 @@ import pytest
 
 import set_up_venv
 import terraform_provider
-from deployment.emulator import Emulator, running_emulator
-from deployment.package import lambda_zip
 from local_stack.aws import AwsConnection, Credentials
 from local_stack.environment import without_personal_choices
 from local_stack.machine import free_port
 from local_stack.terraform import PLUGIN_CACHE
-from machine.preloaded_commands import preloaded
-from machine.shell import Shell
-from machine.typed_commands import Typist, beginning_in, in_one_line, require_all_do_what_they_are_there_for
-from repository.documented_commands import DEPLOYMENT, README, sections_with_commands
-from repository.files import REPOSITORY, checked_in_files
-from requirements_of_tests import aws_cli, require_program
-from waiting import wait_for
+from support.deployment.emulator import Emulator, running_emulator
+from support.deployment.package import lambda_zip
+from support.machine.preloaded_commands import preloaded
+from support.machine.shell import Shell
+from support.machine.typed_commands import Typist, beginning_in, in_one_line, require_all_do_what_they_are_there_for
+from support.prerequisites import aws_cli, require_program
+from support.repository.documented_commands import DEPLOYMENT, README, sections_with_commands
+from support.repository.files import REPOSITORY, checked_in_files
+from support.waiting import wait_for
 
 SECTIONS = {**sections_with_commands(README, inline=True), **sections_with_commands(DEPLOYMENT, inline=True)}
 
@@ -64,7 +64,7 @@ NOT_TYPED: Mapping[str, Elsewhere | str] = {
     "make build TARGET=x86_64": Elsewhere(
         "tests/integration/test_build_lambda.py", '@pytest.mark.parametrize("target", build_lambda.TARGET_NAMES)'
     ),
-    "make fault-test": Elsewhere("tests/e2e/test_campaign.py", "running_campaign("),
+    "make fault-test": Elsewhere("tests/e2e/test_faults.py", "running_campaign("),
     "make smoke STACK=": Elsewhere("tests/integration/test_smoke.py", '"smoke"]'),
     "terraform apply -var api_url=": Elsewhere("tests/infrastructure/test_frontend_apply.py", "root.apply(DEPLOYED)"),
     "terraform destroy": Elsewhere("tests/infrastructure/test_frontend_apply.py", ".destroy("),

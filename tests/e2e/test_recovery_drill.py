@@ -7,10 +7,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from deployment.stack import DeployedStack
 from local_stack import LocalStack
-from machine.orders_command import OrdersCommand
-from waiting import wait_for
+from support.deployment.stack import DeployedStack
+from support.machine.orders_command import OrdersCommand
+from support.waiting import wait_for
 
 ORDERS = 40
 ALARM_SECONDS = 150

@@ -18,16 +18,16 @@ from typing import Any
 
 import pytest
 
-from deployment.package import changed_zip, lambda_zip
-from deployment.stack import DeployedStack
 from local_stack import LocalStack
 from local_stack.environment import tool_environment
-from machine.orders_command import OrdersCommand
-from machine.preloaded_commands import preloaded
-from machine.shell import Shell
-from machine.typed_commands import Typist, in_one_line, require_all_do_what_they_are_there_for
-from repository.documented_commands import RUNBOOK, sections_with_commands
-from waiting import wait_for
+from support.deployment.package import changed_zip, lambda_zip
+from support.deployment.stack import DeployedStack
+from support.machine.orders_command import OrdersCommand
+from support.machine.preloaded_commands import preloaded
+from support.machine.shell import Shell
+from support.machine.typed_commands import Typist, in_one_line, require_all_do_what_they_are_there_for
+from support.repository.documented_commands import RUNBOOK, sections_with_commands
+from support.waiting import wait_for
 
 SECTIONS = sections_with_commands(RUNBOOK)
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from deployment.cloudformation import Stack
-from deployment.emulator import Emulator, running_emulator
-from deployment.terraform import Plan, TerraformRoot
 from infrastructure.deployed_system import DeployedSystem, Description
 from infrastructure.deployer import deployer_environment
-from repository.files import REPOSITORY
-from requirements_of_tests import require_program
+from support.deployment.cloudformation import Stack
+from support.deployment.emulator import Emulator, running_emulator
+from support.deployment.terraform import Plan, TerraformRoot
+from support.prerequisites import require_program
+from support.repository.files import REPOSITORY
 
 REGION = "eu-west-1"
 OTHER_REGION = "ap-southeast-2"

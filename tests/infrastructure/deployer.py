@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
-from deployment.emulator import Emulator
 from local_stack.aws import Credentials
 from local_stack.environment import tool_environment
-from repository.files import REPOSITORY
+from support.deployment.emulator import Emulator
+from support.repository.files import REPOSITORY
 
 POLICY = REPOSITORY / "docs" / "deployer-policy.json"
 

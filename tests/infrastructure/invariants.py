@@ -11,8 +11,8 @@ from functools import cache
 from typing import Any
 
 from infrastructure.system import Alarm, MetricFilter, Queue, Statement, System, Topic
-from repository.documented_commands import RUNBOOK
-from repository.markdown import anchors_of
+from support.repository.documented_commands import RUNBOOK
+from support.repository.markdown import anchors_of
 
 VISIBLE_MESSAGES = ("AWS/SQS", "ApproximateNumberOfMessagesVisible")
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from repository.cloudformation import arn, queue_url
+from support.repository.cloudformation import arn, queue_url
 
 Document = Mapping[str, Any]
 

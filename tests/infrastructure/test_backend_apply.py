@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from deployment.emulator import Emulator
-from deployment.terraform import Plan, Resources, TerraformRoot
+from support.deployment.emulator import Emulator
+from support.deployment.terraform import Plan, Resources, TerraformRoot
 
 PREFIX = "order-processing-dev"
 FUNCTIONS = ("submission", "processing", "status", "notification")

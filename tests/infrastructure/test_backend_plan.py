@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from deployment.terraform import Plan, Resources, TerraformRoot
 from infrastructure.conftest import BOUNDARY, ISSUER, KEY, OTHER_REGION, RUNBOOK_URL
-from repository.cloudformation import Template
-from repository.files import REPOSITORY
+from support.deployment.terraform import Plan, Resources, TerraformRoot
+from support.repository.cloudformation import Template
+from support.repository.files import REPOSITORY
 
 PREFIX = "order-processing-dev"
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from deployment.terraform import TerraformRoot
 from infrastructure.variable_rules import Case, assert_refused, rules_of
-from repository.files import REPOSITORY
+from support.deployment.terraform import TerraformRoot
+from support.repository.files import REPOSITORY
 
 REQUIRED = {"notification_email": "operations@example.com"}
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"

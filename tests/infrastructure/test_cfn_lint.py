@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from repository.cloudformation import TEMPLATE
+from support.repository.cloudformation import TEMPLATE
 
 
 def _findings(path: Path) -> list[str]:

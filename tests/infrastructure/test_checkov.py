@@ -16,13 +16,13 @@ from typing import Any
 
 import pytest
 
-from deployment.emulator import Emulator
-from deployment.frontend import VARIABLES
-from deployment.terraform import Plan, TerraformRoot
 from infrastructure.accepted_findings import ACCEPTED, BACKEND_BY_DEFAULT, FRONTEND_BY_DEFAULT
-from repository.cloudformation import TEMPLATE
-from repository.files import REPOSITORY
-from requirements_of_tests import require_program
+from support.deployment.emulator import Emulator
+from support.deployment.frontend import VARIABLES
+from support.deployment.terraform import Plan, TerraformRoot
+from support.prerequisites import require_program
+from support.repository.cloudformation import TEMPLATE
+from support.repository.files import REPOSITORY
 
 FRONTEND_WITH_EVERYTHING_ON = {
     "environment": "prod",

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from deployment.cloudformation import Stack
-from deployment.emulator import running_emulator
 from infrastructure.test_backend_variables import ACCEPTED, REFUSED
 from infrastructure.test_cloudformation_template import NOT_PARAMETERS
-from repository.cloudformation import Template
+from support.deployment.cloudformation import Stack
+from support.deployment.emulator import running_emulator
+from support.repository.cloudformation import Template
 from write_configuration import OTHER_NAMES, parameter_of
 
 REGION = "eu-west-1"

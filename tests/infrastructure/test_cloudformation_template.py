@@ -9,8 +9,8 @@ import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 
 from deployed_outputs import snake_case_outputs
-from repository.cloudformation import TEMPLATE, Template
-from repository.files import REPOSITORY
+from support.repository.cloudformation import TEMPLATE, Template
+from support.repository.files import REPOSITORY
 from write_configuration import OTHER_NAMES, parameter_of, variables
 
 EMAIL = {"NotificationEmail": "operations@example.com"}

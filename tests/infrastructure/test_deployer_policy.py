@@ -11,7 +11,7 @@ import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 
 from infrastructure.deployer import POLICY, allowed_actions
-from repository.cloudformation import Template
+from support.repository.cloudformation import Template
 
 # Prefixes of actions that only parts of the resource types need that this template does not use, such as VPCs, global
 # tables, layers and gradual deployments.

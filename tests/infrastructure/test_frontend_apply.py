@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from deployment.emulator import Emulator, running_emulator
-from deployment.frontend import VARIABLES
-from deployment.terraform import Plan, TerraformError, TerraformRoot
 from infrastructure.variable_rules import rules_of
-from repository.files import REPOSITORY
-from requirements_of_tests import require_program
-from waiting import wait_for
+from support.deployment.emulator import Emulator, running_emulator
+from support.deployment.frontend import VARIABLES
+from support.deployment.terraform import Plan, TerraformError, TerraformRoot
+from support.prerequisites import require_program
+from support.repository.files import REPOSITORY
+from support.waiting import wait_for
 
 PREVIOUS_RELEASE = "05faa3a"
 GROUP = "module.web_servers.aws_autoscaling_group.storefront"

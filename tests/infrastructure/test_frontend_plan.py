@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from deployment.emulator import Emulator
-from deployment.frontend import API_URL, IMAGE, LISTEN_ADDRESS, REPOSITORY_URL, VARIABLES, user_data
-from deployment.terraform import Plan, Resources, TerraformRoot
 from infrastructure.invariants import leads_to_its_section
 from planning.cost import FOOTPRINT
-from repository.files import REPOSITORY
+from support.deployment.emulator import Emulator
+from support.deployment.frontend import API_URL, IMAGE, LISTEN_ADDRESS, REPOSITORY_URL, VARIABLES, user_data
+from support.deployment.terraform import Plan, Resources, TerraformRoot
+from support.repository.files import REPOSITORY
 
 TAGS = {"Project": "order-processing", "Environment": "dev"}
 ACM, SNS = (

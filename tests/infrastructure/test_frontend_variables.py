@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from deployment.terraform import TerraformRoot
 from infrastructure.variable_rules import Case, assert_refused, rules_of
+from support.deployment.terraform import TerraformRoot
 
 REQUIRED = {
     "api_url": "https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com",

@@ -7,7 +7,7 @@ import pytest
 
 from infrastructure.invariants import INVARIANTS, violations
 from infrastructure.system import from_template
-from repository.cloudformation import Template
+from support.repository.cloudformation import Template
 
 EMAIL = {"NotificationEmail": "operations@example.com"}
 # Everything that a deployment can have, as deployed_twice has it.

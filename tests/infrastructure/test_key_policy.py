@@ -13,7 +13,7 @@ import pytest
 from botocore.validate import ParamValidator
 from ministack.core.iam_evaluator import EvalContext, evaluate_resource_policy
 
-from repository.files import REPOSITORY
+from support.repository.files import REPOSITORY
 
 ACCOUNT = "111122223333"
 STRANGER = "444455556666"

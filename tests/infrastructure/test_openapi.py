@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from deployment.terraform import Plan
-from repository.cloudformation import Template
-from repository.openapi import operations, resolved, responses
+from support.deployment.terraform import Plan
+from support.repository.cloudformation import Template
+from support.repository.openapi import operations, resolved, responses
 
 
 @dataclass(frozen=True)

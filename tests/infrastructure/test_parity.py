@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from deployment.terraform import Plan
 from infrastructure.conftest import DeployedTwice
 from infrastructure.deployed_system import Description
-from repository.cloudformation import ACCOUNT, REGION, Template
+from support.deployment.terraform import Plan
+from support.repository.cloudformation import ACCOUNT, REGION, Template
 
 # Every difference that may be, and why. A path is that of `differences` below; what stands for a name is in brackets.
 EXPLAINED = {

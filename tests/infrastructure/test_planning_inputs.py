@@ -5,11 +5,11 @@ from dataclasses import fields
 
 import pytest
 
-from deployment.terraform import Plan
 from planning.cost import ACCESS_LOG_LINE, FOOTPRINT, Choices
 from planning.settings import Settings
-from repository.files import REPOSITORY
-from repository.terraform import block, read_terraform, value
+from support.deployment.terraform import Plan
+from support.repository.files import REPOSITORY
+from support.repository.terraform import block, read_terraform, value
 
 ROUTE_METRICS = ("4xx", "5xx", "Count", "IntegrationLatency", "Latency", "DataProcessed")
 BACKEND_VARIABLES = [each.name for each in fields(Settings) if each.metadata["source"].endswith("variables.tf")]

@@ -7,9 +7,9 @@ import gzip
 from pathlib import Path
 from typing import Any
 
-from deployment.emulator import Emulator
-from deployment.terraform import TerraformRoot
-from repository.files import REPOSITORY
+from support.deployment.emulator import Emulator
+from support.deployment.terraform import TerraformRoot
+from support.repository.files import REPOSITORY
 
 STATE = Path(__file__).parent / "state_of_05faa3a.json.gz"
 

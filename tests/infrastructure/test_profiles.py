@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from deployment.terraform import Plan, Resources, TerraformRoot
 from local_stack.environment import without_personal_choices
-from repository.cloudformation import Template
-from repository.files import REPOSITORY
-from repository.git import git
+from support.deployment.terraform import Plan, Resources, TerraformRoot
+from support.repository.cloudformation import Template
+from support.repository.files import REPOSITORY
+from support.repository.git import git
 from write_configuration import parameter_of
 
 SIDES = ("backend", "frontend")

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from deployment.emulator import Emulator
-from deployment.terraform import TerraformError, TerraformRoot
 from local_stack.aws import AwsConnection
-from repository.files import REPOSITORY
-from requirements_of_tests import missing, require_program
-from waiting import wait_for
+from support.deployment.emulator import Emulator
+from support.deployment.terraform import TerraformError, TerraformRoot
+from support.prerequisites import missing, require_program
+from support.repository.files import REPOSITORY
+from support.waiting import wait_for
 
 BACKEND = REPOSITORY / "terraform-backend"
 EXAMPLE = BACKEND / "profiles" / "prod.s3.tfbackend.example"

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from deployment.emulator import Emulator
-from deployment.frontend import VARIABLES, user_data
-from deployment.terraform import TerraformRoot
 from infrastructure.test_checkov import FRONTEND_WITH_EVERYTHING_ON
-from repository.files import REPOSITORY
+from support.deployment.emulator import Emulator
+from support.deployment.frontend import VARIABLES, user_data
+from support.deployment.terraform import TerraformRoot
+from support.repository.files import REPOSITORY
 
 
 def copy_of(folder: str, emulator: Emulator, directory: Path) -> TerraformRoot:

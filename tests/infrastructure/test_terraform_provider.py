@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import terraform_provider
-from repository.files import REPOSITORY
-from requirements_of_tests import require_program
+from support.prerequisites import require_program
+from support.repository.files import REPOSITORY
 from terraform_provider import PROVIDER, TerraformInitError, find_mirror, init, locked_version
 
 LOCK = f"""

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from deployment.terraform import Plan
-from fake_aws.patience import longest_call_seconds
-from repository.cloudformation import Template
+from support.deployment.terraform import Plan
+from support.repository.cloudformation import Template
+from support.stub_aws.patience import longest_call_seconds
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
 API_SECONDS = 30

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deployment.terraform import TerraformRoot
 from local_stack.environment import without_personal_choices
-from repository.files import REPOSITORY
+from support.deployment.terraform import TerraformRoot
+from support.repository.files import REPOSITORY
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ import pytest
 
 import build_lambda
 from build_lambda import BuildError, Target, build
-from deployment.package import lambda_zip
-from repository.files import REPOSITORY
+from support.deployment.package import lambda_zip
+from support.repository.files import REPOSITORY
 
 # The largest zip with which cold starts were measured, in bytes.
 SIZE_LIMIT_BYTES = 800_000

@@ -14,16 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from deployment.emulator import running_emulator
-from deployment.frontend import API_URL, REPOSITORY_URL, VARIABLES, user_data
-from deployment.terraform import TerraformRoot
 from local_stack.machine import free_port
-from repository.files import REPOSITORY
-from requirements_of_tests import require_program, require_root
-from storefront import web_server
-from storefront.agent import add_agent
-from storefront.server import FRONTEND, load_server
-from storefront.web_server import Installation
+from support.deployment.emulator import running_emulator
+from support.deployment.frontend import API_URL, REPOSITORY_URL, VARIABLES, user_data
+from support.deployment.terraform import TerraformRoot
+from support.prerequisites import require_program, require_root
+from support.repository.files import REPOSITORY
+from support.storefront import web_server
+from support.storefront.agent import add_agent
+from support.storefront.server import FRONTEND, load_server
+from support.storefront.web_server import Installation
 
 DEADLINE_SECONDS = 30
 

@@ -19,10 +19,10 @@ from typing import Any
 import pytest
 
 import build_lambda
-from deployment.package import lambda_zip
-from fake_aws.events import body_of, http_event, sqs_event, stream_event
-from machine.debian import debian_root
-from sample_orders import SAMPLE_BODY, processed
+from support.deployment.package import lambda_zip
+from support.machine.debian import debian_root
+from support.sample_orders import SAMPLE_BODY, processed
+from support.stub_aws.events import body_of, http_event, sqs_event, stream_event
 
 # What python3.13 brings along of boto3; all of it pure Python, so the tests' own copy serves.
 BOTO3_AND_ALL_IT_IMPORTS = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")

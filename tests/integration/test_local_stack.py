@@ -17,15 +17,15 @@ from typing import Any
 
 import pytest
 
-from deployment.by_hand import EMAIL, BackendByHand, install, settings_by_hand
 from local_stack import LocalStack, LocalStackError
 from local_stack.machine import free_port, require_free
 from local_stack.report import Terminal
 from local_stack.run_lock import RunLock
 from orders.domain.announcement import announce
 from orders.domain.order import Order, ProcessedOrder
-from repository.files import REPOSITORY
-from waiting import wait_for
+from support.deployment.by_hand import EMAIL, BackendByHand, install, settings_by_hand
+from support.repository.files import REPOSITORY
+from support.waiting import wait_for
 
 PROCESSED = ProcessedOrder(
     "faf2e299-4a13-8274-9d58-d0dcc37881a5",
@@ -200,7 +200,7 @@ def started_program(stack: LocalStack, *prefix: str) -> "subprocess.Popen[str]":
         [
             *prefix,
             sys.executable,
-            *("-m", "deployment.by_hand"),
+            *("-m", "support.deployment.by_hand"),
             str(settings.local_directory),
             str(settings.storefront_port),
             str(settings.aws_port),

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from deployment.emulator import Emulator, running_emulator
 from local_stack.alarms import Alarms
+from support.deployment.emulator import Emulator, running_emulator
 
 NAMESPACE = "order-processing/dev"
 LOG = {"logGroupName": "/aws/lambda/processing", "logStreamName": "stream"}

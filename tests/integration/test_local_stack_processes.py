@@ -12,8 +12,8 @@ import pytest
 from local_stack import LocalStackError
 from local_stack.processes import Process
 from local_stack.run_lock import RunLock
-from repository.files import REPOSITORY
-from waiting import wait_for
+from support.repository.files import REPOSITORY
+from support.waiting import wait_for
 
 SCRIPTS = REPOSITORY / "scripts"
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 import local_stack.stack
-from deployment.api import DeployedApi
-from deployment.package import lambda_zip
 from local_stack import LocalStack, Settings
 from local_stack.machine import free_port
 from local_stack.report import Silence
-from repository.files import REPOSITORY
-from sample_orders import SAMPLE_BODY
-from waiting import wait_for
+from support.deployment.api import DeployedApi
+from support.deployment.package import lambda_zip
+from support.repository.files import REPOSITORY
+from support.sample_orders import SAMPLE_BODY
+from support.waiting import wait_for
 
 # A machine with nothing else to do needs about 2 s. The bound is generous for one that runs other tests.
 REDEPLOY_SECONDS = 30

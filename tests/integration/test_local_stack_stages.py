@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from deployment.emulator import running_emulator
+from support.deployment.emulator import running_emulator
 
 LOG = {"DestinationArn": "arn:aws:logs:us-east-1:000000000000:log-group:access", "Format": "$context.requestId"}
 

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from deployment.emulator import running_emulator
 from local_stack.aws import AwsConnection
-from waiting import wait_for
+from support.deployment.emulator import running_emulator
+from support.waiting import wait_for
 
 
 @contextmanager

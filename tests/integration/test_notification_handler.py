@@ -9,10 +9,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from fake_aws.events import stream_event
 from orders.domain.announcement import announce
 from orders.domain.errors import BatchFailedError
-from sample_orders import processed
+from support.sample_orders import processed
+from support.stub_aws.events import stream_event
 
 
 @pytest.fixture

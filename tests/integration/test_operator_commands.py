@@ -18,10 +18,6 @@ import boto3
 import pytest
 from botocore.exceptions import NoCredentialsError
 
-from fake_aws.events import item_of
-from fake_aws.logs import FakeLogs
-from fake_aws.sqs import refusal
-from machine.orders_command import COMMAND
 from orders.domain.errors import StoreUnavailableError
 from orders.domain.message import write_message
 from orders.domain.order import AlreadyExists, Inserted, InsertResult, Order, ProcessedOrder, Refused, format_timestamp
@@ -34,7 +30,11 @@ from orders_cli.program import run
 from orders_cli.queue import Pace, Queue
 from orders_cli.system import System
 from orders_cli.table import OrdersTable
-from sample_orders import SAMPLE_ORDER, submitted
+from support.machine.orders_command import COMMAND
+from support.sample_orders import SAMPLE_ORDER, submitted
+from support.stub_aws.events import item_of
+from support.stub_aws.logs import FakeLogs
+from support.stub_aws.sqs import refusal
 
 START = datetime.fromisoformat("2025-04-25T10:00:00+00:00")
 

@@ -7,7 +7,7 @@ import sys
 from dataclasses import asdict
 
 from planning.cost import ORDER_BYTES
-from repository.files import REPOSITORY
+from support.repository.files import REPOSITORY
 
 BATCH = 10
 

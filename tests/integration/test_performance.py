@@ -11,7 +11,7 @@ import pytest
 
 from bench.interpreters import SERVICES, run, unpack
 from bench.wires import CALLS_AT_MOST, ZIP_AT_MOST_MB
-from deployment.package import lambda_zip
+from support.deployment.package import lambda_zip
 
 # Loaded by none of the functions until a request is refused: what jsonschema brings.
 LOADED_LATE = {"jsonschema", "attr", "attrs", "referencing", "rpds"}

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from fake_aws.events import item_of, sqs_event
 from orders.domain.errors import BatchFailedError
 from orders.domain.message import VERSION, read_message, write_message
 from orders.domain.order import Inserted, SubmittedOrder
 from orders.domain.validation import OrderRules
-from sample_orders import SAMPLE_ORDER, processed, submitted
+from support.sample_orders import SAMPLE_ORDER, processed, submitted
+from support.stub_aws.events import item_of, sqs_event
 
 
 class FakeDynamoDb:

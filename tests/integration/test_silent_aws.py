@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from fake_aws.events import http_event
-from fake_aws.patience import longest_call_seconds
 from orders.domain.order_id import random_order_id
-from repository.files import REPOSITORY
-from sample_orders import SAMPLE_BODY
+from support.repository.files import REPOSITORY
+from support.sample_orders import SAMPLE_BODY
+from support.stub_aws.events import http_event
+from support.stub_aws.patience import longest_call_seconds
 
 INVOKE = """
 import importlib, json, sys

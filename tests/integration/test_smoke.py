@@ -8,8 +8,8 @@ from pathlib import Path
 
 from local_stack import LocalStack
 from local_stack.environment import tool_environment
-from repository.files import REPOSITORY
-from requirements_of_tests import require_program
+from support.prerequisites import require_program
+from support.repository.files import REPOSITORY
 
 # Without the tests whose result depends on other tests of this run: alarms and logs.
 EXPECTED = {

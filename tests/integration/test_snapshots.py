@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from bench.interpreters import ENVIRONMENT
-from fake_aws.events import http_event
-from repository.files import REPOSITORY
-from sample_orders import SAMPLE_BODY
+from support.repository.files import REPOSITORY
+from support.sample_orders import SAMPLE_BODY
+from support.stub_aws.events import http_event
 
 LAMBDA = REPOSITORY / "lambda"
 WAITED_FOR = ("submission", "status")

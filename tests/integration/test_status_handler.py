@@ -8,8 +8,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from fake_aws.events import body_of, http_event, item_of
-from sample_orders import processed
+from support.sample_orders import processed
+from support.stub_aws.events import body_of, http_event, item_of
 
 ORDER_ID = processed().order_id
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from storefront.server import FRONTEND, load_server
+from support.storefront.server import FRONTEND, load_server
 
 API_URL = "http://localhost:4566/_aws/execute-api/abc/$default"
 CONFIG = f'export default {{ apiUrl: "{API_URL}" }};\n'.encode()

@@ -14,9 +14,9 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fake_aws.events import body_of, http_event
 from orders.domain.order_id import derived_order_id, parse_order_id
-from sample_orders import ORDER_SCHEMA, SAMPLE_BODY, SAMPLE_ORDER
+from support.sample_orders import ORDER_SCHEMA, SAMPLE_BODY, SAMPLE_ORDER
+from support.stub_aws.events import body_of, http_event
 from unit.hostile_strategies import damaged, json_texts, near_orders
 
 SAMPLE = SAMPLE_BODY.decode()

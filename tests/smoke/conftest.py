@@ -8,8 +8,8 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from deployed_outputs import TerraformOutputError, outputs_of_stack, outputs_of_terraform
-from repository.files import REPOSITORY
 from smoke.system import System
+from support.repository.files import REPOSITORY
 
 collect_ignore_glob = [] if os.environ.get("SMOKE") == "yes" else ["test_*.py"]
 

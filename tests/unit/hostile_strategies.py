@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from sample_orders import order_document
+from support.sample_orders import order_document
 
 # Letters that rules admit, and those that a careless rule admits too: other scripts' digits, what looks or sorts like an
 # ASCII letter, what is invisible, and what ends a line.

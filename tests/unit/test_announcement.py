@@ -7,7 +7,7 @@ import pytest
 from orders.adapters.messaging import _entry
 from orders.domain.announcement import announce
 from orders.domain.order import Order, ProcessedOrder
-from sample_orders import PROCESSED_AT, SUBMITTED_AT, processed
+from support.sample_orders import PROCESSED_AT, SUBMITTED_AT, processed
 
 LONGEST = processed(order=Order("c" * 64, "p" * 128, 9999, "9999-12-31"))
 ODDEST = processed(order=Order("0.", "._- -_.", 1, "0001-01-01"))

@@ -10,8 +10,8 @@ from drawings.icons import ICONS
 from drawings.model import Field, Picture
 from drawings.pictures import PICTURES
 from drawings.svg import describe, draw
-from repository.files import REPOSITORY
-from repository.terraform import declared_resources
+from support.repository.files import REPOSITORY
+from support.repository.terraform import declared_resources
 
 ARCHITECTURE = REPOSITORY / "architecture"
 

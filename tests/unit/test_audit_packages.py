@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import audit_packages
-from repository.files import REPOSITORY
+from support.repository.files import REPOSITORY
 
 CLEAN = {"name": "attrs", "version": "26.1.0", "vulns": []}
 VULNERABLE = {"name": "old", "version": "1.0", "vulns": [{"id": "CVE-1", "fix_versions": ["1.1"]}]}

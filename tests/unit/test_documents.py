@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from repository.files import REPOSITORY, checked_in_files
-from repository.markdown import anchors_of, parsed
+from support.repository.files import REPOSITORY, checked_in_files
+from support.repository.markdown import anchors_of, parsed
 
 
 def links_of(document: Path) -> list[str]:

@@ -15,7 +15,7 @@ from orders.adapters.event_log import log_event, log_failure
 from orders.adapters.order_schema import ORDER_RULES
 from orders.domain.errors import MessageUnreadableError
 from orders.domain.message import read_message
-from repository.files import REPOSITORY
+from support.repository.files import REPOSITORY
 
 LAMBDA = REPOSITORY / "lambda"
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from repository.files import REPOSITORY, checked_in_files
-from repository.git import git
-from storefront.web_server import add_repository
+from support.repository.files import REPOSITORY, checked_in_files
+from support.repository.git import git
+from support.storefront.web_server import add_repository
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from repository.files import REPOSITORY
-from repository.imports import imports_of
+from support.repository.files import REPOSITORY
+from support.repository.imports import imports_of
 
 PACKAGE = REPOSITORY / "lambda" / "orders"
 MAY_IMPORT = {

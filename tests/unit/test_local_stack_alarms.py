@@ -10,7 +10,7 @@ import pytest
 
 from local_stack import alarms
 from local_stack.alarms import Series, result_of, series_of, state_of
-from repository.cloudformation import Template
+from support.repository.cloudformation import Template
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 LETTERS = {"OK": "O", "ALARM": "A", "INSUFFICIENT_DATA": "I"}

@@ -13,7 +13,7 @@ from local_stack import __main__ as program
 from local_stack.deployment import deployment_by
 from local_stack.machine import require_free
 from local_stack.run_lock import RunLock
-from repository.files import REPOSITORY
+from support.repository.files import REPOSITORY
 
 
 def test_nothing_needs_to_be_chosen() -> None:

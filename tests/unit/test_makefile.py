@@ -10,9 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from repository.files import REPOSITORY
-from repository.makefile import targets_of_the_makefile
-from requirements_of_tests import require_program
+from support.prerequisites import require_program
+from support.repository.files import REPOSITORY
+from support.repository.makefile import targets_of_the_makefile
 
 
 def make(*arguments: str, **variables: str) -> str:

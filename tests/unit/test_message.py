@@ -13,7 +13,7 @@ from orders.domain.errors import MessageUnreadableError, MessageVersionUnknownEr
 from orders.domain.message import READERS, VERSION, write_message
 from orders.domain.message import read_message as read_message_by
 from orders.domain.order import SubmittedOrder
-from sample_orders import SUBMITTED_AT, submitted
+from support.sample_orders import SUBMITTED_AT, submitted
 from unit.hostile_strategies import JSON_VALUES, damaged, json_texts
 
 

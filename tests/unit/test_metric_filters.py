@@ -9,7 +9,7 @@ import orders
 from aws_emulator.metric_filters import dimensions, matches
 from infrastructure.system import MetricFilter, from_template
 from orders.use_cases.process_messages import Result
-from repository.cloudformation import Template
+from support.repository.cloudformation import Template
 
 PACKAGE = Path(orders.__file__).parent
 

@@ -14,9 +14,9 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from orders.domain.json_document import MAX_DEPTH
 from orders.domain.order_id import parse_order_id
 from orders.handlers.http import _TITLES
-from repository.files import REPOSITORY
-from repository.openapi import URI, document, generate_client, operations, registry, responses
-from sample_orders import ORDER_SCHEMA, SAMPLE_BODY
+from support.repository.files import REPOSITORY
+from support.repository.openapi import URI, document, generate_client, operations, registry, responses
+from support.sample_orders import ORDER_SCHEMA, SAMPLE_BODY
 
 PACKAGE = REPOSITORY / "lambda" / "orders"
 READING = PACKAGE / "domain" / "json_document.py"

@@ -21,7 +21,7 @@ from orders_cli.dead_letters import (
     with_reasons,
 )
 from orders_cli.log import EventLog, LogEvent
-from sample_orders import submitted
+from support.sample_orders import submitted
 
 SENT = datetime(2025, 4, 25, 10, tzinfo=UTC)
 

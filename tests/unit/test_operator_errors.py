@@ -4,8 +4,8 @@ import pytest
 from botocore import exceptions as aws
 from botocore.exceptions import BotoCoreError, ClientError
 
-from fake_aws.sqs import refusal
 from orders_cli.errors import sentence_about
+from support.stub_aws.sqs import refusal
 
 DENIED = (
     "User: arn:aws:iam::123456789012:user/eve is not authorized to perform: sqs:ReceiveMessage on resource: "

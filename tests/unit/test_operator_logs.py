@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from fake_aws.logs import FakeLogs
 from orders_cli.log import FIELDS, METRICS, EventLog, LogEvent, event_counts
+from support.stub_aws.logs import FakeLogs
 
 START = datetime(2025, 4, 25, 10, tzinfo=UTC)
 

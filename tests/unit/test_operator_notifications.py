@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from fake_aws.sqs import refusal
 from orders_cli.dead_letters import Kind, Reason
 from orders_cli.errors import OperatorError
 from orders_cli.notifications import ExpiredError, Notifier, OrderStream, failed_notification
 from orders_cli.system import System
+from support.stub_aws.sqs import refusal
 
 # As Lambda's documentation shows it, for a DynamoDB stream.
 ENTRY: dict[str, Any] = {

@@ -15,7 +15,7 @@ from orders_cli.commands.submit import submit_lines
 from orders_cli.errors import OperatorError
 from orders_cli.order_api import TRIES, HttpAnswer, OrderApi, Submission, Verdict
 from orders_cli.order_file import OrderLine, UnreadableLine
-from sample_orders import SAMPLE_ORDER
+from support.sample_orders import SAMPLE_ORDER
 
 ORDER_ID = "faf2e299-4a13-8274-9d58-d0dcc37881a5"
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from orders.domain.order_id import derived_order_id
 from orders_cli.errors import OperatorError
 from orders_cli.order_file import MAX_LINE_BYTES, OrderLine, UnreadableLine, read_orders
-from sample_orders import SAMPLE_ORDER, order_document
+from support.sample_orders import SAMPLE_ORDER, order_document
 
 HEADER = b"customer_id,product_id,quantity,order_date"
 ROW = b"001,Banana,1,2025-04-25"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from fake_aws.sqs import Crash, FakeSqs, refusal
 from orders_cli.queue import Message, Moved, Pace, Queue, move, peek, send_again
+from support.stub_aws.sqs import Crash, FakeSqs, refusal
 
 NUMBER = 25
 BODIES = [f"order {number}" for number in range(NUMBER)]

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError, NoRegionError
 
-from fake_aws.sqs import refusal
 from local_stack.machine import free_port
 from orders_cli import target_discovery
 from orders_cli.errors import OperatorError
 from orders_cli.system import System
 from orders_cli.target_discovery import Choice, find_system
+from support.stub_aws.sqs import refusal
 
 OUTPUTS = {
     "api_endpoint": "https://api.example",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from orders.domain.errors import IdempotencyKeyInvalidError
 from orders.domain.order import Order
 from orders.domain.order_id import derived_order_id, parse_order_id, random_order_id
-from sample_orders import SAMPLE_ORDER
+from support.sample_orders import SAMPLE_ORDER
 
 RANDOMNESS = st.binary(min_size=12, max_size=12)
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from repository.files import REPOSITORY
-from repository.imports import imports_of
+from support.repository.files import REPOSITORY
+from support.repository.imports import imports_of
 
 SCRIPTS = REPOSITORY / "scripts"
 
@@ -71,8 +71,8 @@ def test_readme_lists_each_program(name: str) -> None:
     assert f"`{name}{suffix}`" in (SCRIPTS / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("room", ["campaign", "deployment", "fake_aws", "machine", "repository", "storefront"])
-def test_shared_test_code_imports_no_tests(room: str) -> None:
+@pytest.mark.parametrize("folder", ["faults", "support"])
+def test_shared_test_code_imports_no_tests(folder: str) -> None:
     kinds = {"unit", "integration", "infrastructure", "e2e", "browser"}
-    for module in (REPOSITORY / "tests" / room).glob("*.py"):
-        assert not {name.partition(".")[0] for name in imports_of(module)} & kinds, f"{room}/{module.name}"
+    for module in (REPOSITORY / "tests" / folder).rglob("*.py"):
+        assert not {name.partition(".")[0] for name in imports_of(module)} & kinds, module.name

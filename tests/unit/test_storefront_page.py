@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from storefront.server import FRONTEND
+from support.storefront.server import FRONTEND
 
 PAGE = (FRONTEND / "index.html").read_text()
 MODULES = sorted(FRONTEND.glob("*.js"))

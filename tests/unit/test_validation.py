@@ -15,7 +15,7 @@ from orders.domain.errors import OrderInvalidError, Violation
 from orders.domain.json_document import read_json_document
 from orders.domain.order import Order
 from orders.domain.validation import compile_schema
-from sample_orders import ORDER_SCHEMA, SAMPLE_BODY, SAMPLE_ORDER, order_document
+from support.sample_orders import ORDER_SCHEMA, SAMPLE_BODY, SAMPLE_ORDER, order_document
 from unit.hostile_strategies import EDGES, JSON_VALUES, near_orders
 
 

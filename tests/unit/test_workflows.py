@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from repository.files import REPOSITORY, checked_in_files
-from repository.makefile import targets_of_the_makefile
+from support.repository.files import REPOSITORY, checked_in_files
+from support.repository.makefile import targets_of_the_makefile
 
 WORKFLOWS = sorted((REPOSITORY / ".github" / "workflows").glob("*.y*ml"))
 

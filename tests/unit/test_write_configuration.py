@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from repository.files import REPOSITORY
+from support.repository.files import REPOSITORY
 from write_configuration import PAGE, Setting, brought_up_to_date, parameters, variables
 
 

@@ -1,0 +1,31 @@
+"""The Lambda zip as tests build it, and as they change it."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import build_lambda
+from build_lambda import BuildError
+from support.prerequisites import missing
+
+
+def lambda_zip(target: str, root: Path = build_lambda.REPOSITORY) -> Path:
+    """Return the zip of the package in `root` for `target`, up to date; skip, or fail in CI, without a
+    network.
+    """
+    try:
+        return build_lambda.build(target, root)
+    except BuildError as error:
+        if "cannot be reached" in str(error):
+            missing("the package index", str(error))
+        raise
+
+
+def changed_zip(zip_path: Path, member: str, *, more: str) -> bytes:
+    """Return a zip that is like this one, with `more` at the end of one of its files."""
+    changed = io.BytesIO()
+    with zipfile.ZipFile(zip_path) as source, zipfile.ZipFile(changed, "w", zipfile.ZIP_DEFLATED) as target:
+        for each in source.infolist():
+            content = source.read(each)
+            target.writestr(each, content + more.encode() if each.filename == member else content)
+    return changed.getvalue()

@@ -1,0 +1,232 @@
+"""A deployed stack as the end-to-end tests see it: its API, queues, table, logs, alarms and mailbox."""
+
+import json
+import mailbox
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict
+from email.message import Message
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from local_stack import Settings
+from local_stack.aws import AwsConnection
+from orders.domain.message import write_message
+from orders.domain.order import Order, SubmittedOrder
+from orders.domain.order_id import random_order_id
+from support.deployment.api import DeployedApi
+from support.deployment.subscription import subscribed_queue
+from support.sample_orders import SAMPLE_BODY
+from support.waiting import wait_for
+
+
+class RunningBackend(Protocol):
+    """What runs the backend: the local stack, or only a part of it."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def outputs(self) -> dict[str, str]: ...
+    @property
+    def mailbox(self) -> Path: ...
+    @property
+    def connection(self) -> AwsConnection: ...
+    @property
+    def api_url(self) -> str: ...
+    def client(self, service: str) -> Any: ...
+
+
+class DeployedStack:
+    """What the tests ask of a running backend."""
+
+    sample_body = SAMPLE_BODY
+
+    def __init__(self, local: RunningBackend) -> None:
+        self.local = local
+        self.outputs = local.outputs
+        self.prefix = f"{local.settings.project}-{local.settings.environment}"
+        self.api = DeployedApi(local.outputs["api_endpoint"])
+
+    def client(self, service: str) -> Any:
+        """Return a client with the rights of the account's owner."""
+        return self.local.client(service)
+
+    def arn(self, service: str, resource: str) -> str:
+        """Return the ARN of a resource of the stack's account and region."""
+        account = self.outputs["alerts_topic_arn"].split(":")[4]
+        return f"arn:aws:{service}:{self.local.settings.region}:{account}:{resource}"
+
+    def queue_url(self, queue: str) -> str:
+        """Return the address of one of the queues: orders, orders-dlq or notifications-dlq."""
+        return str(self._sqs.get_queue_url(QueueName=f"{self.prefix}-{queue}")["QueueUrl"])
+
+    def role(self, function: str) -> str:
+        """Return the ARN of a function's role."""
+        configuration = self.client("lambda").get_function_configuration(FunctionName=f"{self.prefix}-{function}")
+        return str(configuration["Role"])
+
+    @cached_property
+    def _sqs(self) -> Any:
+        return self.client("sqs")
+
+    @cached_property
+    def _dynamodb(self) -> Any:
+        return self.client("dynamodb")
+
+    @cached_property
+    def _logs(self) -> Any:
+        return self.client("logs")
+
+    def warm_up(self) -> None:
+        """See one order through every function, so that each is started."""
+        order_id = self.api.post(SAMPLE_BODY).json()["order_id"]
+        self.wait_until_processed(order_id)
+        wait_for("the announcement", lambda: self.events("notification", "order_notified", order_id))
+
+    def wait_until_processed(self, order_id: str, seconds: float = 30) -> dict[str, Any]:
+        """Return the answer of GET /orders/{order_id} once it is PROCESSED."""
+
+        def processed() -> dict[str, Any] | None:
+            answer: dict[str, Any] = self.api.get(order_id).json()
+            return answer if answer["status"] == "PROCESSED" else None
+
+        return wait_for(f"order {order_id}", processed, seconds)
+
+    def item(self, order_id: str) -> Any:
+        """Return the table's item of an order, as DynamoDB writes it."""
+        return self._dynamodb.get_item(
+            TableName=self.outputs["orders_table_name"],
+            Key={"order_id": {"S": order_id}},
+            ConsistentRead=True,
+        )["Item"]
+
+    def order_ids_of(self, customer_id: str) -> list[str]:
+        """Return the ids of a customer's stored orders, one for each row, by the operator's index."""
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self.outputs["orders_table_name"],
+            IndexName="by_customer",
+            KeyConditionExpression="customer_id = :customer_id",
+            ExpressionAttributeValues={":customer_id": {"S": customer_id}},
+        )
+        return [item["order_id"]["S"] for page in pages for item in page["Items"]]
+
+    def message(self, customer_id: str, *, quantity: int = 1) -> dict[str, Any]:
+        """Return a queue message as the submission function writes it."""
+        order = Order(customer_id, "Banana", quantity, "2025-04-25")
+        order_id = random_order_id(os.urandom(12))
+        submitted = SubmittedOrder(order_id, order, "2025-04-25T10:00:00.000Z", f"test-{order_id}")
+        message: dict[str, Any] = json.loads(write_message(submitted))
+        assert message["order"] == asdict(order)
+        return message
+
+    def send_to_queue(self, *messages: dict[str, Any] | str) -> None:
+        """Put messages straight into the orders queue, ten in one request."""
+        for start in range(0, len(messages), 10):
+            answer = self._sqs.send_message_batch(
+                QueueUrl=self.outputs["orders_queue_url"],
+                Entries=[
+                    {"Id": str(place), "MessageBody": m if isinstance(m, str) else json.dumps(m)}
+                    for place, m in enumerate(messages[start : start + 10])
+                ],
+            )
+            assert not answer.get("Failed")
+
+    def dead_letters(self) -> list[Any]:
+        """Return the messages of the orders' dead-letter queue and leave them there, visible."""
+        return list(
+            self._sqs.receive_message(
+                QueueUrl=self.outputs["orders_dlq_url"],
+                MaxNumberOfMessages=10,
+                VisibilityTimeout=0,
+                WaitTimeSeconds=0,
+                MessageSystemAttributeNames=["All"],
+            ).get("Messages", [])
+        )
+
+    def log_of(self, function: str) -> str:
+        """Return everything that a function has logged."""
+        pages = self._logs.get_paginator("filter_log_events").paginate(
+            logGroupName=f"/aws/lambda/{self.prefix}-{function}"
+        )
+        return "\n".join(event["message"] for page in pages for event in page["events"])
+
+    def events(self, function: str, name: str | None = None, order_id: str | None = None) -> list[dict[str, Any]]:
+        """Return a function's log events, in their order, of this name and order where given."""
+        events = [json.loads(line) for line in self.log_of(function).splitlines() if line.startswith("{")]
+        return [
+            event for event in events if name in (None, event["message"]) and order_id in (None, event.get("order_id"))
+        ]
+
+    def alarm_state(self, name: str) -> str:
+        """Return an alarm's state: OK, ALARM or INSUFFICIENT_DATA."""
+        [alarm] = self.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
+        return str(alarm["StateValue"])
+
+    def mails_about(self, text: str) -> list[Message]:
+        """Return the mails in the mailbox whose subject holds `text`."""
+        box = mailbox.Maildir(self.local.mailbox, create=False)
+        return [mail for mail in box if text in mail["Subject"]]
+
+    @contextmanager
+    def permission_removed(self, function: str, action: str) -> Iterator[None]:
+        """Deny a function's role one action for the length of a `with` block."""
+        iam = self.client("iam")
+        role = self.role(function).rpartition("/")[2]
+        policy = {"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": action, "Resource": "*"}}
+        iam.put_role_policy(RoleName=role, PolicyName="removed-by-test", PolicyDocument=json.dumps(policy))
+        try:
+            yield
+        finally:
+            iam.delete_role_policy(RoleName=role, PolicyName="removed-by-test")
+
+    @contextmanager
+    def processing_off(self) -> Iterator[None]:
+        """Switch off the processing of queued orders for the length of a `with` block."""
+        functions = self.client("lambda")
+        [mapping] = functions.list_event_source_mappings(FunctionName=f"{self.prefix}-processing:live")[
+            "EventSourceMappings"
+        ]
+
+        def switch(enabled: bool, state: str) -> None:
+            functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=enabled)
+            wait_for(state, lambda: functions.get_event_source_mapping(UUID=mapping["UUID"])["State"] == state)
+
+        switch(False, "Disabled")
+        try:
+            yield
+        finally:
+            switch(True, "Enabled")
+
+    @contextmanager
+    def quick_redelivery(self) -> Iterator[None]:
+        """Deliver failed orders again after two seconds, not twelve, so that five receives take no minute."""
+        url, name = self.outputs["orders_queue_url"], "VisibilityTimeout"
+        before = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name]
+        self._sqs.set_queue_attributes(QueueUrl=url, Attributes={name: "2"})
+        try:
+            yield
+        finally:
+            self._sqs.set_queue_attributes(QueueUrl=url, Attributes={name: before})
+
+    def subscribed_queue(
+        self, topic_arn: str, name: str, filter_policy: Mapping[str, Any] | None = None
+    ) -> AbstractContextManager[Callable[[], list[Any]]]:
+        """Subscribe a queue to a topic for the length of a `with` block; yield what reads its new messages."""
+        return subscribed_queue(self.client, topic_arn, name, filter_policy)
+
+    def announced_before_a_new_order(self, read: Callable[[], list[Any]]) -> list[Any]:
+        """Place one more order and return all announcements read before its own.
+
+        The stream keeps its order, so whatever was still to be announced comes before.
+        """
+        last = self.api.post(SAMPLE_BODY).json()["order_id"]
+        announced: list[Any] = []
+
+        def last_is_announced() -> bool:
+            announced.extend(read())
+            return any(message["order_id"] == last for message in announced)
+
+        wait_for(f"the announcement of {last}", last_is_announced)
+        return [message for message in announced if message["order_id"] != last]

@@ -1,0 +1,58 @@
+"""A document as what it tells people to type: its sections, and each one's commands in their order."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from support.repository.files import REPOSITORY
+from support.repository.markdown import parsed
+
+README = REPOSITORY / "README.md"
+DEPLOYMENT = REPOSITORY / "docs" / "deploy.md"
+RUNBOOK = REPOSITORY / "docs" / "runbook.md"
+
+# In the middle of a sentence or table: what begins with a program and does not end there, for `aws` is also a name.
+_INLINE = re.compile(r"(make|(\.venv/bin/)?(aws|orders(-plan)?)|terraform|curl|git|uv) .+|make")
+
+
+@dataclass(frozen=True)
+class Section:
+    """What stands under one heading, without what is under the headings below it."""
+
+    title: str
+    commands: tuple[str, ...]
+
+
+def sections_with_commands(document: Path, *, inline: bool = False) -> Mapping[str, Section]:
+    """Return the sections that hold commands by their titles, in the document's order.
+
+    Commands are what is in blocks of code and, with `inline`, also those in the middle of a sentence or a table.
+    """
+    commands: dict[str, list[str]] = {}
+    title = ""
+    for token, following in pairwise(parsed(document)):
+        if token.type == "heading_open":
+            title = following.content
+        found: list[str] = []
+        if token.type in ("code_block", "fence"):
+            found = commands_of(token.content)
+        elif token.type == "inline" and inline:
+            code = [child.content for child in token.children or [] if child.type == "code_inline"]
+            found = [text for text in code if _INLINE.fullmatch(text)]
+        if found:
+            commands.setdefault(title, []).extend(found)
+    return {title: Section(title, tuple(lines)) for title, lines in commands.items()}
+
+
+def commands_of(block: str) -> list[str]:
+    """Return the commands of a block: one a line, on several lines where a line ends in a backslash."""
+    commands, unfinished = [], ""
+    for line in block.splitlines():
+        unfinished += line + "\n"
+        if not line.endswith("\\"):
+            commands.append(unfinished.strip())
+            unfinished = ""
+    assert not unfinished, f"a command ends in a backslash: {unfinished}"
+    return [command for command in commands if command]

@@ -1,0 +1,98 @@
+"""docs/openapi.yaml as the tests read it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+
+from support.repository.files import REPOSITORY
+
+PATH = REPOSITORY / "docs" / "openapi.yaml"
+URI = PATH.as_uri()
+
+_METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
+
+
+@dataclass(frozen=True)
+class Response:
+    """One documented response of one operation, its references resolved but for those within schemas."""
+
+    route: str
+    """The operation, as API Gateway writes a route's key: "POST /orders"."""
+    status: int
+    headers: dict[str, Any]
+    content: dict[str, Any]
+    """Media types."""
+
+    @property
+    def codes(self) -> set[str]:
+        """The problem codes that it may carry."""
+        problem = self.content.get("application/problem+json")
+        if problem is None:
+            return set()
+        return set(resolved(problem["schema"])["allOf"][1]["properties"]["code"]["enum"])
+
+
+@cache
+def document() -> dict[str, Any]:
+    """Return the document."""
+    loaded: dict[str, Any] = yaml.safe_load(PATH.read_text())
+    return loaded
+
+
+def operations() -> dict[str, dict[str, Any]]:
+    """Return the operations by route key."""
+    return {
+        f"{method.upper()} {path}": operation
+        for path, item in document()["paths"].items()
+        for method, operation in item.items()
+        if method in _METHODS
+    }
+
+
+def responses() -> Iterator[Response]:
+    """Yield every response of every operation."""
+    for route, operation in operations().items():
+        for status, reference in operation["responses"].items():
+            response = resolved(reference)
+            yield Response(
+                route,
+                int(status),
+                {name: resolved(header) for name, header in response.get("headers", {}).items()},
+                response.get("content", {}),
+            )
+
+
+def resolved(value: dict[str, Any]) -> dict[str, Any]:
+    """Return what a reference within the document points to; anything else is returned as it is."""
+    while "$ref" in value:
+        value = registry().resolver(URI).lookup(value["$ref"]).contents
+    return value
+
+
+@cache
+def registry() -> Registry[Any]:
+    """Return what resolves references within the document."""
+    located: Registry[Any] = Registry().with_resource(URI, DRAFT202012.create_resource(document()))
+    return located
+
+
+def generate_client(package: Path) -> str:
+    """Generate the Python client into the folder `package`; return the generator's output."""
+    tools = Path(sys.executable).parent
+    return subprocess.run(
+        [tools / "openapi-python-client", "generate", "--meta", "none", "--path", PATH, "--output-path", package],
+        env=os.environ | {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"},  # it formats with ruff
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=True,
+        text=True,
+    ).stdout

@@ -1,0 +1,158 @@
+"""A web server of the storefront, made in a Debian root by the very script that makes it on EC2.
+
+Only its address differs: loopback and a free port instead of every interface and port 80.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from local_stack.machine import free_port
+from support.deployment.frontend import LISTEN_ADDRESS, REPOSITORY_URL
+from support.machine.debian import debian_root
+from support.repository.git import git
+from support.storefront.server import FRONTEND
+from support.waiting import wait_for
+
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+# The installation with its packages takes about 15 s.
+_SECONDS = 300
+
+# Replace programs, in the root's /tmp/stand-ins. `sleep` records its pause and returns; `curl` copies from /tmp/served
+# instead of downloading from AWS.
+_STAND_INS = {
+    "sleep": 'echo "$@" >>/tmp/pauses\n',
+    "curl": """
+        echo "curl $*"
+        while [ $# -gt 2 ]; do
+          if [ "$1" = --output ]; then cp "/tmp/served/${3##*/}" "$2" || exit 22; fi
+          shift
+        done
+    """,
+}
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What became of the script."""
+
+    root: Path
+    status: int
+    log: str
+
+    @property
+    def pauses(self) -> list[int]:
+        """The seconds that were waited before something was tried again."""
+        noted = self.root / "tmp" / "pauses"
+        return [int(line) for line in noted.read_text().split()] if noted.exists() else []
+
+    @property
+    def is_apache_running(self) -> bool:
+        return _apache(self.root) is not None
+
+
+@contextmanager
+def new_machine() -> Iterator[Path]:
+    """Yield the folder of a fresh Debian 13 that has a network and no Apache; delete it in the end."""
+    pristine = debian_root("debian13", "trixie", ["python3"])
+    folder = Path(tempfile.mkdtemp(prefix="web-server-", dir=pristine.parent))
+    root = folder / "root"
+    try:
+        subprocess.run(["cp", "--archive", "--reflink=auto", str(pristine), str(root)], check=True)
+        shutil.copy("/etc/resolv.conf", root / "etc" / "resolv.conf")
+        stand_ins = root / "tmp" / "stand-ins"
+        stand_ins.mkdir()
+        for name, lines in _STAND_INS.items():
+            (stand_ins / name).write_text(f"#!/bin/sh\n{lines}")
+            (stand_ins / name).chmod(0o755)
+        yield root
+    finally:
+        _stop_apache(root)
+        subprocess.run(["rm", "--recursive", "--force", "--one-file-system", str(folder)], check=True)
+
+
+def add_repository(root: Path, branch: str = "main", folder: str = "frontend") -> None:
+    """Commit the checkout's storefront, as it is now, to a new repository in the machine's /srv/repository."""
+    repository = root / "srv" / "repository"
+    shutil.rmtree(repository, ignore_errors=True)
+    shutil.copytree(FRONTEND, repository / folder, ignore=shutil.ignore_patterns("__pycache__", "config.js"))
+    # What may lie in a folder and is not to be seen.
+    (repository / folder / "notes.txt").write_text("private\n")
+    (repository / folder / "leak.js").symlink_to("/etc/passwd")
+    identity = ["-c", "user.name=Tests", "-c", "user.email=tests@example.com"]
+    for arguments in (
+        ["init", "--quiet", "--initial-branch", branch],
+        ["add", "--all"],
+        [*identity, "commit", "--quiet", "--message", "Storefront"],
+    ):
+        git(repository, *arguments).check_returncode()
+
+
+def install(root: Path, script: str, port: int) -> Installation:
+    """Run the script as the machine's first start does, to listen on this port of loopback."""
+    assert script.count(LISTEN_ADDRESS) == 2
+    (root / "tmp" / "user-data").write_text(script.replace(LISTEN_ADDRESS, f"127.0.0.1:{port}"))
+    environment = {
+        "PATH": f"/tmp/stand-ins:{_PATH}",
+        # git's own way to fetch an address from elsewhere.
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "url.file:///srv/repository.insteadOf",
+        "GIT_CONFIG_VALUE_0": REPOSITORY_URL,
+    }
+    ran = _in_root(root, environment, ["/bin/bash", "/tmp/user-data"])
+    return Installation(root, ran.returncode, ran.stdout)
+
+
+@contextmanager
+def running_web_server(script: str, port: int | None = None) -> Iterator[tuple[Installation, int]]:
+    """Make a machine with the storefront in its repository and run the script; yield what became of it and the port."""
+    with new_machine() as root:
+        add_repository(root)
+        port = port or free_port()
+        installation = install(root, script, port)
+        yield installation, port
+
+
+def _in_root(root: Path, environment: dict[str, str], command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+    # A file and no pipe: Apache, which goes on, would keep a pipe open.
+    with (root / "tmp" / "output").open("w+") as output:
+        ran = subprocess.run(
+            [
+                "chroot",
+                str(root),
+                "/usr/bin/env",
+                "--ignore-environment",
+                *(f"{k}={v}" for k, v in environment.items()),
+                *command,
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+            timeout=_SECONDS,
+        )
+        output.seek(0)
+        return subprocess.CompletedProcess(ran.args, ran.returncode, output.read())
+
+
+def _apache(root: Path) -> int | None:
+    """Return the process id of the machine's Apache while it runs."""
+    noted = root / "run" / "apache2" / "apache2.pid"
+    if not noted.exists():
+        return None
+    pid = int(noted.read_text())
+    return pid if Path(f"/proc/{pid}/root").exists() and Path(f"/proc/{pid}/root").samefile(root) else None
+
+
+def _stop_apache(root: Path) -> None:
+    pid = _apache(root)
+    if pid is not None:
+        os.kill(pid, signal.SIGTERM)
+        wait_for("Apache to stop", lambda: _apache(root) is None)
