@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bench.interpreters import ENVIRONMENT
+from bench.cold_starts import ENVIRONMENT
 from support.repository.files import REPOSITORY
 from support.sample_orders import SAMPLE_BODY
 from support.stub_aws.events import http_event

@@ -1,4 +1,4 @@
-"""The least that stores orders: one unconditional put a message, nothing looked at."""
+"""Baseline of processing: one unconditional put per message."""
 
 import json
 import os

@@ -1,0 +1,219 @@
+"""Throughput on the local stack: intake and draining, each compared with a bare function.
+
+A bare function has the queue, table, API, package, role and settings of the real one; only the handler differs.
+"""
+
+import http.client
+import io
+import json
+import os
+import threading
+import time
+import uuid
+import zipfile
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from bench.measurement import Measurement, compare
+from local_stack import LocalStack
+from orders.domain.message import write_message
+from orders.domain.order import Order, SubmittedOrder
+from orders.domain.order_id import RANDOM_BYTES, random_order_id
+
+_BARE = Path(__file__).with_name("bare")
+_BARE_PATH = "/bare"
+_BODY = b'{"customer_id": "001", "product_id": "Banana", "quantity": "1", "order_date": "2025-04-25"}'
+_HEADERS = {"Content-Type": "application/json"}
+_CONNECTIONS = 8
+
+# Enough that every worker has started.
+_WARM_UP_SECONDS = 3
+_TIMEOUT_SECONDS = 240
+_POLL_SECONDS = 0.02
+
+
+class Throughput:
+    """The queue, table and functions of a running stack."""
+
+    def __init__(self, stack: LocalStack, zip_path: Path) -> None:
+        self._stack = stack
+        self._zip_path = zip_path
+        self._lambda = stack.client("lambda")
+        self._sqs = stack.client("sqs")
+        self._queue_url = stack.outputs["orders_queue_url"]
+        mappings = self._lambda.list_event_source_mappings()["EventSourceMappings"]
+        [self._mapping] = [mapping for mapping in mappings if ":sqs:" in mapping["EventSourceArn"]]
+        # Nothing runs behind the queue during intake, and nothing behind the table while draining.
+        self._wait_until_empty()
+        for mapping in mappings:
+            self._switch(mapping["UUID"], on=False)
+
+    def intake(self, rounds: int, seconds: float) -> Measurement:
+        """Measure how many orders per second the API accepts."""
+        self._deploy_bare_submission()
+        rates: dict[str, list[float]] = {"/orders": [], _BARE_PATH: []}
+        for path in rates:
+            self._accepted_per_second(path, _WARM_UP_SECONDS)
+        for number in range(rounds):
+            # They take turns to be first, because one load may slow the next.
+            for path in list(rates)[:: 1 if number % 2 else -1]:
+                rates[path].append(self._accepted_per_second(path, seconds))
+        name = f"orders per second, {_CONNECTIONS} connections"
+        baseline = "a function that only sends"
+        return compare(name, "/s", rates["/orders"], rates[_BARE_PATH], baseline, target=0.9, more_is_better=True)
+
+    def draining(self, rounds: int, orders: int) -> Measurement:
+        """Measure how long processing takes to store queued orders."""
+        own, bare = self._mapping["UUID"], self._deploy_bare_processing()
+        seconds: dict[str, list[float]] = {own: [], bare: []}
+        for mapping_id in seconds:
+            self._seconds_to_drain(mapping_id, orders // 5)  # starts the workers
+        for _ in range(rounds):
+            for mapping_id, samples in seconds.items():
+                samples.append(self._seconds_to_drain(mapping_id, orders))
+        name = f"draining {orders:,} orders"
+        return compare(name, "s", seconds[own], seconds[bare], "one unconditional put per message", target=1.2)
+
+    def _accepted_per_second(self, path: str, seconds: float) -> float:
+        """Send orders on all connections, each as fast as it is answered; empty the queue afterwards."""
+        address = urlsplit(self._stack.api_url)
+        accepted: list[int] = []
+        failures: list[str] = []
+        started = time.perf_counter()
+
+        def send() -> None:
+            host = address.hostname or ""
+            with closing(http.client.HTTPConnection(host, address.port, timeout=_TIMEOUT_SECONDS)) as connection:
+                while time.perf_counter() - started < seconds and not failures:
+                    connection.request("POST", address.path + path, _BODY, _HEADERS)
+                    response = connection.getresponse()
+                    answer = response.read().decode()
+                    if response.status == 202:
+                        accepted.append(response.status)
+                    else:
+                        failures.append(f"POST {path} returned {response.status}: {answer[:300]}")
+
+        threads = [threading.Thread(target=send) for _ in range(_CONNECTIONS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        rate = len(accepted) / (time.perf_counter() - started)
+        if failures or not accepted:
+            raise RuntimeError(failures[0] if failures else f"POST {path} accepted no order in {seconds} s")
+        self._sqs.purge_queue(QueueUrl=self._queue_url)
+        self._wait_until_empty()
+        return rate
+
+    def _seconds_to_drain(self, mapping_id: str, orders: int) -> float:
+        customer_id = f"bench-{uuid.uuid4().hex[:12]}"
+        bodies = [_message(customer_id) for _ in range(orders)]
+        for start in range(0, orders, 10):
+            entries = [
+                {"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies[start : start + 10])
+            ]
+            if failed := self._sqs.send_message_batch(QueueUrl=self._queue_url, Entries=entries).get("Failed"):
+                raise RuntimeError(f"SQS rejected messages: {failed}")
+        started = time.perf_counter()
+        self._switch(mapping_id, on=True)
+        self._wait_until_empty()
+        seconds = time.perf_counter() - started
+        self._switch(mapping_id, on=False)
+        if (stored := self._stored(customer_id)) != orders:
+            raise RuntimeError(f"{stored} of {orders} drained orders are stored")
+        return seconds
+
+    def _wait_until_empty(self) -> None:
+        deadline = time.monotonic() + _TIMEOUT_SECONDS
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        while True:
+            answer = self._sqs.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=names)
+            if not any(map(int, answer["Attributes"].values())):
+                return
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the queue was not drained within {_TIMEOUT_SECONDS} s: {answer['Attributes']}")
+            time.sleep(_POLL_SECONDS)
+
+    def _stored(self, customer_id: str) -> int:
+        pages = (
+            self._stack.client("dynamodb")
+            .get_paginator("query")
+            .paginate(
+                TableName=self._stack.outputs["orders_table_name"],
+                IndexName="by_customer",
+                KeyConditionExpression="customer_id = :customer_id",
+                ExpressionAttributeValues={":customer_id": {"S": customer_id}},
+                Select="COUNT",
+            )
+        )
+        return sum(page["Count"] for page in pages)
+
+    def _switch(self, mapping_id: str, *, on: bool) -> None:
+        self._lambda.update_event_source_mapping(UUID=mapping_id, Enabled=on)
+
+    def _deploy_bare_submission(self) -> None:
+        arn = self._deploy_bare("submission")
+        api = self._stack.client("apigatewayv2")
+        api_id = self._stack.api_url.rsplit("/", 2)[1]
+        integration = api.create_integration(
+            ApiId=api_id, IntegrationType="AWS_PROXY", IntegrationUri=arn, PayloadFormatVersion="2.0"
+        )
+        target = f"integrations/{integration['IntegrationId']}"
+        api.create_route(ApiId=api_id, RouteKey=f"POST {_BARE_PATH}", Target=target)
+        name, qualifier = arn.rsplit(":", 2)[1:]
+        self._lambda.add_permission(
+            FunctionName=name,
+            Qualifier=qualifier,
+            StatementId="api",
+            Action="lambda:InvokeFunction",
+            Principal="apigateway.amazonaws.com",
+        )
+
+    def _deploy_bare_processing(self) -> str:
+        """Return the id of the bare function's mapping, which is disabled."""
+        arn = self._deploy_bare("processing")
+        mapping = self._lambda.create_event_source_mapping(
+            EventSourceArn=self._mapping["EventSourceArn"],
+            FunctionName=arn,
+            Enabled=False,
+            BatchSize=self._mapping["BatchSize"],
+            FunctionResponseTypes=self._mapping["FunctionResponseTypes"],
+            ScalingConfig=self._mapping["ScalingConfig"],
+        )
+        return str(mapping["UUID"])
+
+    def _deploy_bare(self, function: str) -> str:
+        """Return the ARN of the bare function's alias."""
+        own_name = f"{self._stack.settings.project}-{self._stack.settings.environment}-{function}"
+        own = self._lambda.get_function_configuration(FunctionName=own_name)
+        if function == "processing":
+            # The real function's role may insert, but not put.
+            puts = {"Effect": "Allow", "Action": "dynamodb:PutItem", "Resource": "*"}
+            self._stack.client("iam").put_role_policy(
+                RoleName=own["Role"].rpartition("/")[2],
+                PolicyName="bench",
+                PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": puts}),
+            )
+        code = io.BytesIO(self._zip_path.read_bytes())
+        with zipfile.ZipFile(code, "a") as archive:
+            archive.write(_BARE / f"bare_{function}.py", f"bare_{function}.py")
+        name = f"{own_name}-bare"
+        version = self._lambda.create_function(
+            FunctionName=name,
+            Handler=f"bare_{function}.handler",
+            Code={"ZipFile": code.getvalue()},
+            Publish=True,
+            LoggingConfig={**own["LoggingConfig"], "LogGroup": f"/aws/lambda/{name}"},
+            Environment={"Variables": own["Environment"]["Variables"]},
+            TracingConfig={"Mode": own["TracingConfig"]["Mode"]},
+            **{key: own[key] for key in ("Role", "Runtime", "Architectures", "MemorySize", "Timeout")},
+        )["Version"]
+        alias = self._lambda.create_alias(FunctionName=name, Name="live", FunctionVersion=version)
+        return str(alias["AliasArn"])
+
+
+def _message(customer_id: str) -> str:
+    order = Order(customer_id, "Banana", 1, "2025-04-25")
+    order_id = random_order_id(os.urandom(RANDOM_BYTES))
+    return write_message(SubmittedOrder(order_id, order, "2025-04-25T10:00:00.000Z", "bench"))
