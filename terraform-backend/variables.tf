@@ -6,7 +6,7 @@
 ################################################################################
 
 variable "project" {
-  description = "Name of the system: first part of every resource name and value of the tag Project."
+  description = "Name of the system, the first part of every resource name and the value of the tag Project."
   type        = string
   default     = "order-processing"
   nullable    = false
@@ -20,7 +20,7 @@ variable "project" {
 }
 
 variable "environment" {
-  description = "Stage of the deployment: second part of every resource name and value of the tag Environment. In prod the table is protected against deletion by default."
+  description = "Stage of the deployment, the second part of every resource name and the value of the tag Environment. In prod the table is protected against deletion by default."
   type        = string
   default     = "dev"
   nullable    = false
@@ -32,35 +32,35 @@ variable "environment" {
 }
 
 variable "aws_region" {
-  description = "Region to deploy to, e.g. \"eu-central-1\". Null takes the region of the environment (AWS_REGION or the profile)."
+  description = "Region to deploy to, e.g. \"eu-central-1\". Null uses the region of the AWS configuration (AWS_REGION or the profile)."
   type        = string
   default     = null
 
   validation {
     condition     = var.aws_region == null || can(regex("^[a-z]{2,4}(-[a-z]+)+-[0-9]$", var.aws_region))
-    error_message = "Choose a region code such as \"eu-central-1\", or leave aws_region out to take the environment's region."
+    error_message = "Choose a region code such as \"eu-central-1\", or leave aws_region out to use the region of the AWS configuration."
   }
 }
 
 variable "kms_key_arn" {
   description = <<-EOT
-    ARN of a customer-managed KMS key, in the region of the deployment, that encrypts queues, table, topics, logs and
-    the functions' environments. Null uses the keys of AWS. The key's own policy must let the account's roles use it
-    through IAM, logs.<region>.amazonaws.com encrypt and decrypt (or log groups cannot be created), and
-    cloudwatch.amazonaws.com kms:Decrypt and kms:GenerateDataKey* (or alarms do not reach the alerts topic); see
-    docs/kms-key-policy.json.
+    ARN of a customer-managed KMS key, in the deployment's region, that encrypts queues, table, topics, logs and the
+    functions' environment variables. Null uses AWS's keys. The key policy must allow the account's roles through
+    IAM. It must allow logs.<region>.amazonaws.com to encrypt and decrypt, or log groups cannot be created, and
+    cloudwatch.amazonaws.com to call kms:Decrypt and kms:GenerateDataKey*, or alarms cannot reach the alerts topic.
+    See docs/kms-key-policy.json.
   EOT
   type        = string
   default     = null
 
   validation {
     condition     = var.kms_key_arn == null || can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.kms_key_arn))
-    error_message = "Give the ARN of a KMS key (\"arn:aws:kms:<region>:<account>:key/<id>\"), not its id or an alias: roles are granted exactly this key. Leave kms_key_arn out to use the keys of AWS."
+    error_message = "Give the ARN of a KMS key (\"arn:aws:kms:<region>:<account>:key/<id>\"), not its ID or an alias: roles are granted exactly this key. Leave kms_key_arn out to use AWS's keys."
   }
 }
 
 variable "permissions_boundary_arn" {
-  description = "ARN of an IAM policy to set as permissions boundary of every role, for accounts that demand one. Null sets none."
+  description = "ARN of an IAM policy that every role gets as its permissions boundary, for accounts that require one. Null sets none."
   type        = string
   default     = null
 
@@ -75,7 +75,7 @@ variable "permissions_boundary_arn" {
 ################################################################################
 
 variable "deletion_protection_enabled" {
-  description = "Whether the orders table refuses to be deleted. Null protects it in prod only. To destroy a protected deployment, apply false first."
+  description = "Whether the orders table is protected against deletion. Null protects it in prod only. To destroy a protected deployment, first apply false."
   type        = bool
   default     = null
 }
@@ -85,17 +85,17 @@ variable "deletion_protection_enabled" {
 ################################################################################
 
 variable "notification_email" {
-  description = "Address that receives every alarm. AWS sends a confirmation e-mail. Confirm as in docs/runbook.md and not by its link, or anyone with an alarm's e-mail can end the alarms. Until then no alarm arrives."
+  description = "E-mail address that receives every alarm. No alarm arrives before the subscription is confirmed. Confirm it as described in docs/runbook.md and not by the link in AWS's e-mail, or anyone who has an alarm's e-mail can unsubscribe the address."
   type        = string
 
   validation {
     condition     = can(regex("^[^@[:space:]<>,;]+@[a-zA-Z0-9-]+([.][a-zA-Z0-9-]+)+$", var.notification_email))
-    error_message = "Give one complete e-mail address that somebody reads, e.g. \"shop-operations@example.com\": it is where the alarm about a failed order goes."
+    error_message = "Give one complete e-mail address that somebody reads, e.g. \"shop-operations@example.com\": alarms about failed orders are sent to it."
   }
 }
 
 variable "alerts_https_endpoint" {
-  description = "Address of a pager's or chat's webhook that receives every alarm as well, e.g. \"https://events.example.com/sns\". It must confirm the subscription that SNS announces to it. Null subscribes none."
+  description = "HTTPS address of a webhook, such as a pager's, that also receives every alarm, e.g. \"https://events.example.com/sns\". It must confirm the subscription request that SNS sends. Null subscribes none."
   type        = string
   default     = null
 
@@ -108,7 +108,7 @@ variable "alerts_https_endpoint" {
 # SNS deactivates an e-mail subscription at over ten messages a second, and suppresses an
 # address that bounces: orders must not be able to silence the alarms.
 variable "completed_order_email" {
-  description = "Address that receives an e-mail for every completed order, for shops with few orders. Not the address of the alarms: above ten orders a second SNS deactivates the subscription. Null or \"none\" subscribes nobody; other subscribers can use the topic."
+  description = "E-mail address that receives a message for every completed order, for shops with few orders. It must differ from the address for alarms, because SNS deactivates an e-mail subscription above ten messages per second. Null or \"none\" subscribes nobody; other subscribers can use the topic."
   type        = string
   default     = null
 
@@ -119,7 +119,7 @@ variable "completed_order_email" {
 
   validation {
     condition     = lower(coalesce(var.completed_order_email, "none")) != lower(var.notification_email)
-    error_message = "Choose another address than notification_email as completed_order_email: too many order e-mails make SNS deactivate the address, and alarms would no longer arrive."
+    error_message = "Choose an address other than notification_email as completed_order_email: too many order e-mails make SNS deactivate the address, and alarms would no longer arrive."
   }
 }
 
@@ -128,7 +128,7 @@ variable "completed_order_email" {
 ################################################################################
 
 variable "lambda_architecture" {
-  description = "Processor of the functions, \"arm64\" or \"x86_64\". The package holds compiled code, so it must be built for the same one; arm64 costs a fifth less."
+  description = "Processor architecture of the functions, \"arm64\" or \"x86_64\". The package contains compiled code and must be built for the same architecture. arm64 costs 20 % less."
   type        = string
   default     = "arm64"
   nullable    = false
@@ -140,7 +140,7 @@ variable "lambda_architecture" {
 }
 
 variable "lambda_zip_path" {
-  description = "Path of the functions' package. Null takes the one that scripts/build_lambda.py wrote for lambda_architecture: ../dist/orders-<lambda_architecture>.zip."
+  description = "Path of the functions' package. Null uses the package that scripts/build_lambda.py builds for lambda_architecture, ../dist/orders-<lambda_architecture>.zip."
   type        = string
   default     = null
 
@@ -158,19 +158,19 @@ variable "lambda_zip_path" {
 }
 
 variable "processing_timeout_seconds" {
-  description = "Longest time, in seconds, that the processing of one batch may take. The queue hides a received order for six times as long, so this also sets how soon a failed one is tried again."
+  description = "Timeout, in seconds, of the processing of one batch. The queue's visibility timeout is six times as long, so this also determines when a failed order is retried."
   type        = number
   default     = 30
   nullable    = false
 
   validation {
     condition     = var.processing_timeout_seconds >= 2 && var.processing_timeout_seconds <= 900 && floor(var.processing_timeout_seconds) == var.processing_timeout_seconds
-    error_message = "Choose a whole number of seconds from 2 (below, a cold start cannot finish and orders end in the dead-letter queue) to 900 (the limit of Lambda) as processing_timeout_seconds."
+    error_message = "Choose a whole number of seconds from 2 to 900 (the limit of Lambda) as processing_timeout_seconds. Below 2, a cold start cannot finish and orders end in the dead-letter queue."
   }
 }
 
 variable "processing_maximum_concurrency" {
-  description = "Batches of up to ten orders that are processed at the same time at most; further orders wait in the queue. The default fits a new AWS account, whose functions share 10 concurrent executions: check the account's quota before you raise it."
+  description = "Maximum number of batches, of up to ten orders each, that are processed at the same time. Further orders wait in the queue. The default fits a new AWS account, which has 10 concurrent executions: check the account's quota before you raise it."
   type        = number
   default     = 3
   nullable    = false
@@ -182,7 +182,7 @@ variable "processing_maximum_concurrency" {
 }
 
 variable "processing_reserved_concurrency" {
-  description = "Concurrent executions reserved for the processing function. Null shares the account's pool. Lambda refuses a reservation that leaves the account less than 100 unreserved executions: the quota must be at least 100 plus both reservations (210 for the prod profile)."
+  description = "Concurrent executions reserved for the processing function. Null shares the account's pool. Lambda rejects a reservation that leaves the account fewer than 100 unreserved executions: the quota must be at least 100 plus both reservations (210 for the prod profile)."
   type        = number
   default     = null
 
@@ -192,12 +192,12 @@ variable "processing_reserved_concurrency" {
     condition = var.processing_reserved_concurrency == null || (
       try(var.processing_reserved_concurrency >= var.processing_maximum_concurrency && floor(var.processing_reserved_concurrency) == var.processing_reserved_concurrency, false)
     )
-    error_message = "Reserve at least processing_maximum_concurrency executions, in whole numbers, for processing: with fewer, throttled deliveries use up the receives of good orders. Leave processing_reserved_concurrency out to share the account's pool."
+    error_message = "Reserve at least processing_maximum_concurrency executions, in whole numbers, for processing: with fewer, throttled deliveries count as receives and valid orders end in the dead-letter queue. Leave processing_reserved_concurrency out to share the account's pool."
   }
 }
 
 variable "submission_reserved_concurrency" {
-  description = "Concurrent executions reserved for the submission function, so that no other function can starve the intake of orders; also its upper limit. Null shares the account's pool. Lambda refuses a reservation that leaves the account less than 100 unreserved executions: the quota must be at least 100 plus both reservations (210 for the prod profile)."
+  description = "Concurrent executions reserved for the submission function, which are also its maximum. Null shares the account's pool. Lambda rejects a reservation that leaves the account fewer than 100 unreserved executions: the quota must be at least 100 plus both reservations (210 for the prod profile)."
   type        = number
   default     = null
 
@@ -210,7 +210,7 @@ variable "submission_reserved_concurrency" {
 }
 
 variable "notification_parallelization_factor" {
-  description = "How many batches of each shard of the table's stream are announced at the same time at most. 1 keeps up with about a thousand orders a second."
+  description = "Maximum number of batches of each stream shard that are announced at the same time. 1 is enough for about 1000 orders per second."
   type        = number
   default     = 1
   nullable    = false
@@ -222,7 +222,12 @@ variable "notification_parallelization_factor" {
 }
 
 variable "snap_start_enabled" {
-  description = "Whether submission and status, for which a customer waits, start from a snapshot that Lambda takes when a version is published, instead of loading their code. Shortens cold starts; each published version's snapshot is paid for by the hour until the version is deleted, and each start from it once more. Not offered in every region. Deploy once without it first: Terraform does not wait for the snapshot of a new function's first version, so the API answers 5xx until it is taken."
+  description = <<-EOT
+    Whether the submission and status functions use Lambda SnapStart, which shortens cold starts. Each published
+    version's snapshot is billed by the hour until the version is deleted, and each restore is billed. Not available
+    in every region. Deploy once without it first: Terraform does not wait for the snapshot of a function's first
+    version, and the API answers 5xx until it is ready.
+  EOT
   type        = bool
   default     = false
   nullable    = false
@@ -233,7 +238,7 @@ variable "snap_start_enabled" {
 ################################################################################
 
 variable "cors_allowed_origins" {
-  description = "Origins whose pages may call the API from a browser: \"*\" for any, or the storefront's, e.g. \"https://shop.example.com\". The default lets any web page order; the staging and prod profiles name the storefront."
+  description = "Origins whose pages may call the API from a browser: \"*\" for any, or the storefront's, e.g. \"https://shop.example.com\". The default lets any web page place orders; the staging and prod profiles name the storefront."
   type        = list(string)
   default     = ["*"]
   nullable    = false
@@ -247,23 +252,28 @@ variable "cors_allowed_origins" {
     condition = alltrue([
       for origin in var.cors_allowed_origins : origin == "*" || can(regex("^[a-z][a-z0-9+.-]*://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$", origin))
     ])
-    error_message = "Write each of cors_allowed_origins as \"*\" or as a browser sends it, scheme://host[:port] in lower case without path or trailing slash, e.g. \"https://shop.example.com\": any other form never matches and the storefront cannot place orders."
+    error_message = "Write each origin in cors_allowed_origins as \"*\" or as a browser sends it: scheme://host[:port] in lower case, without path or trailing slash, e.g. \"https://shop.example.com\". Any other form never matches, and the storefront cannot place orders."
   }
 }
 
 variable "jwt_issuer" {
-  description = "Whose tokens (JWT, in the header Authorization) the API asks for on both routes: the issuer exactly as in their claim iss, e.g. \"https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbCdEfGhI\". Null lets everybody order, as in a public shop. The issuer must serve <jwt_issuer>/.well-known/openid-configuration when you deploy: API Gateway reads it and refuses an issuer that does not answer. The storefront of this project has no sign-in and sends no token."
+  description = <<-EOT
+    Issuer of the tokens (JWT) that both routes require in the header Authorization, exactly as in the claim iss,
+    e.g. "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbCdEfGhI". Null requires no token, so anyone
+    can place orders. <jwt_issuer>/.well-known/openid-configuration must respond when you deploy, because API
+    Gateway reads it. The storefront of this project has no sign-in and sends no token.
+  EOT
   type        = string
   default     = null
 
   validation {
     condition     = var.jwt_issuer == null || can(regex("^https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[^[:space:]?#]*)?$", var.jwt_issuer))
-    error_message = "Give the issuer as a https:// address without spaces, query or fragment, exactly as in the claim iss of its tokens, or leave jwt_issuer out to let everybody order."
+    error_message = "Give the issuer as an https:// address without spaces, query or fragment, exactly as in the claim iss of its tokens, or leave jwt_issuer out to require no token."
   }
 }
 
 variable "jwt_audience" {
-  description = "Applications whose tokens are taken, as in the tokens' claim aud or client_id, e.g. the id of an app client. Needed with jwt_issuer."
+  description = "Applications whose tokens are accepted, as in the claim aud or client_id, e.g. the ID of an app client. Required with jwt_issuer."
   type        = list(string)
   default     = []
   nullable    = false
@@ -275,80 +285,80 @@ variable "jwt_audience" {
 
   validation {
     condition     = var.jwt_issuer == null || length(var.jwt_audience) > 0
-    error_message = "Name at least one application in jwt_audience: without it, tokens that jwt_issuer gave out for any other application would be taken too."
+    error_message = "Name at least one application in jwt_audience: without it, the API would also accept tokens that jwt_issuer issued for other applications."
   }
 
   validation {
     condition     = var.jwt_issuer != null || length(var.jwt_audience) == 0
-    error_message = "Give jwt_issuer too, or leave jwt_audience out: without an issuer, nobody is asked for a token and jwt_audience protects nothing."
+    error_message = "Give jwt_issuer too, or leave jwt_audience out: without an issuer, no token is required and jwt_audience protects nothing."
   }
 }
 
 variable "api_throttling_rate_limit" {
-  description = "Requests a second that each route accepts in the long run, unless it has a limit of its own; those beyond are answered with 429. Bounds what a flood can cost."
+  description = "Requests per second that each route accepts continuously, unless it has its own limit. Further requests are answered with 429. This limits the cost of a flood."
   type        = number
   default     = 500
   nullable    = false
 
   validation {
     condition     = var.api_throttling_rate_limit >= 1 && var.api_throttling_rate_limit <= 10000
-    error_message = "Choose 1 to 10000 requests a second (the quota of an account) as api_throttling_rate_limit: with 0 every order is refused."
+    error_message = "Choose 1 to 10000 requests per second (the account's quota) as api_throttling_rate_limit: with 0 every order is refused."
   }
 }
 
 variable "api_throttling_burst_limit" {
-  description = "Requests that each route accepts at the same moment, before api_throttling_rate_limit takes hold."
+  description = "Requests that each route accepts in a burst before api_throttling_rate_limit applies."
   type        = number
   default     = 1000
   nullable    = false
 
   validation {
     condition     = var.api_throttling_burst_limit >= 1 && var.api_throttling_burst_limit <= 5000 && floor(var.api_throttling_burst_limit) == var.api_throttling_burst_limit
-    error_message = "Choose a whole number from 1 to 5000 (the quota of an account) as api_throttling_burst_limit: with 0 every order is refused."
+    error_message = "Choose a whole number from 1 to 5000 (the account's quota) as api_throttling_burst_limit: with 0 every order is refused."
   }
 }
 
 variable "submission_throttling_rate_limit" {
-  description = "Requests a second that POST /orders accepts in the long run. Null takes api_throttling_rate_limit."
+  description = "Requests per second that POST /orders accepts continuously. Null uses api_throttling_rate_limit."
   type        = number
   default     = null
 
   validation {
     condition     = var.submission_throttling_rate_limit == null || try(var.submission_throttling_rate_limit >= 1 && var.submission_throttling_rate_limit <= 10000, false)
-    error_message = "Choose 1 to 10000 requests a second (the quota of an account) as submission_throttling_rate_limit: with 0 every order is refused. Leave it out to take api_throttling_rate_limit."
+    error_message = "Choose 1 to 10000 requests per second (the account's quota) as submission_throttling_rate_limit: with 0 every order is refused. Leave it out to use api_throttling_rate_limit."
   }
 }
 
 variable "submission_throttling_burst_limit" {
-  description = "Requests that POST /orders accepts at the same moment. Null takes api_throttling_burst_limit."
+  description = "Requests that POST /orders accepts in a burst. Null uses api_throttling_burst_limit."
   type        = number
   default     = null
 
   validation {
     condition     = var.submission_throttling_burst_limit == null || try(var.submission_throttling_burst_limit >= 1 && var.submission_throttling_burst_limit <= 5000 && floor(var.submission_throttling_burst_limit) == var.submission_throttling_burst_limit, false)
-    error_message = "Choose a whole number from 1 to 5000 (the quota of an account) as submission_throttling_burst_limit: with 0 every order is refused. Leave it out to take api_throttling_burst_limit."
+    error_message = "Choose a whole number from 1 to 5000 (the account's quota) as submission_throttling_burst_limit: with 0 every order is refused. Leave it out to use api_throttling_burst_limit."
   }
 }
 
 variable "status_throttling_rate_limit" {
-  description = "Requests a second that GET /orders/{order_id} accepts in the long run; the storefront asks about once a second until an order is processed. Null takes api_throttling_rate_limit."
+  description = "Requests per second that GET /orders/{order_id} accepts continuously. The storefront polls about once per second until an order is processed. Null uses api_throttling_rate_limit."
   type        = number
   default     = null
 
   validation {
     condition     = var.status_throttling_rate_limit == null || try(var.status_throttling_rate_limit >= 1 && var.status_throttling_rate_limit <= 10000, false)
-    error_message = "Choose 1 to 10000 requests a second (the quota of an account) as status_throttling_rate_limit: with 0 no customer can follow an order. Leave it out to take api_throttling_rate_limit."
+    error_message = "Choose 1 to 10000 requests per second (the account's quota) as status_throttling_rate_limit: with 0 no customer can follow an order. Leave it out to use api_throttling_rate_limit."
   }
 }
 
 variable "status_throttling_burst_limit" {
-  description = "Requests that GET /orders/{order_id} accepts at the same moment. Null takes api_throttling_burst_limit."
+  description = "Requests that GET /orders/{order_id} accepts in a burst. Null uses api_throttling_burst_limit."
   type        = number
   default     = null
 
   validation {
     condition     = var.status_throttling_burst_limit == null || try(var.status_throttling_burst_limit >= 1 && var.status_throttling_burst_limit <= 5000 && floor(var.status_throttling_burst_limit) == var.status_throttling_burst_limit, false)
-    error_message = "Choose a whole number from 1 to 5000 (the quota of an account) as status_throttling_burst_limit: with 0 no customer can follow an order. Leave it out to take api_throttling_burst_limit."
+    error_message = "Choose a whole number from 1 to 5000 (the account's quota) as status_throttling_burst_limit: with 0 no customer can follow an order. Leave it out to use api_throttling_burst_limit."
   }
 }
 
@@ -357,7 +367,7 @@ variable "status_throttling_burst_limit" {
 ################################################################################
 
 variable "log_retention_days" {
-  description = "Days that every log is kept. More days cost more storage; fewer leave less to look into after a failure."
+  description = "Days to keep every log. More days cost more storage; fewer leave less to investigate after a failure."
   type        = number
   default     = 30
   nullable    = false
@@ -367,12 +377,12 @@ variable "log_retention_days" {
       [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653],
       var.log_retention_days
     )
-    error_message = "Choose one of the periods CloudWatch knows as log_retention_days: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653. Keeping logs for ever is not offered: it costs more every day."
+    error_message = "Choose one of CloudWatch's retention periods as log_retention_days: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
   }
 }
 
 variable "runbook_url" {
-  description = "Where the people who are alerted read the runbook, an https address; every alarm links its section there. The default is the runbook's place in the repository."
+  description = "HTTPS address of the runbook, linked by every alarm. The default is its path in the repository."
   type        = string
   default     = "docs/runbook.md"
   nullable    = false
@@ -380,24 +390,24 @@ variable "runbook_url" {
   # With the longest names an alarm's text and this fit into CloudWatch's 1024 characters.
   validation {
     condition     = can(regex("^(docs/runbook[.]md|https://[^[:space:]#]{1,292})$", var.runbook_url))
-    error_message = "Give the https address, of at most 300 characters and without a fragment, at which the runbook is read as runbook_url, e.g. \"https://github.com/your-shop/order-processing-system/blob/main/docs/runbook.md\": each alarm appends the name of its section."
+    error_message = "Give an https address of at most 300 characters, without a fragment, as runbook_url, e.g. \"https://github.com/your-shop/order-processing-system/blob/main/docs/runbook.md\": each alarm appends the name of its section."
   }
 }
 
 variable "latency_alarm_threshold_ms" {
-  description = "Milliseconds within which the API answers 99 of 100 requests; an alarm goes off when it does not, in three of five minutes. The default is over what a cold start takes and under what a customer puts up with."
+  description = "API p99 latency, in milliseconds, that raises an alarm when exceeded in three of five minutes. The default is longer than a cold start."
   type        = number
   default     = 3000
   nullable    = false
 
   validation {
     condition     = var.latency_alarm_threshold_ms >= 100 && var.latency_alarm_threshold_ms <= 29000
-    error_message = "Choose 100 (below, a healthy API raises the alarm) to 29000 milliseconds (the API itself gives up after 30000, so the alarm would never go off) as latency_alarm_threshold_ms."
+    error_message = "Choose 100 to 29000 milliseconds as latency_alarm_threshold_ms. Below 100, a healthy API raises the alarm. The API times out after 30000, so a higher threshold would never raise it."
   }
 }
 
 variable "no_orders_alarm_minutes" {
-  description = "Minutes without any accepted order after which an alarm goes off, longer than the longest pause in the shop's ordinary day or night. The time before it is turned on counts as without orders. Null never expects an order."
+  description = "Minutes without an accepted order after which an alarm is raised. Choose more than the shop's longest ordinary pause. The time before the alarm exists counts as time without orders. Null creates no such alarm."
   type        = number
   default     = null
 
@@ -406,44 +416,44 @@ variable "no_orders_alarm_minutes" {
     condition = var.no_orders_alarm_minutes == null || (
       try(var.no_orders_alarm_minutes >= 5 && var.no_orders_alarm_minutes <= 1440 && floor(var.no_orders_alarm_minutes) == var.no_orders_alarm_minutes, false)
     )
-    error_message = "Choose a whole number of minutes from 5 (below, any pause raises the alarm) to 1440 (the day that CloudWatch looks back) as no_orders_alarm_minutes, or leave it out where hours without an order are ordinary."
+    error_message = "Choose a whole number of minutes from 5 to 1440 as no_orders_alarm_minutes, or leave it out if hours without an order are normal. Below 5, any pause raises the alarm. CloudWatch looks back one day at most."
   }
 }
 
 # Numbers far above the usual rate of a small shop.
 
 variable "orders_alarm_per_minute" {
-  description = "Accepted orders a minute above which an alarm reports a flood, when exceeded in three of five minutes. Choose several times your busiest minute."
+  description = "Accepted orders per minute that raise an alarm when exceeded in three of five minutes. Choose several times your busiest minute."
   type        = number
   default     = 600
   nullable    = false
 
   validation {
     condition     = var.orders_alarm_per_minute >= 1
-    error_message = "Choose a number of orders of at least 1 as orders_alarm_per_minute."
+    error_message = "Choose a number of at least 1 as orders_alarm_per_minute."
   }
 }
 
 variable "requests_alarm_per_minute" {
-  description = "Requests a minute, of any kind, above which an alarm reports a flood, when exceeded in three of five minutes. The storefront makes several requests for each order."
+  description = "Requests per minute, of any kind, that raise an alarm when exceeded in three of five minutes. The storefront sends several requests for each order."
   type        = number
   default     = 6000
   nullable    = false
 
   validation {
     condition     = var.requests_alarm_per_minute >= 1
-    error_message = "Choose a number of requests of at least 1 as requests_alarm_per_minute."
+    error_message = "Choose a number of at least 1 as requests_alarm_per_minute."
   }
 }
 
 variable "client_errors_alarm_per_minute" {
-  description = "Answers with a 4xx status a minute, 429 included, above which an alarm is raised, when exceeded in three of five minutes."
+  description = "Responses per minute with a 4xx status, including 429, that raise an alarm when exceeded in three of five minutes."
   type        = number
   default     = 300
   nullable    = false
 
   validation {
     condition     = var.client_errors_alarm_per_minute >= 1
-    error_message = "Choose a number of answers of at least 1 as client_errors_alarm_per_minute."
+    error_message = "Choose a number of at least 1 as client_errors_alarm_per_minute."
   }
 }

@@ -3,7 +3,7 @@
 # --- Naming and lookups ---
 
 variable "project" {
-  description = "Name of the system, as in the backend: first part of every resource name and value of the tag Project."
+  description = "Name of the system, the first part of every resource name and the value of the tag Project. Use the backend's."
   type        = string
   default     = "order-processing"
   nullable    = false
@@ -15,12 +15,12 @@ variable "project" {
 
   validation {
     condition     = !can(regex("^internal(-|$)", var.project))
-    error_message = "Choose a project name that does not begin with \"internal-\": AWS reserves it for its own load balancers."
+    error_message = "Choose a project name that does not begin with \"internal-\": AWS reserves this prefix for internal load balancers."
   }
 }
 
 variable "environment" {
-  description = "Stage of the deployment: second part of every resource name and value of the tag Environment. In prod the load balancer is protected against deletion by default."
+  description = "Stage of the deployment, the second part of every resource name and the value of the tag Environment. In prod the load balancer is protected against deletion by default."
   type        = string
   default     = "dev"
   nullable    = false
@@ -32,18 +32,18 @@ variable "environment" {
 }
 
 variable "aws_region" {
-  description = "Region to deploy to, e.g. \"eu-central-1\". Null takes the region of the environment (AWS_REGION or the profile)."
+  description = "Region to deploy to, e.g. \"eu-central-1\". Null uses the region of the AWS configuration (AWS_REGION or the profile)."
   type        = string
   default     = null
 
   validation {
     condition     = var.aws_region == null || can(regex("^[a-z]{2,4}(-[a-z]+)+-[0-9]$", var.aws_region))
-    error_message = "Choose a region code such as \"eu-central-1\", or leave aws_region out to take the environment's region."
+    error_message = "Choose a region code such as \"eu-central-1\", or leave aws_region out to use the region of the AWS configuration."
   }
 }
 
 variable "permissions_boundary_arn" {
-  description = "ARN of an IAM policy to set as permissions boundary of every role, for accounts that require one. Null sets none."
+  description = "ARN of an IAM policy that every role gets as its permissions boundary, for accounts that require one. Null sets none."
   type        = string
   default     = null
 
@@ -56,7 +56,7 @@ variable "permissions_boundary_arn" {
 # --- Network ---
 
 variable "vpc_cidr" {
-  description = "Private addresses of the storefront's own network. Choose others to connect it with a network that has these."
+  description = "Private IPv4 network of the storefront. Choose one that no network you connect it to uses."
   type        = string
   default     = "10.20.0.0/16"
   nullable    = false
@@ -69,7 +69,7 @@ variable "vpc_cidr" {
 }
 
 variable "availability_zones" {
-  description = "Zones to spread over, e.g. [\"eu-central-1a\", \"eu-central-1b\"]. Null takes the region's first two that offer instance_type."
+  description = "Availability Zones to use, e.g. [\"eu-central-1a\", \"eu-central-1b\"]. Null uses the region's first two that offer instance_type."
   type        = list(string)
   default     = null
 
@@ -80,16 +80,12 @@ variable "availability_zones" {
 
   validation {
     condition     = alltrue([for zone in coalesce(var.availability_zones, []) : can(regex("^[a-z]{2,4}(-[a-z]+)+-[0-9][a-z]$", zone))])
-    error_message = "Write each of availability_zones as the region's code and a letter, e.g. \"eu-central-1a\"."
+    error_message = "Write each zone in availability_zones as the region's code and a letter, e.g. \"eu-central-1a\"."
   }
 }
 
 variable "existing_network" {
-  description = <<-EOT
-    A network to use instead of creating one. load_balancer_subnet_ids need a route to the internet gateway;
-    instance_subnet_ids need one to GitHub, Debian's packages and Systems Manager: the same, or a NAT gateway with
-    instances_are_private. Each list spans two zones or more.
-  EOT
+  description = "Existing network to use instead of creating one. load_balancer_subnet_ids need a route to the internet gateway. instance_subnet_ids need a route to GitHub, Debian's packages and Systems Manager: through the internet gateway, or through a NAT gateway with instances_are_private. Each list spans two Availability Zones or more."
   type = object({
     vpc_id                   = string
     load_balancer_subnet_ids = list(string)
@@ -99,7 +95,7 @@ variable "existing_network" {
 
   validation {
     condition     = var.existing_network == null || can(regex("^vpc-[0-9a-f]+$", var.existing_network.vpc_id))
-    error_message = "Give the id of a VPC (\"vpc-0123456789abcdef0\") as existing_network.vpc_id, or leave existing_network out to create one."
+    error_message = "Give the ID of a VPC (\"vpc-0123456789abcdef0\") as existing_network.vpc_id, or leave existing_network out to create one."
   }
 
   validation {
@@ -112,12 +108,12 @@ variable "existing_network" {
 
   validation {
     condition     = var.existing_network == null || var.availability_zones == null
-    error_message = "Leave availability_zones out: the subnets of existing_network have their zones."
+    error_message = "Leave availability_zones out: the subnets of existing_network determine the zones."
   }
 }
 
 variable "instances_are_private" {
-  description = "Whether instances have no public address and reach the internet through a NAT gateway per zone, which costs more than the instances. Either way only the load balancer reaches them."
+  description = "Whether instances have no public address and reach the internet through one NAT gateway per zone, which costs more than the instances. In both cases only the load balancer can reach them."
   type        = bool
   default     = false
   nullable    = false
@@ -131,7 +127,7 @@ variable "flow_logs_enabled" {
 }
 
 variable "log_retention_days" {
-  description = "Days to keep flow logs. More cost more storage; fewer leave less to investigate after an attack."
+  description = "Days to keep flow logs. More days cost more storage; fewer leave less to investigate after an attack."
   type        = number
   default     = 365
   nullable    = false
@@ -141,14 +137,14 @@ variable "log_retention_days" {
       [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653],
       var.log_retention_days
     )
-    error_message = "Choose one of the periods CloudWatch knows as log_retention_days: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
+    error_message = "Choose one of CloudWatch's retention periods as log_retention_days: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
   }
 }
 
 # --- Load balancer ---
 
 variable "allowed_cidrs" {
-  description = "IPv4 networks that may open the storefront. The default is everyone."
+  description = "IPv4 networks that may open the storefront. The default allows everyone."
   type        = list(string)
   default     = ["0.0.0.0/0"]
   nullable    = false
@@ -160,12 +156,12 @@ variable "allowed_cidrs" {
 
   validation {
     condition     = alltrue([for cidr in var.allowed_cidrs : can(regex("^[0-9.]+/[0-9]+$", cidr)) && try(cidrsubnet(cidr, 0, 0) == cidr, false)])
-    error_message = "Write each of allowed_cidrs as an IPv4 network by its first address, e.g. \"203.0.113.0/24\"."
+    error_message = "Write each network in allowed_cidrs as an IPv4 network by its first address, e.g. \"203.0.113.0/24\"."
   }
 }
 
 variable "certificate_arn" {
-  description = "ARN of a certificate of AWS Certificate Manager for domain_name, in the region of the deployment. Turns HTTPS on, and plain HTTP into a redirect. Null serves plain HTTP."
+  description = "ARN of a certificate for domain_name from AWS Certificate Manager, in the deployment's region. Enables HTTPS and redirects plain HTTP to it. Null serves plain HTTP."
   type        = string
   default     = null
 
@@ -177,12 +173,12 @@ variable "certificate_arn" {
   # No certificate can be issued for the load balancer's own name.
   validation {
     condition     = var.certificate_arn == null || var.domain_name != null
-    error_message = "Set domain_name to the name that the certificate is for: under the load balancer's own name, browsers refuse it."
+    error_message = "Set domain_name to the name that the certificate is for: browsers reject the certificate under the load balancer's own name."
   }
 }
 
 variable "domain_name" {
-  description = "Name under which customers open the storefront, e.g. \"shop.example.com\". Point it to load_balancer_dns_name, or set hosted_zone_id. Null uses the load balancer's own name."
+  description = "Domain name of the storefront, e.g. \"shop.example.com\". Point it to load_balancer_dns_name, or set hosted_zone_id. Null uses the load balancer's own name."
   type        = string
   default     = null
 
@@ -193,18 +189,18 @@ variable "domain_name" {
 }
 
 variable "hosted_zone_id" {
-  description = "Route 53 hosted zone in which to create domain_name's record. Null creates none."
+  description = "ID of the Route 53 hosted zone in which the record of domain_name is created. Null creates none."
   type        = string
   default     = null
 
   validation {
     condition     = var.hosted_zone_id == null || can(regex("^Z[A-Z0-9]+$", var.hosted_zone_id))
-    error_message = "Give the id of a hosted zone (\"Z0123456789ABCDEFGHIJ\"), or leave hosted_zone_id out."
+    error_message = "Give the ID of a hosted zone (\"Z0123456789ABCDEFGHIJ\"), or leave hosted_zone_id out."
   }
 
   validation {
     condition     = var.hosted_zone_id == null || var.domain_name != null
-    error_message = "Set domain_name to the name to make in the hosted zone, or leave hosted_zone_id out."
+    error_message = "Set domain_name to the name to create in the hosted zone, or leave hosted_zone_id out."
   }
 }
 
@@ -215,12 +211,12 @@ variable "web_acl_arn" {
 
   validation {
     condition     = var.web_acl_arn == null || can(regex("^arn:aws[a-z-]*:wafv2:[a-z0-9-]+:[0-9]{12}:regional/webacl/[^/]+/[^/]+$", var.web_acl_arn))
-    error_message = "Give the ARN of a regional web ACL (\"arn:aws:wafv2:<region>:<account>:regional/webacl/<name>/<id>\"), or leave web_acl_arn out. One for CloudFront does not fit a load balancer."
+    error_message = "Give the ARN of a regional web ACL (\"arn:aws:wafv2:<region>:<account>:regional/webacl/<name>/<id>\"), or leave web_acl_arn out. A load balancer cannot use a web ACL for CloudFront."
   }
 }
 
 variable "access_log_bucket" {
-  description = "Name of an S3 bucket in the same region for a log of every request; its policy must let the region's load balancers write. Null keeps no log."
+  description = "Name of an S3 bucket, in the same region, for the load balancer's access log. Its policy must let the region's load balancers write to it. Null keeps no access log."
   type        = string
   default     = null
 
@@ -231,7 +227,7 @@ variable "access_log_bucket" {
 }
 
 variable "deletion_protection_enabled" {
-  description = "Whether the load balancer is protected against deletion. Null protects it in prod only. To destroy a protected deployment, apply false first."
+  description = "Whether the load balancer is protected against deletion. Null protects it in prod only. To destroy a protected deployment, first apply false."
   type        = bool
   default     = null
 }
@@ -250,24 +246,24 @@ variable "api_url" {
 }
 
 variable "repository_url" {
-  description = "Git repository that holds the storefront in its folder frontend, e.g. \"https://github.com/your-shop/order-processing-system.git\". It must be readable without a password."
+  description = "Git repository that contains the storefront in its folder frontend, e.g. \"https://github.com/your-shop/order-processing-system.git\". It must be readable without a password."
   type        = string
 
   # Port 443 only: the instances' security group allows no other.
   validation {
     condition     = can(regex("^https://([a-z0-9]([a-z0-9-]*[a-z0-9])?[.])+[a-z]{2,63}(/[A-Za-z0-9._~+-]+)+/?$", var.repository_url))
-    error_message = "Give the repository's https address without user, password, port, query or fragment as repository_url, e.g. \"https://github.com/your-shop/order-processing-system.git\": over plain HTTP anyone on the way could replace the page."
+    error_message = "Give the repository's https address without user, password, port, query or fragment as repository_url, e.g. \"https://github.com/your-shop/order-processing-system.git\"."
   }
 }
 
 variable "repository_ref" {
-  description = "Commit, tag or branch to serve. A changed value is a release. In prod only a whole commit ID is accepted: a tag or branch can move, and then a new server would serve unreviewed code."
+  description = "Commit, tag or branch to serve. Changing it is a release. In prod only a full commit ID is accepted: a tag or branch can move, and a new server would then serve unreviewed code."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("^[A-Za-z0-9_][A-Za-z0-9._/+-]{0,199}$", var.repository_ref)) && !can(regex("[.][.]|//|/[.]|[./]$|[.]lock$", var.repository_ref))
-    error_message = "Give a commit's whole ID, or the name of a tag or branch, as repository_ref, e.g. \"v1.2.0\"."
+    error_message = "Give a commit's full ID, or the name of a tag or branch, as repository_ref, e.g. \"v1.2.0\"."
   }
 
   validation {
@@ -280,25 +276,25 @@ variable "repository_ref" {
 }
 
 variable "ami_id" {
-  description = "Image to start instances from: Debian 13 or one derived from it, for the processor of instance_type. Null takes Debian's newest official one for arm64 at each apply, so a newer image is a release."
+  description = "Machine image of the instances: Debian 13 or an image derived from it, for the architecture of instance_type. Null uses Debian's newest official arm64 image at each apply, so a newer image is a release."
   type        = string
   default     = null
 
   validation {
     condition     = var.ami_id == null || can(regex("^ami-[0-9a-f]+$", var.ami_id))
-    error_message = "Give the id of an image (\"ami-0123456789abcdef0\"), or leave ami_id out to take Debian's newest."
+    error_message = "Give the ID of an image (\"ami-0123456789abcdef0\"), or leave ami_id out to use Debian's newest."
   }
 }
 
 variable "root_device_name" {
-  description = "Name of the root volume in the image of ami_id. With a wrong name the instances get a second, empty volume."
+  description = "Name of the root volume in the image ami_id. With a wrong name the instances get a second, empty volume."
   type        = string
   default     = "/dev/xvda"
   nullable    = false
 
   validation {
     condition     = can(regex("^/dev/[a-z0-9]+$", var.root_device_name))
-    error_message = "Give the root device's name as the image has it, e.g. \"/dev/xvda\" or \"/dev/sda1\"."
+    error_message = "Give the root device's name as in the image, e.g. \"/dev/xvda\" or \"/dev/sda1\"."
   }
 }
 
@@ -316,7 +312,7 @@ variable "instance_type" {
   # Families with a g after their generation, and the first one.
   validation {
     condition     = var.ami_id != null || !can(regex("[.]", var.instance_type)) || can(regex("^(a1|[a-z]+[0-9]+g[a-z]*)[.]", var.instance_type))
-    error_message = "Choose a Graviton type such as \"t4g.micro\" as instance_type, or set ami_id to an image for the other processor: Debian's arm64 image does not start on it."
+    error_message = "Choose a Graviton type such as \"t4g.micro\" as instance_type, or set ami_id to an image for the other architecture: Debian's arm64 image does not start on it."
   }
 }
 
@@ -328,12 +324,12 @@ variable "min_size" {
 
   validation {
     condition     = var.min_size >= 1 && floor(var.min_size) == var.min_size
-    error_message = "Run at least 1 instance, better 2 (in two zones): with min_size 0 there is no storefront."
+    error_message = "Run at least 1 instance, better 2 in two zones: with min_size 0 there is no storefront."
   }
 }
 
 variable "max_size" {
-  description = "Maximum number of instances, which bounds the cost of a flood. During a release there are up to twice as many."
+  description = "Maximum number of instances, which limits the cost of a flood. During a release there are up to twice as many."
   type        = number
   default     = 4
   nullable    = false
@@ -347,7 +343,7 @@ variable "max_size" {
 # --- Alarms ---
 
 variable "alerts_topic_arn" {
-  description = "ARN of the SNS topic for alarms: the backend's output alerts_topic_arn. Null sends no notification."
+  description = "ARN of the SNS topic for alarms: the backend's output alerts_topic_arn. Null sends no alarms."
   type        = string
   default     = null
 
@@ -366,6 +362,6 @@ variable "runbook_url" {
   # With the longest names, an alarm's text and this fit into CloudWatch's 1024 characters.
   validation {
     condition     = can(regex("^(docs/runbook[.]md|https://[^[:space:]#]{1,292})$", var.runbook_url))
-    error_message = "Give the https address, of at most 300 characters and without a fragment, of the runbook as runbook_url, e.g. \"https://github.com/your-shop/order-processing-system/blob/main/docs/runbook.md\": each alarm appends the name of its section."
+    error_message = "Give an https address of at most 300 characters, without a fragment, as runbook_url, e.g. \"https://github.com/your-shop/order-processing-system/blob/main/docs/runbook.md\": each alarm appends the name of its section."
   }
 }

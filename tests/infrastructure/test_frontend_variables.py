@@ -57,10 +57,10 @@ ADVICE: list[tuple[str, str, str]] = [
     ),
     (
         "repository_ref",
-        "Give a commit's whole ID",
+        "Give a commit's full ID",
         "|-upload-pack=reboot|a b|a..b|a'b|$(reboot)|main:main|main\n|v1.lock|release/",
     ),
-    ("ami_id", "Give the id of an image", "|debian-13|ami-"),
+    ("ami_id", "Give the ID of an image", "|debian-13|ami-"),
     ("root_device_name", "Give the root device's name", "|xvda|/dev/xvda/1"),
     ("instance_type", 'such as "t4g.micro"', "|micro"),
     (
@@ -70,7 +70,7 @@ ADVICE: list[tuple[str, str, str]] = [
     ),
     (
         "runbook_url",
-        "Give the https address",
+        "Give an https address",
         "|runbook.md|http://wiki.example.com/r|https://wiki.example.com/r#alarms",
     ),
 ]
@@ -81,7 +81,7 @@ MORE: list[tuple[str, str, list[Any]]] = [
     ("instance_type", "Choose a Graviton type", ["t3.micro", "m7i.large", "g4dn.xlarge"]),
     ("min_size", "Run at least 1 instance", [0, 1.5]),
     ("max_size", "from min_size to 100", [1, 2.5, 101]),
-    ("log_retention_days", "one of the periods CloudWatch knows", [0, 366]),
+    ("log_retention_days", "one of CloudWatch's retention periods", [0, 366]),
     ("allowed_cidrs", "nobody reaches the storefront", [[]]),
     (
         "allowed_cidrs",
@@ -89,11 +89,11 @@ MORE: list[tuple[str, str, list[Any]]] = [
         [["203.0.113.7"], ["203.0.113.7/24"], ["10.0.0.0/33"], ["2001:db8::/32"]],
     ),
     ("certificate_arn", "Set domain_name to the name that the certificate is for", [CERTIFICATE]),
-    ("hosted_zone_id", "Set domain_name to the name to make", ["Z0123456789ABCDEFGHIJ"]),
+    ("hosted_zone_id", "Set domain_name to the name to create", ["Z0123456789ABCDEFGHIJ"]),
     ("availability_zones", "Name two to six different zones", [[], ["eu-west-1a"], ["eu-west-1a"] * 2]),
     ("availability_zones", "Name two to six different zones", [[f"eu-west-1{zone}" for zone in "abcdefg"]]),
     ("availability_zones", "the region's code and a letter", [["eu-west-1", "eu-west-1b"]]),
-    ("existing_network", "Give the id of a VPC", [{**NETWORK, "vpc_id": value} for value in ("", "vpc-", SUBNETS[0])]),
+    ("existing_network", "Give the ID of a VPC", [{**NETWORK, "vpc_id": value} for value in ("", "vpc-", SUBNETS[0])]),
     *(
         ("existing_network", "Name two or more different subnets", [{**NETWORK, name: value}])
         for name in ("load_balancer_subnet_ids", "instance_subnet_ids")
@@ -105,7 +105,7 @@ REFUSED = [
     *(Case(name, value, advice) for name, advice, values in ADVICE for value in values.split("|")),
     *(Case(name, value, advice) for name, advice, others in MORE for value in others),
     Case("certificate_arn", "shop.example.com", "Give the ARN of a certificate", DOMAIN),
-    Case("hosted_zone_id", "/hostedzone/Z0123456789ABCDEFGHIJ", "Give the id of a hosted zone", DOMAIN),
+    Case("hosted_zone_id", "/hostedzone/Z0123456789ABCDEFGHIJ", "Give the ID of a hosted zone", DOMAIN),
     Case("max_size", 4, "from min_size to 100", {"min_size": 5}),
     Case(
         "existing_network",
