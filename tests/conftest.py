@@ -1,4 +1,4 @@
-"""What tests of different kinds share: the whole system on this machine, started once for all of them."""
+"""Distribution of tests over processes, and the local stack that several folders share."""
 
 import signal
 from collections.abc import Iterator
@@ -9,16 +9,14 @@ import pytest
 
 from local_stack import LocalStack, Settings
 from local_stack.machine import free_port
-from support.prerequisites import tell_what_is_missing
 
 TESTS = Path(__file__).parent
 
-# What a shell starts in the background is deaf to Ctrl-C, and so would be all that these tests start and end by it.
+# A shell's background jobs ignore SIGINT, and their children inherit that. Some tests end programs with SIGINT.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# The same examples at every run, so that what fails is the change and not bad luck; to look further,
-# `pytest --hypothesis-profile=explore`. What time may pass is the business of tests that measure it.
+# The same examples in every run. `pytest --hypothesis-profile=explore` tries others.
 hypothesis.settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
 hypothesis.settings.register_profile("explore", max_examples=5000, deadline=None)
 hypothesis.settings.load_profile("repeatable")
@@ -60,19 +58,15 @@ def distribution_group(item: pytest.Item) -> str:
     return next((name for name in SHARED_FIXTURES if name in fixtures), str(item.path.relative_to(TESTS)))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    tell_what_is_missing(terminalreporter)
-
-
 @pytest.fixture(scope="session")
 def other_storefront_port() -> int:
-    """The port of a second storefront whose page may call the API of `local_stack`."""
+    """The port of a second storefront whose origin the API of `local_stack` allows."""
     return free_port()
 
 
 @pytest.fixture(scope="session")
 def local_stack(other_storefront_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    """The running system as `make run` starts it: real zip, real deployment, IAM enforced, storefront served."""
+    """The running system as `make run` starts it, with IAM enforced."""
     settings = Settings(
         storefront_port=free_port(),
         aws_port=free_port(),
