@@ -20,7 +20,7 @@ locals {
   alarms = merge(
     {
       api-5xx = {
-        description         = "The API answered with a 5xx status. A customer could not place or follow an order; the storefront asks the customer to retry. Look first at the request in ${aws_cloudwatch_log_group.access.name}, then for its request_id in the functions' logs."
+        description         = "The API answered with a 5xx status. A customer could not place or follow an order; the storefront asks the customer to retry. Look first at the request in ${aws_cloudwatch_log_group.access.name}, then find its request_id in the functions' logs."
         metric              = { namespace = "AWS/ApiGateway", name = "5xx", dimensions = { ApiId = aws_apigatewayv2_api.orders.id } }
         threshold           = 0
         evaluation_periods  = 5
@@ -28,7 +28,7 @@ locals {
       }
 
       api-4xx = {
-        description         = "The API answered more than ${var.client_errors_alarm_per_minute} requests a minute with a 4xx status (429 included) in three of five minutes. Customers' orders may be rejected, or a client floods the API. Look first at status, route and source_ip in ${aws_cloudwatch_log_group.access.name}."
+        description         = "The API answered more than ${var.client_errors_alarm_per_minute} requests per minute with a 4xx status (including 429) in three of five minutes. Customers' orders may be rejected, or a client floods the API. Look first at status, route and source_ip in ${aws_cloudwatch_log_group.access.name}."
         metric              = { namespace = "AWS/ApiGateway", name = "4xx", dimensions = { ApiId = aws_apigatewayv2_api.orders.id } }
         threshold           = var.client_errors_alarm_per_minute
         evaluation_periods  = 5
@@ -47,7 +47,7 @@ locals {
       }
 
       api-flood = {
-        description         = "The API received more than ${var.requests_alarm_per_minute} requests a minute in three of five minutes. Every request costs money, and customers may be throttled. Look first at source_ip, route and status in ${aws_cloudwatch_log_group.access.name}."
+        description         = "The API received more than ${var.requests_alarm_per_minute} requests per minute in three of five minutes. Every request costs money, and customers may be throttled. Look first at source_ip, route and status in ${aws_cloudwatch_log_group.access.name}."
         metric              = { namespace = "AWS/ApiGateway", name = "Count", dimensions = { ApiId = aws_apigatewayv2_api.orders.id } }
         threshold           = var.requests_alarm_per_minute
         evaluation_periods  = 5
@@ -55,7 +55,7 @@ locals {
       }
 
       orders-flood = {
-        description         = "More than ${var.orders_alarm_per_minute} orders a minute were accepted in three of five minutes. If they are not real, each is stored, announced and paid for. Look first at source_ip in ${aws_cloudwatch_log_group.access.name}."
+        description         = "More than ${var.orders_alarm_per_minute} orders per minute were accepted in three of five minutes. Unwanted orders are also stored, announced and billed. Look first at source_ip in ${aws_cloudwatch_log_group.access.name}."
         metric              = { namespace = local.metric_namespace, name = "OrdersAccepted" }
         threshold           = var.orders_alarm_per_minute
         evaluation_periods  = 5
@@ -66,7 +66,7 @@ locals {
       # queue holds a message. It leaves out messages that were received three times or more,
       # so failing orders are processing-failing's.
       orders-waiting = {
-        description = "An accepted order has waited in ${local.queue_names.orders} for more than five minutes. Customers see it as pending; it is kept for four days. Look first at whether the event source mapping of ${module.processing.function_name} is enabled, then at the function's log; if there are simply many orders, raise processing_maximum_concurrency."
+        description = "An accepted order has waited in ${local.queue_names.orders} for more than five minutes. Customers see it as pending; it is kept for four days. Look first at whether the event source mapping of ${module.processing.function_name} is enabled, then at the function's log. If neither shows a fault, raise processing_maximum_concurrency."
         metric      = { namespace = "AWS/SQS", name = "ApproximateAgeOfOldestMessage", dimensions = { QueueName = aws_sqs_queue.orders.name }, statistic = "Maximum" }
         threshold   = 5 * 60
       }
@@ -74,7 +74,7 @@ locals {
       # Partial batch failures do not count as Lambda errors. The next delivery may succeed
       # after one failure; failures in two different minutes do not resolve themselves.
       processing-failing = {
-        description         = "Orders could not be stored in two different minutes, so retries do not resolve it. Each is delivered up to five times before it ends in ${local.queue_names.orders_dlq}; its customer sees it as pending. Look first at reason and error of order_failed and request_failed in the log of ${module.processing.function_name}."
+        description         = "Orders could not be stored in two different minutes, so retries do not resolve it. Each is delivered up to five times before it moves to ${local.queue_names.orders_dlq}; its customer sees it as pending. Look first at reason and error of order_failed and request_failed in the log of ${module.processing.function_name}."
         metric              = { namespace = local.metric_namespace, name = "ProcessingFailed" }
         threshold           = 0
         evaluation_periods  = max(5, 2 * local.redelivery_minutes + 2)
@@ -84,7 +84,7 @@ locals {
       # SQS may stop a metric six hours after the last action on a queue; the alarm must not
       # return to OK for that reason.
       orders-dlq = {
-        description        = "An order was received five times, could not be stored, and waits in ${local.queue_names.orders_dlq}, at most fourteen days from its acceptance. Its customer sees it as pending. Look first at the reason (`orders dlq list`), repair the cause, then move the order back (`orders dlq redrive`)."
+        description        = "An order was received five times, could not be stored, and stays in ${local.queue_names.orders_dlq} until fourteen days after it was accepted. Its customer sees it as pending. Look first at the reason (`orders dlq list`), fix the cause, then move the order back (`orders dlq redrive`)."
         metric             = { namespace = "AWS/SQS", name = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = aws_sqs_queue.orders_dlq.name }, statistic = "Maximum" }
         threshold          = 0
         treat_missing_data = "ignore"
@@ -97,7 +97,7 @@ locals {
       # The quotient of 0 and 0 is no datapoint. FILL, because a function that is not invoked logs
       # nothing, so there is no OrdersNotified at all where the alarm matters most.
       notifications-late = {
-        description = "Orders were stored and not announced for more than ten minutes. The orders are safe; subscribers to completed orders do not know of them. Look first at whether the event source mapping of ${module.notification.function_name} is enabled, then at the function's log, then at the state of SNS."
+        description = "Orders were stored and not announced for more than ten minutes. The orders are safe; subscribers to completed orders are not informed. Look first at whether the event source mapping of ${module.notification.function_name} is enabled, then at the function's log, then at AWS Health for SNS."
         metrics = {
           stored   = { namespace = local.metric_namespace, name = "OrdersStored" }
           notified = { namespace = local.metric_namespace, name = "OrdersNotified" }
@@ -110,7 +110,7 @@ locals {
       }
 
       notification-failing = {
-        description         = "Stored orders could not be announced in at least two of the last ten minutes. The orders are safe; Lambda retries each announcement for up to an hour before it ends in ${local.queue_names.notifications_dlq}. Look first at error of notification_failed in the log of ${module.notification.function_name}."
+        description         = "Stored orders could not be announced in at least two of the last ten minutes. The orders are safe; Lambda retries each announcement for up to an hour before it moves to ${local.queue_names.notifications_dlq}. Look first at error of notification_failed in the log of ${module.notification.function_name}."
         metric              = { namespace = local.metric_namespace, name = "NotificationFailed" }
         threshold           = 0
         evaluation_periods  = 10
@@ -118,7 +118,7 @@ locals {
       }
 
       notifications-dlq = {
-        description        = "Announcing a stored order was given up. The order is safe; its subscribers do not know of it, and ${local.queue_names.notifications_dlq} holds its position in the table's stream, which is kept for a day. Look first at the log of ${module.notification.function_name}, repair the cause, then announce it again (`orders dlq redrive --notifications`)."
+        description        = "A stored order could not be announced, and retries have ended. The order is safe; subscribers are not informed. ${local.queue_names.notifications_dlq} keeps its position in the table's stream, which keeps records for one day. Look first at the log of ${module.notification.function_name}, fix the cause, then announce it again (`orders dlq redrive --notifications`)."
         metric             = { namespace = "AWS/SQS", name = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = aws_sqs_queue.notifications_dlq.name }, statistic = "Maximum" }
         threshold          = 0
         treat_missing_data = "ignore"
@@ -152,7 +152,7 @@ locals {
 
     {
       for name, function in local.functions : "${name}-errors" => {
-        description         = "${function.function_name} failed with an unexpected error, or ran out of time or memory. Its orders are delivered again, or its customers get a 5xx status. Look first at its log around this time, then roll back or repair."
+        description         = "${function.function_name} failed with an unexpected error, or ran out of time or memory. Its orders are delivered again, or customers receive a 5xx status. Look first at its log around this time, then roll back or fix the code."
         runbook_section     = "function-errors"
         metric              = { namespace = "AWS/Lambda", name = "Errors", dimensions = { FunctionName = function.function_name } }
         threshold           = 0
@@ -163,7 +163,7 @@ locals {
 
     {
       for name, function in local.functions : "${name}-throttles" => {
-        description         = "${function.function_name} was throttled: its reserved concurrency, or the account's, is used up. Customers get a 503 status, or good orders use up their receives. Look first at the concurrent executions of all functions in the account; raise the limit, or stop what uses it up."
+        description         = "${function.function_name} was throttled: its reserved concurrency, or the account's, is used up. Customers receive a 503 status, or valid orders move to the dead-letter queue without being processed. Look first at the concurrent executions of all functions in the account. Raise the limit, or stop what uses it."
         runbook_section     = "function-throttles"
         metric              = { namespace = "AWS/Lambda", name = "Throttles", dimensions = { FunctionName = function.function_name } }
         threshold           = 0
@@ -175,7 +175,7 @@ locals {
     # Without requests nothing is logged, so missing data is the failure.
     var.no_orders_alarm_minutes == null ? {} : {
       no-orders = {
-        description         = "No order has been accepted for ${var.no_orders_alarm_minutes} minutes. Customers may be unable to order. Look first at whether the storefront and the API answer, then on the dashboard ${local.prefix} at whether requests arrive and why they are refused."
+        description         = "No order has been accepted for ${var.no_orders_alarm_minutes} minutes. Customers may be unable to order. Look first at whether the storefront and the API answer, then on the dashboard ${local.prefix} at whether requests arrive and why they are rejected."
         metric              = { namespace = local.metric_namespace, name = "OrdersAccepted" }
         comparison_operator = "LessThanThreshold"
         threshold           = 1

@@ -5,7 +5,7 @@
 ################################################################################
 
 output "orders_table_name" {
-  description = "Table of the stored orders, for the operator's queries."
+  description = "Name of the table of stored orders."
   value       = aws_dynamodb_table.orders.name
 }
 
@@ -14,27 +14,27 @@ output "orders_table_name" {
 ################################################################################
 
 output "orders_queue_url" {
-  description = "Queue of accepted orders, where repaired orders go back to."
+  description = "URL of the queue of accepted orders."
   value       = aws_sqs_queue.orders.url
 }
 
 output "orders_dlq_url" {
-  description = "Dead-letter queue of the orders that could not be stored. Empty when all is well."
+  description = "URL of the dead-letter queue of orders that could not be stored. It is normally empty."
   value       = aws_sqs_queue.orders_dlq.url
 }
 
 output "notifications_dlq_url" {
-  description = "Dead-letter queue of the announcements that could not be sent. Empty when all is well."
+  description = "URL of the dead-letter queue of failed announcements. It is normally empty."
   value       = aws_sqs_queue.notifications_dlq.url
 }
 
 output "alerts_topic_arn" {
-  description = "Topic of all alarms. Subscribe a chat or a pager here."
+  description = "ARN of the topic of all alarms. Subscribe a chat or pager to it."
   value       = aws_sns_topic.alerts.arn
 }
 
 output "order_completed_topic_arn" {
-  description = "Topic of completed orders, with customer_id and product_id as attributes to filter by. Subscribe what comes after an order."
+  description = "ARN of the topic of completed orders. Its messages have the attributes customer_id and product_id for filtering."
   value       = aws_sns_topic.order_completed.arn
 }
 
@@ -43,7 +43,7 @@ output "order_completed_topic_arn" {
 ################################################################################
 
 output "api_endpoint" {
-  description = "Address of the API, without a slash at the end: orders go to <api_endpoint>/orders. The storefront's api_url."
+  description = "Address of the API, without a trailing slash. Orders are posted to <api_endpoint>/orders. Use it as the storefront's api_url."
   value       = aws_apigatewayv2_api.orders.api_endpoint
 }
 
@@ -52,6 +52,6 @@ output "api_endpoint" {
 ################################################################################
 
 output "dashboard_name" {
-  description = "CloudWatch dashboard that shows one order's path from left to right."
+  description = "Name of the CloudWatch dashboard, which shows an order's path from left to right."
   value       = module.monitoring.dashboard_name
 }

@@ -117,7 +117,7 @@ resource "aws_lambda_function" "this" {
 
 resource "aws_lambda_alias" "live" {
   name             = "live"
-  description      = "The version that serves orders. Point it at an earlier one to roll back."
+  description      = "The version that serves orders. To roll back, point it to an earlier version."
   function_name    = aws_lambda_function.this.function_name
   function_version = aws_lambda_function.this.version
 }

@@ -1,20 +1,20 @@
 variable "name" {
-  description = "The function's part in the life of an order, e.g. \"submission\": last part of every name and name of the handler's module."
+  description = "Role of the function, e.g. \"submission\". The last part of every name, and the name of the handler's module."
   type        = string
 }
 
 variable "description" {
-  description = "What the function does, for whoever meets it in the console."
+  description = "Description of the function in the console."
   type        = string
 }
 
 variable "memory_size_mb" {
-  description = "Memory in MB; the share of a processor grows with it."
+  description = "Memory in MB. CPU is proportional to it."
   type        = number
 }
 
 variable "timeout_seconds" {
-  description = "Longest time an invocation may take, in seconds."
+  description = "Timeout of an invocation, in seconds."
   type        = number
 }
 
@@ -25,23 +25,23 @@ variable "reserved_concurrency" {
 }
 
 variable "snap_start_enabled" {
-  description = "Whether published versions start from a snapshot of the initialized function."
+  description = "Whether published versions use SnapStart."
   type        = bool
   default     = false
 }
 
 variable "environment_variables" {
-  description = "Environment variables that tell the function where its queue, table or topic is."
+  description = "Environment variables with the address of the function's queue, table or topic."
   type        = map(string)
 }
 
 variable "policy_json" {
-  description = "Policy document with what this function may do beyond writing its log and its traces."
+  description = "Policy document with the function's permissions, except those for its log and traces."
   type        = string
 }
 
 variable "shared" {
-  description = "What all functions of a deployment have in common."
+  description = "Settings that all functions of a deployment share."
   type = object({
     prefix                   = string
     zip_path                 = string

@@ -13,7 +13,7 @@ variable "alerts_topic_arn" {
 }
 
 variable "runbook_url" {
-  description = "Address of the runbook. Every alarm's description ends in a link to a section of it."
+  description = "Address of the runbook. Every alarm's description ends with a link to one of its sections."
   type        = string
 }
 
@@ -61,7 +61,7 @@ variable "metric_namespace" {
 }
 
 variable "metric_filters" {
-  description = "Metrics counted from the logs, by the filter's name. metric_name is the filter's name where it is null. dimensions maps a dimension to a field of the log event."
+  description = "Metrics counted from the logs, by the filter's name. metric_name is the filter's name if it is null. dimensions maps a dimension to a field of the log event."
   type = map(object({
     log_group_name = string
     pattern        = string

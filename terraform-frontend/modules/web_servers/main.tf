@@ -401,7 +401,7 @@ locals {
   # Each has a section with its name in the runbook. All count over the target group, and so over every release.
   host_alarms = {
     unhealthy-hosts = {
-      description         = "A web server of ${var.prefix} fails its health check in three of five minutes, or a new one is not ready. Customers are sent to the others. Look at its console output first: aws ec2 get-console-output --latest."
+      description         = "A web server of ${var.prefix} failed its health check in three of five minutes, or a new one is not ready. Customers are served by the others. Look first at its console output: aws ec2 get-console-output --latest."
       metric_name         = "UnHealthyHostCount"
       statistic           = "Maximum"
       comparison_operator = "GreaterThanThreshold"
@@ -411,7 +411,7 @@ locals {
     }
 
     missing-hosts = {
-      description         = "Fewer than ${var.size.min} web servers of ${var.prefix} have been healthy for five minutes, and they are not replaced. With none, customers see no page. Look at the group's scaling activities first."
+      description         = "Fewer than ${var.size.min} web servers of ${var.prefix} have been healthy for five minutes, and they were not replaced. With none, customers see no page. Look first at the group's scaling activities."
       metric_name         = "HealthyHostCount"
       statistic           = "Minimum"
       comparison_operator = "LessThanThreshold"
@@ -424,7 +424,7 @@ locals {
   # Percentage of requests that fail. A single error, such as a scanner's request, raises no alarm.
   error_alarms = {
     storefront-5xx = {
-      description = "More than 5 % of requests to the web servers of ${var.prefix} fail in three of five minutes, so customers see a broken page. Look at /var/log/apache2/error.log on a server first, by Session Manager."
+      description = "More than 5 % of requests to the web servers of ${var.prefix} failed in three of five minutes. Customers see errors instead of the page. Look first at /var/log/apache2/error.log on a server, through Session Manager."
       metric_name = "HTTPCode_Target_5XX_Count"
       dimensions  = local.target_group_dimensions
       expression  = "100 * errors / requests"
@@ -432,7 +432,7 @@ locals {
 
     # The load balancer counts a request only when it has a healthy server for it.
     load-balancer-5xx = {
-      description = "The load balancer of ${var.prefix} answers more than 5 % of requests with an error of its own in three of five minutes, so customers see no page. No web server is healthy, or none responds in time. Look at the target group's health first."
+      description = "The load balancer of ${var.prefix} itself answered more than 5 % of requests with an error in three of five minutes, because no web server was healthy or none responded in time. Customers see no page. Look first at the target group's health."
       metric_name = "HTTPCode_ELB_5XX_Count"
       dimensions  = local.load_balancer_dimension
       expression  = "100 * errors / (errors + FILL(requests, 0))"
