@@ -1,4 +1,4 @@
-"""The workflows on GitHub and the hooks before a commit run what a person runs, pinned, and with no more rights than needed."""
+"""Workflows and hooks run existing commands, use pinned versions and have least privilege."""
 
 import os
 import re
@@ -13,10 +13,12 @@ import yaml
 from support.repository.files import REPOSITORY, checked_in_files
 from support.repository.makefile import targets_of_the_makefile
 
-WORKFLOWS = sorted((REPOSITORY / ".github" / "workflows").glob("*.y*ml"))
+CI = REPOSITORY / ".github" / "workflows" / "ci.yml"
+WORKFLOWS = sorted(CI.parent.glob("*.y*ml"))
 
-# What installs the machine's own packages, before there is a Makefile to call.
+# Commands that prepare the container before the checkout.
 PREPARING = ("apt-get", "git config")
+AVAILABLE_COMMANDS = (["aws", "cloudformation"], ["gh", "release"], ["sha256sum", "orders-*"])
 
 each_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 
@@ -65,7 +67,7 @@ def test_jobs_have_least_privilege_and_no_secrets(path: Any) -> None:
     assert load(path)["permissions"] == {}
     for name, job in jobs_of(path).items():
         expected = {"contents": "read"} | ({"id-token": "write"} if "environment" in job else {})
-        assert job["permissions"] == expected, name
+        assert job["permissions"] in (expected, {"contents": "write"}), name
         assert job["timeout-minutes"] <= 90, name
     text = path.read_text(encoding="utf-8")
     assert "secrets" not in text
@@ -90,9 +92,8 @@ def test_every_command_and_folder_exists(path: Any) -> None:
                 assert targets
                 assert targets <= targets_of_the_makefile(), f"{step['run']}: the Makefile has no such target"
             else:
-                assert [program, *arguments[:1]] == ["aws", "cloudformation"], step["run"]
+                assert [program, *arguments[:1]] in AVAILABLE_COMMANDS, step["run"]
     folders = re.findall(r"(?:TESTS=|tests: )(tests[\w/]*)", path.read_text(encoding="utf-8"))
-    assert folders
     assert all((REPOSITORY / folder).is_dir() for folder in folders)
 
 
@@ -141,19 +142,36 @@ def test_job_with_a_token_runs_only_the_aws_cli(path: Any) -> None:
 
 
 @each_workflow
-def test_deployment_uses_the_parameter_file_of_its_environment(path: Any) -> None:
-    offered = load(path)[True]["workflow_dispatch"]["inputs"]["environment"]["options"]  # YAML reads `on` as true
+def test_job_that_can_write_runs_no_third_party_code(path: Any) -> None:
+    for name, job in jobs_of(path).items():
+        if job["permissions"]["contents"] == "write":
+            commands = {shlex.split(step["run"])[0] for step in job["steps"] if "run" in step}
+            assert commands <= {"gh", "sha256sum"}, f"{name} could hand its token to third-party code"
+            assert {step["uses"].split("@")[0] for step in job["steps"] if "uses" in step} <= {
+                "actions/download-artifact"
+            }
+
+
+def test_release_attaches_both_packages_and_their_checksums() -> None:
+    jobs = jobs_of(CI.with_name("release.yml"))
+    commands = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
+    assert commands[:3] == ["make build TARGET=arm64", "make build TARGET=x86_64", "sha256sum orders-* > SHA256SUMS"]
+    assert "dist/*" in commands[3]
+    assert load(CI.with_name("release.yml"))[True] == {"push": {"tags": ["v*"]}}
+
+
+def test_deployment_uses_the_parameter_file_of_its_environment() -> None:
+    offered = load(CI)[True]["workflow_dispatch"]["inputs"]["environment"]["options"]  # YAML reads `on` as true
     files = {file.stem for file in (REPOSITORY / "cloudformation" / "parameters").glob("*.json")}
     assert set(offered) == files
-    [deploy] = [s["run"] for s in steps_of(path) if "cloudformation deploy" in s.get("run", "")]
+    [deploy] = [s["run"] for s in steps_of(CI) if "cloudformation deploy" in s.get("run", "")]
     assert shlex.split(deploy)[-2:] == ["--parameter-overrides", "file://cloudformation/parameters/$ENVIRONMENT.json"]
 
 
-@each_workflow
-def test_deploy_page_names_every_variable_of_the_deployment(path: Any) -> None:
-    readme = (REPOSITORY / "docs" / "deploy.md").read_text(encoding="utf-8")
-    needed = set(re.findall(r"\bvars\.(\w+)", path.read_text(encoding="utf-8")))
-    missing = {name for name in needed if f"`{name}`" not in readme}
+def test_deploy_page_names_every_variable_of_the_deployment() -> None:
+    page = (REPOSITORY / "docs" / "deploy.md").read_text(encoding="utf-8")
+    needed = set(re.findall(r"\bvars\.(\w+)", CI.read_text(encoding="utf-8")))
+    missing = {name for name in needed if f"`{name}`" not in page}
     assert not missing, f"say in docs/deploy.md, From GitHub, that the environment needs {missing}"
 
 
