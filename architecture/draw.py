@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Draw the architecture: write the pictures beside this file from what drawings/ says of them.
+"""Draw the architecture diagrams beside this file from their descriptions in drawings/.
 
     python architecture/draw.py
 
-It needs Python and nothing else. A test compares what it writes with what is checked in.
+It needs only Python. A test compares the result with the checked-in files.
 """
 
 import sys
@@ -16,7 +16,7 @@ FOLDER = Path(__file__).resolve().parent
 
 
 def main() -> int:
-    """Write every picture that is not as it should be, and say which; return the exit status."""
+    """Write each diagram that is out of date and print its name."""
     for name, picture in PICTURES.items():
         path = FOLDER / name
         document = draw(picture)
@@ -24,7 +24,7 @@ def main() -> int:
             print(f"{name} is up to date")
         else:
             path.write_text(document, encoding="utf-8")
-            print(f"{name} is drawn anew")
+            print(f"{name} is updated")
     return 0
 
 

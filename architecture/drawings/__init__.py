@@ -1,1 +1,1 @@
-"""The two pictures of the architecture: what they show (backend, frontend) and how it is drawn (svg)."""
+"""The two architecture diagrams: their content (backend, frontend) and the drawing (svg)."""

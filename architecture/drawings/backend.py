@@ -9,7 +9,7 @@ def _function(name: str, at: tuple[float, float]) -> Component:
 
 BACKEND = Picture(
     title="Order processing: the backend",
-    subtitle="What was accepted is stored once and announced, or a person is told.",
+    subtitle="Each accepted order is stored once and announced; if not, an alarm is raised.",
     folder="terraform-backend",
     columns=8.6,
     rows=3.15,
@@ -50,7 +50,7 @@ BACKEND = Picture(
             "alarms, dashboard",
             "CloudWatch",
             "alarm",
-            Field.WATCHING,
+            Field.MONITORING,
             (6.4, 3.15),
             (
                 "module.monitoring.aws_cloudwatch_metric_alarm.this",
@@ -58,7 +58,7 @@ BACKEND = Picture(
             ),
         ),
         "alerts": Component("alerts", "SNS topic", "topic", Field.MESSAGING, (7.5, 3.15), ("aws_sns_topic.alerts",)),
-        "person": Component("person on call", "e-mail", "mail", Field.OUTSIDE, (8.6, 3.15)),
+        "person": Component("engineer", "on call, e-mail", "mail", Field.OUTSIDE, (8.6, 3.15)),
     },
     arrows=(
         Arrow("customers", "api", Flow.MAIN, "HTTPS"),
@@ -97,7 +97,7 @@ BACKEND = Picture(
         Arrow("status", "table", Flow.SIDE, "reads: PROCESSED or PENDING", via=((5.4, 0),)),
         Arrow("orders", "orders_dlq", Flow.FAILURE, "after five", "receives"),
         Arrow("notification", "notifications_dlq", Flow.FAILURE, "retries", "used up"),
-        Arrow("orders_dlq", "alarms", Flow.FAILURE, "a message waits there", via=((3.5, 3.15),)),
+        Arrow("orders_dlq", "alarms", Flow.FAILURE, "messages in the queue", via=((3.5, 3.15),)),
         Arrow("notifications_dlq", "alarms", Flow.FAILURE),
         Arrow("alarms", "alerts", Flow.FAILURE),
         Arrow(
@@ -107,17 +107,17 @@ BACKEND = Picture(
             stands_for=("aws_sns_topic_subscription.alerts_email", "aws_sns_topic_subscription.alerts_https"),
         ),
     ),
-    boxes=(Box("AWS: made by terraform-backend, or by CloudFormation", Frame.ACCOUNT, (0.82, -0.5), (8.07, 3.72)),),
+    boxes=(Box("AWS: deployed by terraform-backend or CloudFormation", Frame.ACCOUNT, (0.82, -0.5), (8.07, 3.72)),),
     legend={
-        Flow.MAIN: "an order's way",
-        Flow.SIDE: "a question about it",
-        Flow.FAILURE: "when something fails",
+        Flow.MAIN: "path of an order",
+        Flow.SIDE: "status request",
+        Flow.FAILURE: "failure",
     },
     too_small={
-        "aws_cloudwatch_log_group": "every function has one, and the API",
-        "aws_cloudwatch_log_metric_filter": "counts what the logs say, for alarms and dashboard",
-        "aws_iam_role": "every function has its own",
-        "aws_iam_role_policy": "what a role may do is what its function's arrows say",
-        "aws_sns_topic_policy": "admits the alarms that the arrow shows",
+        "aws_cloudwatch_log_group": "one per function, and one for the API",
+        "aws_cloudwatch_log_metric_filter": "counts log events for alarms and dashboard",
+        "aws_iam_role": "one per function",
+        "aws_iam_role_policy": "its permissions are its function's arrows",
+        "aws_sns_topic_policy": "allows the arrow from the alarms",
     },
 )

@@ -1,7 +1,7 @@
-"""The glyphs on the tiles: lines in a square of 24 by 24, drawn for this project."""
+"""The glyphs on the tiles: lines in a 24 by 24 square."""
 
 ICONS = {
-    # People and what they use
+    # People and their programs
     "people": (
         '<circle cx="9" cy="8" r="3.5"/><path d="M2.5 20c.4-4 3-6.2 6.5-6.2s6.1 2.2 6.5 6.2"/>'
         '<path d="M15.5 4.9a3.5 3.5 0 0 1 0 6.2M18 14.6c2.1.9 3.3 2.7 3.5 5.4"/>'
@@ -41,10 +41,10 @@ ICONS = {
     "translation": '<path d="M3 8h15m-4-4 4 4-4 4M21 16H6m4-4-4 4 4 4"/>',
     "signpost": '<path d="M12 2.5v19M12 4.5h6.5l2.5 2.5-2.5 2.5H12M12 11.5H5.5L3 14l2.5 2.5H12"/>',
     "shield": '<path d="M12 2.8 20 5.5v6c0 5-3.3 8.3-8 9.9-4.7-1.6-8-4.9-8-9.9v-6z"/><path d="m8.5 12 2.5 2.5 4.5-5"/>',
-    # Watching
+    # Monitoring
     "alarm": '<path d="M6 16.5V11a6 6 0 0 1 12 0v5.5l1.8 1.8H4.2zM10 21h4M12 2.5V5"/>',
     "log": '<path d="M5 2.8h9.5L19 7.3v13.9H5z"/><path d="M8.5 11.5h7M8.5 15h7M8.5 8h3"/>',
-    # What is fetched
+    # Software
     "source": (
         '<circle cx="7" cy="5" r="2.3"/><circle cx="7" cy="19" r="2.3"/><circle cx="17" cy="8" r="2.3"/>'
         '<path d="M7 7.3v9.4M17 10.3c0 3.2-3 4.2-6.5 4.5C8.3 15 7 15.7 7 16.7"/>'

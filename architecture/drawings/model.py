@@ -1,7 +1,7 @@
-"""What a picture is made of: components on a grid, the arrows between them, and boxes around them.
+"""The parts of a diagram: components on a grid, arrows between them, and boxes around them.
 
-Each part names the Terraform resources that it stands for, as patterns of their addresses, so that a test can
-tell when the picture and the deployment no longer agree.
+Each part names the Terraform resources that it stands for, as patterns of their addresses. A test compares the
+diagram with the deployment.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,22 +9,22 @@ from dataclasses import dataclass
 from enum import Enum
 
 Point = tuple[float, float]
-"""Column and row, counted from the upper left; fractions lie between."""
+"""Column and row from the upper left; fractions are allowed."""
 
 
 class Field(Enum):
-    """What a service is there for, which is what its colour says; the colours are those of AWS's own icons."""
+    """The category of a service, which determines its color. The colors are those of AWS's icons."""
 
     COMPUTE = "compute"
     DATABASE = "database"
     MESSAGING = "messaging"
     NETWORK = "network"
-    WATCHING = "watching"
+    MONITORING = "monitoring"
     OUTSIDE = "outside"
 
 
 class Flow(Enum):
-    """What goes along an arrow, which is what its stroke says."""
+    """The kind of an arrow, which determines its stroke."""
 
     MAIN = "main"
     SIDE = "side"
@@ -32,7 +32,7 @@ class Flow(Enum):
 
 
 class Frame(Enum):
-    """What a box is drawn around."""
+    """The kind of a box."""
 
     ACCOUNT = "account"
     NETWORK = "network"
@@ -42,24 +42,24 @@ class Frame(Enum):
 
 @dataclass(frozen=True)
 class Component:
-    """One tile: a thing that runs, keeps or carries something, or a person."""
+    """One tile: a service, or a person."""
 
     name: str
     kind: str
-    """The service or sort of thing, in words that its users know."""
+    """The service or kind of thing."""
     icon: str
     """A key of icons.ICONS."""
     field: Field
     at: Point
     stands_for: tuple[str, ...] = ()
-    """Patterns of Terraform addresses; none for what Terraform does not make."""
+    """Patterns of Terraform addresses. Empty for parts that Terraform does not create."""
     is_optional: bool = False
-    """Whether a deployment with all defaults goes without it."""
+    """Whether a deployment with defaults omits it."""
 
 
 @dataclass(frozen=True)
 class Arrow:
-    """A way from one component to another, straight or around the corners `via`."""
+    """An arrow between two components, straight or through the corners `via`."""
 
     source: str
     target: str
@@ -69,7 +69,7 @@ class Arrow:
     """A second line, on the other side of the arrow."""
     via: tuple[Point, ...] = ()
     label_share: float = 0.5
-    """How far along its first level stretch the label stands, from 0 to 1."""
+    """Position of the label along the first horizontal segment, from 0 to 1."""
     stands_for: tuple[str, ...] = ()
 
 
@@ -86,7 +86,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Picture:
-    """One whole picture of one Terraform folder."""
+    """The diagram of one Terraform folder."""
 
     title: str
     subtitle: str
@@ -99,10 +99,10 @@ class Picture:
     boxes: tuple[Box, ...]
     legend: Mapping[Flow, str]
     too_small: Mapping[str, str]
-    """Types of resources that are left out, and why."""
+    """Omitted resource types, with the reason."""
 
     def parts(self) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """Yield every part that may stand for resources: how to call it, and the patterns."""
+        """Yield each part's name and its resource patterns."""
         for key, component in self.components.items():
             yield f"the component {key}", component.stands_for
         for arrow in self.arrows:

@@ -1,4 +1,4 @@
-"""All pictures there are, by the name of their file in architecture/."""
+"""All diagrams by their file names in architecture/."""
 
 from drawings.backend import BACKEND
 from drawings.frontend import FRONTEND

@@ -1,7 +1,7 @@
-"""A picture as SVG: the same bytes for the same picture, readable on a light page and on a dark one.
+"""Render a diagram as deterministic SVG for light and dark pages.
 
-GitHub shows it as an image, so it brings its own background, takes the reader's fonts, follows the
-reader's colour scheme by a media query, and refers to nothing outside itself.
+GitHub shows it as an image, so it has its own background, uses the reader's fonts, follows the color scheme by a
+media query, and has no external references.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ TILE = 52
 GLYPH = 30
 NAME_BELOW_TILE = 19
 KIND_BELOW_TILE = 35
-# Where an arrow may touch a component that has its words below the tile.
+# Where an arrow may touch a component whose text is below the tile.
 FOOT_BELOW_TILE = 44
 
 GAP = 5  # between a tile and the arrows that touch it
@@ -54,13 +54,13 @@ DARK = {
     "network": "#ab7df8",
     "fleet": "#db6d28",
 }
-# As AWS colours its own icons, so that a reader who knows those knows these. White lines go on them in either scheme.
+# The colors of AWS's icons. White lines are readable on them in both color schemes.
 FIELDS = {
     "compute": "#d86613",
     "database": "#c925d1",
     "messaging": "#e7157b",
     "network": "#8c4fff",
-    "watching": "#b0084d",
+    "monitoring": "#b0084d",
     "outside": "#6e7781",
 }
 
@@ -84,7 +84,7 @@ def draw(picture: Picture) -> str:
         *(line for box in picture.boxes for line in _box(box)),
         *(line for arrow in picture.arrows for line in _arrow(arrow, picture)),
         *(line for component in picture.components.values() for line in _component(component)),
-        # Last, over all lines: what they say.
+        # Labels last, above all lines.
         *(line for arrow in picture.arrows for line in _arrow_label(arrow, picture)),
         *_legend(picture, height),
         "</svg>",
@@ -93,7 +93,7 @@ def draw(picture: Picture) -> str:
 
 
 def describe(picture: Picture) -> str:
-    """Return in words what the picture shows, for those who cannot see it."""
+    """Describe the diagram in words, for screen readers."""
 
     def called(key: str) -> str:
         component = picture.components[key]
@@ -227,7 +227,7 @@ def _legend(picture: Picture, height: float) -> Iterator[str]:
         x += 44 + 6.2 * len(meaning) + 28
     if any(component.is_optional for component in picture.components.values()):
         yield f'<rect class="optional" x="{_number(x)}" y="{_number(y - 8)}" width="22" height="16" rx="5"/>'
-        yield _text(x + 32, y + 4, "by choice", "legend")
+        yield _text(x + 32, y + 4, "optional", "legend")
 
 
 def _route(arrow: Arrow, picture: Picture) -> list[Point]:
