@@ -1,8 +1,7 @@
 """Build the Lambda zip: the package `orders` and its pinned libraries, for one target, without containers.
 
 `make build` writes dist/orders-arm64.zip, which AWS runs by default. `make run` uses dist/orders-local.zip.
-The same inputs give the same bytes on every machine with the same zlib, so an unchanged function is not deployed again.
-Needs pip and packaging, which .venv has.
+The same inputs give the same bytes with the same version of zlib, so an unchanged function is not deployed again.
 """
 
 import argparse
@@ -21,11 +20,9 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
-from typing import NoReturn
+from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 
@@ -36,8 +33,8 @@ TARGET_NAMES = ("arm64", "x86_64", "local")
 # The runtime that terraform-backend/ and cloudformation/ declare.
 LAMBDA_PYTHON = "3.13"
 
-# python3.13 runs on Amazon Linux 2023 with glibc 2.34, which loads wheels for it or older. CPython 3.13 wheels are made
-# for glibc 2.17 (manylinux2014) or newer (PEP 599, PEP 600).
+# python3.13 runs on Amazon Linux 2023 with glibc 2.34, which loads wheels for it or older. CPython 3.13 wheels are
+# built for glibc 2.17 (manylinux2014) or newer (PEP 599, PEP 600).
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html, https://docs.aws.amazon.com/linux/al2023/
 LAMBDA_GLIBC_MINORS = range(34, 16, -1)
 
@@ -55,7 +52,6 @@ REQUIRED_SOURCES = (
     "orders/handlers/notification.py",
 )
 
-# Other files beside the code, such as notes or credentials, are not shipped.
 SHIPPED_SOURCE_SUFFIXES = frozenset({".py", ".json"})
 
 # No invocation reads these. Licenses stay because they require it, METADATA and SBOMs because scanners read them.
@@ -66,11 +62,7 @@ UNSHIPPED_NAMES = frozenset(
 )
 
 ENTRY_TIME = (1980, 1, 1, 0, 0, 0)
-# rw-r--r--: the functions run as a user that does not own the files.
-ENTRY_MODE = 0o100644
-
-Report = Callable[[str], None]
-"""Takes one line of progress."""
+ENTRY_MODE = 0o100644  # readable by all: the functions' user does not own the files
 
 
 class BuildError(Exception):
@@ -116,39 +108,48 @@ class Target:
         }
 
 
-def build(target_name: str, root: Path = REPOSITORY, report: Report = print) -> Path:
+def build(target_name: str, root: Path = REPOSITORY, report: Callable[[str], None] = print) -> Path:
     """Update `root`/dist/orders-<target>.zip and return its path.
 
     Concurrent builds are safe: each writes a file of its own and moves it into place. Raises BuildError and keeps the
     previous zip when the build fails.
     """
+    try:
+        return _build(target_named(target_name), root, report)
+    except OSError as error:
+        reason = f"cannot read or write {error.filename or 'a file'}: {error.strerror or error}"
+        raise BuildError(f"{reason}. Check permissions and free space") from error
+
+
+def _build(target: Target, root: Path, report: Callable[[str], None]) -> Path:
     started = time.monotonic()
-    target = target_named(target_name)
     sources = read_sources(root)
     lock = read_file(root / "lambda" / "requirements.txt", root)
     zip_path = root / "dist" / f"orders-{target.name}.zip"
+    shown = os.path.relpath(zip_path) if zip_path.is_relative_to(Path.cwd()) else str(zip_path)
     record_path = zip_path.with_suffix(".inputs")
-    fingerprint = fingerprint_of(target, lock, sources)
-    state = "up to date"
-    libraries_fingerprint = fingerprint_of(target, lock, {})
     record, content = read_previous(zip_path, record_path)
-    if record.get("inputs") != fingerprint:
-        if record.get("libraries") == libraries_fingerprint:
-            libraries = libraries_in(content)
+    inputs = {"inputs": fingerprint_of(target, lock, sources), "libraries": fingerprint_of(target, lock, {})}
+    state = "up to date"
+    if record.get("inputs") != inputs["inputs"]:
+        if record.get("libraries") == inputs["libraries"]:
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                names = [name for name in archive.namelist() if not name.startswith("orders/")]
+                libraries = {name: archive.read(name) for name in names}
         else:
             libraries = fetch_libraries(target, lock.decode(), report)
         require_machine_code_of(target, libraries)
         content = pack({**libraries, **sources})
-        with disk_errors(f"cannot write {shown(zip_path)}"):
-            zip_path.parent.mkdir(exist_ok=True)
-            replace(zip_path, content)
-            # Last: after an interruption the record does not match, and the next run builds again.
-            replace(record_path, record_of(fingerprint, libraries_fingerprint, content))
+        # The template includes the key `zip` (docs/decisions/0003).
+        record = {**inputs, "zip": hashlib.sha256(content).hexdigest()}
+        zip_path.parent.mkdir(exist_ok=True)
+        replace(zip_path, content)
+        # Last: after an interruption the record does not match, and the next run builds again.
+        replace(record_path, (json.dumps(record, indent=2) + "\n").encode())
         state = f"built in {time.monotonic() - started:.1f} s"
-    digest = hashlib.sha256(content)
-    report(f"{shown(zip_path)}: {len(content) / 1024:.0f} KiB, {state}")
-    report(f"  SHA-256     {digest.hexdigest()}")
-    report(f"  CodeSha256  {base64.b64encode(digest.digest()).decode()}")
+    report(f"{shown}: {len(content) / 1024:.0f} KiB, {state}")
+    report(f"  SHA-256     {record['zip']}")
+    report(f"  CodeSha256  {base64.b64encode(bytes.fromhex(record['zip'])).decode()}")
     return zip_path
 
 
@@ -179,18 +180,17 @@ def read_sources(root: Path) -> dict[str, bytes]:
 
 
 def read_file(path: Path, root: Path) -> bytes:
-    """Return the content of a file of the repository; raise BuildError where it is missing."""
-    name = path.relative_to(root).as_posix()
-    with disk_errors(f"cannot read {name}"):
-        if not path.is_file():
-            raise BuildError(f"{name} is missing. Restore it with: git checkout -- {name}")
-        return path.read_bytes()
+    """Return the content of a file of the repository; raise BuildError if it is missing."""
+    if not path.is_file():
+        name = path.relative_to(root).as_posix()
+        raise BuildError(f"{name} is missing. Restore it with: git checkout -- {name}")
+    return path.read_bytes()
 
 
 def fingerprint_of(target: Target, lock: bytes, sources: Mapping[str, bytes]) -> str:
-    """Return a SHA-256 over everything the zip depends on: target, lock, package and this program."""
-    program = Path(__file__).read_bytes()
-    inputs = {"target": json.dumps(asdict(target)).encode(), "lock": lock, "builder": program, **sources}
+    """Return a SHA-256 of everything the zip depends on: target, lock, package and this program."""
+    builder = Path(__file__).read_bytes()
+    inputs = {"target": json.dumps(asdict(target)).encode(), "lock": lock, "builder": builder, **sources}
     digest = hashlib.sha256()
     for name, content in sorted(inputs.items()):
         digest.update(f"{name} {len(content)}\n".encode() + content)
@@ -216,36 +216,31 @@ def requirements_for(target: Target, lock: str) -> list[str]:
     return applying
 
 
-def fetch_libraries(target: Target, lock: str, report: Report) -> dict[str, bytes]:
-    """Have pip install the locked wheels for `target`; return their files that ship, by name in the zip."""
+def fetch_libraries(target: Target, lock: str, report: Callable[[str], None]) -> dict[str, bytes]:
+    """Let pip install the locked wheels for `target`; return their files that ship, by name in the zip."""
     requirements = requirements_for(target, lock)
     report(f"fetching libraries for {target.description}: {', '.join(line.split()[0] for line in requirements)}")
     with tempfile.TemporaryDirectory(prefix="build-lambda-") as scratch:
-        directory = Path(scratch)
-        (directory / "requirements.txt").write_text("\n".join(requirements), encoding="utf-8")
-        # -I: nothing of the current folder or of PYTHONPATH is imported.
-        command = [sys.executable, "-I", "-m", "pip", "install", "--target", str(directory / "libraries")]
-        command += ["--requirement", str(directory / "requirements.txt"), "--require-hashes", "--no-deps"]
-        command += ["--only-binary=:all:", "--no-compile", "--quiet", "--no-color", "--no-input"]
-        command += ["--disable-pip-version-check", "--no-warn-conflicts", *target.pip_options]
+        libraries, pins = Path(scratch, "libraries"), Path(scratch, "requirements.txt")
+        pins.write_text("\n".join(requirements), encoding="utf-8")
+        # -I: import nothing from the current folder or from PYTHONPATH.
+        command = [sys.executable, "-I", "-m", "pip", "install", "--target", str(libraries), "--requirement", str(pins)]
+        command += ["--require-hashes", "--no-deps", "--only-binary=:all:", "--no-compile", "--quiet", "--no-color"]
+        command += ["--no-input", "--disable-pip-version-check", "--no-warn-conflicts", *target.pip_options]
         # pip's temporary files are removed with the directory, even when pip is stopped.
         elsewhere = ("PIP_PREFIX", "PIP_REQUIRE_VIRTUALENV", "PIP_ROOT", "PIP_TARGET", "PIP_USER")
         environment = {name: value for name, value in os.environ.items() if name not in elsewhere} | {"TMPDIR": scratch}
         pip = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if pip.returncode != 0:
             raise BuildError(pip_failure(pip.stderr, target))
-        names = [path.relative_to(directory / "libraries") for path in (directory / "libraries").rglob("*")]
         return {
-            name.as_posix(): (directory / "libraries" / name).read_bytes()
-            for name in names
-            if (directory / "libraries" / name).is_file() and ships(PurePosixPath(name))
+            file.relative_to(libraries).as_posix(): file.read_bytes()
+            for file in libraries.rglob("*")
+            if file.is_file()
+            and file.suffix not in UNSHIPPED_SUFFIXES
+            and file.name not in UNSHIPPED_NAMES
+            and not UNSHIPPED_DIRECTORIES.intersection(file.relative_to(libraries).parts)
         }
-
-
-def ships(path: PurePosixPath) -> bool:
-    """Return whether an invocation, a license or a scanner needs this file of a library."""
-    unneeded = path.suffix in UNSHIPPED_SUFFIXES or path.name in UNSHIPPED_NAMES
-    return not (unneeded or UNSHIPPED_DIRECTORIES.intersection(path.parts))
 
 
 def pip_failure(output: str, target: Target) -> str:
@@ -269,13 +264,13 @@ def pip_failure(output: str, target: Target) -> str:
 def require_machine_code_of(target: Target, files: Mapping[str, bytes]) -> None:
     """Raise BuildError if a native library cannot be loaded on `target`, according to its ELF header.
 
-    The name of a wheel only claims a platform. A wrong one would be noticed at the first invocation, by a customer.
+    A wheel's name only claims a platform. A wrong one would fail at the first invocation.
     """
     for name, content in files.items():
         if target.system != "Linux" or not (re.search(r"\.so(\.[\d.]+)?$", name) or content[:4] == b"\x7fELF"):
             continue
         machine = "an unknown platform"
-        if content[:6] == b"\x7fELF\x02\x01" and len(content) > 20:  # 64 bits, little-endian; e_machine at byte 18
+        if content[:6] == b"\x7fELF\x02\x01" and len(content) > 20:  # 64 bits, little-endian
             (number,) = struct.unpack_from("<H", content, 18)
             machine = ELF_MACHINES.get(number, f"ELF machine {number}")
         if machine != target.machine:
@@ -297,13 +292,6 @@ def pack(files: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def record_of(fingerprint: str, libraries_fingerprint: str, content: bytes) -> bytes:
-    """Return the record beside the zip. The template includes its key `zip` (docs/decisions/0003)."""
-    digest = hashlib.sha256(content).hexdigest()
-    record = {"inputs": fingerprint, "libraries": libraries_fingerprint, "zip": digest}
-    return (json.dumps(record, indent=2) + "\n").encode()
-
-
 def read_previous(zip_path: Path, record_path: Path) -> tuple[dict[str, str], bytes]:
     """Return the record and the zip of the previous build; an empty record unless they belong together."""
     try:
@@ -311,12 +299,6 @@ def read_previous(zip_path: Path, record_path: Path) -> tuple[dict[str, str], by
         return (record, content) if record["zip"] == hashlib.sha256(content).hexdigest() else ({}, b"")
     except (OSError, ValueError, KeyError, TypeError):
         return {}, b""
-
-
-def libraries_in(content: bytes) -> dict[str, bytes]:
-    """Return the files of a zip that are not of the package `orders`."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        return {name: archive.read(name) for name in archive.namelist() if not name.startswith("orders/")}
 
 
 def replace(path: Path, content: bytes) -> None:
@@ -327,20 +309,6 @@ def replace(path: Path, content: bytes) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-
-
-def shown(path: Path) -> str:
-    """Return `path` relative to the current folder where it is inside."""
-    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
-
-
-@contextmanager
-def disk_errors(failure: str) -> Iterator[None]:
-    """Turn an OSError into a BuildError that starts with `failure`."""
-    try:
-        yield
-    except OSError as error:
-        raise BuildError(f"{failure}: {error.strerror or error}. Check permissions and free space") from error
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -354,10 +322,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--target", choices=TARGET_NAMES, default="arm64", help=help_text)
     target = parser.parse_args(arguments).target
 
-    def stop(*_: object) -> NoReturn:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, stop)  # so that temporary files are removed
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # removes temporary files
     try:
         build(target)
     except BuildError as error:

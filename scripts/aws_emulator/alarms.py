@@ -1,7 +1,7 @@
-"""CloudWatch alarms: metric math is kept, and nothing is evaluated here.
+"""Keep the metric math of CloudWatch alarms, and evaluate none here.
 
-ministack drops an alarm's Metrics, or refuses them from CloudFormation. It evaluates an alarm whenever a metric is put,
-without dimensions and treatment of missing data; the local stack evaluates alarms as CloudWatch does.
+ministack drops an alarm's Metrics, or rejects them from CloudFormation. It evaluates an alarm whenever a metric is put,
+without dimensions and missing-data rules. The local stack evaluates alarms as CloudWatch does.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
 """
 
@@ -11,12 +11,12 @@ from typing import Any
 from ministack.services import cloudwatch
 from ministack.services.cloudformation import provisioners
 
-# An alarm on an expression has none of these.
+# An alarm on an expression has none of these fields.
 _OF_ONE_METRIC = ("Namespace", "MetricName", "Dimensions", "Statistic", "ExtendedStatistic", "Period", "Unit")
 
 
 def patch_alarms() -> None:
-    """Keep the metrics and the expression of an alarm, however it is put, and stop ministack's evaluation."""
+    """Keep an alarm's Metrics, and stop ministack's evaluation."""
     put_alarm = cloudwatch._put_metric_alarm
     alarm_record = provisioners._cw_metric_alarm_record
 

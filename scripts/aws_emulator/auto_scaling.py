@@ -1,7 +1,6 @@
-"""Auto Scaling groups behind a load balancer, of which ministack 1.5.33 keeps too little.
+"""Auto Scaling groups behind a load balancer, where ministack 1.5.33 differs.
 
-- A group's instances are registered with its target groups before they are in service.
-  A group is found by a tag.
+- A group registers its instances with its target groups before they are in service. Groups can be filtered by tag.
   https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-lifecycle.html
   https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeAutoScalingGroups.html
 - A new target is `initial` until it has passed its health checks, or `unhealthy` if it never does.
@@ -11,7 +10,7 @@
 - Not every zone offers every instance type.
   https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceTypeOfferings.html
 
-No instance boots here, so its user data decides: with `emulator-unhealthy` in it, the instance never becomes healthy.
+No instance boots here. An instance with `emulator-unhealthy` in its user data never becomes healthy.
 """
 
 import base64
@@ -27,7 +26,7 @@ Parameters = dict[str, Any]
 
 NEVER_HEALTHY = b"emulator-unhealthy"
 
-# A family that one zone lacks.
+# One zone lacks one family.
 _SCARCE_FAMILY, _ZONE_WITHOUT = "a1.", "a"
 
 _parse_template = ec2._parse_lt_data
@@ -35,7 +34,7 @@ _template_xml = ec2._lt_data_xml
 
 
 def patch_auto_scaling() -> None:
-    """Let ministack register instances of Auto Scaling groups as targets, and report their health."""
+    """Register instances of Auto Scaling groups as targets, and report their health."""
     actions = autoscaling._ACTION_MAP
     actions["CreateAutoScalingGroup"] = _creating(actions["CreateAutoScalingGroup"])
     actions["DescribeAutoScalingGroups"] = _describing(actions["DescribeAutoScalingGroups"])
@@ -50,9 +49,9 @@ def patch_auto_scaling() -> None:
 
 def _creating(create: Callable[[Parameters], Any]) -> Callable[[Parameters], Any]:
     def handle(parameters: Parameters) -> Any:
-        answer = create(parameters)
+        response = create(parameters)
         name = autoscaling._p(parameters, "AutoScalingGroupName")
-        if answer[0] == 200:
+        if response[0] == 200:
             group = autoscaling._asgs[name]
             group["TargetGroupARNs"] = autoscaling._parse_member_list(parameters, "TargetGroupARNs")
             group["DefaultInstanceWarmup"] = autoscaling._p(parameters, "DefaultInstanceWarmup")
@@ -60,25 +59,25 @@ def _creating(create: Callable[[Parameters], Any]) -> Callable[[Parameters], Any
             if template:
                 group["LaunchTemplate"]["LaunchTemplateName"] = template["LaunchTemplateName"]
             _register(group)
-        return answer
+        return response
 
     return handle
 
 
 def _registering(change: Callable[[Parameters], Any]) -> Callable[[Parameters], Any]:
-    """Return a handler that deregisters the instances which `change` terminates, and registers those it launches."""
+    """Return `change`, after which terminated instances are deregistered and launched ones are registered."""
 
     def handle(parameters: Parameters) -> Any:
         name = autoscaling._p(parameters, "AutoScalingGroupName")
         before = autoscaling._asgs.get(name, {})
         former = {instance["InstanceId"] for instance in before.get("Instances", [])}
-        answer = change(parameters)
+        response = change(parameters)
         after = autoscaling._asgs.get(name, {})
         left = former - {instance["InstanceId"] for instance in after.get("Instances", [])}
         for arn in before.get("TargetGroupARNs", []):
             alb._targets[arn] = [target for target in alb._targets.get(arn, []) if target["Id"] not in left]
         _register(after)
-        return answer
+        return response
 
     return handle
 

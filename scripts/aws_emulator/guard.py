@@ -1,9 +1,9 @@
 """Refuse requests of other websites and of other users of the machine.
 
-The emulator runs functions as processes of the developer, so whoever may create a function may run code on the machine.
-A web page can send requests to loopback: directly (https://fetch.spec.whatwg.org/#simple-header) or under a host name
-of its own that resolves to loopback (DNS rebinding). Loopback is also open to all users of the machine. ministack
-1.5.33 admits any Host and Origin, and requests without credentials to paths of its own.
+The emulator runs functions as processes of the developer, so the right to create a function is the right to run code.
+A web page can send requests to loopback, directly (https://fetch.spec.whatwg.org/#simple-header) or through a host name
+of its own that resolves to loopback (DNS rebinding). Other users of the machine can use loopback too. ministack 1.5.33
+admits any Host and Origin, and requests without credentials to its own paths.
 """
 
 import hmac
@@ -19,7 +19,7 @@ from ministack.core.router import extract_access_key_id
 # Names under .localhost never leave the machine: https://www.rfc-editor.org/rfc/rfc6761#section-6.3
 _OWN_HOST = re.compile(r"(?:127\.0\.0\.1|\[::1\]|(?:[a-z0-9-]+\.)*localhost)(?::[0-9]{1,5})?", re.IGNORECASE)
 
-# What browsers send with a request that the user or the emulator's own origin started: https://www.w3.org/TR/fetch-metadata/
+# Sent by browsers if the user or the emulator's own origin started the request: https://www.w3.org/TR/fetch-metadata/
 _OWN_SITES = ("none", "same-origin")
 
 _OWN_PATHS = ("/_ministack", "/_localstack")
@@ -31,12 +31,11 @@ Headers = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Guard:
-    """The rules by which a request is admitted to the emulator."""
+    """The rules that admit a request to the emulator."""
 
     access_key_id: str
-    """The access key id of the emulator's root user."""
     origins: frozenset[str]
-    """The origins whose pages may call HTTP APIs."""
+    """Pages of these origins may call HTTP APIs."""
 
     def refusal(self, path: str, query: str, headers: Headers) -> str | None:
         """Return why a request is refused, or None to admit it."""
@@ -51,7 +50,7 @@ class Guard:
             return None
         if is_own_path:
             return "This path needs the header X-Local-Access-Key with access_key_id of .local/stack.json."
-        # Operations that AWS serves without a signature are requested at the root, keys of a token issuer below it.
+        # AWS serves some operations at the root without a signature, and the keys of a token issuer below it.
         is_public = is_api or path == "/" or "/.well-known/" in path
         if is_public or extract_access_key_id(dict(headers), parse_qs(query)):
             return None

@@ -1,28 +1,23 @@
-"""Which IAM actions a request needs and on what, where ministack 1.5.33 differs from AWS.
+"""Which IAM actions a request needs and on which resources, where ministack 1.5.33 differs from AWS.
 
-ministack asks for an action by the name of the API operation. Some operations have no action of that name on AWS, so
-no policy written for AWS would grant it:
+Actions. ministack uses the name of the API operation, but some operations need another action:
+- A PartiQL statement needs PartiQLInsert, PartiQLSelect, PartiQLUpdate or PartiQLDelete on its table.
+  https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-iam.html
+- PublishBatch needs Publish: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsns.html
+- A batch operation of SQS needs the action of the single operation.
+  https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-batch-api.html
+- Requests for one alias or event source mapping need the action for one; ministack checks the one for the list.
+  https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
 
-- A PartiQL statement needs PartiQLInsert, PartiQLSelect, PartiQLUpdate or PartiQLDelete on the table it names.
-  Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-iam.html
-- PublishBatch needs Publish.
-  Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsns.html
-- Batch operations of SQS need the action of the single operation.
-  Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-batch-api.html
-
-- Getting, updating or deleting one alias or event source mapping of Lambda needs the action of that name.
-  Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
-
-And it asks for rights on every stream where a request reads one, and on a log where AWS names the stream in it:
-
-- Reading a table's stream needs rights on that stream, listing a table's streams on any of them.
-  Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
-- A log is `log-group:NAME:log-stream:STREAM`, without the latter where a request names none.
-  Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
-- A key is asked for by an alias, and rights are needed on the key.
-  Source: https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
-- A new function, an alarm, a dashboard and a resource with tags are named in the body.
-  Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
+Resources. ministack checks some requests against more than AWS does:
+- Reading a table's stream: that stream. Listing a table's streams: any of them.
+  https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
+- A log group is `log-group:NAME:log-stream:STREAM`, with an empty STREAM where a request names none.
+  https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
+- A KMS alias stands for its key.
+  https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
+- A new function, an alarm, a dashboard and a tagged resource are named in the body.
+  https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
 """
 
 import json
@@ -34,7 +29,7 @@ from ministack.core import iam_actions
 from ministack.services import dynamodb_streams, kms
 
 Checks = list[tuple[str, str]]
-"""What one request needs: pairs of IAM action and resource ARN."""
+"""Pairs of an IAM action and a resource ARN that a request needs."""
 
 _ACTION_OF_OPERATION = {
     "sns:PublishBatch": "sns:Publish",
@@ -48,7 +43,6 @@ _STATEMENT = re.compile(
     r'\s+"?(?P<table>[A-Za-z0-9_.-]+)"?',
     re.IGNORECASE | re.DOTALL,
 )
-# One alias or mapping, where ministack asks for the right to list all.
 _SINGLE = re.compile(r"/(aliases|event-source-mappings)/[^/]+/?$")
 _SINGULAR = {"aliases": "Alias", "event-source-mappings": "EventSourceMapping"}
 _VERBS = {"GET": "Get", "PUT": "Update", "DELETE": "Delete"}
@@ -67,7 +61,7 @@ _transaction_checks = iam_actions.dynamodb_transaction_checks
 
 
 def patch_iam() -> None:
-    """Replace what ministack asks for by what AWS asks for."""
+    """Check what AWS checks."""
     iam_actions.extract_iam_action = _action
     iam_actions.extract_resource_arn = _resource
     iam_actions.dynamodb_transaction_checks = _checks
@@ -111,7 +105,7 @@ def _named_in(body: bytes, service: str, region: str, account_id: str) -> str:
 
 
 def stream_arn(body: bytes, region: str, account_id: str) -> str:
-    """Return the ARN of the stream that a request reads, of no stream where it names none."""
+    """Return the ARN of the stream that a request reads, or of all streams of the table that it names."""
     request = _request(body)
     if table := request.get("TableName"):
         return f"arn:aws:dynamodb:{region}:{account_id}:table/{table}/stream/"
@@ -137,10 +131,7 @@ def _checks(iam_action: str, body: bytes, region: str, account_id: str) -> Check
 
 
 def partiql_checks(body: bytes, region: str, account_id: str) -> Checks:
-    """Return what the PartiQL statements of a request need.
-
-    A statement that cannot be read needs everything.
-    """
+    """Return what the PartiQL statements of a request need. An invalid statement needs every right."""
     try:
         request = json.loads(body)
         texts = [str(each["Statement"]) for each in request.get("Statements", [request])]

@@ -17,14 +17,14 @@ _COMPARISON = re.compile(r'\$\.(\w+) (?:= "([^"\\*]*)"|(=|>=) (\d+))')
 _FIELD = re.compile(r"\$\.(\w+)")
 _PERIOD_SECONDS = 60
 
-# The functions' workers write their logs in threads of their own.
+# The logs of the functions' workers are written by several threads.
 _lock = threading.Lock()
 
 
 def matches(pattern: str, line: str) -> bool:
-    """Return whether a metric filter with `pattern` counts a line of a log. Raise ValueError for an unknown pattern.
+    """Return whether a metric filter with `pattern` counts a line; raise ValueError for an unsupported pattern.
 
-    A line that is not a JSON object matches no such pattern, as on AWS.
+    As on AWS, a line that is not a JSON object matches none.
     """
     comparisons = [_COMPARISON.fullmatch(each) for each in pattern.strip("{ }").split(" && ")]
     if None in comparisons:
@@ -44,9 +44,9 @@ def _holds(comparison: re.Match[str], event: Mapping[str, Any]) -> bool:
 
 
 def dimensions(selectors: Mapping[str, str], line: str) -> dict[str, str]:
-    """Return the dimensions that a counted line has. A dimension whose field is missing is left out.
+    """Return the dimensions of a counted line, without those whose field is missing.
 
-    Raise ValueError for a selector that is not a field of the line's object.
+    Raise ValueError for a selector other than a field.
     """
     event = _event(line) or {}
     found = {}
@@ -68,7 +68,7 @@ def _event(line: str) -> dict[str, Any] | None:
 
 
 def patch_metric_filters() -> None:
-    """Count each line that a log group receives by the group's metric filters."""
+    """Evaluate the metric filters of a log group for each line that it receives."""
     deliver = cloudwatch_logs._fanout_to_subscription_filters
 
     def deliver_and_count(group: str, stream: str, events: list[dict[str, Any]]) -> None:
@@ -92,7 +92,7 @@ def _count(metric_filter: Mapping[str, Any], lines: Iterable[str]) -> None:
 
 
 def _add(transformation: Mapping[str, Any], named: dict[str, str], value: float) -> None:
-    """Add a value to the running minute's: one point for each invocation would be kept for two weeks."""
+    """Add a value to that of the current minute, because ministack keeps each point for two weeks."""
     namespace, name = transformation["metricNamespace"], transformation["metricName"]
     points = cloudwatch._metric_bucket((namespace, name, cloudwatch._dims_key(named)))
     minute = time.time() // _PERIOD_SECONDS * _PERIOD_SECONDS

@@ -9,11 +9,11 @@ from pathlib import Path
 from ministack.core import persistence
 
 SAVED = "saved"
-"""The file beside the state that is touched when all of it has been written."""
+"""Touched in the directory of the state after all of it has been saved."""
 
 
 class _Failures(logging.Handler):
-    """Keeps what ministack logs as failed."""
+    """Collects the errors that ministack logs."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -25,7 +25,7 @@ class _Failures(logging.Handler):
 
 @contextmanager
 def state_on_disk(directory: Path) -> Iterator[None]:
-    """Exit with a sentence unless all state under `directory` can be read, and later unless all has been written."""
+    """Exit with a message if state in `directory` cannot be read, or afterwards, if it could not be saved."""
     require_readable_state(directory)
     failures = _Failures()
     persistence.logger.addHandler(failures)
@@ -37,10 +37,10 @@ def state_on_disk(directory: Path) -> Iterator[None]:
 
 
 def require_readable_state(directory: Path) -> None:
-    """Exit with a sentence that names the first file of state that cannot be read, if there is one."""
+    """Exit with a message if a file of state cannot be read."""
     for file in sorted(directory.glob("*.json")):
         if persistence.load_state(file.stem) is None:
             sys.exit(
                 f"{file} cannot be read: it is damaged, or a newer emulator wrote it. "
-                f"Repair it, or move {directory} away to begin without what it holds."
+                f"Repair it, or move {directory} away to start without its data."
             )

@@ -1,8 +1,7 @@
 """The emulator's program: ministack with this project's patches, behind a guard.
 
-The queues and topics refuse requests without TLS, and with IAM enforced the emulator does so too. Traffic that
-never leaves the machine needs no certificate. A proxy that ends TLS in front of a service says so in the header
-X-Forwarded-Proto, which ministack honors; this module stands in for that proxy.
+The queues and topics refuse requests without TLS, and the emulator enforces that. Traffic on loopback needs no
+certificate, so each request gets the header X-Forwarded-Proto, as from a proxy that ends TLS.
 """
 
 import os
@@ -18,15 +17,12 @@ from aws_emulator.auto_scaling import patch_auto_scaling
 from aws_emulator.guard import Guard, refusal_body
 from aws_emulator.iam import patch_iam
 from aws_emulator.metric_filters import patch_metric_filters
-from aws_emulator.partiql import patch_partiql
 from aws_emulator.persistence import state_on_disk
 from aws_emulator.queues import patch_queues
+from aws_emulator.resources import patch_resources
 from aws_emulator.root_user import patch_root_user
-from aws_emulator.stacks import patch_stacks
-from aws_emulator.stages import patch_stages
 from aws_emulator.stream_mappings import patch_stream_mappings
-from aws_emulator.streams import patch_streams
-from aws_emulator.subscriptions import patch_subscriptions
+from aws_emulator.tables import patch_tables
 from aws_emulator.workers import patch_workers
 
 # As ASGI defines them: https://asgi.readthedocs.io/en/latest/specs/main.html
@@ -36,11 +32,11 @@ App = Callable[[Scope, Channel, Channel], Awaitable[None]]
 
 
 def guarded(app: App, guard: Guard) -> App:
-    """Return `app` behind `guard` and behind a proxy that ends TLS."""
+    """Return `app` behind `guard`, as if behind a proxy that ends TLS."""
 
     async def admit(scope: Scope, receive: Channel, send: Channel) -> None:
         if scope["type"] == "websocket":
-            # The project has no WebSocket API; closing before accepting is answered with 403.
+            # The project has no WebSocket API; a close before the accept is a 403.
             await send({"type": "websocket.close"})
             return
         if scope["type"] == "http":
@@ -58,7 +54,7 @@ def guarded(app: App, guard: Guard) -> App:
 
 def main() -> None:
     """Run ministack until it is stopped."""
-    # Taken out of the environment, which the functions inherit.
+    # The functions inherit the environment, but not these.
     access_key_id, secret_access_key = os.environ.pop("ROOT_ACCESS_KEY_ID"), os.environ.pop("ROOT_SECRET_ACCESS_KEY")
     origins = frozenset(os.environ.pop("STOREFRONT_ORIGINS").split())
     patch_root_user(access_key_id, secret_access_key)
@@ -66,13 +62,10 @@ def main() -> None:
     patch_auto_scaling()
     patch_iam()
     patch_metric_filters()
-    patch_partiql()
     patch_queues()
-    patch_stacks()
-    patch_stages()
-    patch_streams()
+    patch_resources()
     patch_stream_mappings()
-    patch_subscriptions()
+    patch_tables()
     patch_workers()
     ministack.app.app = guarded(ministack.app.app, Guard(access_key_id, origins))
     with state_on_disk(Path(persistence.STATE_DIR)):

@@ -1,11 +1,10 @@
 """Serialize changes of a queue between threads, where ministack 1.5.33 loses messages.
 
 ministack serves requests in one thread and polls for the functions in others. Removing a message rebuilds the queue's
-list; a message that another thread has appended in between, and that SQS has acknowledged, is lost.
-Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues.html ("Message
-durability and availability")
-
-Here every function that changes a queue holds ministack's own lock, which otherwise only its pollers hold.
+list. A message that another thread has appended meanwhile, and that SQS has acknowledged, is lost. Here every function
+that changes a queue holds ministack's own lock, which otherwise only its pollers hold.
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues.html ("Message durability and
+availability")
 """
 
 import functools
@@ -15,7 +14,7 @@ from typing import Any
 
 from ministack.services import sns, sqs
 
-# Each is synchronous. ReceiveMessage waits for messages and is not; it uses the last three.
+# Synchronous handlers. ReceiveMessage is not one, because it waits for messages; it uses the steps.
 _ACTIONS = (
     "SendMessage",
     "SendMessageBatch",
@@ -30,19 +29,18 @@ _STEPS = ("_expire_retained", "_dlq_sweep", "_collect_msgs")
 
 
 def patch_queues() -> None:
-    """Make each change of a queue one step for all other threads."""
-    # One that its holder may take again, since the steps are parts of each other.
+    """Make each change of a queue atomic for other threads."""
+    # Reentrant, because the steps call each other.
     sqs._queues_lock = threading.RLock()
     for action in _ACTIONS:
         sqs._HANDLERS[action] = holding_the_lock(sqs._HANDLERS[action])
-    for step in _STEPS:
+    for step in (*_STEPS, "get_state"):
         setattr(sqs, step, holding_the_lock(getattr(sqs, step)))
-    sqs.get_state = holding_the_lock(sqs.get_state)
     sns._deliver_to_sqs = holding_the_lock(sns._deliver_to_sqs)
 
 
 def holding_the_lock(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `function` such that no other thread touches a queue while it runs."""
+    """Return `function` wrapped to hold the lock of the queues."""
 
     @functools.wraps(function)
     def locked(*arguments: Any, **more: Any) -> Any:

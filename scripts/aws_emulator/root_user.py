@@ -1,10 +1,11 @@
 """Admit one access key as root, with a verified signature, where ministack 1.5.33 admits many without one.
 
-ministack takes as root whoever sends the key `test`, any twelve digits or another Authorization header, and does not
-verify the signature. It derives the credentials of a function's role from the ARNs of both, which anyone can do.
+ministack treats every request with the key `test`, twelve digits or another Authorization header as root's, without
+verifying the signature. It derives the credentials of a function's role from two ARNs, which anyone can do. AWS
+verifies every signature: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
 
-Here root's requests are verified like those of IAM users and sessions. A key id of twelve digits, signed with root's
-secret, is the root user of that account, for tests of access across accounts.
+Here root's requests are verified like those of IAM users. A key id of twelve digits, signed with root's secret, is the
+root user of that account, for tests of access across accounts.
 """
 
 import re
@@ -22,7 +23,7 @@ _resolve_credential = iam_evaluator.resolve_credential
 
 
 def patch_root_user(access_key_id: str, secret_access_key: str) -> None:
-    """Let only these credentials be root."""
+    """Make these the only credentials of root."""
 
     def is_root(key_id: str) -> bool:
         return key_id == access_key_id or re.fullmatch("[0-9]{12}", key_id) is not None
@@ -34,11 +35,11 @@ def patch_root_user(access_key_id: str, secret_access_key: str) -> None:
         return credential
 
     def execution_credentials(config: dict[str, Any]) -> Any:
-        # ministack hashes the role's ARN and takes the role's name from its end.
+        # ministack hashes the role's ARN and reads the role's name from its end.
         return _execution_credentials({**config, "Role": f"{secret_access_key}/{config.get('Role', '')}"})
 
     iam_evaluator.is_root_access_key = is_root
-    # ministack asks this where it decides whether to verify a signature.
+    # Decides whether ministack verifies a signature.
     iam_evaluator._is_root_key = lambda key_id: False
     iam_evaluator.resolve_credential = resolve_credential
     iam_evaluator.enforce = _enforce_signed

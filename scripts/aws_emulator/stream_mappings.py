@@ -1,16 +1,16 @@
 """Retry failed batches of a table's stream as Lambda does, where ministack 1.5.33 differs.
 
-ministack takes `batchItemFailures` for success, never splits a batch and never counts retries. On AWS:
+ministack treats `batchItemFailures` as success, never splits a batch and never counts retries. On AWS:
 
-- ReportBatchItemFailures: the lowest sequence number of the answer is the checkpoint, and the records from there on are
-  retried; an empty or unknown item fails the whole batch.
-- BisectBatchOnFunctionError: a failed batch is split in two, at the checkpoint where there is one. "Splitting a batch
-  does not count towards the retry quota."
+- ReportBatchItemFailures: the lowest sequence number in the response is the checkpoint. The records from there on are
+  retried. An empty or unknown item fails the whole batch.
+- BisectBatchOnFunctionError: a failed batch is split in two, at the checkpoint if there is one. "Splitting a batch does
+  not count towards the retry quota."
 - MaximumRetryAttempts and MaximumRecordAgeInSeconds: records over either go to the on-failure destination.
 
 Each mapping has one batch in flight.
 
-Sources: https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
+https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
 https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html
 https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
 """
@@ -34,7 +34,7 @@ _TOO_OLD = "MaxRecordAgeExceeded"
 
 @dataclass(frozen=True)
 class Batch:
-    """The records of a stream from position `start` to before `end`, sent to the function `failures` times in vain."""
+    """The records of a stream from position `start` to before `end`, which the function has failed `failures` times."""
 
     start: int
     end: int
@@ -43,7 +43,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Continuation:
-    """What is to be sent next, in this order, and what is given up, for which reason."""
+    """The batches to send next, in this order, and the batch that is given up, with the condition."""
 
     batches: tuple[Batch, ...] = ()
     given_up: Batch | None = None
@@ -53,9 +53,9 @@ class Continuation:
 def continue_after_failure(
     batch: Batch, checkpoint: int, mapping: Mapping[str, Any], age_seconds: float
 ) -> Continuation:
-    """Return how a mapping goes on with a batch whose records failed from position `checkpoint` on.
+    """Return how a mapping continues after the records of a batch failed from position `checkpoint` on.
 
-    `age_seconds` is the age of the oldest of those.
+    `age_seconds` is the age of the oldest failed record.
     """
     rest = replace(batch, start=checkpoint)
     bisects = bool(mapping.get("BisectBatchOnFunctionError"))
@@ -75,20 +75,20 @@ def continue_after_failure(
 
 def _limit(mapping: Mapping[str, Any], name: str) -> int | None:
     value = int(mapping.get(name, -1))
-    return None if value < 0 else value  # -1 means without end
+    return None if value < 0 else value  # -1 means no limit
 
 
-def first_failure(answer: Any, sequence_numbers: Sequence[str]) -> int | None:
-    """Return the place, among a batch's sequence numbers, of the first record that the function's answer calls failed.
+def first_failure(response: Any, sequence_numbers: Sequence[str]) -> int | None:
+    """Return the index of the first record that the function's response reports as failed.
 
-    None where the batch succeeded; 0, the whole batch, where the answer names no record of it.
+    None if the batch succeeded; 0 if the response names no record of the batch, which fails it as a whole.
     """
-    if isinstance(answer, str):
+    if isinstance(response, str):
         try:
-            answer = json.loads(answer)
+            response = json.loads(response)
         except ValueError:
             return None
-    failures = answer.get("batchItemFailures") if isinstance(answer, dict) else None
+    failures = response.get("batchItemFailures") if isinstance(response, dict) else None
     if not failures:
         return None
     try:
@@ -98,18 +98,18 @@ def first_failure(answer: Any, sequence_numbers: Sequence[str]) -> int | None:
 
 
 def patch_stream_mappings() -> None:
-    """Replace ministack's way of reading tables' streams for functions."""
+    """Replace ministack's poller of tables' streams."""
     lambda_svc._poll_dynamodb_streams = _poll
     lambda_svc._send_ddb_stream_failure_record = holding_the_lock(lambda_svc._send_ddb_stream_failure_record)
 
 
 _pending: dict[str, list[Batch]] = {}
-"""For each mapping what it has read and not settled, oldest first. After a new start it is read again."""
+"""The batches of each mapping that are not done, oldest first. After a restart they are read again."""
 
 
 def _poll() -> bool:
-    """Send the next batch of every mapping that is due; return whether there was any."""
-    # Counted, not any(): each mapping is looked at, whatever the ones before it had.
+    """Send the next batch of every mapping that is due; return whether there is any."""
+    # Not any(), which would stop at the first mapping that has a batch.
     return sum(_poll_mapping(*found) for found in lambda_svc._iter_all_esms()) > 0
 
 
@@ -145,7 +145,7 @@ def _scope(account: str, region: str) -> Iterator[None]:
 
 
 def _table_of(mapping: Mapping[str, Any]) -> str | None:
-    """Return the name of the table whose stream the mapping reads, or None where it reads something else."""
+    """Return the name of the table whose stream the mapping reads; None if it reads something else."""
     try:
         source = parse_arn(mapping.get("EventSourceArn", ""))
     except ArnParseError:
@@ -175,7 +175,7 @@ def _position(mapping: Mapping[str, Any], table_name: str) -> int:
     with lambda_svc._dynamodb_stream_positions_lock:
         if mapping["UUID"] not in positions:
             positions[mapping["UUID"]] = horizon if mapping.get("StartingPosition") == "TRIM_HORIZON" else end
-        # Records that have expired are passed over.
+        # Skip records that have expired.
         return max(int(positions[mapping["UUID"]]), horizon)
 
 

@@ -1,11 +1,10 @@
-"""Start workers a few at a time, where ministack 1.5.33 starts one for every request that finds none free.
+"""Start few workers at once, where ministack 1.5.33 starts one for every request that finds none free.
 
-ministack's workers are processes of this machine, and while it starts one it holds its interpreter's lock. Fifty starts
-at once keep the thread that answers requests from running for seconds: longer than a function waits for SQS.
+ministack's workers are processes, and starting one holds the interpreter's lock. Fifty starts at once block the thread
+that answers requests for seconds, longer than a function waits for SQS.
 
-Here a request without a free worker takes the next free one, or a new one if fewer than `STARTS_AT_ONCE` are starting,
-whichever comes first. None is refused, and there may be as many workers as before, so a function that invokes
-itself finds a worker too.
+Here a request without a free worker gets the next free one, or a new one if fewer than `STARTS_AT_ONCE` are starting.
+No request is refused, and the number of workers is not limited, so a function that invokes itself finds a worker too.
 """
 
 import functools
@@ -18,18 +17,17 @@ from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
 STARTS_AT_ONCE = 2
-"""How many workers may be starting."""
 
 _acquire_worker = lambda_runtime.acquire_worker
 _release_worker = lambda_runtime.release_worker
 _starting: set[Any] = set()
 _turns: defaultdict[str, threading.Condition] = defaultdict(lambda: threading.Condition(lambda_runtime._lock))
-"""What the requests for the workers of one function wait for, by ministack's key of these workers."""
+"""The condition that requests of one function wait for, by ministack's key of its workers."""
 
 
 def patch_workers() -> None:
     """Let requests wait for a worker while others start."""
-    # One that its holder may take again, since ministack takes it in what is called here with the lock held.
+    # Reentrant, because ministack takes the lock in functions that are called here with the lock held.
     lambda_runtime._lock = threading.RLock()
     for kind in (lambda_runtime.Worker, lambda_runtime.ProvidedWorker):
         kind._spawn = _ending_the_start(kind._spawn)
@@ -38,7 +36,7 @@ def patch_workers() -> None:
 
 
 def acquire(func_name: str, config: dict[str, Any], code_zip: bytes, qualifier: str = "$LATEST") -> tuple[Any, str]:
-    """Return a worker for one request of a function, and how it was come by; wait while there is none to be had."""
+    """Return a worker for one request of a function and its origin; wait until there is one."""
     key = lambda_runtime._worker_key(func_name, config, qualifier)
     with lambda_runtime._lock:
         _turns[key].wait_for(lambda: _has_free_worker(key) or len(_starting) < STARTS_AT_ONCE)
@@ -49,10 +47,10 @@ def acquire(func_name: str, config: dict[str, Any], code_zip: bytes, qualifier: 
 
 
 def release(worker: Any) -> None:
-    """Give a worker to whoever waits for one; None is a worker that failed and is gone."""
+    """Make a worker free for a waiting request; None is a worker that failed."""
     with lambda_runtime._lock:
         _release_worker(worker)
-        _start_ended(worker)
+        _end_start(worker)
         for key, workers in lambda_runtime._workers.items():
             if worker in workers:
                 _turns[key].notify()
@@ -63,24 +61,24 @@ def _has_free_worker(key: str) -> bool:
 
 
 def _is_running(worker: Any) -> bool:
-    # Read once, for ministack takes the process from a worker without holding the lock.
+    # Read once, because ministack removes the process without holding the lock.
     process = worker._proc
     return process is not None and process.poll() is None
 
 
 def _ending_the_start(spawn: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(spawn)
-    def spawn_and_tell(worker: Any, *arguments: Any, **more: Any) -> None:
+    def spawn_and_notify(worker: Any, *arguments: Any, **more: Any) -> None:
         try:
             spawn(worker, *arguments, **more)
         finally:
             with lambda_runtime._lock:
-                _start_ended(worker)
+                _end_start(worker)
 
-    return spawn_and_tell
+    return spawn_and_notify
 
 
-def _start_ended(worker: Any) -> None:
+def _end_start(worker: Any) -> None:
     if worker in _starting:
         _starting.remove(worker)
         for turn in _turns.values():

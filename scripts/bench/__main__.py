@@ -20,7 +20,7 @@ from bench.measurement import Measurement, markdown_table
 from bench.throughput import Throughput
 from local_stack import LocalStack, LocalStackError, Settings
 from local_stack.machine import free_port
-from local_stack.report import Terminal
+from local_stack.report import Report
 from local_stack.settings import REPOSITORY
 
 RESULT = REPOSITORY / ".local" / "bench" / "bench.md"
@@ -92,7 +92,7 @@ def measure(sizes: Sizes) -> Iterator[Measurement]:
         settings = Settings(
             storefront_port=free_port(), aws_port=free_port(), local_directory=Path(temporary) / "stack"
         )
-        with LocalStack(settings, Terminal(sys.stdout)) as stack:
+        with LocalStack(settings, Report(sys.stdout)) as stack:
             throughput = Throughput(stack, zip_path)
             yield throughput.intake(sizes.intake_rounds, sizes.intake_seconds)
             yield throughput.draining(sizes.drain_rounds, sizes.drained_orders)

@@ -4,28 +4,27 @@ import errno
 import os
 import signal
 import sys
-from types import FrameType
 from typing import NoReturn
 
 from local_stack import LocalStack, LocalStackError, Settings
-from local_stack.report import Terminal
+from local_stack.report import Report
 
-# A folder of somebody else's, a file system that is read-only, and one that is full.
+# No permission, a read-only file system, a full one.
 _UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
 
 _STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopRequested(BaseException):
-    """Somebody asked the program to stop."""
+    """A signal asked the program to stop."""
 
 
 def main() -> int:
-    """Run the local stack until it is stopped or cannot go on; return the exit status."""
-    report = Terminal(sys.stdout)
+    """Run the local stack until it is stopped or fails; return the exit status."""
+    report = Report(sys.stdout)
     try:
         for number in _STOPPING_SIGNALS:
-            # A signal that nohup, or a shell for a command in the background, has switched off stays so.
+            # nohup, or a shell for a background command, ignores some signals on purpose.
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, _stop)
         with LocalStack(Settings.from_environment(os.environ), report) as stack:
@@ -37,22 +36,20 @@ def main() -> int:
         return 0
     except LocalStackError as error:
         print(f"\nmake run: {error}", file=sys.stderr)
-        return 1
     except OSError as error:
         if error.errno not in _UNWRITABLE:
             raise
         what = os.path.relpath(error.filename) if error.filename else "the disk"
         print(
             f"\nmake run: {what} cannot be written ({error.strerror}): "
-            "see that the project lies where you may write and there is room, and try again.",
+            "check the permissions and the free space of the project's folder, and try again.",
             file=sys.stderr,
         )
-        return 1
-    return 0
+    return 1
 
 
-def _stop(signal_number: int, frame: FrameType | None) -> NoReturn:
-    # Once: whoever presses Ctrl-C again must not keep the emulator from writing down the orders.
+def _stop(*_: object) -> NoReturn:
+    # A second Ctrl-C must not keep the emulator from saving the orders.
     for number in _STOPPING_SIGNALS:
         signal.signal(number, lambda *_: None)
     raise StopRequested

@@ -1,20 +1,21 @@
 """CloudWatch's evaluation of alarms, which the emulator leaves to the local stack.
 
-`state_of` follows AWS's rules for missing data, evaluation range and premature transitions included. `result_of`
+`state_of` follows AWS's rules for missing data, including evaluation range and premature transitions. `result_of`
 computes the functions of metric math that this project uses.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
 
-Unlike on AWS, the running minute is evaluated too, so that an alarm is raised within seconds.
+Unlike AWS, this evaluates the current minute too, so an alarm is raised within seconds.
 
-The emulator measures the depth of the dead-letter queues (`queue_metrics`), the functions' errors and throttles, and
-what metric filters count. It does not measure the age of messages, the API's requests and SNS's deliveries;
-SetAlarmState raises those alarms by hand.
+The emulator has the functions' errors and throttles and the values of metric filters; `Alarms` adds the depth of the
+dead-letter queues. The age of messages, the API's requests and SNS's deliveries are missing: test their alarms with
+SetAlarmState.
 """
 
 import ast
 import math
 import operator
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,10 @@ Series = list[float | None]
 
 MINUTE = timedelta(minutes=1)
 
+# SQS sends a value a minute. Three per minute here, so that every minute has one on a busy machine.
+_QUEUE_METRIC_SECONDS = 20
+_QUEUE_METRIC = ("AWS/SQS", "ApproximateNumberOfMessagesVisible")
+
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "GreaterThanThreshold": operator.gt,
     "GreaterThanOrEqualToThreshold": operator.ge,
@@ -32,17 +37,17 @@ _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "LessThanOrEqualToThreshold": operator.le,
 }
 
-# How a longer period's statistic follows from its minutes'. Other statistics are used with periods of one minute only.
+# Combines minutes into a longer period. Other statistics are used only with periods of one minute.
 _OVER_MINUTES: dict[str, Callable[[Iterable[float]], float]] = {"Sum": sum, "Maximum": max, "Minimum": min}
 
 
 def evaluation_range(alarm: Mapping[str, Any]) -> int:
-    """Return how many periods are looked at. AWS states no rule; its examples have 5 for 3 evaluation periods."""
+    """Return how many periods are read. AWS states no rule; its examples have 5 for 3 evaluation periods."""
     return int(alarm["EvaluationPeriods"]) + 2
 
 
 def state_of(alarm: Mapping[str, Any], series: Series) -> tuple[str, str]:
-    """Return an alarm's state and the reason, from its evaluation range."""
+    """Return an alarm's state and the reason, from the values in its evaluation range."""
     count = alarm["EvaluationPeriods"]
     needed = alarm.get("DatapointsToAlarm") or count
     treatment = alarm.get("TreatMissingData", "missing")
@@ -58,7 +63,7 @@ def state_of(alarm: Mapping[str, Any], series: Series) -> tuple[str, str]:
     elif missing and treatment == "breaching":
         state = "ALARM" if len(breaching) + missing >= needed else "OK"
     elif missing and treatment in ("missing", "ignore") and len(breaching) == len(recent):
-        # Nothing says OK. The oldest breaching datapoint decides, once it is as old as the datapoints that are needed.
+        # Every datapoint breaches. The alarm is raised once the oldest is as old as the number of datapoints needed.
         oldest = next((age for age, value in enumerate(series) if value is not None), len(series))
         is_old_enough = len(series) - oldest >= needed
         insufficient = "ALARM" if is_old_enough and breaching else "INSUFFICIENT_DATA"
@@ -73,10 +78,10 @@ def state_of(alarm: Mapping[str, Any], series: Series) -> tuple[str, str]:
 
 
 def result_of(expression: str, metrics: Mapping[str, Series], starts: Sequence[datetime]) -> Series:
-    """Return the series of an expression over `metrics` by their ids; a period begins at each of `starts`."""
+    """Return the series of an expression over `metrics`, by id; a period begins at each of `starts`."""
 
     def value(node: ast.expr) -> Series:
-        # Metric math has the syntax of Python. A number stands for a series that misses nothing.
+        # Metric math has the syntax of Python. A number is a series without missing values.
         match node:
             case ast.Name(name):
                 found = metrics[name]
@@ -97,7 +102,7 @@ def result_of(expression: str, metrics: Mapping[str, Series], starts: Sequence[d
                 branches = zip(value(condition), value(if_true), value(if_false), strict=True)
                 found = [None if test is None else ((yes or 0.0) if test else no) for test, yes, no in branches]
             case _:
-                raise ValueError(f"{ast.unparse(node)} is not a part of metric math that is known here")
+                raise ValueError(f"metric math is not implemented for {ast.unparse(node)}")
         return found
 
     return value(ast.parse(expression, mode="eval").body)
@@ -115,13 +120,13 @@ _OPERATORS: dict[type, Callable[[float, float], float]] = {
 
 
 def _combined(operation: Callable[[float, float], float], left: Series, right: Series, both_may_miss: bool) -> Series:
-    """Return the operation on each period. Of two series, the one that misses a value there counts as 0."""
+    """Apply an operation to each period. If only one of two series has a value there, the other counts as 0."""
 
     def combined(one: float | None, other: float | None) -> float | None:
         missing = (one is None) + (other is None)
         if missing > both_may_miss:
             return None
-        # What is divided by zero is no datapoint.
+        # A division by zero yields no datapoint.
         with suppress(ZeroDivisionError):
             return float(operation(one or 0.0, other or 0.0))
         return None
@@ -137,17 +142,17 @@ def _repeated(series: Series) -> Series:
 
 
 def metrics_of(alarm: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the metrics of an alarm by their ids, each as GetMetricData takes it."""
+    """Return the metrics of an alarm by id, each as GetMetricData takes it."""
     if queries := alarm.get("Metrics"):
         return {query["Id"]: query["MetricStat"] for query in queries if "MetricStat" in query}
     metric = {name: alarm[name] for name in ("Namespace", "MetricName", "Dimensions")}
-    # A percentile first: the emulator makes up a Statistic beside it.
+    # The percentile first: the emulator adds a Statistic of its own.
     statistic = alarm.get("ExtendedStatistic") or alarm["Statistic"]
     return {"metric": {"Metric": metric, "Period": alarm["Period"], "Stat": statistic}}
 
 
 def series_of(alarm: Mapping[str, Any], minutes: Mapping[str, Mapping[datetime, float]], now: datetime) -> Series:
-    """Return an alarm's evaluation range, which ends with the running minute, from its metrics' values by minute."""
+    """Return the values in an alarm's evaluation range, which ends with the current minute."""
     metrics = metrics_of(alarm)
     period = timedelta(seconds=next(iter(metrics.values()))["Period"])
     end = now.replace(second=0, microsecond=0) + MINUTE
@@ -165,31 +170,31 @@ def series_of(alarm: Mapping[str, Any], minutes: Mapping[str, Mapping[datetime, 
 
 
 class Alarms:
-    """The metric alarms that were deployed to the emulator."""
+    """The metric alarms that are deployed to the emulator."""
 
-    def __init__(self, cloudwatch: Any) -> None:
+    def __init__(self, cloudwatch: Any, sqs: Any) -> None:
         self._cloudwatch = cloudwatch
+        self._sqs = sqs
+        self._visible: dict[str, int] = {}
+        self._put_at = float("-inf")
 
     def definitions(self) -> list[dict[str, Any]]:
         """Return every alarm as CloudWatch describes it."""
         pages = self._cloudwatch.get_paginator("describe_alarms").paginate(AlarmTypes=["MetricAlarm"])
         return [alarm for page in pages for alarm in page["MetricAlarms"]]
 
-    def topics(self) -> set[str]:
-        """Return the ARNs of all topics that alarms notify."""
-        return {action for alarm in self.definitions() for action in alarm["AlarmActions"] + alarm["OKActions"]}
-
-    def settle(self) -> None:
-        """Set every new alarm to OK, before anybody is subscribed. AWS sends an e-mail for each."""
+    def initialize(self) -> None:
+        """Set every new alarm to OK before the mailbox subscribes. AWS sends an e-mail for each."""
         for alarm in self.definitions():
             if alarm["StateValue"] == "INSUFFICIENT_DATA":
                 self._set_state(alarm["AlarmName"], "OK", "Deployed")
 
     def evaluate(self) -> None:
-        """Update the state of every alarm. The emulator notifies the topics of those whose state changes."""
+        """Update the state of every alarm. The emulator notifies the topics of an alarm whose state changes."""
         alarms = self.definitions()
         if not alarms:
             return
+        self._put_queue_metrics(alarms)
         now = datetime.now(UTC)
         wanted = {
             f"m{position}_{name}": metric
@@ -218,3 +223,30 @@ class Alarms:
         # Terraform may have deleted it meanwhile.
         with suppress(self._cloudwatch.exceptions.ResourceNotFound):
             self._cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason=reason)
+
+    def _put_queue_metrics(self, alarms: Iterable[Mapping[str, Any]]) -> None:
+        """Put the number of visible messages of each queue with an alarm, if one has changed or it is time."""
+        visible = {}
+        for alarm in alarms:
+            if (alarm.get("Namespace"), alarm.get("MetricName")) == _QUEUE_METRIC:
+                [name] = [each["Value"] for each in alarm["Dimensions"]]
+                # An alarm may name a queue that does not exist. Then there is no metric, as on AWS.
+                with suppress(self._sqs.exceptions.QueueDoesNotExist):
+                    visible[name] = self._visible_messages(name)
+        now = time.monotonic()
+        if not visible or (visible == self._visible and now < self._put_at + _QUEUE_METRIC_SECONDS):
+            return
+        metric: dict[str, Any] = {"MetricName": _QUEUE_METRIC[1], "Unit": "Count"}
+        self._cloudwatch.put_metric_data(
+            Namespace=_QUEUE_METRIC[0],
+            MetricData=[
+                {**metric, "Dimensions": [{"Name": "QueueName", "Value": name}], "Value": count}
+                for name, count in visible.items()
+            ],
+        )
+        self._visible, self._put_at = visible, now
+
+    def _visible_messages(self, queue_name: str) -> int:
+        url = self._sqs.get_queue_url(QueueName=queue_name)["QueueUrl"]
+        response = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+        return int(response["Attributes"]["ApproximateNumberOfMessages"])

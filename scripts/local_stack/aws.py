@@ -1,21 +1,34 @@
-"""Clients of the emulator's AWS APIs, for this program itself and for tests."""
+"""The emulator's root credentials and its boto3 clients."""
 
+import json
 import os
+import secrets
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.loaders
 import botocore.session
 from botocore import UNSIGNED
 from botocore.config import Config
 
-# botocore reads these from the environment before anything else: a profile named there that does not exist
-# here, or that leads to a real account, must not matter.
+from local_stack.machine import LocalStackError, make_private, write_private
+
+ACCESS_KEY_FILE = "access-key.json"
+
+KEY_HEADER = "X-Local-Access-Key"
+"""The header in which the emulator's own paths, /_ministack/*, require its root user's access key id."""
+
+# botocore reads these variables first. A profile named there may not exist here, or belong to a real account.
 _NO_PERSONAL_FILES = {
     "profile": (None, None, None, None),
     "config_file": (None, None, os.devnull, None),
     "credentials_file": (None, None, os.devnull, None),
 }
+
+# Shared by all sessions: it caches the services' models, which take 80 ms to read.
+_LOADER = botocore.loaders.create_loader()
 
 
 @dataclass(frozen=True)
@@ -26,12 +39,34 @@ class Credentials:
     secret_key: str
     session_token: str | None = None
 
+    @property
+    def description(self) -> dict[str, str]:
+        """The credentials by the names that stack.json gives them."""
+        return {"access_key_id": self.access_key, "secret_access_key": self.secret_key}
+
 
 NOBODY = Credentials("", "")
-"""Somebody who signs nothing."""
+"""The credentials of a caller that signs nothing."""
 
-KEY_HEADER = "X-Local-Access-Key"
-"""The header in which the emulator's own paths, /_ministack/*, require its root user's access key id."""
+
+def new_credentials() -> Credentials:
+    """Return random credentials; the key id starts unlike those of AWS."""
+    return Credentials(f"LOCAL{secrets.token_hex(10).upper()}", secrets.token_urlsafe(30))
+
+
+def kept_credentials(directory: Path) -> Credentials:
+    """Return the credentials stored in `directory`; create both at the first call, readable by the owner only."""
+    make_private(directory)
+    path = directory / ACCESS_KEY_FILE
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return Credentials(document["access_key_id"], document["secret_access_key"])
+    except FileNotFoundError:
+        credentials = new_credentials()
+    except (ValueError, KeyError, TypeError) as error:
+        raise LocalStackError(f"{path} is damaged: delete it, and start again with a new access key.") from error
+    write_private(path, json.dumps(credentials.description) + "\n")
+    return credentials
 
 
 @dataclass(frozen=True)
@@ -43,9 +78,11 @@ class AwsConnection:
     credentials: Credentials
 
     def client(self, service: str) -> Any:
-        """Return a new boto3 client of `service`, whatever the person's own AWS settings are."""
+        """Return a new boto3 client of `service`, independent of the user's own AWS settings."""
+        botocore_session = botocore.session.Session(session_vars=_NO_PERSONAL_FILES)
+        botocore_session.register_component("data_loader", _LOADER)
         session = boto3.session.Session(
-            botocore_session=botocore.session.Session(session_vars=_NO_PERSONAL_FILES),
+            botocore_session=botocore_session,
             aws_access_key_id=self.credentials.access_key or None,
             aws_secret_access_key=self.credentials.secret_key or None,
             aws_session_token=self.credentials.session_token,
@@ -56,8 +93,7 @@ class AwsConnection:
             endpoint_url=self.endpoint_url,
             config=Config(
                 signature_version=UNSIGNED if self.credentials == NOBODY else None,
-                # An empty mapping, not None, keeps a proxy of the environment out.
-                proxies={},
+                proxies={},  # None would take a proxy from the environment
                 use_dualstack_endpoint=False,
                 use_fips_endpoint=False,
                 connect_timeout=5,

@@ -1,6 +1,5 @@
 """ministack, the emulator of AWS that executes the real Lambda zip."""
 
-import os
 import re
 import shutil
 import sys
@@ -11,15 +10,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from local_stack.aws import KEY_HEADER, AwsConnection
-from local_stack.environment import essential_environment
-from local_stack.machine import LOOPBACK
+from local_stack.environment import NO_ACCOUNT, essential_environment
+from local_stack.machine import LOOPBACK, RunLock
 from local_stack.processes import Process
-from local_stack.run_lock import RunLock
 
-# It lets open requests end (3 s), then writes its state: more orders take longer.
+# Open requests get 3 s. Then the emulator saves its state, which takes longer the more orders there are.
 _STOP_SECONDS = 30
 
-# Not by `-m` and PYTHONPATH, which the functions would inherit.
+# Without `-m` and PYTHONPATH, which the functions would inherit.
 _PROGRAM = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parents[1])!r})
@@ -27,15 +25,15 @@ from aws_emulator.program import main
 main()
 """
 
-# Says when the emulator was started last, by its time, and at which port.
+# Holds the port of the last run; its time is the start of that run.
 _STARTED = "started"
 
-# Touched by the emulator's program (aws_emulator/persistence.py) when it has written all of its state.
+# Touched by the emulator (aws_emulator/persistence.py) after it has saved its state.
 _SAVED = Path("state") / "saved"
 
 
 def start_of_unsaved_run(directory: Path) -> datetime | None:
-    """Return when the emulator was started last if that run never wrote all of its state; else None."""
+    """Return when the emulator was last started if that run did not save its state; else None."""
     started, saved = directory / _STARTED, directory / _SAVED
     if not started.exists():
         return None
@@ -45,31 +43,24 @@ def start_of_unsaved_run(directory: Path) -> datetime | None:
 
 
 def move_to_port(home: Path, port: int) -> None:
-    """Give all addresses that are kept under `home` the port that the emulator will have now.
-
-    The emulator finds a queue by its address, and so does Terraform: with the former port neither would.
-    """
+    """Change the port in all addresses under `home`. The emulator and Terraform find a queue by its address."""
     started = home / "emulator" / _STARTED
     former = started.read_text() if started.exists() else ""
     if former in ("", str(port)):
         return
     for file in [*(home / "emulator" / "state").glob("*.json"), *home.glob("deployment/*.tfstate")]:
         text = file.read_text(encoding="utf-8")
-        moved = re.sub(rf"(localhost|127\.0\.0\.1):{former}\b", rf"\g<1>:{port}", text)
-        if moved != text:
-            kept = file.stat()
-            file.write_text(moved, encoding="utf-8")
-            os.utime(file, (kept.st_atime, kept.st_mtime))
+        file.write_text(re.sub(rf"(localhost|127\.0\.0\.1):{former}\b", rf"\g<1>:{port}", text), encoding="utf-8")
 
 
 @contextmanager
 def running_emulator(
     directory: Path, connection: AwsConnection, log: Path, lock: RunLock, origins: Sequence[str] = ()
 ) -> Iterator[Process]:
-    """Run the emulator that `connection` connects to, with IAM enforced; yield it when it answers.
+    """Run the emulator at the address of `connection`, with IAM enforced; yield it when it answers.
 
-    Its state is read from `directory`/state at the start and written there when it is stopped. The credentials of
-    `connection` are those of its root user. Only pages of `origins` may call its HTTP APIs.
+    It loads its state from `directory` and saves it there when it is stopped. The credentials of `connection` are those
+    of its root user. Only pages of `origins` may call its HTTP APIs.
     """
     port, credentials = urlsplit(connection.endpoint_url).port, connection.credentials
     temporary = directory / "tmp"
@@ -80,14 +71,14 @@ def running_emulator(
         [sys.executable, "-c", _PROGRAM],
         environment={
             **essential_environment(),
+            **NO_ACCOUNT,
             "BIND_HOST": LOOPBACK,
             "GATEWAY_PORT": str(port),
             "MINISTACK_REGION": connection.region,
             "ROOT_ACCESS_KEY_ID": credentials.access_key,
             "ROOT_SECRET_ACCESS_KEY": credentials.secret_key,
             "STOREFRONT_ORIGINS": " ".join(origins),
-            # Roles are enforced, so an action that a role lacks fails here as it would on AWS.
-            "AUTH": "true",
+            "AUTH": "true",  # enforces IAM
             "PERSIST_STATE": "1",
             "STATE_DIR": str(directory / "state"),
             "S3_PERSIST": "1",
@@ -96,18 +87,13 @@ def running_emulator(
             # These two would listen on every interface.
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
-            # Functions are processes of this machine; a container engine that is there is left alone.
+            # Run functions as processes, even where there is a container engine.
             "LAMBDA_EXECUTOR": "local",
             "DOCKER_HOST": f"unix://{temporary}/no-container-engine",
-            # The functions inherit this environment, so it must not lead them to somebody's account either.
-            # AWS_ENDPOINT_URL is missing on purpose: even empty it would reach them, not the right one.
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "AWS_EC2_METADATA_DISABLED": "true",
         },
         log=log,
         grace_seconds=_STOP_SECONDS,
-        inherited=[lock.file_descriptor],
+        lock=lock,
     )
     with process:
         health = f"http://{LOOPBACK}:{port}/_ministack/health"

@@ -1,8 +1,7 @@
-"""What the environment of a child process holds: nothing that leads to somebody's real AWS account.
+"""The environment of child processes: nothing in it leads to the user's real AWS account.
 
-A person who types `make run` may have AWS_PROFILE, keys, an SSO session, TF_VAR_… for production. None of it
-reaches a process of the local stack: the credentials are the emulator's own, the configuration files are empty, the
-metadata service is off and every AWS API is the emulator's.
+The user may have set AWS_PROFILE, keys, an SSO session or TF_VAR_… for production. None of it reaches a process of the
+local stack.
 """
 
 import os
@@ -14,14 +13,24 @@ from local_stack.aws import AwsConnection
 _PERSONAL_PREFIXES = ("AWS_", "TF_VAR_", "TF_CLI_ARGS", "PYTHON")
 _PERSONAL_NAMES = frozenset({"TF_WORKSPACE", "TF_DATA_DIR", "TF_INPUT", "TF_IN_AUTOMATION", "TF_LOG"})
 
-# All that a program needs from the person's environment to run at all.
 _ESSENTIAL_NAMES = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH"})
 
 _LOCAL_HOSTS = ("localhost", ".localhost", "127.0.0.1")
 
+# Also for the emulator, whose functions inherit it. Even an empty AWS_ENDPOINT_URL there would reach the functions.
+NO_ACCOUNT = {
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
 
 def tool_environment(connection: AwsConnection, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the environment of a tool that talks to the emulator, such as Terraform or the AWS CLI."""
+    """Return the environment of a tool that uses the emulator, such as Terraform or the AWS CLI."""
+    no_proxy = {
+        name: ",".join([*([inherited[name]] if inherited.get(name) else []), *_LOCAL_HOSTS])
+        for name in ("NO_PROXY", "no_proxy")  # tools differ in which one they read
+    }
     return {
         **without_personal_choices(inherited),
         "AWS_ENDPOINT_URL": connection.endpoint_url,
@@ -29,18 +38,14 @@ def tool_environment(connection: AwsConnection, inherited: Mapping[str, str] = o
         "AWS_DEFAULT_REGION": connection.region,
         "AWS_ACCESS_KEY_ID": connection.credentials.access_key,
         "AWS_SECRET_ACCESS_KEY": connection.credentials.secret_key,
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_PAGER": "",
-        # Past a company's proxy; both spellings, because tools differ in which one they read.
-        "NO_PROXY": _with_local_hosts(inherited.get("NO_PROXY")),
-        "no_proxy": _with_local_hosts(inherited.get("no_proxy")),
+        **NO_ACCOUNT,
+        **no_proxy,
     }
 
 
 def without_personal_choices(inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return `inherited` without AWS, Terraform and Python settings: for what talks to no AWS API."""
+    """Return `inherited` without AWS, Terraform and Python settings, for programs that call no AWS API."""
     return {
         name: value
         for name, value in inherited.items()
@@ -49,9 +54,5 @@ def without_personal_choices(inherited: Mapping[str, str] = os.environ) -> dict[
 
 
 def essential_environment(inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return only what any program needs: for one that takes settings of its own from the environment."""
+    """Return only what every program needs, for one that reads settings from the environment."""
     return {name: value for name, value in inherited.items() if name in _ESSENTIAL_NAMES}
-
-
-def _with_local_hosts(no_proxy: str | None) -> str:
-    return ",".join([*([no_proxy] if no_proxy else []), *_LOCAL_HOSTS])

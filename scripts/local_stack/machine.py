@@ -1,44 +1,25 @@
-"""Check what the local stack needs of the machine: free ports and free space."""
+"""What the local stack needs of the machine: free ports, free space, private files, and a directory for itself."""
 
 import contextlib
+import fcntl
+import os
 import shutil
 import socket
 from pathlib import Path
-
-from local_stack.errors import LocalStackError
+from typing import Self
 
 LOOPBACK = "127.0.0.1"
 
 
+class LocalStackError(Exception):
+    """The local stack cannot start or continue. The text says what is wrong and what to do."""
+
+
 def require_free(port: int, purpose: str, variable: str) -> None:
-    """Raise LocalStackError unless `port` is free for `purpose`; `variable` is what chooses another."""
-    if not _answers(port) and _can_be_bound(port, purpose, variable):
-        return
-    raise LocalStackError(
-        f"Port {port}, meant for {purpose}, is taken by another program: "
-        f"stop that one, or choose another port with {variable}=…"
-    )
-
-
-def free_port() -> int:
-    """Return a port of loopback that the system handed out a moment ago and that is free again."""
+    """Raise LocalStackError unless `port` is free for `purpose`; `variable` chooses another port."""
+    is_free = not _answers(port)
     with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
-
-
-def _answers(port: int) -> bool:
-    # A server on ::1 alone counts too: a browser that is told "localhost" asks it first.
-    for address in (LOOPBACK, "::1"):
-        with contextlib.suppress(OSError):
-            socket.create_connection((address, port), timeout=1).close()
-            return True
-    return False
-
-
-def _can_be_bound(port: int, purpose: str, variable: str) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # As servers do; without it a port is refused for a minute after its last connection.
+        # As servers do. Without it a port is refused for a minute after its last connection.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
@@ -48,15 +29,91 @@ def _can_be_bound(port: int, purpose: str, variable: str) -> bool:
                 f"choose one from 1024 on with {variable}=…"
             ) from error
         except OSError:
-            return False
-    return True
+            is_free = False
+    if not is_free:
+        raise LocalStackError(
+            f"Port {port}, meant for {purpose}, is taken by another program: "
+            f"stop that one, or choose another port with {variable}=…"
+        )
+
+
+def _answers(port: int) -> bool:
+    # A server on ::1 alone counts too, because browsers try it first for "localhost".
+    for address in (LOOPBACK, "::1"):
+        with contextlib.suppress(OSError):
+            socket.create_connection((address, port), timeout=1).close()
+            return True
+    return False
+
+
+def free_port() -> int:
+    """Return a port of loopback that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
 
 
 def require_space(directory: Path, megabytes: int) -> None:
-    """Raise LocalStackError unless so much is free in the file system of `directory`."""
+    """Raise LocalStackError unless the file system of `directory` has this much free space."""
     free = shutil.disk_usage(directory).free // 2**20
     if free < megabytes:
         raise LocalStackError(
             f"Only {free} MB are free under {directory}, and {megabytes} MB are needed to keep orders: "
             "free some space, and start again."
         )
+
+
+def make_private(directory: Path) -> None:
+    """Create `directory` if it is missing, and restrict it to its owner."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if directory.stat().st_mode & 0o077:
+        directory.chmod(0o700)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read; a reader sees the whole file or none."""
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(unfinished, path)
+
+
+class RunLock:
+    """A lock on a directory, held from the start of a run until the last of its processes has ended.
+
+    Every process inherits the lock's file, and the system releases the lock when the last one closes it. So a run that
+    was killed holds its directory until the emulator has saved its orders there.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / "lock"
+        self.file_descriptor = -1
+
+    def __enter__(self) -> Self:
+        self.file_descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(self.file_descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.read(self.file_descriptor, 20).decode("ascii", "replace").strip()
+            os.close(self.file_descriptor)
+            raise LocalStackError(
+                f"A local stack runs in {self._path.parent} already, or is still stopping "
+                f"(process {holder or 'unknown'}): use that one, or stop it with Ctrl-C and try again."
+            ) from error
+        os.truncate(self.file_descriptor, 0)
+        os.pwrite(self.file_descriptor, f"{os.getpid()}\n".encode(), 0)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.file_descriptor)
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the lock's file still exists; if not, its directory was deleted."""
+        held = os.fstat(self.file_descriptor)
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            return False
+        return (held.st_dev, held.st_ino) == (found.st_dev, found.st_ino)

@@ -1,29 +1,29 @@
-"""The programs that a local stack starts, each ended with everything that it started itself."""
+"""The programs and threads that a local stack starts and stops."""
 
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
-from local_stack.errors import LocalStackError
+from local_stack.machine import LocalStackError, RunLock
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 
-# Servers here are up after a second; a busy machine gets longer.
+# Servers answer after about a second; the bound is for a busy machine.
 _ANSWER_SECONDS = 60
 
 # How many lines of a log an error message shows.
-_LAST_WORDS = 5
+_SHOWN_LINES = 5
 
 
 class Process:
-    """The running program `name`; leaving the `with` stops it. Its output is in `log`.
+    """A running program with its output in `log`; leaving the `with` stops it and all that it started.
 
-    It runs in a session of its own, so that Ctrl-C reaches the local stack alone, which stops all in order.
+    It runs in its own session: Ctrl-C reaches only the local stack, which stops everything in order.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Process:
         log: Path,
         grace_seconds: float,
         directory: Path | None = None,
-        inherited: Sequence[int] = (),
+        lock: RunLock | None = None,
     ) -> None:
         self.name = name
         self.log = log
@@ -50,26 +50,28 @@ class Process:
                 env=dict(environment),
                 cwd=directory,
                 start_new_session=True,
-                pass_fds=tuple(inherited),
+                pass_fds=() if lock is None else (lock.file_descriptor,),
             )
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     @property
     def exit_status(self) -> int | None:
-        """The program's exit status, None while it runs; 128 and more for a signal, as a shell says it."""
+        """The exit status; None while the program runs, more than 128 for a signal, as in a shell."""
         return self._supervisor.poll()
+
+    @property
+    def output(self) -> str:
+        """What the program has written so far."""
+        return self.log.read_text(encoding="utf-8", errors="replace")
 
     def wait_until_it_answers(self, url: str, headers: Mapping[str, str] | None = None) -> None:
         """Return once an HTTP GET of `url` succeeds; raise LocalStackError if that takes too long."""
-        # Past any proxy of the environment.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # ignores a proxy of the environment
         opener.addheaders += (headers or {}).items()
         deadline = time.monotonic() + _ANSWER_SECONDS
         while self.exit_status is None and time.monotonic() < deadline:
@@ -79,48 +81,60 @@ class Process:
                 time.sleep(0.05)
             else:
                 return
-        raise LocalStackError(f"{self.name} did not start. {self.last_words()}")
+        raise LocalStackError(f"{self.name} did not start. {self.end_of_output()}")
 
     def require_running(self) -> None:
         """Raise LocalStackError if the program has ended."""
         if self.exit_status is not None:
-            raise LocalStackError(f"{self.name} ended by itself with status {self.exit_status}. {self.last_words()}")
+            raise LocalStackError(f"{self.name} ended by itself with status {self.exit_status}. {self.end_of_output()}")
 
     def stop(self) -> None:
-        """Ask the program to stop and return when it and all that it started are gone."""
+        """Stop the program and all that it started; return when they have ended."""
         assert self._supervisor.stdin is not None
         self._supervisor.stdin.close()
         try:
-            # The supervisor ends the program after the grace; the rest is for a machine that is very busy.
+            # The supervisor ends the program after the grace period; a busy machine gets 10 s more.
             self._supervisor.wait(self._grace_seconds + 10)
         except subprocess.TimeoutExpired:
             self._supervisor.kill()
             self._supervisor.wait()
 
-    def lines(self, tick_seconds: float = 0.2) -> Iterator[str | None]:
-        """Yield the program's output line by line until it ends, and None at every tick without a new one.
-
-        Read from the log and not from a pipe: a program whose reader is gone would die of writing before it
-        has put its things in order.
-        """
-        pending = ""
-        with self.log.open(encoding="utf-8", errors="replace") as output:
-            while True:
-                ended = self.exit_status is not None
-                while text := output.readline():
-                    pending += text
-                    if pending.endswith("\n"):
-                        yield pending.rstrip("\n")
-                        pending = ""
-                if ended:
-                    break
-                yield None
-                time.sleep(tick_seconds)
-        if pending:
-            yield pending
-
-    def last_words(self) -> str:
-        """Return the end of the output and where the rest is, for an error message."""
-        text = self.log.read_text(encoding="utf-8", errors="replace")
-        lines = [f"  {line}" for line in text.splitlines() if line.strip()][-_LAST_WORDS:]
+    def end_of_output(self) -> str:
+        """Return the last lines of the output and the path of the log, for an error message."""
+        lines = [f"  {line}" for line in self.output.splitlines() if line.strip()][-_SHOWN_LINES:]
         return "\n".join([f"The end of {self.log}:", *lines]) if lines else f"It wrote nothing to {self.log}."
+
+
+class Background:
+    """Calls `step` every `seconds` in a thread; leaving the `with` stops it.
+
+    An exception ends the thread and is kept in `failure`, which the main thread checks.
+    """
+
+    def __init__(self, name: str, step: Callable[[], None], seconds: float) -> None:
+        self.name = name
+        self.failure: Exception | None = None
+        self._step = step
+        self._seconds = seconds
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def require_running(self) -> None:
+        """Raise LocalStackError if a step has failed."""
+        if self.failure is not None:
+            raise LocalStackError(f"{self.name} failed: {self.failure!r}") from self.failure
+
+    def _run(self) -> None:
+        try:
+            while not self._stopped.wait(self._seconds):
+                self._step()
+        except Exception as error:  # the main thread reports it
+            self.failure = error

@@ -17,7 +17,7 @@ from watchfiles import watch
 
 from build_lambda import BuildError, build
 from local_stack.environment import tool_environment
-from local_stack.errors import LocalStackError
+from local_stack.machine import LocalStackError
 from local_stack.report import Report
 from local_stack.settings import Settings
 
@@ -26,16 +26,16 @@ FUNCTIONS = ("submission", "processing", "status", "notification")
 _IMPORT = "import importlib, sys; [importlib.import_module(f'orders.handlers.{name}').handler for name in sys.argv[1:]]"
 _IMPORT_SECONDS = 30
 
-# Saves less than this apart are deployed together.
-_COALESCE_MILLISECONDS = 100
-# How long a step waits for a change, and so how long the stack waits for the step when it stops.
+# Changes less than this apart are deployed together.
+_DEBOUNCE_MILLISECONDS = 100
+# How long a step waits for a change, which delays the stop of the stack.
 _WAIT_MILLISECONDS = 200
-# The longest timeout of a function: a replaced version may run for this long.
+# The longest timeout of a function: an invocation of a replaced version may take this long.
 _INVOCATION_SECONDS = 30
 
 
 class Redeployment:
-    """Deploys lambda/ of a directory whenever it changes, and once at the beginning if the functions differ from it."""
+    """Deploys lambda/ of a directory whenever it changes, and at the start if the functions differ from it."""
 
     def __init__(self, directory: Path, settings: Settings, report: Report) -> None:
         self._directory = directory
@@ -50,7 +50,7 @@ class Redeployment:
         self._deploy()
 
     def step(self) -> None:
-        """Wait a moment for changes, and deploy them."""
+        """Wait briefly for changes, and deploy them."""
         if next(self._changes):
             self._deploy()
 
@@ -84,16 +84,16 @@ class Redeployment:
             if name in self._published:
                 self._replaced.append((time.monotonic(), name, self._published[name]))
             self._published[name] = version
-        # The emulator keeps a process for each version. A version of the deployment stays, for a rollback.
+        # The emulator keeps a process for each version. Versions of the deployment stay for a rollback.
         while self._replaced and time.monotonic() - self._replaced[0][0] > _INVOCATION_SECONDS:
             _, name, version = self._replaced.pop(0)
             self._lambda.delete_function(FunctionName=name, Qualifier=version)
 
 
 def changes_in(directory: Path) -> Iterator[set[Any]]:
-    """Start to watch `directory`; the iterator waits a moment for changes and returns those it found, if any."""
+    """Watch `directory`; each item has the changes, if any, that were found in a brief wait."""
     start = partial(
-        watch, directory, step=_COALESCE_MILLISECONDS, rust_timeout=_WAIT_MILLISECONDS, yield_on_timeout=True
+        watch, directory, step=_DEBOUNCE_MILLISECONDS, rust_timeout=_WAIT_MILLISECONDS, yield_on_timeout=True
     )
     try:
         next(changes := start())
@@ -107,24 +107,21 @@ def require_handlers(package: Path, functions: list[str], environment: dict[str,
     with tempfile.TemporaryDirectory(prefix="redeploy-") as unpacked:
         with zipfile.ZipFile(package) as archive:
             archive.extractall(unpacked)
-        command = [sys.executable, "-P", "-c", _IMPORT, *functions]
-        environment = {**environment, "PYTHONPATH": unpacked}
         try:
-            # In a session of its own, which Ctrl-C does not reach.
             imported = subprocess.run(
-                command,
-                env=environment,
+                [sys.executable, "-P", "-c", _IMPORT, *functions],
+                env={**environment, "PYTHONPATH": unpacked},
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
                 timeout=_IMPORT_SECONDS,
-                start_new_session=True,
+                start_new_session=True,  # out of reach of Ctrl-C
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
             raise LocalStackError(f"the import of its handlers takes longer than {_IMPORT_SECONDS} s") from error
-        if imported.returncode != 0:
-            reason = [f"exit status {imported.returncode}", *imported.stderr.splitlines()][-1].rstrip(".")
-            places = re.findall(rf'File "{re.escape(unpacked)}/(orders/.+)", line (\d+)', imported.stderr)
-            place = "lambda/{}, line {}: ".format(*places[-1]) if places else ""
-            raise LocalStackError(f"{place}{reason}")
+    if imported.returncode != 0:
+        reason = [f"exit status {imported.returncode}", *imported.stderr.splitlines()][-1].rstrip(".")
+        places = re.findall(rf'File "{re.escape(unpacked)}/(orders/.+)", line (\d+)', imported.stderr)
+        place = "lambda/{}, line {}: ".format(*places[-1]) if places else ""
+        raise LocalStackError(f"{place}{reason}")

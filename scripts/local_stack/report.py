@@ -1,87 +1,63 @@
-"""What the local stack tells the person in front of it."""
+"""Report to the user what the local stack does."""
 
 import contextlib
 import shutil
 import textwrap
 import time
 from email.message import EmailMessage
-from typing import Protocol, TextIO
+from typing import TextIO
 
-# How often a long step says how far it is: on a terminal, and where lines cannot be overwritten, as in a log of CI.
+# How often progress is shown: on a terminal, and where lines cannot be overwritten, as in a log of CI.
 _TERMINAL_SECONDS = 0.1
 _LOG_SECONDS = 10
 
-
-class Report(Protocol):
-    """Takes the news of a local stack."""
-
-    def step(self, text: str) -> None:
-        """Say what begins now."""
-
-    def progress(self, text: str) -> None:
-        """Say how far the step is; called about once a second."""
-
-    def line(self, text: str) -> None:
-        """Say something that stays to be read."""
-
-    def email(self, email: EmailMessage) -> None:
-        """Show an e-mail that has arrived."""
+_CLEAR_LINE = "\r\x1b[2K"
 
 
-class Silence:
-    """A Report to nobody."""
+class Report:
+    """Prints to a terminal, a file or a pipe; prints nothing without a stream."""
 
-    def step(self, text: str) -> None:
-        """Say nothing."""
-
-    progress = step
-    line = step
-
-    def email(self, email: EmailMessage) -> None:
-        """Say nothing."""
-
-
-class Terminal:
-    """A Report to a terminal, or to a file or pipe in its place."""
-
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream
-        self._overwrites = stream.isatty()
-        self._progress_seconds = _TERMINAL_SECONDS if self._overwrites else _LOG_SECONDS
-        self._progress_shown = False
-        self._next_progress = 0.0
+        self._is_terminal = stream is not None and stream.isatty()
+        self._progress_seconds = _TERMINAL_SECONDS if self._is_terminal else _LOG_SECONDS
+        self._is_progress_shown = False
+        self._step_started = self._next_progress = 0.0
 
     def step(self, text: str) -> None:
-        """Say what begins now."""
-        self._next_progress = time.monotonic() + self._progress_seconds
+        """Print what begins now."""
+        self._step_started = time.monotonic()
+        self._next_progress = self._step_started + self._progress_seconds
         self.line(text)
 
     def progress(self, text: str) -> None:
-        """Say how far the step is: on a line that the next one overwrites, elsewhere every ten seconds."""
-        if time.monotonic() < self._next_progress:
+        """Print the progress of the step if it is time; a terminal overwrites it with the next line."""
+        now = time.monotonic()
+        if now < self._next_progress:
             return
-        self._next_progress = time.monotonic() + self._progress_seconds
-        if self._overwrites:
-            columns = shutil.get_terminal_size().columns
-            self._write(f"\r\x1b[2K  {text}"[: columns + len("\r\x1b[2K") - 1])
-            self._progress_shown = True
+        self._next_progress = now + self._progress_seconds
+        text = f"  {now - self._step_started:.0f} s: {text}"
+        if self._is_terminal:
+            self._write(_CLEAR_LINE + text[: shutil.get_terminal_size().columns - 1])
+            self._is_progress_shown = True
         else:
-            self.line(f"  {text}")
+            self.line(text)
 
     def line(self, text: str) -> None:
-        """Say something that stays to be read."""
-        overwrite = "\r\x1b[2K" if self._progress_shown else ""
-        self._progress_shown = False
+        """Print a line that stays."""
+        overwrite = _CLEAR_LINE if self._is_progress_shown else ""
+        self._is_progress_shown = False
         self._write(f"{overwrite}{text}\n")
 
     def email(self, email: EmailMessage) -> None:
-        """Show an e-mail that has arrived, indented."""
+        """Print an e-mail, indented."""
         headers = "\n".join(f"{name}: {email[name]}" for name in ("From", "To", "Subject"))
         text = f"{headers}\n\n{email.get_content().strip()}"
         self.line("\n" + textwrap.indent(text, "  | ", lambda line: True))
 
     def _write(self, text: str) -> None:
-        # The terminal may be closed, or the reader of the pipe gone: no reason to leave anything running.
+        # A closed terminal or pipe must not keep the stack from being stopped.
         with contextlib.suppress(OSError, ValueError):
-            self._stream.write(text)
-            self._stream.flush()
+            if self._stream is not None:
+                self._stream.write(text)
+                self._stream.flush()

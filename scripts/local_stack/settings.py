@@ -1,4 +1,4 @@
-"""What one local stack is made of, and how a person chooses it: by variables of the environment."""
+"""The settings of a local stack, from variables of the environment."""
 
 import re
 from collections.abc import Mapping
@@ -6,23 +6,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from local_stack.access_key import kept_credentials
-from local_stack.aws import AwsConnection
-from local_stack.errors import LocalStackError
-from local_stack.machine import LOOPBACK
+from local_stack.aws import AwsConnection, kept_credentials
+from local_stack.machine import LOOPBACK, LocalStackError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
-# The backend's own rule, asked before anything is started.
+# The backend's own rule, checked before anything is started.
 _EMAIL = re.compile(r"[^@\s<>,;]+@[a-zA-Z0-9-]+([.][a-zA-Z0-9-]+)+")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The choices for one local stack; the defaults are those of `make run`.
+    """The settings of one local stack; the defaults are those of `make run`.
 
-    Everything that the stack writes is in `local_directory`, except the Lambda zip in dist/. Two stacks can
-    run side by side when their directories and ports differ.
+    The stack writes only to `local_directory`, apart from the Lambda zip in dist/. Two stacks can run at once if their
+    directories and ports differ.
     """
 
     storefront_port: int = 8080
@@ -30,25 +28,21 @@ class Settings:
     deploy: str = "cloudformation"
     notification_email: str = "you@example.com"
     completed_order_email: str = "orders@example.com"
-    """Subscribed here, where nothing is sent; the backend's default subscribes nobody."""
+    """No e-mail leaves the machine, so this address is subscribed. The backend's default subscribes none."""
     local_directory: Path = REPOSITORY / ".local"
-
     other_origins: tuple[str, ...] = ()
     """Origins besides the storefront's whose pages may call the orders API."""
-
     redeploy_from: Path | None = None
-    """Each change of lambda/ in this directory is deployed while the stack runs; `make run` gives the checkout."""
-
+    """A directory whose lambda/ is deployed on each change while the stack runs; `make run` sets the checkout."""
     project: str = "order-processing"
     environment: str = "dev"
     region: str = "us-east-1"
-    """The local stack's own choice; the project names no region anywhere else."""
     processing_timeout_seconds: int = 2
-    """The shortest that the backend admits: a poison message is given up after 30 times this, a minute."""
+    """The shortest that the backend accepts: a poison message is in the dead-letter queue after 30 times this."""
 
     @cached_property
     def connection(self) -> AwsConnection:
-        """Connect to the emulator as its root user, with the access key that `local_directory` keeps."""
+        """The connection to the emulator as its root user, with the access key stored in `local_directory`."""
         url = f"http://{LOOPBACK}:{self.aws_port}"
         return AwsConnection(url, self.region, kept_credentials(self.local_directory))
 
@@ -59,7 +53,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
-        """Read PORT, AWS_PORT, DEPLOY and NOTIFICATION_EMAIL; unset and empty mean the default."""
+        """Read PORT, AWS_PORT, DEPLOY and NOTIFICATION_EMAIL; an unset or empty variable means the default."""
         settings = cls(
             storefront_port=_port(environment, "PORT", cls.storefront_port),
             aws_port=_port(environment, "AWS_PORT", cls.aws_port),
@@ -70,14 +64,14 @@ class Settings:
         if settings.storefront_port == settings.aws_port:
             raise LocalStackError(
                 f"PORT and AWS_PORT are both {settings.aws_port}: "
-                "the storefront and the emulator need a port each, choose another for one of them."
+                "the storefront and the emulator need different ports, change one of them."
             )
         return settings
 
 
 def _port(environment: Mapping[str, str], variable: str, default: int) -> int:
     text = environment.get(variable) or str(default)
-    # Plain digits only: int() would also take "٨٠٨٠", "8_080" and " 8080 ".
+    # ASCII digits only: int() also accepts "٨٠٨٠", "8_080" and " 8080 ".
     port = int(text) if text.isascii() and text.isdigit() and len(text) <= 5 else 0
     if not 1 <= port <= 65535:
         raise LocalStackError(
@@ -90,7 +84,6 @@ def _email(environment: Mapping[str, str], variable: str, default: str) -> str:
     text = environment.get(variable) or default
     if not _EMAIL.fullmatch(text):
         raise LocalStackError(
-            f"{variable}={text} is not an e-mail address: give one, such as {variable}={default}; "
-            "nothing is sent to it."
+            f"{variable}={text} is not an e-mail address: give one, such as {variable}={default}. No e-mail is sent."
         )
     return text

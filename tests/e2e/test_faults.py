@@ -12,7 +12,7 @@ import pytest
 from faults.plan import Plan, make_plan, submissions
 from faults.run import Campaign, running_campaign
 from faults.wire_faults import FAULTS
-from local_stack.report import Silence
+from local_stack.report import Report
 
 ORDERS = 60
 
@@ -49,7 +49,7 @@ BUGS = {
 
 @pytest.fixture(scope="module")
 def campaign(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Campaign]:
-    with running_campaign(tmp_path_factory.mktemp("campaign"), Silence()) as running:
+    with running_campaign(tmp_path_factory.mktemp("campaign"), Report()) as running:
         yield running
 
 

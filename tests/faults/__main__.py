@@ -13,7 +13,7 @@ from faults.kinds import ALL_KINDS
 from faults.plan import make_plan
 from faults.run import SeedResult, running_campaign
 from local_stack import LocalStackError
-from local_stack.report import Terminal
+from local_stack.report import Report
 from local_stack.settings import REPOSITORY
 
 DIRECTORY = REPOSITORY / ".local" / "prove"
@@ -27,7 +27,7 @@ _INTERRUPTED = 130
 
 def main() -> int:
     """Run the seeds that were chosen; return the exit status: 0 where every promise was kept."""
-    terminal = Terminal(sys.stdout)
+    terminal = Report(sys.stdout)
     results: list[SeedResult] = []
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:
@@ -80,7 +80,7 @@ def _shortcomings(results: list[SeedResult], choice: Choice) -> list[str]:
     return missing
 
 
-def _tell(terminal: Terminal, results: list[SeedResult], failures: list[str]) -> None:
+def _tell(terminal: Report, results: list[SeedResult], failures: list[str]) -> None:
     if not results:
         return
     files = report.write(DIRECTORY, results, failures)

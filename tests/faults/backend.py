@@ -14,11 +14,10 @@ from typing import Any, Self
 from faults.redrive import all_bodies
 from local_stack import Settings
 from local_stack.cloudformation import CloudFormationDeployment
+from local_stack.deployment import built_package
 from local_stack.emulator import running_emulator
-from local_stack.machine import free_port
-from local_stack.package import built_package
+from local_stack.machine import RunLock, free_port
 from local_stack.report import Report
-from local_stack.run_lock import RunLock
 from local_stack.stack import resolvable_api_url
 from orders.adapters.dynamodb import read_item
 from orders.domain.order import ProcessedOrder
@@ -100,7 +99,7 @@ class Backend:
         directory.mkdir(parents=True, exist_ok=True)
         self._lock = self._held.enter_context(RunLock(directory))
         self._report.step("Building the Lambda package")
-        zip_path = built_package(directory / "logs" / "build.log", self._lock, self._report)
+        zip_path = built_package(self._report)
         self._package = zip_path.read_bytes()
         # Nothing of a former campaign counts.
         for former in (directory / "emulator", directory / "deployment"):

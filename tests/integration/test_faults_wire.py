@@ -15,8 +15,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutE
 
 from faults.wire import Proxy
 from faults.wire_faults import WireFaults
-from local_stack.access_key import new_credentials
-from local_stack.aws import AwsConnection
+from local_stack.aws import AwsConnection, new_credentials
 from support.waiting import wait_for
 
 SEED = 17

@@ -1,4 +1,4 @@
-"""Which requests the emulator's guard admits, by host, origin, site and access key."""
+"""Which requests the emulator admits, by host, origin, site and access key; and how the key is stored."""
 
 import json
 import secrets
@@ -9,7 +9,7 @@ import pytest
 
 from aws_emulator.guard import Guard
 from local_stack import LocalStackError
-from local_stack.access_key import FILE_NAME, kept_credentials
+from local_stack.aws import ACCESS_KEY_FILE, kept_credentials
 
 KEY = "LOCAL0123456789"
 SHOP = "http://localhost:8080"
@@ -123,10 +123,10 @@ def test_guard_refuses_unsigned_requests_elsewhere(path: str) -> None:
     assert Guard(KEY, frozenset()).refusal(path, "X-Amz-Credential=AKIA1%2Fs3", list(LOOPBACK.items())) is None
 
 
-# The key
+# Access key
 
 
-def test_access_key_is_random_and_kept_for_its_owner_only(tmp_path: Path) -> None:
+def test_access_key_is_random_and_readable_by_its_owner_only(tmp_path: Path) -> None:
     directory = tmp_path / "local"
     first = kept_credentials(directory)
     assert kept_credentials(directory) == first
@@ -137,18 +137,18 @@ def test_access_key_is_random_and_kept_for_its_owner_only(tmp_path: Path) -> Non
     assert [stat.S_IMODE(file.stat().st_mode) for file in directory.iterdir()] == [0o600]
 
 
-def test_access_key_file_does_not_take_over_an_open_one(tmp_path: Path) -> None:
+def test_access_key_replaces_a_readable_file(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
-    left_over = tmp_path / f"{FILE_NAME}.unfinished"
+    left_over = tmp_path / f"{ACCESS_KEY_FILE}.unfinished"
     left_over.write_text(secrets.token_hex())
     left_over.chmod(0o644)
     kept_credentials(tmp_path)
-    assert stat.S_IMODE((tmp_path / FILE_NAME).stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / ACCESS_KEY_FILE).stat().st_mode) == 0o600
     assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", json.dumps({"access_key_id": "LOCAL1"})])
 def test_damaged_access_key_is_reported(tmp_path: Path, text: str) -> None:
-    (tmp_path / FILE_NAME).write_text(text)
+    (tmp_path / ACCESS_KEY_FILE).write_text(text)
     with pytest.raises(LocalStackError, match=r"is damaged: delete it"):
         kept_credentials(tmp_path)

@@ -1,4 +1,4 @@
-"""That the emulator's queues keep a message which is sent at the moment in which another one is deleted."""
+"""The emulator's queues keep a message that is sent while another one is deleted."""
 
 import threading
 from collections.abc import Iterator
@@ -9,11 +9,9 @@ from ministack.services import sns, sqs
 
 from aws_emulator.queues import patch_queues
 
-BODIES = ("first", "second")
 
-
-class ListReadBesideASender(list[Any]):
-    """A queue's messages; when somebody has read them all, another thread sends one more and is given time to."""
+class ListReadDuringASend(list[Any]):
+    """A queue's messages; after the first complete read, another thread tries to send one more."""
 
     def __init__(self, messages: list[Any], send: threading.Thread) -> None:
         super().__init__(messages)
@@ -23,7 +21,7 @@ class ListReadBesideASender(list[Any]):
         yield from super().__iter__()
         if self._send.ident is None:
             self._send.start()
-            self._send.join(0.2)  # it never ends in this time while it has to wait
+            self._send.join(0.2)  # with the patch it waits for the lock
 
 
 @pytest.fixture
@@ -37,15 +35,15 @@ def queue_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     sqs.reset()
 
 
-def test_a_message_sent_while_a_function_s_messages_are_deleted_is_kept(queue_url: str) -> None:
+def test_message_sent_during_a_deletion_is_kept(queue_url: str) -> None:
     send = sqs._HANDLERS["SendMessage"]
-    send({"QueueUrl": queue_url, "MessageBody": BODIES[0]}, "")
+    send({"QueueUrl": queue_url, "MessageBody": "first"}, "")
     [received] = sqs._receive_messages_for_esm(queue_url, 10)
-    sender = threading.Thread(target=send, args=({"QueueUrl": queue_url, "MessageBody": BODIES[1]}, ""))
+    sender = threading.Thread(target=send, args=({"QueueUrl": queue_url, "MessageBody": "second"}, ""))
     queue = sqs._queues[queue_url]
-    queue["messages"] = ListReadBesideASender(queue["messages"], sender)
+    queue["messages"] = ListReadDuringASend(queue["messages"], sender)
 
     sqs._delete_messages_for_esm(queue_url, {received["receipt_handle"]})
     sender.join()
 
-    assert [message["body"] for message in sqs._queues[queue_url]["messages"]] == [BODIES[1]]
+    assert [message["body"] for message in sqs._queues[queue_url]["messages"]] == ["second"]

@@ -1,4 +1,4 @@
-"""That the emulator's workers are started a few at a time, and that whoever waits gets the first one to be had."""
+"""The emulator starts few workers at once, and a waiting request gets the first one that is free."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ class RunningProcess:
 
 
 class Starts:
-    """What happens to a worker instead of its start: it is under way until the test ends it, well or badly."""
+    """Replaces the start of a worker: it is under way until the test ends it."""
 
     def __init__(self) -> None:
         self.under_way: list[Future[None]] = []
@@ -57,13 +57,13 @@ def starts(monkeypatch: pytest.MonkeyPatch) -> Starts:
 
 @pytest.fixture
 def request_worker(starts: Starts) -> Iterator[Callable[[], Future[Any]]]:
-    """Return a function that has one more request ask for a worker and start it where it has to."""
+    """Return a function that requests a worker in a thread, and starts it if necessary."""
 
     def work(worker: Future[Any]) -> None:
         acquired, _ = lambda_svc.acquire_worker("submission", CONFIG, b"")
         try:
             lambda_runtime.ensure_spawned(acquired)
-        except OSError as error:  # as ministack goes on then
+        except OSError as error:  # as ministack does
             lambda_svc.invalidate_worker("submission")
             lambda_svc.release_worker(None)
             worker.set_exception(error)
@@ -72,7 +72,7 @@ def request_worker(starts: Starts) -> Iterator[Callable[[], Future[Any]]]:
 
     def request() -> Future[Any]:
         worker = Future[Any]()
-        # A daemon, for one that waits in vain would keep the tests from ending.
+        # A daemon, so that a thread that never ends does not block the end of the tests.
         threading.Thread(target=work, args=(worker,), daemon=True).start()
         return worker
 
@@ -86,7 +86,7 @@ def nothing_more_starts(starts: Starts) -> bool:
     return not starts.begun.acquire(timeout=0.2)
 
 
-def test_only_so_many_workers_start_at_once(starts: Starts, request_worker: Callable[[], Future[Any]]) -> None:
+def test_workers_start_a_few_at_a_time(starts: Starts, request_worker: Callable[[], Future[Any]]) -> None:
     requests = [request_worker() for _ in range(STARTS_AT_ONCE + 2)]
 
     starts.wait_for(STARTS_AT_ONCE)
@@ -102,9 +102,7 @@ def test_only_so_many_workers_start_at_once(starts: Starts, request_worker: Call
     assert len({request.result(SECONDS) for request in requests}) == len(requests)
 
 
-def test_a_request_that_waits_gets_the_worker_that_is_free_first(
-    starts: Starts, request_worker: Callable[[], Future[Any]]
-) -> None:
+def test_waiting_request_gets_the_first_free_worker(starts: Starts, request_worker: Callable[[], Future[Any]]) -> None:
     first = request_worker()
     starts.wait_for(1)
     starts.under_way[0].set_result(None)
@@ -120,29 +118,7 @@ def test_a_request_that_waits_gets_the_worker_that_is_free_first(
     assert not any(request.done() for request in others)
 
 
-def test_a_free_worker_whose_process_has_ended_waits_for_its_turn_to_start_again(
-    starts: Starts, request_worker: Callable[[], Future[Any]]
-) -> None:
-    first = request_worker()
-    starts.wait_for(1)
-    starts.under_way[0].set_result(None)
-    ended = first.result(SECONDS)
-    for _ in range(STARTS_AT_ONCE):
-        request_worker()
-    starts.wait_for(STARTS_AT_ONCE)
-    ended._proc = None
-    lambda_svc.release_worker(ended)
-
-    waiting = request_worker()
-    assert nothing_more_starts(starts)
-    starts.under_way[1].set_result(None)
-    starts.wait_for(1)
-    starts.under_way[-1].set_result(None)
-
-    assert waiting.result(SECONDS) is ended
-
-
-def test_a_start_that_fails_makes_room_for_the_next(starts: Starts, request_worker: Callable[[], Future[Any]]) -> None:
+def test_failed_start_lets_the_next_begin(starts: Starts, request_worker: Callable[[], Future[Any]]) -> None:
     requests = [request_worker() for _ in range(STARTS_AT_ONCE + 1)]
     starts.wait_for(STARTS_AT_ONCE)
 

@@ -1,4 +1,4 @@
-"""That nothing of a person's own AWS settings reaches a process of the local stack, or the local stack itself."""
+"""The user's own AWS settings reach neither a process of the local stack nor the local stack itself."""
 
 import os
 from collections.abc import Mapping
@@ -11,12 +11,9 @@ from local_stack.environment import essential_environment, tool_environment, wit
 ENDPOINT_URL = "http://127.0.0.1:4566"
 CONNECTION = AwsConnection(ENDPOINT_URL, "us-east-1", Credentials("LOCAL1", "secret"))
 
-# What a person with production at hand may have set.
+ORDINARY = {"PATH": "/usr/bin", "HOME": "/home/operator"}
+PROXY = {"HTTPS_PROXY": "http://proxy.example.com:3128", "NO_PROXY": "intranet.example.com"}
 PERSONAL: Mapping[str, str] = {
-    "PATH": "/usr/bin",
-    "HOME": "/home/operator",
-    "HTTPS_PROXY": "http://proxy.example.com:3128",
-    "NO_PROXY": "intranet.example.com",
     "AWS_PROFILE": "production",
     "AWS_ACCESS_KEY_ID": "AKIAREAL",
     "AWS_SECRET_ACCESS_KEY": "real",
@@ -32,15 +29,16 @@ PERSONAL: Mapping[str, str] = {
     "TF_CLI_ARGS_apply": "-var environment=prod",
     "TF_DATA_DIR": "/home/operator/terraform",
     "PYTHONPATH": "/home/operator/lib",
-    "AUTH": "false",
-    "PERSIST_STATE": "0",
 }
+INHERITED = {**ORDINARY, **PROXY, **PERSONAL}
 
 
-def test_a_tool_is_led_to_the_emulator_and_nowhere_else() -> None:
-    environment = tool_environment(CONNECTION, PERSONAL)
-    aws = {name: value for name, value in environment.items() if name.startswith("AWS_")}
-    assert aws == {
+def test_tool_uses_only_the_emulator_and_bypasses_the_proxy_for_it() -> None:
+    assert tool_environment(CONNECTION, INHERITED) == {
+        **ORDINARY,
+        "HTTPS_PROXY": PROXY["HTTPS_PROXY"],
+        "NO_PROXY": "intranet.example.com,localhost,.localhost,127.0.0.1",
+        "no_proxy": "localhost,.localhost,127.0.0.1",
         "AWS_ENDPOINT_URL": ENDPOINT_URL,
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
@@ -53,35 +51,17 @@ def test_a_tool_is_led_to_the_emulator_and_nowhere_else() -> None:
     }
 
 
-@pytest.mark.parametrize("prefix", ["TF_VAR_", "TF_WORKSPACE", "TF_CLI_ARGS", "TF_DATA_DIR", "PYTHON"])
-def test_a_tool_does_not_hear_of_other_values_state_or_code(prefix: str) -> None:
-    environment = tool_environment(CONNECTION, PERSONAL)
-    assert not [name for name in environment if name.startswith(prefix)]
+def test_other_programs_get_no_personal_settings() -> None:
+    assert without_personal_choices(INHERITED) == {**ORDINARY, **PROXY}
+    # The emulator reads settings such as AUTH from the environment.
+    assert essential_environment({**INHERITED, "AUTH": "false"}) == ORDINARY
 
 
-def test_a_tool_goes_past_the_proxy_to_the_emulator_and_through_it_elsewhere() -> None:
-    environment = tool_environment(CONNECTION, PERSONAL)
-    assert environment["HTTPS_PROXY"] == PERSONAL["HTTPS_PROXY"]
-    assert environment["NO_PROXY"] == "intranet.example.com,localhost,.localhost,127.0.0.1"
-    assert environment["no_proxy"] == "localhost,.localhost,127.0.0.1"
-
-
-def test_what_talks_to_no_aws_api_gets_no_aws_settings_either() -> None:
-    environment = without_personal_choices(PERSONAL)
-    assert environment["PATH"] == PERSONAL["PATH"]
-    assert not [name for name in environment if name.startswith(("AWS_", "TF_VAR_", "PYTHON"))]
-
-
-def test_the_emulator_inherits_only_what_any_program_needs() -> None:
-    assert essential_environment(PERSONAL) == {"PATH": "/usr/bin", "HOME": "/home/operator"}
-
-
-def test_a_client_of_the_emulator_ignores_the_persons_own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_client_ignores_personal_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in PERSONAL.items():
         if name.startswith("AWS_"):
             monkeypatch.setenv(name, value)
     client = CONNECTION.client("sqs")
     credentials = client._get_credentials()
-    assert client.meta.endpoint_url == ENDPOINT_URL
-    assert client.meta.region_name == "us-east-1"
+    assert (client.meta.endpoint_url, client.meta.region_name) == (ENDPOINT_URL, "us-east-1")
     assert (credentials.access_key, credentials.token) == ("LOCAL1", None)

@@ -1,30 +1,28 @@
-"""What `make run` tells a person where something it needs is missing, taken or broken."""
+"""What `make run` reports when something it needs is missing, taken, lost or broken."""
 
-import contextlib
 import io
-import json
 import os
 import shutil
 import socket
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-import local_stack.package
+import local_stack.deployment
 import local_stack.report
+import local_stack.terraform
 import terraform_provider
+from build_lambda import BuildError
 from local_stack import LocalStack, LocalStackError, Settings
-from local_stack.background import Background
-from local_stack.cloudformation import CloudFormationDeployment
-from local_stack.deployment import reconcile
-from local_stack.machine import free_port, require_free, require_space
-from local_stack.processes import Process
-from local_stack.queue_metrics import QueueMetrics
-from local_stack.report import Silence, Terminal
-from local_stack.run_lock import RunLock
+from local_stack.deployment import built_package, reconcile
+from local_stack.emulator import move_to_port, start_of_unsaved_run
+from local_stack.machine import RunLock, free_port, require_free
+from local_stack.processes import Background, Process
+from local_stack.report import Report
 from local_stack.terraform import TerraformDeployment
 
 
@@ -34,19 +32,10 @@ def lock(tmp_path: Path) -> Iterator[RunLock]:
         yield held
 
 
-class Screen(io.StringIO):
-    """A terminal."""
-
-    def isatty(self) -> bool:
-        return True
+# Ports, space, one run per directory
 
 
-# Ports
-
-
-def test_a_port_that_only_the_administrator_may_have_is_told_with_what_to_choose(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_reserved_port_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     class Refusing(socket.socket):
         def bind(self, address: Any) -> None:
             raise PermissionError
@@ -54,268 +43,230 @@ def test_a_port_that_only_the_administrator_may_have_is_told_with_what_to_choose
     port = free_port()
     monkeypatch.setattr(socket, "socket", Refusing)
     with pytest.raises(
-        LocalStackError, match=rf"^Port {port}, meant for the storefront, is reserved .* from 1024 on with PORT=…$"
+        LocalStackError, match=rf"^Port {port}, meant for the shop, is reserved .* from 1024 .* PORT=…$"
     ):
-        require_free(port, "the storefront", "PORT")
+        require_free(port, "the shop", "PORT")
 
 
-def test_a_port_that_is_held_but_does_not_answer_is_taken_all_the_same() -> None:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port = held.getsockname()[1]
-        with pytest.raises(
-            LocalStackError, match=rf"^Port {port}, .* is taken by another program: .* with AWS_PORT=…$"
-        ):
-            require_free(port, "the emulator of AWS", "AWS_PORT")
-    require_free(port, "the emulator of AWS", "AWS_PORT")
+@pytest.mark.parametrize("listens", [True, False])
+@pytest.mark.parametrize(("family", "address"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+def test_taken_port_is_reported(family: int, address: str, listens: bool) -> None:
+    with socket.socket(family) as holder:
+        try:
+            holder.bind((address, 0))
+        except OSError:
+            pytest.skip(f"this machine has no {address}")
+        if listens:
+            holder.listen()
+        elif family == socket.AF_INET6:
+            return  # harmless: nothing answers on ::1
+        port = holder.getsockname()[1]
+        with pytest.raises(LocalStackError, match=rf"^Port {port}, meant for the shop, is taken .* with AWS_PORT=…$"):
+            require_free(port, "the shop", "AWS_PORT")
 
 
-# Space
+def test_port_is_free_again_right_after_its_server_ends() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as client:
+        port = server.getsockname()[1]
+        client.connect(("127.0.0.1", port))
+        # The server closes first, so the port stays in TIME_WAIT.
+        server.accept()[0].close()
+    require_free(port, "the shop", "PORT")
 
 
-def test_too_little_space_is_reported_with_what_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_is_reported_before_the_start_and_while_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=19 * 2**20))
-    with pytest.raises(LocalStackError, match=r"^Only 19 MB are free under .*, and 20 MB are needed to keep orders"):
-        require_space(tmp_path, 20)
-    require_space(tmp_path, 19)
-    # It is checked before anything is started, and while the system runs.
-    with pytest.raises(LocalStackError, match="Only 19 MB are free"):
-        LocalStack(Settings(local_directory=tmp_path)).__enter__()
-    running = LocalStack(Settings(local_directory=tmp_path))
-    with pytest.raises(LocalStackError, match="Only 19 MB are free"):
-        running.require_running()
+    stack = LocalStack(Settings(local_directory=tmp_path))
+    with pytest.raises(LocalStackError, match=r"^Only 19 MB are free under .*, and 100 MB are needed to keep orders"):
+        stack.__enter__()
+    with pytest.raises(LocalStackError, match="and 20 MB are needed"):
+        LocalStack(Settings(local_directory=tmp_path)).require_running()
 
 
-# One at a time
+def test_second_run_in_one_directory_is_refused(tmp_path: Path, lock: RunLock) -> None:
+    with pytest.raises(LocalStackError, match=rf"runs in {tmp_path} already, .*\(process {os.getpid()}\)"):
+        RunLock(tmp_path).__enter__()
 
 
-def test_a_second_run_in_one_directory_is_told_which_process_has_it(tmp_path: Path, lock: RunLock) -> None:
-    with (
-        pytest.raises(LocalStackError, match=rf"runs in {tmp_path} already, .*\(process {os.getpid()}\)"),
-        RunLock(tmp_path),
-    ):
-        pass
-
-
-def test_a_lock_knows_when_its_directory_was_made_anew(tmp_path: Path, lock: RunLock) -> None:
+def test_lock_detects_that_its_directory_was_replaced(tmp_path: Path, lock: RunLock) -> None:
     assert lock.in_place
     (tmp_path / "lock").unlink()
     assert not lock.in_place
     (tmp_path / "lock").touch()
-    assert not lock.in_place, "this is another run's"
+    assert not lock.in_place
 
 
-# The package
+# State of the last run
 
 
-def package_built_by(code: str, tmp_path: Path, lock: RunLock, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, str]:
-    """Build the package with this program as the builder; return its path and what a person was told."""
-    (tmp_path / "scripts").mkdir()
-    (tmp_path / "scripts" / "build_lambda.py").write_text(code)
-    monkeypatch.setattr(local_stack.package, "REPOSITORY", tmp_path)
-    monkeypatch.setattr(local_stack.package, "ZIP_PATH", tmp_path / "orders-local.zip")
-    said = io.StringIO()
-    try:
-        return local_stack.package.built_package(tmp_path / "build.log", lock, Terminal(said)), said.getvalue()
-    except LocalStackError as error:
-        raise LocalStackError(f"{said.getvalue()}{error}") from error
-
-
-def test_a_package_that_cannot_be_built_is_told_below_its_reason(
-    tmp_path: Path, lock: RunLock, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("found", "left", "printed"),
+    [
+        ("state s3 deployed completed", "state s3 deployed completed", ""),
+        ("state s3 deployed", "", ""),
+        ("s3", "", ""),
+        ("s3 deployed completed", "", "has lost its state (was it killed?)"),
+        ("", "", ""),
+    ],
+)
+def test_state_is_complete_or_deleted_after_any_interruption(
+    tmp_path: Path, found: str, left: str, printed: str
 ) -> None:
-    code = "print('no index'); print('  a detail'); raise SystemExit(1)"
-    with pytest.raises(
-        LocalStackError, match=r"^  no index\nThe Lambda package could not be built; the reason is above\.$"
-    ):
-        package_built_by(code, tmp_path, lock, monkeypatch)
+    files = {
+        "state": tmp_path / "emulator" / "state" / "dynamodb.json",
+        "s3": tmp_path / "emulator" / "s3" / "artifacts" / "template",
+        "deployed": tmp_path / "deployment" / "terraform.tfstate",
+        "completed": tmp_path / "deployment" / "completed",
+    }
+    for name in found.split():
+        files[name].parent.mkdir(parents=True, exist_ok=True)
+        files[name].touch()
+    screen = io.StringIO()
+    reconcile(tmp_path, Report(screen))
+    assert [name for name, file in files.items() if file.exists()] == left.split()
+    assert printed in screen.getvalue()
+    assert bool(printed) == bool(screen.getvalue())
 
 
-def test_a_builder_that_leaves_no_zip_is_not_believed(
-    tmp_path: Path, lock: RunLock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pytest.raises(LocalStackError, match=r"^There is no Lambda package at .*orders-local\.zip: run `make build`"):
-        package_built_by("pass", tmp_path, lock, monkeypatch)
+@pytest.mark.parametrize(("saved_hour", "is_unsaved"), [(11, False), (9, True), (None, True)])
+def test_unsaved_run_is_detected(tmp_path: Path, saved_hour: int | None, is_unsaved: bool) -> None:
+    started = datetime(2025, 4, 25, 10, 0)
+    (tmp_path / "state").mkdir()
+    for name, moment in (("started", started), ("state/saved", saved_hour and started.replace(hour=saved_hour))):
+        if moment:
+            (tmp_path / name).touch()
+            os.utime(tmp_path / name, (moment.timestamp(), moment.timestamp()))
+    assert start_of_unsaved_run(tmp_path) == (started if is_unsaved else None)
+
+
+def test_addresses_move_to_the_port_of_the_next_run(tmp_path: Path) -> None:
+    state, deployment = tmp_path / "emulator" / "state", tmp_path / "deployment"
+    state.mkdir(parents=True)
+    deployment.mkdir()
+    (tmp_path / "emulator" / "started").write_text("4566")
+    (state / "sqs.json").write_text('{"http://localhost:4566/0/orders": {"quantity": 4566}}')
+    (deployment / "terraform.tfstate").write_text('{"id": "http://127.0.0.1:4566/0/orders"}')
+    move_to_port(tmp_path, 4740)
+    assert (state / "sqs.json").read_text() == '{"http://localhost:4740/0/orders": {"quantity": 4566}}'
+    assert (deployment / "terraform.tfstate").read_text() == '{"id": "http://127.0.0.1:4740/0/orders"}'
 
 
 # Deploying
 
 
-STATE = "emulator/state/dynamodb.json"
-BUCKET = "emulator/s3/artifacts/template"
-TERRAFORM_STATE = "deployment/terraform.tfstate"
-COMPLETED = "deployment/completed"
+def test_failed_build_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> Path:
+        raise BuildError("the package index cannot be reached")
+
+    monkeypatch.setattr(local_stack.deployment, "build", fail)
+    with pytest.raises(
+        LocalStackError, match=r"^The Lambda package could not be built: the package index .* reached\.$"
+    ):
+        built_package(Report())
 
 
-@pytest.mark.parametrize("way", [CloudFormationDeployment, TerraformDeployment])
+def test_missing_terraform_is_reported(tmp_path: Path, lock: RunLock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    terraform = TerraformDeployment(Settings(local_directory=tmp_path), tmp_path / "deployment", lock)
+    with pytest.raises(LocalStackError, match=r"^Terraform is not installed, .*: install version 1\.9 or newer from"):
+        terraform.require_tools()
+
+
 @pytest.mark.parametrize(
-    ("found", "said"),
+    ("command", "output", "reported"),
     [
-        ({STATE, BUCKET, TERRAFORM_STATE, COMPLETED}, ""),
-        ({STATE, BUCKET, TERRAFORM_STATE}, ""),
-        ({BUCKET}, ""),
-        ({BUCKET, TERRAFORM_STATE, COMPLETED}, "has lost its state (was it killed?)"),
-        ({STATE, BUCKET, COMPLETED}, "Terraform's state is missing"),
-        (set(), ""),
+        ("init", "Failed to query registry", r"(?s)^`terraform init` failed\. Failed to query .*No mirror .* in .*opt"),
+        ("output", "the state is broken", r"^`terraform output` failed: the state is broken$"),
+        ("apply", "a plan\nError: no right", r"(?s)^Terraform could not apply the backend\. no right$"),
+        ("apply", "out of memory", r"(?s)^Terraform could not apply the backend\. The end of .*out of memory"),
     ],
-    ids=["complete", "cut off", "killed at first", "killed", "Terraform's state lost", "new"],
 )
-def test_states_fit_or_are_gone_after_any_interruption(
-    tmp_path: Path, lock: RunLock, way: Any, found: set[str], said: str
+def test_failure_of_terraform_is_reported_in_its_own_words(
+    command: str, output: str, reported: str, tmp_path: Path, lock: RunLock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in found:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    screen = io.StringIO()
-    reconcile(
-        way(Settings(local_directory=tmp_path), tmp_path / "deployment", lock), tmp_path / "emulator", Terminal(screen)
-    )
-
-    left = {name for name in (STATE, BUCKET, TERRAFORM_STATE, COMPLETED) if (tmp_path / name).exists()}
-    is_kept = {STATE, COMPLETED} <= found and (way is CloudFormationDeployment or TERRAFORM_STATE in found)
-    assert left == (found if is_kept else found & {TERRAFORM_STATE} if way is CloudFormationDeployment else set())
-    assert said in screen.getvalue() if not is_kept else screen.getvalue() == ""
-    # Orders without the state that goes with them are set aside.
-    assert len(list(tmp_path.glob("emulator-*"))) == (COMPLETED in found and STATE in found and not is_kept)
-
-
-def put_terraform_on_path(directory: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    (directory / "bin").mkdir()
-    program = directory / "bin" / "terraform"
-    program.write_text(f"#!/bin/sh\n{script}\n")
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "terraform"
+    program.write_text(f'#!/bin/sh\n[ "$1" = {command} ] && {{ echo "{output}" >&2; exit 2; }}; exit 0\n')
     program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(directory / "bin"), prepend=os.pathsep)
-
-
-def terraform(tmp_path: Path, lock: RunLock) -> TerraformDeployment:
-    return TerraformDeployment(Settings(local_directory=tmp_path), tmp_path / "deployment", lock)
-
-
-def test_a_provider_that_cannot_be_had_is_told_in_terraforms_words(
-    tmp_path: Path, lock: RunLock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    put_terraform_on_path(tmp_path, "echo Failed to query registry >&2; exit 1", monkeypatch)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
     monkeypatch.setattr(terraform_provider, "usual_places", lambda: [tmp_path / "opt"])
-    with pytest.raises(
-        LocalStackError,
-        match=r"(?s)^Terraform could not get its provider\. Failed to query registry.*No mirror .* found either, in .*opt",
-    ):
-        terraform(tmp_path, lock).deploy(tmp_path / "orders-local.zip", Silence())
+    terraform = TerraformDeployment(Settings(local_directory=tmp_path), tmp_path / "deployment", lock)
+    with pytest.raises(LocalStackError, match=reported):
+        terraform.deploy(tmp_path / "orders-local.zip", Report())
 
 
-def test_outputs_that_cannot_be_read_are_told_in_terraforms_words(
+def test_copy_of_the_terraform_folder_has_nothing_personal_and_keeps_its_state(
     tmp_path: Path, lock: RunLock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put_terraform_on_path(
-        tmp_path, '[ "$1" = output ] && { echo the state is broken >&2; exit 1; }; exit 0', monkeypatch
-    )
-    with pytest.raises(LocalStackError, match=r"^`terraform output` failed: the state is broken$"):
-        terraform(tmp_path, lock).deploy(tmp_path / "orders-local.zip", Silence())
-
-
-def test_an_apply_that_fails_without_a_diagnosis_shows_its_last_words(
-    tmp_path: Path, lock: RunLock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    put_terraform_on_path(tmp_path, '[ "$1" = apply ] && { echo out of memory; exit 2; }; exit 0', monkeypatch)
-    with pytest.raises(
-        LocalStackError, match=r"(?s)^Terraform could not apply the backend\. The end of .*out of memory"
-    ):
-        terraform(tmp_path, lock).deploy(tmp_path / "orders-local.zip", Silence())
-    assert json.loads((tmp_path / "deployment" / "local.auto.tfvars.json").read_text())["environment"] == "dev"
+    source, copy = tmp_path / "source", tmp_path / "deployment"
+    shipped = ["main.tf", "backend.tf", "modules/function/main.tf", ".terraform.lock.hcl"]
+    personal = ["terraform.tfvars", "prod.auto.tfvars.json", "terraform.tfstate", "prod.tfplan", "my_override.tf"]
+    former = ["former.tf", "former/main.tf"]
+    for file in [*(source / name for name in [*shipped, *personal, ".terraform/x"]), *(copy / name for name in former)]:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    (copy / "terraform.tfstate").write_text("kept")
+    monkeypatch.setattr(local_stack.terraform, "SOURCE", source)
+    TerraformDeployment(Settings(local_directory=tmp_path), copy, lock).copy_source()
+    copied = {str(path.relative_to(copy)) for path in copy.rglob("*") if path.is_file()}
+    assert copied == {*shipped, "local_override.tf", "terraform.tfstate"}
+    assert 'backend "local"' in (copy / "local_override.tf").read_text()
+    assert (copy / "terraform.tfstate").read_text() == "kept"
 
 
 # While it runs
 
 
-def test_a_part_that_fails_beside_the_run_ends_it_with_its_name(tmp_path: Path) -> None:
-    stack = LocalStack(Settings(local_directory=tmp_path))
-
-    def fails() -> None:
+def test_failure_in_the_background_is_reported_by_name() -> None:
+    def fail() -> None:
         raise RuntimeError("no such alarm")
 
-    with Background("The alarms", fails, 0.01) as background:
+    with Background("The alarms", fail, 0.01) as background:
         background._thread.join(30)
-    vars(stack)["_background"] = [background]
-    vars(stack)["_lock"] = SimpleNamespace(in_place=True)
     with pytest.raises(LocalStackError, match=r"^The alarms failed: RuntimeError\('no such alarm'\)$"):
-        stack.require_running()
+        background.require_running()
 
 
-def test_program_is_killed_when_it_outlives_its_supervisor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    deaf = tmp_path / "supervisor.py"
-    deaf.write_text("import signal\nprint('deaf', flush=True)\nwhile True: signal.pause()\n")
-    monkeypatch.setattr("local_stack.processes.SUPERVISOR", deaf)
-    # Ten seconds more than its grace are waited: a fifth of one in all.
-    process = Process("Deaf", ["true"], environment={}, log=tmp_path / "log", grace_seconds=-9.8)
+def test_supervisor_is_killed_when_it_does_not_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stubborn = tmp_path / "supervisor.py"
+    stubborn.write_text("import signal\nwhile True: signal.pause()\n")
+    monkeypatch.setattr("local_stack.processes.SUPERVISOR", stubborn)
+    # `stop` waits for the grace period and ten seconds: 0.2 s in all.
+    process = Process("Stubborn", ["true"], environment={}, log=tmp_path / "log", grace_seconds=-9.8)
     process.stop()
     assert process.exit_status == -9
 
 
-def test_a_queue_that_does_not_exist_holds_back_no_other_queues_alarm() -> None:
-    class DoesNotExistError(Exception):
-        pass
-
-    class Sqs:
-        exceptions = SimpleNamespace(QueueDoesNotExist=DoesNotExistError)
-
-        def get_queue_url(self, *, QueueName: str) -> dict[str, str]:  # noqa: N803
-            if QueueName == "gone":
-                raise DoesNotExistError
-            return {"QueueUrl": QueueName}
-
-        def get_queue_attributes(self, **_: object) -> dict[str, Any]:
-            return {"Attributes": {"ApproximateNumberOfMessages": "3"}}
-
-    alarms: Any = SimpleNamespace(
-        muted=contextlib.nullcontext,
-        definitions=lambda: [
-            {
-                "Namespace": "AWS/SQS",
-                "MetricName": "ApproximateNumberOfMessagesVisible",
-                "Dimensions": [{"Name": "QueueName", "Value": name}],
-            }
-            for name in ("gone", "orders-dlq")
-        ],
-    )
-    put: list[Any] = []
-    cloudwatch = SimpleNamespace(put_metric_data=lambda **request: put.append(request))
-
-    QueueMetrics(Sqs(), cloudwatch, alarms).put()
-
-    [values] = [request["MetricData"] for request in put]
-    assert [(each["Dimensions"][0]["Value"], each["Value"]) for each in values] == [("orders-dlq", 3)]
+# Output
 
 
-# What is told
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
 
 
-def test_on_a_terminal_progress_is_overwritten_by_what_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter([0.0, 0.05, 0.2, 0.2])
+def test_progress_is_overwritten_on_a_terminal_and_never_wraps(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 0.05, 3.2])
     monkeypatch.setattr(local_stack.report, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    screen = Screen()
-    report = Terminal(screen)
-    report.step("Deploying")
-    report.progress("too soon to be read")
-    report.progress("creating")
-    report.line("  Deployed")
-    assert screen.getvalue() == "Deploying\n\r\x1b[2K  creating\r\x1b[2K  Deployed\n"
-
-
-def test_a_line_of_progress_never_wraps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "get_terminal_size", lambda: os.terminal_size((20, 5)))
     screen = Screen()
-    Terminal(screen).progress("x" * 100)
-    assert screen.getvalue() == "\r\x1b[2K  " + "x" * 17
+    report = Report(screen)
+    report.step("Deploying")
+    report.progress("too soon")
+    report.progress("x" * 100)
+    report.line("  Deployed")
+    assert screen.getvalue() == f"Deploying\n\r\x1b[2K  3 s: {'x' * 12}\r\x1b[2K  Deployed\n"
 
 
-def test_a_terminal_that_is_gone_keeps_nothing_from_being_stopped() -> None:
-    closed = io.StringIO()
-    report = Terminal(closed)
-    closed.close()
-    report.line("nobody hears this")
-
+def test_closed_terminal_or_pipe_is_ignored() -> None:
     class Gone(io.StringIO):
         def write(self, text: str) -> int:
             raise BrokenPipeError
 
-    Terminal(Gone()).line("nor this")
+    closed = io.StringIO()
+    closed.close()
+    for stream in (Gone(), closed):
+        stream.isatty = lambda: False  # type: ignore[method-assign]
+        Report(stream).line("not printed")

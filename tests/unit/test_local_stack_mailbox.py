@@ -1,4 +1,4 @@
-"""What a person reads: the e-mails of the two topics, and how the terminal shows them."""
+"""The e-mails of the two topics, and how the terminal shows them."""
 
 import io
 import json
@@ -9,22 +9,12 @@ from typing import Any
 
 import pytest
 
-from local_stack.email_rendering import alarm_text, completed_order_text
-from local_stack.mailbox import Mailbox, email_of
-from local_stack.report import Terminal
-from orders.domain.announcement import announce
-from orders.domain.order import Order, ProcessedOrder
+from local_stack.mailbox import Mailbox, alarm_text, completed_order_text, email_of
+from local_stack.report import Report
 
 TOPIC = "arn:aws:sns:us-east-1:000000000000:alerts"
 
-PROCESSED = ProcessedOrder(
-    "faf2e299-4a13-8274-9d58-d0dcc37881a5",
-    Order("001", "Banana", 1, "2025-04-25"),
-    "2026-11-23T07:37:41.554Z",
-    "2026-11-23T07:37:42.865Z",
-)
-
-# As CloudWatch sends it to whatever is not an e-mail address.
+# As CloudWatch sends it to a queue.
 ALARM = json.dumps(
     {
         "AlarmName": "order-processing-dev-orders-dlq",
@@ -38,7 +28,7 @@ ALARM = json.dumps(
 )
 
 
-def notification(message: str = "text", subject: str | None = "subject") -> dict[str, Any]:
+def notification(message: str, subject: str | None = "subject") -> dict[str, Any]:
     """Return a notification as SNS delivers it to a queue."""
     envelope = {
         "Type": "Notification",
@@ -50,43 +40,33 @@ def notification(message: str = "text", subject: str | None = "subject") -> dict
     return {**envelope, "Subject": subject} if subject else envelope
 
 
-def test_an_alarm_reads_as_a_sentence_with_its_advice_and_reason() -> None:
-    text = alarm_text(ALARM)
-    assert text.startswith("The alarm order-processing-dev-orders-dlq has changed from OK to ALARM.\n")
-    assert "An order waits in the dead-letter queue" in text
+def test_alarm_email_has_description_and_reason_as_plain_text() -> None:
+    email = email_of(notification(ALARM, "ALARM: orders-dlq"), "you@example.com", alarm_text)
+    assert email["From"] == "AWS Notifications <no-reply@sns.amazonaws.com>"
+    assert (email["To"], email["Subject"]) == ("you@example.com", "ALARM: orders-dlq")
+    assert email["Date"].datetime.isoformat() == "2026-11-23T07:22:42+00:00"
+    # Neither quoted-printable nor base64, so that `grep` finds it in the file.
+    text = email.as_bytes().decode()
+    assert "The alarm order-processing-dev-orders-dlq has changed from OK to ALARM.\n" in text
+    assert "An order waits in the dead-letter queue – look at it." in text
     assert "Threshold Crossed: 1 datapoint" in text
 
 
-def test_a_completed_order_reads_in_the_very_words_of_the_notification_function() -> None:
-    announcement = announce(PROCESSED)
-    assert completed_order_text(announcement.document) == announcement.text
+def test_subject_defaults_to_that_of_sns() -> None:
+    assert email_of(notification("text", None), "you@example.com", str)["Subject"] == "AWS Notification Message"
 
 
-@pytest.mark.parametrize("reading", [alarm_text, completed_order_text])
+@pytest.mark.parametrize("render", [alarm_text, completed_order_text])
 @pytest.mark.parametrize("message", ["by hand", "[1]", "{}", '{"order_id": 1, "quantity": "x"}'])
-def test_a_message_of_another_kind_reads_as_it_is(reading: Callable[[str], str], message: str) -> None:
-    assert reading(message) == message
-
-
-def test_an_email_names_sender_recipient_and_subject_and_holds_the_text_as_it_is() -> None:
-    email = email_of(notification(ALARM, "ALARM: orders-dlq"), "you@example.com", alarm_text)
-    assert email["From"] == "AWS Notifications <no-reply@sns.amazonaws.com>"
-    assert email["To"] == "you@example.com"
-    assert email["Subject"] == "ALARM: orders-dlq"
-    assert email["Date"].datetime.isoformat() == "2026-11-23T07:22:42+00:00"
-    # Neither quoted-printable nor base64: `grep` finds it in the file.
-    assert "An order waits in the dead-letter queue – look at it." in email.as_bytes().decode()
-
-
-def test_a_notification_without_a_subject_gets_the_one_that_sns_gives() -> None:
-    assert email_of(notification(subject=None), "you@example.com", str)["Subject"] == "AWS Notification Message"
+def test_other_message_is_unchanged(render: Callable[[str], str], message: str) -> None:
+    assert render(message) == message
 
 
 class FakeSqs:
-    """One queue that holds `bodies`; a message stays until it is deleted."""
+    """One queue with one notification, which stays until it is deleted."""
 
-    def __init__(self, *bodies: str) -> None:
-        self.messages = dict(enumerate(bodies))
+    def __init__(self) -> None:
+        self.messages = [{"Body": json.dumps(notification("text")), "ReceiptHandle": "1"}]
         self.on_delete: Callable[[], None] = lambda: None
 
     def create_queue(self, **_: Any) -> Any:
@@ -99,11 +79,11 @@ class FakeSqs:
         pass
 
     def receive_message(self, **_: Any) -> Any:
-        return {"Messages": [{"Body": body, "ReceiptHandle": handle} for handle, body in self.messages.items()]}
+        return {"Messages": list(self.messages)}
 
-    def delete_message(self, *, ReceiptHandle: int, **_: Any) -> None:  # noqa: N803
+    def delete_message(self, **_: Any) -> None:
         self.on_delete()
-        del self.messages[ReceiptHandle]
+        self.messages.clear()
 
 
 class FakeSns:
@@ -122,43 +102,22 @@ class FakeSns:
         return [self._page]
 
 
-def delivered(sqs: FakeSqs, sns: FakeSns, directory: Path) -> list[Any]:
-    box = Mailbox(sqs, sns, directory)
+@pytest.mark.parametrize("recipients", [[], ["a@example.com", "b@example.com"]])
+def test_every_subscribed_address_gets_an_email_before_the_message_is_deleted(
+    tmp_path: Path, recipients: list[str]
+) -> None:
+    sqs, sns = FakeSqs(), FakeSns(("sqs", "arn:aws:sqs:queue"), *(("email", each) for each in recipients))
+    written: list[str] = []
+    sqs.on_delete = lambda: written.extend(email["To"] for email in mailbox.Maildir(tmp_path / "mailbox"))
+    box = Mailbox(sqs, sns, tmp_path / "mailbox")
     box.subscribe({TOPIC: str})
-    return list(box.deliver())
-
-
-def test_every_subscribed_address_gets_an_email_of_its_own(tmp_path: Path) -> None:
-    sns = FakeSns(("email", "a@example.com"), ("sqs", "arn:aws:sqs:queue"), ("email", "b@example.com"))
-    sqs = FakeSqs(json.dumps(notification()))
-    delivered(sqs, sns, tmp_path / "mailbox")
-    assert {email["To"] for email in mailbox.Maildir(tmp_path / "mailbox")} == {"a@example.com", "b@example.com"}
+    assert [email["To"] for email in box.deliver()] == recipients
+    assert sorted(written) == recipients
     assert not sqs.messages
 
 
-def test_without_an_email_subscription_nobody_is_written_to(tmp_path: Path) -> None:
-    sqs = FakeSqs(json.dumps(notification()))
-    assert not delivered(sqs, FakeSns(("sqs", "arn:aws:sqs:queue")), tmp_path / "mailbox")
-    assert not sqs.messages
-
-
-def test_a_message_is_deleted_only_once_its_email_is_written(tmp_path: Path) -> None:
-    written: list[int] = []
-    sqs = FakeSqs(json.dumps(notification()))
-    sqs.on_delete = lambda: written.append(len(mailbox.Maildir(tmp_path / "mailbox")))
-    delivered(sqs, FakeSns(("email", "a@example.com")), tmp_path / "mailbox")
-    assert written == [1]
-
-
-def test_the_terminal_shows_an_email_with_its_text() -> None:
+def test_terminal_shows_an_email() -> None:
     stream = io.StringIO()
-    Terminal(stream).email(email_of(notification("first\n\nsecond"), "you@example.com", str))
+    Report(stream).email(email_of(notification("first\n\nsecond"), "you@example.com", str))
     lines = stream.getvalue().splitlines()
     assert {"  | To: you@example.com", "  | Subject: subject", "  | first", "  | second"} <= set(lines)
-
-
-def test_a_terminal_that_is_gone_is_no_reason_to_fail() -> None:
-    stream = io.StringIO()
-    terminal = Terminal(stream)
-    stream.close()
-    terminal.line("Stopping")

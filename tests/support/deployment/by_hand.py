@@ -1,6 +1,6 @@
-"""A local stack whose backend is a few resources made by hand: all of the runner, in seconds and without Terraform.
+"""A local stack whose backend is a few resources, created in seconds without Terraform or CloudFormation.
 
-python -m deployment.by_hand DIRECTORY STOREFRONT_PORT AWS_PORT     is `make run` with it, for tests of signals
+python -m support.deployment.by_hand DIRECTORY STOREFRONT_PORT AWS_PORT     runs `make run` with it, for tests of signals
 """
 
 import contextlib
@@ -12,9 +12,9 @@ from typing import Any
 import local_stack.__main__ as program
 import local_stack.stack
 from local_stack import Settings
-from local_stack.deployment import WAYS_TO_DEPLOY
+from local_stack.deployment import DEPLOYMENTS
+from local_stack.machine import RunLock
 from local_stack.report import Report
-from local_stack.run_lock import RunLock
 
 EMAIL = "you@example.com"
 
@@ -22,21 +22,15 @@ EMAIL = "you@example.com"
 class BackendByHand:
     """Two topics with an e-mail subscription each, two dead-letter queues with an alarm each, and a table."""
 
-    lost_state = False
-
     def __init__(self, settings: Settings, directory: Path, lock: RunLock) -> None:
         self._connection = settings.connection
         self._aws_port = settings.aws_port
-        self.directory = directory
 
     def require_tools(self) -> None:
-        """Need nothing."""
-
-    def forget(self) -> None:
-        """Keep nothing outside of the emulator."""
+        """Do nothing."""
 
     def deploy(self, zip_path: Path, report: Report) -> Mapping[str, str]:
-        """Create what is not there yet."""
+        """Create what does not exist yet."""
         alerts, completed = self._topic("alerts"), self._topic("order-completed")
         return {
             "alerts_topic_arn": alerts,
@@ -46,9 +40,6 @@ class BackendByHand:
             "orders_table_name": self._table(),
             "api_endpoint": f"http://0a1b2c3d.execute-api.localhost:{self._aws_port}",
         }
-
-    def destroy(self, report: Report) -> None:
-        """Leave it to the emulator."""
 
     def _topic(self, name: str) -> str:
         sns = self._connection.client("sns")
@@ -92,8 +83,8 @@ def settings_by_hand(directory: Path, storefront_port: int, aws_port: int) -> Se
 
 
 def install(patch: Any = setattr) -> None:
-    """Make DEPLOY=by-hand known, and let it do without a Lambda package."""
-    patch(local_stack.deployment, "WAYS_TO_DEPLOY", {**WAYS_TO_DEPLOY, "by-hand": BackendByHand})
+    """Add DEPLOY=by-hand, which needs no Lambda package."""
+    patch(local_stack.deployment, "DEPLOYMENTS", {**DEPLOYMENTS, "by-hand": BackendByHand})
     patch(local_stack.stack, "built_package", lambda *_: Path("no-package.zip"))
 
 
@@ -102,11 +93,11 @@ if __name__ == "__main__":
     directory, storefront_port, aws_port = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 
     class ChosenByTest:
-        """In the place of Settings."""
+        """Stands in for Settings."""
 
         @staticmethod
         def from_environment(_: object) -> Settings:
-            """Return what the test chose."""
+            """Return the test's settings."""
             return settings_by_hand(directory, storefront_port, aws_port)
 
     vars(program)["Settings"] = ChosenByTest

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import local_stack.emulator
-from local_stack.access_key import new_credentials
-from local_stack.aws import AwsConnection
+from local_stack.aws import AwsConnection, new_credentials
 from local_stack.environment import tool_environment
-from local_stack.machine import free_port
-from local_stack.run_lock import RunLock
+from local_stack.machine import RunLock, free_port
 
 
 @dataclass(frozen=True)
