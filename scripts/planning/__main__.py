@@ -1,10 +1,39 @@
 """`orders-plan`: capacity and cost of a deployment, computed without an AWS account."""
 
-import click
+import json
+import re
+import shlex
+from collections.abc import Callable
+from dataclasses import asdict, fields, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
-from planning.capacity_command import capacity
-from planning.cost_command import cost
-from planning.pages import docs
+import click
+from click.testing import CliRunner
+
+from planning import capacity as model
+from planning.capacity import Arrivals, Limit, Outcome, advised, duration, simulate
+from planning.cost import BACKEND, PROFILES, Bill, Choices, Line, Part, Workload, bill, load_prices
+from planning.settings import PlanningError, Settings
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PAGES = (REPOSITORY / "docs" / "scaling.md", REPOSITORY / "docs" / "cost.md")
+_BLOCK = re.compile(r"(<!-- `orders-plan ([^`]+)`, by `make docs` -->\n).*?(<!-- end -->)", re.DOTALL)
+
+_UNITS = {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86_400}
+_POSITIVE = click.FloatRange(min=0, min_open=True)
+_DEFAULTS = {setting.name: getattr(Settings(), setting.name) for setting in fields(Settings)}
+
+TARGET_PER_MILLION = Decimal("3.80")
+TARGET = Workload("target", 1_000_000, orders_per_batch=10)
+VARIANTS = {
+    "as deployed": Choices(has_storefront=False),
+    "an e-mail per order": Choices(has_storefront=False, orders_are_mailed=True),
+    "no tracing": Choices(has_storefront=False, is_traced=False),
+    "SnapStart for submission and status": Choices(has_storefront=False, has_snapstart=True),
+    "customer-managed key": Choices(has_storefront=False, has_customer_key=True),
+}
 
 
 @click.group()
@@ -12,14 +41,347 @@ def planning() -> None:
     """Compute how many orders a deployment can take and what it costs per month."""
 
 
-planning.add_command(capacity)
-planning.add_command(cost)
-planning.add_command(docs)
-
-
 def main() -> None:
-    """Run the command line of this process and exit."""
+    """Run the command and exit."""
     planning(prog_name="orders-plan")
+
+
+@planning.command()
+def docs() -> None:
+    """Update the command output in docs/scaling.md and docs/cost.md; `make docs` runs this."""
+    for path in PAGES:
+        text = path.read_text(encoding="utf-8")
+        if (new := updated(text)) != text:
+            path.write_text(new, encoding="utf-8")
+            click.echo(f"{path.relative_to(REPOSITORY)} updated")
+
+
+def updated(page: str) -> str:
+    """Return a page with the current output of each command that it names in a comment."""
+    return _BLOCK.sub(
+        lambda block: f"{block[1]}\n```\n$ orders-plan {block[2]}\n{_output(block[2])}\n```\n\n{block[3]}", page
+    )
+
+
+def _output(arguments: str) -> str:
+    result = CliRunner().invoke(planning, shlex.split(arguments), prog_name="orders-plan")
+    if result.exit_code:
+        raise PlanningError(f"`orders-plan {arguments}` failed: {result.output.strip()}")
+    return "\n".join(line.rstrip() for line in result.output.rstrip().splitlines())
+
+
+# --- Capacity ---------------------------------------------------------------------------------------------------------
+
+
+class Duration(click.ParamType[float]):
+    """A duration: a number and s, min, h or d; seconds without a unit."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the duration in seconds."""
+        match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) *(s|min|m|h|d)?", value)
+        if not match or float(match[1]) <= 0:
+            self.fail(f"{value!r} is not a duration: write 90s, 10min, 1h or 1d.", param, ctx)
+        return float(match[1]) * _UNITS[match[2] or "s"]
+
+
+def _common_options(command: Callable[..., None]) -> Callable[..., None]:
+    for option in (
+        click.option("--set", "assignments", metavar="NAME=VALUE", multiple=True, help="Change a setting."),
+        click.option("--gets-per-order", type=click.FloatRange(min=0), default=1, show_default=True),
+        click.option(
+            "--hottest-customer", type=click.FloatRange(0, 1), default=0, help="Share of orders of one customer."
+        ),
+        click.option("--advise", is_flag=True, help="Raise one limit after another until the load passes."),
+        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+    ):
+        command = option(command)
+    return command
+
+
+@planning.group(short_help="Compute the effect of a load on the deployment.")
+def capacity() -> None:
+    """Compute the effect of a load: backlog, drain time, rejected orders and the first limit.
+
+    Uses AWS's documented limits; needs no AWS account.
+    """
+
+
+@capacity.command()
+@click.option("--rate", type=_POSITIVE, required=True, help="Orders per second.")
+@click.option("--for", "seconds", type=Duration(), default="1h", show_default=True)
+@_common_options
+def constant(rate: float, seconds: float, **options: Any) -> None:
+    """Send orders at a constant rate."""
+    _run(model.constant(rate, seconds), **options)
+
+
+@capacity.command("flash-sale")
+@click.option("--base", type=_POSITIVE, default=1, show_default=True, help="Orders per second before and after.")
+@click.option("--peak", type=_POSITIVE, required=True, help="Orders per second during the sale.")
+@click.option("--for", "seconds", type=Duration(), default="5min", show_default=True)
+@_common_options
+def flash_sale(base: float, peak: float, seconds: float, **options: Any) -> None:
+    """Send a sale that starts at once and fades by half per minute."""
+    _run(model.flash_sale(base, peak, seconds), **options)
+
+
+@capacity.command("settings")
+def list_settings() -> None:
+    """List what --set changes, with defaults and sources."""
+    for setting in fields(Settings):
+        value = "null" if _DEFAULTS[setting.name] is None else _DEFAULTS[setting.name]
+        click.echo(f"{setting.name:44}{value!s:>10}  {setting.metadata['source']}")
+
+
+def _run(
+    arrivals: Arrivals,
+    *,
+    assignments: tuple[str, ...],
+    gets_per_order: float,
+    hottest_customer: float,
+    advise: bool,
+    as_json: bool,
+) -> None:
+    settings = replace(
+        parse_settings(assignments), status_requests_per_order=gets_per_order, hottest_customer_share=hottest_customer
+    )
+    rounds = list(advised(arrivals, settings)) if advise else [(simulate(arrivals, settings), None, {})]
+    if as_json:
+        documents = [_outcome_document(outcome) | {"changes": changes} for outcome, _, changes in rounds]
+        click.echo(json.dumps(documents if advise else documents[0], indent=2))
+    elif advise:
+        _print_advice(arrivals, rounds)
+    else:
+        _print_outcome(rounds[0][0])
+
+
+def parse_settings(assignments: tuple[str, ...]) -> Settings:
+    """Return the defaults with each NAME=VALUE applied; raise PlanningError for an unknown name or invalid value."""
+    changes: dict[str, Any] = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals or name not in _DEFAULTS:
+            raise PlanningError(
+                f"{assignment!r} is not a setting: write NAME=VALUE with a NAME of `orders-plan capacity settings`."
+            )
+        changes[name] = _parse_value(name, text)
+    settings = replace(Settings(), **changes)
+    if settings.processing_maximum_concurrency < 2:
+        raise PlanningError("processing_maximum_concurrency must be at least 2, the least that AWS accepts.")
+    if (settings.processing_reserved_concurrency or 0) > settings.lambda_concurrency:
+        raise PlanningError("processing_reserved_concurrency must not exceed lambda_concurrency.")
+    return settings
+
+
+def _parse_value(name: str, text: str) -> int | float | str | None:
+    if text == "null":
+        return None
+    if name == "completed_order_email":
+        return text
+    is_whole = not isinstance(_DEFAULTS[name], float)
+    try:
+        value = int(text) if is_whole else float(text)
+    except ValueError:
+        raise PlanningError(f"{name} must be a {'whole ' if is_whole else ''}number, not {text!r}.") from None
+    if not 0 <= value < float("inf") or (value == 0 and name.endswith("_seconds") and "window" not in name):
+        raise PlanningError(f"{name} must not be {text}.")
+    return value
+
+
+def _outcome_document(outcome: Outcome) -> dict[str, Any]:
+    document = asdict(outcome)
+    del document["backlog"]
+    limits = {limit.name.lower(): round(seconds, 3) for limit, seconds in outcome.limits.items()}
+    return document | {"limits": limits}
+
+
+def _print_advice(arrivals: Arrivals, rounds: list[tuple[Outcome, Limit | None, dict[str, Any]]]) -> None:
+    click.echo(arrivals.description)
+    for number, (outcome, limit, changes) in enumerate(rounds, 1):
+        click.echo(
+            f"\n{number}. {outcome.throttled_429:,} answered 429, {outcome.refused_503:,} answered 503, "
+            f"{outcome.dead_lettered:,} dead letters;\n"
+            f"   backlog up to {outcome.peak_backlog:,}, oldest order {duration(outcome.oldest_order_seconds)}, "
+            f"drained {_drained(outcome)}"
+        )
+        if limit:
+            click.echo(f"   limit: {limit.effect}")
+            click.echo("   set:   " + " ".join(f"{name}={value}" for name, value in changes.items()))
+        for remaining in () if limit else outcome.limits:
+            click.echo(f"   left:  {remaining.effect}")
+
+
+def _print_outcome(outcome: Outcome) -> None:
+    click.echo(f"{outcome.profile}\n")
+    waits = f"{duration(outcome.wait_p50_seconds)} / {duration(outcome.wait_p99_seconds)}"
+    for label, value in (
+        ("orders offered", f"{outcome.offered:,}"),
+        ("accepted", f"{outcome.accepted:,}"),
+        ("answered 429", f"{outcome.throttled_429:,}"),
+        ("answered 503", f"{outcome.refused_503:,}"),
+        ("stored", f"{outcome.stored:,}"),
+        ("dead letters", f"{outcome.dead_lettered:,}"),
+        ("peak backlog", f"{outcome.peak_backlog:,}"),
+        ("oldest order", duration(outcome.oldest_order_seconds)),
+        ("drained", _drained(outcome)),
+        ("wait in the queue, p50 / p99", waits),
+        ("orders per batch, mean", f"{outcome.orders_per_batch:.1f}"),
+        ("announced", f"{outcome.announced:,}"),
+        ("announcements given up", f"{outcome.announcements_given_up:,}"),
+    ):
+        click.echo(f"{label:32}{value:>20}")
+    click.echo("\nLimits met, in order:" if outcome.limits else "\nNo limit is met.")
+    for limit, seconds in outcome.limits.items():
+        click.echo(f"{duration(seconds):>10}  {limit.effect}\n{'':12}raised by: {limit.raised_by}")
+
+
+def _drained(outcome: Outcome) -> str:
+    seconds = outcome.drain_seconds
+    return "not before the end of the run" if seconds is None else f"after {duration(seconds)}"
+
+
+# --- Cost -------------------------------------------------------------------------------------------------------------
+
+
+@planning.group(invoke_without_command=True, short_help="Compute the cost of a month.")
+@click.pass_context
+def cost(context: click.Context) -> None:
+    """Compute the cost of a month from AWS's public prices, in a dated table. Without a command: four loads."""
+    if context.invoked_subcommand is None:
+        _print_overview()
+
+
+@cost.command()
+@click.argument("profile", type=click.Choice(list(PROFILES)), required=False)
+@click.option("--orders", type=click.IntRange(min=0), help="Orders per month, instead of a profile.")
+@click.option("--gets-per-order", type=click.FloatRange(min=0), help="Status requests per order.")
+@click.option("--visits-per-order", type=click.FloatRange(min=0), help="Visits to the storefront per order.")
+@click.option("--orders-per-batch", type=click.FloatRange(1, 10), help="Instead of the model's.")
+@click.option("--months-kept", type=click.IntRange(min=0), help="Months of orders in the table.")
+@click.option("--snapstart", "has_snapstart", is_flag=True, help="With snap_start_enabled.")
+@click.option("--no-tracing", "is_traced", flag_value=False, default=True, help="Without X-Ray.")
+@click.option("--email", "orders_are_mailed", is_flag=True, help="With completed_order_email.")
+@click.option("--customer-key", "has_customer_key", is_flag=True, help="With kms_key_arn.")
+@click.option("--log-days", "log_retention_days", type=click.IntRange(min=1), default=30, help="log_retention_days.")
+@click.option("--no-storefront", "has_storefront", flag_value=False, default=True, help="The backend only.")
+@click.option("--instances", type=click.IntRange(min=1), help="Web servers, instead of min_size.")
+@click.option("--private-instances", "instances_are_private", is_flag=True, help="With instances_are_private.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show(profile: str | None, orders: int | None, as_json: bool, **options: Any) -> None:
+    """Show a month's bill: quantity × price = amount, and why."""
+    if (profile is None) == (orders is None):
+        raise click.UsageError("Name a profile or give --orders, one of the two.")
+    workload = PROFILES[profile] if profile else Workload("custom", orders or 0)
+    given = ("gets_per_order", "visits_per_order", "orders_per_batch", "months_kept")
+    changes = {name: value for name in given if (value := options.pop(name)) is not None}
+    month = bill(replace(workload, **changes), Choices(**options), load_prices())
+    if as_json:
+        click.echo(json.dumps(_bill_document(month), indent=2))
+    else:
+        _print_bill(month)
+
+
+@cost.command()
+@click.option("--profile", type=click.Choice(list(PROFILES)), default="million-a-month", show_default=True)
+@click.option("--orders-per-batch", type=click.FloatRange(1, 10), help="Instead of the model's.")
+def compare(profile: str, orders_per_batch: float | None) -> None:
+    """Compare the backend with other settings."""
+    workload, table = replace(PROFILES[profile], orders_per_batch=orders_per_batch), load_prices()
+    click.echo(f"The backend at {workload.orders:,} orders per month, {table.currency}\n")
+    click.echo(f"{'':38}{'per month':>10}{'difference':>12}{'per million more':>18}")
+    base = bill(workload, VARIANTS["as deployed"], table)
+    for name, choices in VARIANTS.items():
+        month = bill(workload, choices, table)
+        difference = month.total() - base.total()
+        change = f"{difference:+,.2f}" if difference else ""
+        click.echo(f"{name:38}{month.total():>10,.2f}{change:>12}{month.per_million():>18,.2f}")
+
+
+@cost.command()
+def target() -> None:
+    """Compare the variable cost of a million orders in full batches with the target."""
+    month = bill(TARGET, Choices(has_storefront=False), load_prices())
+    path, everything = month.per_million(Part.PATH), month.per_million(*BACKEND)
+    click.echo(f"A million orders in full batches, without fixed costs; target: {TARGET_PER_MILLION:,.2f}\n")
+    for line in sorted(month.lines, key=lambda line: -line.amount):
+        if line.part is Part.PATH and not line.is_fixed:
+            click.echo(f"  {line.what:34}{_calculation(line)}")
+    verdicts = ["Met" if amount <= TARGET_PER_MILLION else "Not met" for amount in (path, everything)]
+    click.echo(f"\n{verdicts[0]}: {path:,.2f} for {Part.PATH.value}.")
+    click.echo(f"{verdicts[1]}: {everything:,.2f} with the rest of the backend:")
+    for part in BACKEND:
+        if part is not Part.PATH and (amount := month.per_million(part)):
+            click.echo(f"  {amount:>7,.2f}  {part.value}")
+
+
+def _print_overview() -> None:
+    table = load_prices()
+    months = [bill(workload, Choices(), table) for workload in PROFILES.values()]
+
+    def row(label: str, values: list[str]) -> None:
+        click.echo(f"{label:31}" + "".join(f"{value:>17}" for value in values))
+
+    def amounts(label: str, *parts: Part) -> None:
+        row(label, [f"{month.total(*parts):,.2f}" for month in months])
+
+    click.echo(f"A month in {table.region}, {table.currency}, prices read on {table.read}, without the free tier.\n")
+    row("", list(PROFILES))
+    row("orders per month", [f"{month.workload.orders:,}" for month in months])
+    for part in Part:
+        if any(month.total(part) for month in months):
+            amounts(part.value.partition(":")[0], part)
+    amounts("backend", *BACKEND)
+    amounts("backend and storefront")
+    each = [f"{month.per_million(*BACKEND):,.2f}" if month.workload.orders else "" for month in months]
+    row("backend, per million more", each)
+
+
+def _print_bill(month: Bill) -> None:
+    click.echo(f"{month.workload.name}: {month.workload.orders:,} orders in a month of 730 hours, USD\n")
+    for part in Part:
+        lines = [line for line in month.lines if line.part is part]
+        if lines:
+            click.echo(f"{part.value}: {month.total(part):,.2f}")
+        for line in lines:
+            changed_by = f"; changed by {line.changed_by}" if line.changed_by else ""
+            click.echo(f"  {line.what:34}{_calculation(line)}\n  {'':34}{line.why}{changed_by}")
+    click.echo(f"\ntotal {month.total():,.2f}")
+    if month.workload.orders:
+        click.echo(f"per million orders more {month.per_million():,.2f}")
+
+
+def _calculation(line: Line) -> str:
+    per = "" if line.price.per == 1 else f" / {line.price.per:,}"
+    quantity = f"{line.quantity:,.0f}" if line.quantity >= 1000 else f"{line.quantity:,.4g}"
+    amount = f"{line.amount:,.3f}" if line.amount < 10 else f"{line.amount:,.2f}"
+    return f"{quantity} × {line.price.price}{per} = {amount}"
+
+
+def _bill_document(month: Bill) -> dict[str, Any]:
+    table = load_prices()
+    return {
+        "workload": asdict(month.workload),
+        "choices": asdict(month.choices),
+        "region": table.region,
+        "currency": table.currency,
+        "prices_read": table.read.isoformat(),
+        "lines": [
+            {
+                "part": line.part.name.lower(),
+                "what": line.what,
+                "quantity": float(line.quantity),
+                "price": line.price.name,
+                "amount": float(round(line.amount, 6)),
+                "why": line.why,
+                "is_fixed": line.is_fixed,
+            }
+            for line in month.lines
+        ],
+        "total": float(round(month.total(), 6)),
+        "per_million": float(round(month.per_million(), 6)),
+    }
 
 
 if __name__ == "__main__":

@@ -7,25 +7,24 @@ Not modelled: Lambda's backoff after failed invocations, client retries, errors 
 idle environments that Lambda reclaims.
 """
 
-import csv
 import heapq
 import math
 from collections import deque
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
-from planning.settings import PlanningError, Settings
+from planning.settings import Settings
 
 _MOST_ARRIVAL_STEPS = 3_000
 _MOST_DRAIN_STEPS = 150_000
 _STEP_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
-_DAY_SECONDS = 24 * 60 * 60
 # Shorter waits are noise and not the effect of a limit.
 _NOTABLE_WAIT_SECONDS = 1.0
+# Advice: headroom over the peak, and the most changes that it proposes.
+_HEADROOM = 1.2
+_MOST_CHANGES = 12
 
 
 # --- Arrivals ---------------------------------------------------------------------------------------------------------
@@ -52,18 +51,6 @@ def constant(rate: float, seconds: float) -> Arrivals:
     return _arrivals(f"{rate:,.6g} orders/s for {duration(seconds)}", lambda _: rate, seconds)
 
 
-def daily(orders_per_day: float, peak_factor: float) -> Arrivals:
-    """Return one day whose rate follows a sine from midnight, `peak_factor` (1 to 2) times the mean at 18:00."""
-    mean = orders_per_day / _DAY_SECONDS
-
-    def rate(second: float) -> float:
-        return mean * (1 - (peak_factor - 1) * math.sin(2 * math.pi * second / _DAY_SECONDS))
-
-    return _arrivals(
-        f"{orders_per_day:,.6g} orders in a day, {peak_factor:g} times the mean at 18:00", rate, _DAY_SECONDS
-    )
-
-
 def flash_sale(base_rate: float, peak_rate: float, seconds: float) -> Arrivals:
     """Return a sale that starts after a minute: `peak_rate` for `seconds`, then halving every minute to `base_rate`."""
 
@@ -76,45 +63,6 @@ def flash_sale(base_rate: float, peak_rate: float, seconds: float) -> Arrivals:
     fading = 60 * math.log2(max(peak_rate / max(base_rate, peak_rate / 1024), 1))
     description = f"{base_rate:,.6g} orders/s, a sale of {peak_rate:,.6g} orders/s for {duration(seconds)}"
     return _arrivals(description, rate, 60 + seconds + fading)
-
-
-def recorded(path: Path) -> Arrivals:
-    """Return the orders of a CSV file: Unix seconds or ISO 8601 in the first column; a heading is allowed.
-
-    Raises PlanningError if the file cannot be read or another line has no time.
-    """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            texts = [row[0].strip() for row in csv.reader(lines) if row and row[0].strip()]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise PlanningError(f"{path} cannot be read as CSV ({type(error).__name__}): give a text file.") from error
-    times = [_unix_seconds(text) for text in texts]
-    if times and times[0] is None:
-        del times[0]
-    known = [time for time in times if time is not None]
-    if not known or len(known) < len(times):
-        raise PlanningError(
-            f"{path} has a line without a time: write Unix seconds or ISO 8601, such as 2026-11-27T09:00:00Z, "
-            "in the first column."
-        )
-    start, span = min(known), max(known) - min(known)
-    step = _step_for(span)
-    counts = [0] * (int(span / step) + 1)
-    for time in known:
-        counts[int((time - start) / step)] += 1
-    return Arrivals(f"{len(known):,} recorded orders over {duration(span)}", step, counts)
-
-
-def _unix_seconds(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        pass
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _arrivals(description: str, rate: Callable[[float], float], seconds: float) -> Arrivals:
@@ -193,7 +141,6 @@ class Limit(Enum):
         "announcements wait: one concurrent batch per shard of the stream",
         "notification_parallelization_factor",
     )
-    TOPIC_RATE = ("SNS throttles announcements, which are retried", "SNS quota: publish rate")
     TOPIC_EMAIL = ("above ten e-mails per second SNS deactivates the e-mail subscription", "completed_order_email")
 
     @property
@@ -218,7 +165,6 @@ class Outcome:
     refused_503: int = 0
     stored: int = 0
     dead_lettered: int = 0
-    expired: int = 0
     peak_backlog: int = 0
     oldest_order_seconds: float = 0.0
     drain_seconds: float | None = None  # from the last arrival; None if the run ended first
@@ -231,22 +177,6 @@ class Outcome:
     peak_announcements_waiting: int = 0
     limits: dict[Limit, float] = field(default_factory=dict)  # seconds until each was first met, in that order
     backlog: list[int] = field(default_factory=list)  # orders in the queue, visible or in flight, at each step's end
-
-    def to_document(self) -> dict[str, Any]:
-        """Return the outcome as a JSON-compatible object, without the backlog's series."""
-        document = asdict(self) | {
-            "limits": [
-                {
-                    "limit": limit.name.lower(),
-                    "seconds": round(seconds, 3),
-                    "effect": limit.effect,
-                    "raised_by": limit.raised_by,
-                }
-                for limit, seconds in self.limits.items()
-            ]
-        }
-        del document["backlog"]
-        return {name: round(value, 3) if isinstance(value, float) else value for name, value in document.items()}
 
 
 # --- Parts of the model -----------------------------------------------------------------------------------------------
@@ -399,7 +329,6 @@ class _Simulation:
 
         self._stream = _Backlog()
         self._announcement_batches_owed = 0.0
-        self._topic = TokenBucket(settings.topic_messages_per_second, settings.topic_messages_per_second)
         self._email = TokenBucket(settings.topic_emails_per_second, settings.topic_emails_per_second)
 
     def run(self) -> Outcome:
@@ -528,8 +457,6 @@ class _Simulation:
 
     def _process(self) -> None:
         settings, reserved = self.settings, self.settings.processing_reserved_concurrency
-        expired = self.queue.drop_older_than(self.step - self._steps(settings.queue_retention_seconds))
-        self.outcome.expired += expired
         allowed = self._shared_concurrency("processing") if reserved is None else float(reserved)
         running = min(self.concurrency, allowed)
         received, batches = self._receive(running)
@@ -638,13 +565,77 @@ class _Simulation:
         self._announcement_batches_owed = min(self._announcement_batches_owed - batches, concurrency)
         self._executing["notification"] = batches * seconds / self.seconds
 
-        wanted = min(batches * size, self._stream.count)
-        announced = self._topic.admit(wanted, self.seconds)
-        if announced < wanted:
-            self._meet(Limit.TOPIC_RATE)
+        announced = min(batches * size, self._stream.count)
         self._stream.take(announced)
         self.outcome.announced += announced
         if self._age(self._stream.oldest()) >= _NOTABLE_WAIT_SECONDS:
             self._meet(Limit.STREAM_SHARDS)
         if settings.orders_are_mailed and self._email.admit(announced, self.seconds) < announced:
             self._meet(Limit.TOPIC_EMAIL)
+
+
+# --- Advice -----------------------------------------------------------------------------------------------------------
+
+
+def advised(arrivals: Arrivals, settings: Settings) -> Iterator[tuple[Outcome, Limit | None, dict[str, Any]]]:
+    """Simulate, raise the first limit that can be raised, and repeat until none can.
+
+    Yields each outcome with that limit and the changed settings; the last one with None and no changes.
+    """
+    for _ in range(_MOST_CHANGES):
+        outcome = simulate(arrivals, settings)
+        limit, changes = next(
+            ((limit, changes) for limit in outcome.limits if (changes := _remedy(limit, arrivals.peak_rate, settings))),
+            (None, {}),
+        )
+        yield outcome, limit, changes
+        if not changes:
+            return
+        settings = replace(settings, **changes)
+
+
+def _remedy(limit: Limit, rate: float, settings: Settings) -> dict[str, Any]:
+    """Return the settings that raise `limit` above a peak of `rate`, within the bounds of variables.tf and AWS."""
+    starting = rate * (settings.cold_start_seconds + settings.submission_seconds)
+    statuses = rate * settings.status_requests_per_order
+    changes: dict[str, Any] = {}
+    match limit:
+        case Limit.API_ROUTE:
+            burst = max(settings.api_throttling_burst_limit, _above(rate))
+            changes = {
+                "api_throttling_rate_limit": min(10_000, _above(rate)),
+                "api_throttling_burst_limit": min(5_000, burst),
+            }
+        case Limit.API_ACCOUNT:
+            changes = {"api_requests_per_second": _above(rate + statuses)}
+        case Limit.LAMBDA_REQUESTS | Limit.LAMBDA_ACCOUNT:
+            executions = starting + statuses * settings.status_seconds + settings.processing_maximum_concurrency
+            by_requests = (rate + statuses) / settings.lambda_requests_per_second_per_concurrency
+            needed = _above(max(executions, by_requests))
+            changes = {"lambda_concurrency": max(settings.lambda_concurrency, needed)}
+        case Limit.SUBMISSION_RESERVED:
+            changes = {"submission_reserved_concurrency": _above(starting)}
+        case Limit.MAPPING_CONCURRENCY:
+            needed = _above(rate * settings.processing_cycle_seconds / settings.processing_batch_size)
+            needed = max(settings.processing_maximum_concurrency, needed)
+            changes = {"processing_maximum_concurrency": min(1_000, needed)}
+        case Limit.PROCESSING_STARVED:
+            changes = {"processing_reserved_concurrency": settings.processing_maximum_concurrency}
+        case Limit.TABLE_WARMTH:
+            changes = {"table_warm_write_units": min(int(settings.table_write_units_per_second), _above(rate))}
+        case Limit.TABLE_QUOTA:
+            changes = {"table_write_units_per_second": _above(rate)}
+        case Limit.STREAM_SHARDS:
+            shards = max(1, settings.table_warm_write_units // int(settings.partition_write_units_per_second))
+            batches = rate * settings.notification_seconds / settings.notification_batch_size
+            changes = {"notification_parallelization_factor": min(10, math.ceil(batches * _HEADROOM / shards))}
+        case Limit.TOPIC_EMAIL:
+            changes = {"completed_order_email": "none"}
+    return {name: value for name, value in changes.items() if getattr(settings, name) != value}
+
+
+def _above(value: float) -> int:
+    """Return `value` with headroom, rounded up to two digits."""
+    wanted = value * _HEADROOM
+    unit = int(10 ** max(0, math.floor(math.log10(max(wanted, 1))) - 1))
+    return math.ceil(wanted / unit) * unit

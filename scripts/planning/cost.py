@@ -7,7 +7,7 @@ from documented formats. Options of `orders-plan cost` change the other assumpti
 import json
 import math
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import Enum
@@ -27,13 +27,12 @@ _GB = 1_000_000_000
 
 @dataclass(frozen=True)
 class Price:
-    """What AWS charges: `price` for each `per` units; `free` units per month and account are free."""
+    """What AWS charges: `price` for each `per` units."""
 
     name: str
     price: Decimal
     per: Decimal
     unit: str
-    free: Decimal
     source: str
     seen: str
     page_date: str
@@ -63,7 +62,6 @@ def load_prices(path: Path = PRICES) -> PriceTable:
                 Decimal(entry["price"]),
                 Decimal(entry["per"]),
                 entry["unit"],
-                Decimal(entry.get("free", 0)),
                 entry["source"],
                 entry["seen"],
                 entry["page_date"],
@@ -210,9 +208,6 @@ PROFILES = {
 class Choices:
     """Differences from the deployment that the Terraform files make by default."""
 
-    is_rest_api: bool = False
-    batch_size: int = 10
-    has_customer_index: bool = True
     has_snapstart: bool = False
     is_traced: bool = True
     orders_are_mailed: bool = False
@@ -307,27 +302,14 @@ def bill(
     choices: Choices,
     table: PriceTable,
     footprint: Footprint = FOOTPRINT,
-    *,
     settings: Settings | None = None,
-    free_tier: bool = False,
 ) -> Bill:
-    """Return a month's bill; with `free_tier`, as if nothing else in the account used AWS's free quantities."""
-    settings = replace(settings or Settings(), processing_batch_size=choices.batch_size)
+    """Return a month's bill, without AWS's free tier."""
     lines = _Lines(table.prices)
-    _add_backend(lines, workload, choices, footprint, settings)
+    _add_backend(lines, workload, choices, footprint, settings or Settings())
     if choices.has_storefront:
         _add_storefront(lines, workload, choices, footprint)
-    billed = [line for line in lines.lines if line.quantity]
-    if free_tier:
-        left = {name: price.free for name, price in table.prices.items()}
-        for index, line in enumerate(billed):
-            free = min(left[line.price.name], line.quantity)
-            left[line.price.name] -= free
-            if free:
-                billed[index] = replace(
-                    line, quantity=line.quantity - free, why=f"{line.why}; {_number(free)} are free"
-                )
-    return Bill(workload, choices, tuple(billed))
+    return Bill(workload, choices, tuple(line for line in lines.lines if line.quantity))
 
 
 class _Lines:
@@ -351,7 +333,7 @@ def _add_backend(lines: _Lines, workload: Workload, choices: Choices, footprint:
     per_batch = f"one per batch of {stored_batch:.3g}"
 
     # API
-    request = "api_gateway_rest_request" if choices.is_rest_api else "api_gateway_http_request"
+    request = "api_gateway_http_request"
     add(Part.PATH, "API: POST /orders", orders, request, "one per order")
     add(Part.STATUS, "API: GET /orders/{id}", gets, request, f"{_number(workload.gets_per_order)} per order")
     response = size.response + size.item
@@ -386,10 +368,9 @@ def _add_backend(lines: _Lines, workload: Workload, choices: Choices, footprint:
     add(Part.PATH, "SQS: empty receives", empty, "sqs_request", why, fixed=True, changed_by=by)
 
     # Table
-    units, copies = math.ceil(size.item / 1024), 2 if choices.has_customer_index else 1
+    units, copies = math.ceil(size.item / 1024), 2  # the table and its index
     add(Part.PATH, "table: writes", orders * units, "dynamodb_write", f"{size.item} bytes are {units} unit per order")
-    if choices.has_customer_index:
-        add(Part.PATH, "index by_customer: writes", orders * units, "dynamodb_write", "the item again")
+    add(Part.PATH, "index by_customer: writes", orders * units, "dynamodb_write", "the item again")
     add(Part.STATUS, "table: reads", gets, "dynamodb_read", "one per GET, strongly consistent")
     kept_gb = orders * workload.months_kept * (size.item + _ITEM_OVERHEAD_BYTES) / _GB
     why = f"{workload.months_kept} months, {size.item} + {_ITEM_OVERHEAD_BYTES} bytes each, {copies} copies"
@@ -430,16 +411,17 @@ def _add_function(
     settings: Settings,
 ) -> None:
     add = lines.add
-    part = Part.STATUS if name == "status" else Part.PATH
-    memory_gb = footprint.memory_mb[name] / 1024
     starts = count * workload.cold_start_share
+    memory_gb = footprint.memory_mb[name] / 1024
+    part = Part.STATUS if name == "status" else Part.PATH
     share = f"{workload.cold_start_share:.0%} of them cold starts"
-    restored = choices.has_snapstart and name in ("submission", "status")
+    is_restored = choices.has_snapstart and name in ("submission", "status")
+    billed_seconds = count * seconds + (0 if is_restored else starts * settings.cold_start_seconds)
+    why = f"{seconds * 1000:.3g} ms each at {footprint.memory_mb[name]} MB"
     add(part, f"{name}: requests", count, "lambda_request", "one per invocation")
-    billed_seconds = count * seconds + (0 if restored else starts * settings.cold_start_seconds)
-    why = f"{seconds * 1000:.3g} ms each at {footprint.memory_mb[name]} MB" + ("" if restored else f", {share}")
+    why += "" if is_restored else f", {share}"
     add(part, f"{name}: GB-seconds", billed_seconds * memory_gb, "lambda_gb_second", why)
-    if restored:
+    if is_restored:
         cached, why = SECONDS * memory_gb, "one published version all month; each older one costs as much"
         add(part, f"{name}: snapshot cached", cached, "lambda_snapstart_cache_gb_second", why, fixed=True)
         add(part, f"{name}: snapshot restored", starts * memory_gb, "lambda_snapstart_restore_gb", share)

@@ -59,7 +59,6 @@ class Settings:
     processing_batch_size: int = _design(10)
     visibility_timeout_factor: int = _design(6)
     maximum_receives: int = _design(5)
-    queue_retention_seconds: int = _design(4 * 24 * 60 * 60)
     notification_batch_size: int = _design(10)
     notification_maximum_age_seconds: int = _design(60 * 60)
 
@@ -85,7 +84,6 @@ class Settings:
     partition_write_units_per_second: float = _from(f"{_DYNAMODB}/warm-throughput-scenarios.html", 1_000.0)
     # An idle shard of the stream is polled four times per second.
     stream_polls_per_second: float = _from(f"{_LAMBDA}/with-ddb.html", 4.0)
-    topic_messages_per_second: float = _from("https://docs.aws.amazon.com/general/latest/gr/sns.html", 30_000.0)
     # Beyond this rate SNS deactivates an e-mail subscription.
     topic_emails_per_second: float = _from("https://repost.aws/knowledge-center/sns-email-subscription-disabled", 10.0)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from planning.__main__ import TARGET, planning
 from planning.cost import (
     ACCESS_LOG_LINE,
     ORDER_BYTES,
@@ -25,7 +26,6 @@ from planning.cost import (
     load_prices,
     sampled_traces,
 )
-from planning.cost_command import TARGET, cost
 from planning.settings import PlanningError, Settings
 
 # Round numbers of things and times, so that a hand can follow.
@@ -167,20 +167,6 @@ def test_bill_has_nat_gateways_when_instances_are_private(prices: PriceTable) ->
     assert found["public addresses"] == pytest.approx(4 * 730 * 0.005)
 
 
-def test_bill_of_a_rest_api_with_single_orders(prices: PriceTable) -> None:
-    choices = replace(BACKEND, is_rest_api=True, batch_size=1)
-    found = amounts(month(prices, TARGET, choices))
-    assert found["API: POST /orders"] == pytest.approx(3.50)
-    assert found["SQS: ReceiveMessage"] == found["SQS: DeleteMessageBatch"] == pytest.approx(0.40)
-    assert found["processing: requests"] == pytest.approx(0.20)
-
-
-def test_bill_is_lower_without_the_customer_index(prices: PriceTable) -> None:
-    with_index, without = month(prices, TARGET), month(prices, TARGET, replace(BACKEND, has_customer_index=False))
-    # 1,000,000 writes and 3.312 GB-months less.
-    assert float(with_index.total() - without.total()) == pytest.approx(0.625 + 3.312 * 0.25)
-
-
 def test_bill_of_snapstart_has_snapshots_instead_of_cold_starts(prices: PriceTable) -> None:
     found = amounts(month(prices, TARGET, replace(BACKEND, has_snapstart=True)))
     # 2,628,000 s × 1 GB × $0.0000015046
@@ -195,17 +181,6 @@ def test_bill_of_a_customer_managed_key(prices: PriceTable) -> None:
     found = amounts(month(prices, PROFILES["million-a-day"], replace(BACKEND, has_customer_key=True)))
     assert found["KMS: key"] == 1
     assert found["KMS: requests"] == pytest.approx(8 * 8760 * 0.03 / 10_000)
-
-
-def test_free_tier_is_subtracted_once_per_account(prices: PriceTable) -> None:
-    month_ = bill(TARGET, BACKEND, prices, FOOTPRINT, settings=SETTINGS, free_tier=True)
-    found = {line.what: line for line in month_.lines}
-    # The first million requests to Lambda are free: those of submission. What follows is paid.
-    assert found["submission: requests"].amount == 0
-    assert float(found["status: requests"].amount) == pytest.approx(0.20)
-    assert found["dashboard"].amount == 0
-    assert float(found["alarms"].amount) == pytest.approx(0.30)
-    assert "are free" in found["dashboard"].why
 
 
 def test_batches_fill_only_at_high_rates(prices: PriceTable) -> None:
@@ -243,34 +218,33 @@ def test_per_million_excludes_fixed_lines(prices: PriceTable) -> None:
         ["target"],
         ["compare"],
         ["compare", "--orders-per-batch", "10"],
-        ["prices"],
         ["show", "idle"],
-        ["show", "--orders", "5000", "--rest-api", "--no-customer-index", "--snapstart", "--customer-key"],
-        ["show", "million-a-month", "--free-tier", "--private-instances", "--email", "--no-tracing"],
+        ["show", "--orders", "5000", "--snapstart", "--customer-key"],
+        ["show", "million-a-month", "--no-storefront", "--private-instances", "--email", "--no-tracing"],
     ],
 )
 def test_command_prints(arguments: list[str]) -> None:
-    result = CliRunner().invoke(cost, arguments)
+    result = CliRunner().invoke(planning, ["cost", *arguments])
     assert result.exit_code == 0, result.output
     assert result.output
 
 
 def test_json_lines_add_up_to_the_total() -> None:
-    document = json.loads(CliRunner().invoke(cost, ["show", "small-shop", "--json"]).output)
+    document = json.loads(CliRunner().invoke(planning, ["cost", "show", "small-shop", "--json"]).output)
     assert sum(line["amount"] for line in document["lines"]) == pytest.approx(document["total"], abs=1e-4)
     assert document["prices_read"] == load_prices().read.isoformat()
     assert all(line["why"] for line in document["lines"])
 
 
 def test_target_verdict_matches_the_sums() -> None:
-    output = CliRunner().invoke(cost, ["target"]).output
+    output = CliRunner().invoke(planning, ["cost", "target"]).output
     for verdict, amount in (line.split(":")[:2] for line in output.splitlines() if line.startswith(("Met", "Not met"))):
         assert (float(amount.split()[0]) <= 3.80) == (verdict == "Met")
 
 
 def test_show_requires_a_profile_or_a_number_of_orders() -> None:
     for arguments in (["show"], ["show", "idle", "--orders", "5"]):
-        result = CliRunner().invoke(cost, arguments)
+        result = CliRunner().invoke(planning, ["cost", *arguments])
         assert result.exit_code == 2
         assert "one of the two" in result.output
 
@@ -288,7 +262,7 @@ def test_every_price_has_a_source_and_is_used(prices: PriceTable) -> None:
         assert price.page_date == "not stated" or re.match(r"20\d\d", price.page_date), price.name
     choices = (
         Choices(has_customer_key=True, has_snapstart=True, orders_are_mailed=True),
-        Choices(is_rest_api=True, instances_are_private=True),
+        Choices(instances_are_private=True),
     )
     used = {
         line.price.name

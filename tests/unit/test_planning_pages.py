@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from planning.pages import PAGES, REPOSITORY, updated
+from planning.__main__ import PAGES, REPOSITORY, updated
 from planning.settings import PlanningError
 
 
@@ -21,7 +21,7 @@ def test_page_shows_the_output_of_its_commands(path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["dlq list", "cost show nothing"])
 def test_command_that_fails_is_refused(command: str) -> None:
-    with pytest.raises(PlanningError, match=r"not a planning command|failed"):
+    with pytest.raises(PlanningError, match="failed"):
         updated(f"<!-- `orders-plan {command}`, by `make docs` -->\n<!-- end -->")
 
 
