@@ -1,66 +1,44 @@
-"""Check the locked packages for known vulnerabilities with pip-audit.
+"""Check the locked packages for known vulnerabilities.
 
-pip-audit exits with 0 when it could not look up any package, for example behind a mirror of PyPI without advisories.
-This program reports that instead. Vulnerabilities, and packages that were skipped while others were found, fail.
+pip-audit exits with 0 if it could not look up any package, for example behind a mirror of PyPI without advisories.
+This program reports that instead.
 """
 
 import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-LOCKS = ("lambda/requirements.txt", "requirements-test.txt")  # the second contains the packages of the other two
-
-ACCEPTED: dict[str, str] = {}
-"""Reasons to accept a vulnerability, by its id. An entry that no package needs any more fails."""
-
+LOCKS = ("lambda/requirements.txt", "requirements-test.txt")  # the second includes requirements-run.txt
 UNREACHABLE = re.compile(r"ConnectionError|ConnectTimeout|ReadTimeout|ServiceError|Could not connect")
 
 
-def findings(lock: str, service: str) -> set[tuple[str, str]] | None:
-    """Return (id, description) of each problem in a lock file, or None when the service knows no package."""
-    command = [sys.executable, "-m", "pip_audit", "--requirement", str(REPOSITORY / lock), "--disable-pip"]
-    command += ["--require-hashes", "--format=json", "--progress-spinner=off", f"--vulnerability-service={service}"]
-    try:
-        ran = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-    except subprocess.TimeoutExpired:
-        return None
+def audit(lock: str, service: str) -> list[str] | None:
+    """Return the problems of a lock file, or None if the service knows no package."""
+    command = [sys.executable, "-m", "pip_audit", "--requirement", lock, "--disable-pip", "--require-hashes"]
+    command += ["--format=json", "--progress-spinner=off", f"--vulnerability-service={service}"]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     if not ran.stdout.startswith("{"):
-        if UNREACHABLE.search(ran.stderr):
-            return None
-        return {("", f"{lock}: pip-audit failed: {ran.stderr.strip()}")}
+        return None if UNREACHABLE.search(ran.stderr) else [f"{lock}: pip-audit failed: {ran.stderr.strip()}"]
     packages = json.loads(ran.stdout)["dependencies"]
     if all("skip_reason" in package for package in packages):
         return None
-    skipped = {
-        ("", f"{each['name']}: not checked: {each['skip_reason']}") for each in packages if "skip_reason" in each
-    }
-    return skipped | {
-        (
-            vulnerability["id"],
-            f"{each['name']} {each['version']}: {vulnerability['id']}, fixed in "
-            f"{', '.join(vulnerability['fix_versions']) or 'no version yet'}",
-        )
-        for each in packages
-        for vulnerability in each.get("vulns", ())
-    }
+    return [
+        f"{package['name']}: {package.get('skip_reason') or ', '.join(each['id'] for each in package['vulns'])}"
+        for package in packages
+        if package.get("skip_reason") or package.get("vulns")
+    ]
 
 
 def main() -> int:
-    """Audit all locks; return 1 if there is a vulnerability that is not accepted."""
+    """Audit all locks; return 1 if there is a vulnerability, or a package that was skipped."""
     for service in ("pypi", "osv"):
-        found = [findings(lock, service) for lock in LOCKS]
-        problems = {problem for each in found for problem in each or ()}
-        if None in found:
-            continue
-        unused = ACCEPTED.keys() - {name for name, _ in problems}
-        lines = sorted(text for name, text in problems if name not in ACCEPTED)
-        lines += [f"{name}: accepted, but no package has it. Remove it from ACCEPTED." for name in sorted(unused)]
-        print("\n".join(lines) or f"No known vulnerability in {' and '.join(LOCKS)}.")
-        return 1 if lines else 0
-    print("NOT AUDITED: no vulnerability service answered. Run this again with access to PyPI or OSV.")
+        problems = [audit(lock, service) for lock in LOCKS]
+        if None not in problems:
+            lines = [line for each in problems for line in each or ()]
+            print("\n".join(lines) or f"No known vulnerability in {' and '.join(LOCKS)}.")
+            return 1 if lines else 0
+    print("Not audited: no vulnerability service answered. Run this again with access to PyPI or OSV.")
     return 0
 
 
