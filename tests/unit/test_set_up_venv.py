@@ -1,4 +1,7 @@
-"""The set-up of .venv, run in a small checkout whose lock file pins one wheel of a local folder."""
+"""The set-up of .venv, in a small checkout whose lock file pins one wheel of a local folder.
+
+Creating an environment takes seconds, so one is shared, and the tests change copies.
+"""
 
 import hashlib
 import importlib.util
@@ -38,9 +41,9 @@ class Checkout:
             archive.writestr("one-1.0.dist-info/RECORD", "")
         self.lock(hashlib.sha256(wheel.read_bytes()).hexdigest())
 
-    def lock(self, digest: str) -> None:
+    def lock(self, digest: str, version: str = "1.0") -> None:
         for name in set_up_venv.LOCKS.values():
-            (self.root / name).write_text(f"one==1.0 \\\n    --hash=sha256:{digest}\n    # via {name}\n")
+            (self.root / name).write_text(f"one=={version} \\\n    --hash=sha256:{digest}\n    # via {name}\n")
 
     def start(self) -> "subprocess.Popen[str]":
         index = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": self.root.as_uri(), "PIP_CONFIG_FILE": os.devnull}
@@ -65,6 +68,22 @@ def checkout(tmp_path: Path) -> Checkout:
     return Checkout(tmp_path / "a 'quoted' checkout $HOME")
 
 
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A checkout with .venv."""
+    checkout = Checkout(tmp_path_factory.mktemp("set-up") / "a 'quoted' checkout $HOME")
+    created = "Creating the virtual environment .venv\nInstalling 1 packages from requirements-run.txt\n"
+    assert checkout.set_up() == (0, created, "")
+    return checkout
+
+
+@pytest.fixture
+def copied(installed: Checkout, checkout: Checkout) -> Checkout:
+    """A copy of it, at another path."""
+    shutil.copytree(installed.root, checkout.root, symlinks=True, dirs_exist_ok=True)
+    return checkout
+
+
 def said(program: Path, *arguments: str) -> str:
     environment = {**os.environ, "PYTHONPATH": "/nowhere", "PYTHONSAFEPATH": "1"}
     ran = subprocess.run([program, *arguments], cwd="/", env=environment, capture_output=True, text=True, check=False)
@@ -72,52 +91,52 @@ def said(program: Path, *arguments: str) -> str:
     return f"{ran.returncode} {ran.stdout.strip()}"
 
 
-def test_checkout_works_after_it_was_moved_and_nothing_is_installed_twice(checkout: Checkout, tmp_path: Path) -> None:
-    created = "Creating the virtual environment .venv\nInstalling 1 packages from requirements-run.txt\n"
-    assert checkout.set_up() == (0, created, "")
-    assert checkout.set_up() == (0, "", "")
+def test_nothing_is_installed_twice(installed: Checkout) -> None:
+    assert installed.set_up() == (0, "", "")
 
-    moved = checkout.root.rename(tmp_path / ("moved " * 40))
+
+def test_moved_checkout_works_and_is_repaired(copied: Checkout, tmp_path: Path) -> None:
+    moved = copied.root.rename(tmp_path / ("moved " * 40))
     (tmp_path / "link").symlink_to(moved / ".venv" / "bin" / "orders")
     program = moved / "scripts" / "orders_cli" / "program.py"
     assert said(tmp_path / "link", "list", "a b") == f"7 {program} ['list', 'a b']"
     assert said(moved / ".venv" / "bin" / "one") == "0 one"
 
-    checkout.root = moved
-    status, out, _ = checkout.set_up()
+    copied.root = moved
+    status, out, _ = copied.set_up()
     assert (status, out.splitlines()[0]) == (0, "Repairing .venv, because its folder was moved or copied")
     assert str(moved) in (moved / ".venv" / "bin" / "activate").read_text()
-    assert checkout.set_up() == (0, "", "")
 
-
-def test_concurrent_set_ups_install_once(checkout: Checkout) -> None:
-    processes = [checkout.start() for _ in range(3)]
-    ended = [process.communicate(timeout=120) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0, 0]
-    assert "".join(out for out, _ in ended).count("Installing") == 1
-
-
-def test_failed_or_interrupted_installation_starts_over(checkout: Checkout) -> None:
-    shutil.copy(checkout.root / "requirements-run.txt", checkout.root / "right")
-    checkout.lock("0" * 64)
-    status, _, err = checkout.set_up()
+    right = (moved / "requirements-run.txt").read_text()
+    shutil.copy(moved / "one-1.0-py3-none-any.whl", moved / "one-2.0-py3-none-any.whl")
+    copied.lock("0" * 64, version="2.0")
+    status, _, err = copied.set_up()
     assert status == 1
     assert "DO NOT MATCH THE HASHES" in err
     assert "set-up: pip cannot install requirements-run.txt. Check `pip config list`, and run this again.\n" in err
+    (moved / "requirements-run.txt").write_text(right)
+    assert copied.set_up() == (0, "", ""), "the failed update changed the environment"
 
-    shutil.copy(checkout.root / "right", checkout.root / "requirements-run.txt")
-    with checkout.start() as process:
+
+def test_broken_or_interrupted_environment_is_replaced_once(copied: Checkout) -> None:
+    python = copied.root / ".venv" / "bin" / "python"
+    python.unlink()
+    python.symlink_to("/removed/by/an/upgrade")
+    with copied.start() as process:
         assert process.stdout
-        process.stdout.readline()  # it has started to create the environment
+        assert process.stdout.readline().startswith("Creating")
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (130, "\nset-up: stopped. Run this again to complete it.\n")
 
-    left_over = checkout.root / ".venv" / "half"
+    left_over = copied.root / ".venv" / "half"
     left_over.touch()
-    assert checkout.set_up()[0] == 0
+    processes = [copied.start() for _ in range(3)]
+    ended = [process.communicate(timeout=120) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert "".join(out for out, _ in ended).count("Installing") == 1
     assert not left_over.exists()
-    assert said(checkout.root / ".venv" / "bin" / "one") == "0 one"
+    assert said(copied.root / ".venv" / "bin" / "one") == "0 one"
 
 
 @pytest.mark.parametrize("removed", range(4))
@@ -137,15 +156,6 @@ def test_interrupted_removal_starts_over(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(KeyboardInterrupt):
         set_up_venv.install(environment, "run", tmp_path)
     assert set_up_venv.read_record(environment) == "" or not set_up_venv.works(environment)
-
-
-def test_broken_python_is_replaced(checkout: Checkout) -> None:
-    checkout.set_up()
-    python = checkout.root / ".venv" / "bin" / "python"
-    python.unlink()
-    python.symlink_to("/removed/by/an/upgrade")
-    assert checkout.set_up()[1].startswith("Creating")
-    assert said(checkout.root / ".venv" / "bin" / "one") == "0 one"
 
 
 def test_larger_lock_covers_the_smaller_ones(tmp_path: Path) -> None:
