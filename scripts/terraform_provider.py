@@ -1,7 +1,6 @@
 """`terraform init`, also where the provider registry cannot be reached.
 
-Terraform can take the provider from an unpacked mirror, a folder with registry.terraform.io/hashicorp/aws/<version>/.
-The mirror is searched for in the usual places after `terraform init` has failed without it.
+Then the provider comes from an unpacked mirror, a folder with registry.terraform.io/hashicorp/aws/<version>/.
 https://developer.hashicorp.com/terraform/cli/config/config-file#implied-local-mirror-directories
 """
 
@@ -12,8 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 PROVIDER = "registry.terraform.io/hashicorp/aws"
-
-# Without a limit, a registry that does not answer delays init far longer.
 _INIT_SECONDS = 300
 
 
@@ -28,47 +25,39 @@ def init(
     say: Callable[[str], None] = print,
     options: Iterable[str] = (),
 ) -> None:
-    """Initialize `root`, a copy of a Terraform folder. Take the provider from a mirror if the registry is unreachable.
+    """Initialize `root`, a copy of a Terraform folder; use a mirror if the registry is unreachable.
 
-    `env` is the whole environment of the program `terraform`, `say` takes a message about a mirror, and `options` are
-    further options of init. The copy's lock file gets the checksum of this platform, which the repository's may
-    lack: later commands check the unpacked provider against it. Raises TerraformInitError.
+    `env` is Terraform's whole environment. `say` receives a message about a mirror. The copy's lock file gets this
+    platform's checksum, which the repository's may lack. Raises TerraformInitError.
     """
-    options = tuple(options)
     failure = _try_init(terraform, root, env, *options)
     if failure is None:
         return
-    version = locked_version(root)
-    mirror = find_mirror(version, usual_places())
+    version, places = locked_version(root), usual_places()
+    mirror = find_mirror(version, places)
     if mirror is None:
-        places = ", ".join(map(str, usual_places()))
-        raise TerraformInitError(f"{failure}\n\nNo mirror of {PROVIDER} {version} was found either, in {places}.")
+        searched = ", ".join(map(str, places))
+        raise TerraformInitError(f"{failure}\n\nNo mirror of {PROVIDER} {version} was found either, in {searched}.")
     say(f"The provider registry cannot be reached; {PROVIDER} {version} is taken from {mirror}.")
-    failure = _try_init(terraform, root, env, *options, f"-plugin-dir={mirror}")
-    if failure is not None:
+    if failure := _try_init(terraform, root, env, *options, f"-plugin-dir={mirror}"):
         raise TerraformInitError(f"{failure}\n\nThe mirror was {mirror}.")
 
 
 def find_mirror(version: str, places: Iterable[Path]) -> Path | None:
-    """Return the first of `places` that holds this version of the provider, unpacked, or None."""
-    for place in places:
-        # os.path and not Path: a folder that may not be read is one without a mirror.
-        if os.path.isdir(place / PROVIDER / version):
-            return place
-    return None
+    """Return the first of `places` that holds this version of the provider, or None."""
+    # os.path.isdir returns False for folders that cannot be read.
+    return next((place for place in places if os.path.isdir(place / PROVIDER / version)), None)
 
 
 def usual_places() -> list[Path]:
     """Return the folders of this machine that may be a mirror, the user's own first."""
-    shared = [Path("/opt"), Path("/usr/local/share")]
-    return [
-        Path(os.path.expanduser("~/.terraform.d/plugins")),
-        *(place for folder in shared if os.path.isdir(folder) for place in sorted(folder.iterdir())),
-    ]
+    shared = [Path(folder) for folder in ("/opt", "/usr/local/share") if os.path.isdir(folder)]
+    own = Path(os.path.expanduser("~/.terraform.d/plugins"))
+    return [own, *(place for folder in shared for place in sorted(folder.iterdir()))]
 
 
 def locked_version(root: Path) -> str:
-    """Return the version of the provider that the lock file of `root` names."""
+    """Return the provider's version in the lock file of `root`."""
     lock = (root / ".terraform.lock.hcl").read_text(encoding="utf-8")
     match = re.search(rf'provider "{re.escape(PROVIDER)}" \{{\s*version\s*=\s*"([^"]+)"', lock)
     if match is None:
@@ -77,8 +66,8 @@ def locked_version(root: Path) -> str:
 
 
 def _try_init(terraform: str, root: Path, env: Mapping[str, str], *options: str) -> str | None:
-    """Return None if init succeeded, otherwise what Terraform said."""
-    answer = subprocess.run(
+    """Return None, or Terraform's output if init failed."""
+    ran = subprocess.run(
         [terraform, "init", "-input=false", "-no-color", *options],
         cwd=root,
         env=dict(env),
@@ -88,4 +77,4 @@ def _try_init(terraform: str, root: Path, env: Mapping[str, str], *options: str)
         timeout=_INIT_SECONDS,
         check=False,
     )
-    return None if answer.returncode == 0 else answer.stderr.strip() or answer.stdout.strip()
+    return None if ran.returncode == 0 else ran.stderr.strip() or ran.stdout.strip()

@@ -1,6 +1,6 @@
-"""Write the tables of docs/configuration.md from the variables of both Terraform folders and the template's parameters.
+"""Write the tables of docs/configuration.md from Terraform's variables and the template's parameters.
 
-`make docs` runs it; a test compares the result with the page. It replaces only what is between these comments:
+`make docs` runs it. It replaces only what is between such comments:
 
     <!-- terraform-backend, by `make docs` -->
     …
@@ -8,7 +8,7 @@
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,15 +18,13 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 PAGE = REPOSITORY / "docs" / "configuration.md"
 TEMPLATE = REPOSITORY / "cloudformation" / "order-processing.yaml"
 
-# CloudFormation cannot compare numbers, so there this setting is a choice with a name of its own.
+# CloudFormation cannot compare numbers, so this setting is a choice there.
 OTHER_NAMES = {"processing_reserved_concurrency": "ProcessingConcurrencyReserved"}
 
 # `terraform fmt` allows only one way to write these.
 _VARIABLE = re.compile(r'^variable "(\w+)" \{\n(.*?)^\}', re.MULTILINE | re.DOTALL)
-_TEXT = re.compile(r'^  description = "(.*)"$', re.MULTILINE)
-_LONG_TEXT = re.compile(r"^  description = <<-EOT\n(.*?)^  EOT$", re.MULTILINE | re.DOTALL)
+_DESCRIPTION = re.compile(r'^  description = (?:"(.*?)"$|<<-EOT\n(.*?)^  EOT$)', re.MULTILINE | re.DOTALL)
 _DEFAULT = re.compile(r"^  default +=(.*)$", re.MULTILINE)
-
 _END_OF_SENTENCE = re.compile(r"(?<=[.])(?<!e\.g\.)\s+")
 _BLOCK = re.compile(r"(<!-- ([\w-]+), by `make docs` -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -40,30 +38,36 @@ class Setting:
     description: str
 
     @property
+    def cells(self) -> list[str]:
+        """Name and default."""
+        default = "**to be given**" if self.default is None else f"`{self.default}`" if self.default else "empty"
+        return [f"`{self.name}`", default]
+
+    @property
     def meaning(self) -> str:
         """The first sentence of the description, and the one about null."""
         first, *others = _END_OF_SENTENCE.split(self.description)
-        return " ".join([first, *(sentence for sentence in others if sentence.startswith("Null "))])
+        text = " ".join([first, *(sentence for sentence in others if sentence.startswith("Null "))])
+        return re.sub(r"([|*<])", r"\\\1", text)
 
 
 def variables(folder: str) -> Iterator[Setting]:
     text = (REPOSITORY / folder / "variables.tf").read_text(encoding="utf-8")
     for name, body in _VARIABLE.findall(text):
-        found = _TEXT.search(body) or _LONG_TEXT.search(body)
+        found = _DESCRIPTION.search(body)
         if found is None:
             raise ValueError(f"{folder}: variable {name} needs a description, on one line or as <<-EOT")
         default = _DEFAULT.search(body)
-        description = " ".join(found[1].replace('\\"', '"').split())
+        description = " ".join((found[1] or found[2]).replace('\\"', '"').split())
         yield Setting(name, default[1].strip() if default else None, description)
 
 
 def parameters() -> Iterator[Setting]:
-    # Only this section: the rest has tags that plain YAML does not know.
-    text = TEMPLATE.read_text(encoding="utf-8")
-    chapter = re.search(r"^Parameters:\n(?:(?:[ #].*)?\n)+", text, re.MULTILINE)
-    if chapter is None:
-        raise ValueError(f"{TEMPLATE.name} has no chapter Parameters")
-    for name, body in yaml.safe_load(chapter[0])["Parameters"].items():
+    # The rest of the template has tags that plain YAML does not know.
+    section = re.search(r"^Parameters:\n(?:(?:[ #].*)?\n)+", TEMPLATE.read_text(encoding="utf-8"), re.MULTILINE)
+    if section is None:
+        raise ValueError(f"{TEMPLATE.name} has no section Parameters")
+    for name, body in yaml.safe_load(section[0])["Parameters"].items():
         yield Setting(name, str(body["Default"]) if "Default" in body else None, body["Description"])
 
 
@@ -72,51 +76,34 @@ def parameter_of(variable: str) -> str:
     return OTHER_NAMES.get(variable) or "".join(word.capitalize() for word in variable.split("_"))
 
 
-def backend_table() -> Iterator[str]:
+def backend_rows() -> Iterator[list[str]]:
+    yield ["Terraform", "default", "CloudFormation", "default", "what it is"]
     of_template = {parameter.name: parameter for parameter in parameters()}
-    yield _row("Terraform", "default", "CloudFormation", "default", "what it is")
-    yield "|---|---|---|---|---|"
     for variable in variables("terraform-backend"):
         parameter = of_template.pop(parameter_of(variable.name), None)
-        yield _row(_code(variable.name), _default(variable), *_cells(parameter), _escaped(variable.meaning))
+        yield [*variable.cells, *(parameter.cells if parameter else ["", ""]), variable.meaning]
     for parameter in of_template.values():
-        yield _row("", "", *_cells(parameter), _escaped(parameter.meaning))
+        yield ["", "", *parameter.cells, parameter.meaning]
 
 
-def frontend_table() -> Iterator[str]:
-    yield _row("Terraform", "default", "what it is")
-    yield "|---|---|---|"
+def frontend_rows() -> Iterator[list[str]]:
+    yield ["Terraform", "default", "what it is"]
     for variable in variables("terraform-frontend"):
-        yield _row(_code(variable.name), _default(variable), _escaped(variable.meaning))
+        yield [*variable.cells, variable.meaning]
 
 
-def brought_up_to_date(page: str) -> str:
+def updated(page: str) -> str:
     """Return the page with current tables."""
-    tables: Mapping[str, Iterable[str]] = {"terraform-backend": backend_table(), "terraform-frontend": frontend_table()}
-    return _BLOCK.sub(lambda block: "\n".join([block[1], *tables[block[2]], "", block[3]]), page)
+    tables = {"terraform-backend": backend_rows, "terraform-frontend": frontend_rows}
 
+    def table(folder: str) -> str:
+        head, *rows = tables[folder]()
+        return "".join(f"| {' | '.join(row)} |\n" for row in [head, *rows]).replace(
+            "\n", f"\n|{'---|' * len(head)}\n", 1
+        )
 
-def _row(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _cells(parameter: Setting | None) -> tuple[str, str]:
-    return (_code(parameter.name), _default(parameter)) if parameter else ("", "")
-
-
-def _default(setting: Setting) -> str:
-    if setting.default is None:
-        return "**to be given**"
-    return _code(setting.default) if setting.default else "empty"
-
-
-def _code(text: str) -> str:
-    return f"`{text}`"
-
-
-def _escaped(text: str) -> str:
-    return re.sub(r"([|*<])", r"\\\1", text)
+    return _BLOCK.sub(lambda block: f"{block[1]}\n{table(block[2])}\n{block[3]}", page)
 
 
 if __name__ == "__main__":
-    PAGE.write_text(brought_up_to_date(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(updated(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
