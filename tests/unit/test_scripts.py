@@ -10,7 +10,7 @@ from support.repository.imports import imports_of
 
 SCRIPTS = REPOSITORY / "scripts"
 
-# What each may import of the others and of the Lambda package; `bench/bare` and `bench/probes` run apart.
+# What each may import of the others and of the Lambda package.
 MAY_IMPORT = {
     "aws_emulator": set(),
     "bench": {"build_lambda", "local_stack", "orders"},
@@ -54,7 +54,7 @@ def test_program_imports_only_lower_programs(module: Path) -> None:
     )
 
 
-def test_what_the_operators_commands_do_knows_nothing_of_the_command_line() -> None:
+def test_operator_modules_do_not_import_commands() -> None:
     for module in (SCRIPTS / "orders_cli").glob("*.py"):
         if module.name != "program.py":
             assert not any(name.startswith("orders_cli.commands") for name in imports_of(module)), module.name
