@@ -1,11 +1,14 @@
 """Links of documents are valid, and no file names a folder of the machine it was written on."""
 
+import functools
 import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from support.repository.files import REPOSITORY, checked_in_files
 from support.repository.markdown import anchors_of, parsed
+
+anchors = functools.cache(anchors_of)
 
 
 def links_of(document: Path) -> list[str]:
@@ -41,8 +44,8 @@ def fault_of(link: str, document: Path) -> str | None:
     target = document.parent / unquote(parts.path) if parts.path else document
     if not target.exists() or not target.resolve().is_relative_to(REPOSITORY):
         return "does not exist in this repository"
-    if parts.fragment and target.suffix == ".md" and parts.fragment not in anchors_of(target):
-        return f"names no heading of {target.name}, which has {', '.join(sorted(anchors_of(target)))}"
+    if parts.fragment and target.suffix == ".md" and parts.fragment not in anchors(target):
+        return f"names no heading of {target.name}, which has {', '.join(sorted(anchors(target)))}"
     return None
 
 
