@@ -1,4 +1,4 @@
-"""The outputs of a deployed system, by the names of terraform-backend/outputs.tf whichever way it was deployed."""
+"""The outputs of a deployment, by the names in terraform-backend/outputs.tf."""
 
 import json
 import os
@@ -8,18 +8,17 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-# A state in a bucket is read over the network.
-_TERRAFORM_SECONDS = 120
+_TERRAFORM_SECONDS = 120  # a state may be in a bucket
 
 
 class TerraformOutputError(Exception):
-    """Terraform cannot tell its outputs; the text is why, to be put into a sentence."""
+    """Terraform cannot read the outputs; the text is the reason, without a period."""
 
 
 def outputs_of_terraform(directory: Path, profile: str | None = None) -> dict[str, str]:
-    """Return the outputs of what was applied in a Terraform folder, none where nothing was.
+    """Return the outputs of a Terraform folder; none before the first apply.
 
-    `profile` is of the AWS credentials with which a state in a bucket is read. Raises TerraformOutputError.
+    `profile` names the AWS credentials for a state in a bucket. Raises TerraformOutputError.
     """
     environment = {**os.environ, "TF_IN_AUTOMATION": "true", "TF_INPUT": "false", "CHECKPOINT_DISABLE": "true"}
     if profile:
@@ -50,7 +49,7 @@ def outputs_of_stack(cloudformation: Any, name: str) -> dict[str, str]:
 
 
 def snake_case_outputs(outputs: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """Return a stack's outputs, as CloudFormation describes them, by Terraform's names."""
+    """Return the outputs that CloudFormation describes, by Terraform's names."""
     return {
         re.sub(r"(?<=[a-z])(?=[A-Z])", "_", output["OutputKey"]).lower(): output["OutputValue"] for output in outputs
     }
