@@ -71,5 +71,5 @@ def _values(headers: Headers, name: str) -> list[str]:
 
 
 def refusal_body(reason: str) -> bytes:
-    """Return the body of the answer to a refused request."""
+    """Return the body of the response to a refused request."""
     return json.dumps({"message": reason}).encode()

@@ -64,7 +64,7 @@ class Mailbox:
                     self._sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
 
     def deliver(self) -> Iterator[EmailMessage]:
-        """Write what has arrived into the mailbox, yielding each e-mail after it is written. Wait at most a second."""
+        """Write what has arrived into the mailbox, yielding each e-mail after it is written."""
         while messages := self._receive():
             recipients: dict[str, list[str]] = {}
             for message in messages:
@@ -81,7 +81,7 @@ class Mailbox:
                 self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])
 
     def _receive(self) -> list[Any]:
-        response = self._sqs.receive_message(QueueUrl=self._queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+        response = self._sqs.receive_message(QueueUrl=self._queue_url, MaxNumberOfMessages=10)
         return list(response.get("Messages", []))
 
     def _subscriptions(self, topic_arn: str) -> list[dict[str, Any]]:

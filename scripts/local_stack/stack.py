@@ -30,6 +30,7 @@ from local_stack.settings import REPOSITORY, Settings
 
 _WATCH_SECONDS = 0.5
 _ALARM_SECONDS = 1.0
+_EMAIL_SECONDS = 0.5
 _STOREFRONT_STOP_SECONDS = 5
 
 # A running system needs about 40 MB; each worker of a function unpacks its code too.
@@ -159,7 +160,7 @@ class LocalStack:
                 report.email(email)
 
         self._repeat("The evaluation of alarms", alarms.evaluate, _ALARM_SECONDS)
-        self._repeat("The delivery of e-mails", deliver_emails)
+        self._repeat("The delivery of e-mails", deliver_emails, _EMAIL_SECONDS)
         if settings.redeploy_from is not None:
             # Imported here because the operator's commands import this package and must start fast.
             from local_stack.redeploy import Redeployment
