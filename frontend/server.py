@@ -3,8 +3,8 @@
 
     python frontend/server.py --port 8080 --api-url https://abc.execute-api.eu-central-1.amazonaws.com
 
-Files are read on each request, so a saved change shows on reload. The web servers in production answer with the
-same headers and bodies; a test compares the two.
+Files are read on each request, so a saved change shows on reload. The web servers in production send the same headers
+and bodies; a test compares the two.
 """
 
 from __future__ import annotations
@@ -76,8 +76,6 @@ def split_api_url(text: str) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Resource:
-    """A response body with its type and caching rule."""
-
     body: bytes
     content_type: str
     cache_control: str
@@ -100,7 +98,7 @@ class Storefront:
             body = read_public_file(self._folder / path[1:])
             return None if body is None else Resource(body, CONTENT_TYPES[".svg"], A_DAY)
         code = self._code()
-        # Each release of the code has a path of its own: a page never runs modules of two releases.
+        # The path of the code names its release, so that a page never runs modules of two releases.
         release = hashlib.sha256(b"".join(code.values())).hexdigest()[:16]
         if path in ("/", "/index.html"):
             page = read_public_file(self._folder / "index.html")
@@ -122,13 +120,11 @@ class Storefront:
 
 
 def read_public_file(file: Path) -> bytes | None:
-    """Return the content of a regular file; None if it is missing or reached through a link."""
+    """Return the content of a regular file; None if it is missing or a link."""
     return file.read_bytes() if file.is_file() and file.resolve() == file else None
 
 
 class StorefrontRequestHandler(BaseHTTPRequestHandler):
-    """Respond to GET and HEAD; reject every other method."""
-
     server: StorefrontServer
     protocol_version = "HTTP/1.1"
     timeout = 10
@@ -191,13 +187,11 @@ class StorefrontRequestHandler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def end_headers(self) -> None:
-        """Add the security headers to every response."""
         for name, value in self.server.storefront.headers.items():
             self.send_header(name, value)
         super().end_headers()
 
     def version_string(self) -> str:
-        """Return a name without version numbers."""
         return "storefront"
 
 
@@ -211,8 +205,6 @@ def accepts_gzip(accept_encoding: str) -> bool:
 
 
 class StorefrontServer(ThreadingHTTPServer):
-    """Handle each connection in a daemon thread."""
-
     request_queue_size = 128
 
     def __init__(self, address: tuple[str, int], storefront: Storefront) -> None:
@@ -221,7 +213,6 @@ class StorefrontServer(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """The address to open in a browser."""
         return "http://{}:{}".format(*self.server_address[:2])
 
     def server_bind(self) -> None:
@@ -246,7 +237,6 @@ class StorefrontServer(ThreadingHTTPServer):
 
 
 def fail(reason: str) -> NoReturn:
-    """Exit with `reason` on standard error."""
     sys.exit(f"storefront: {reason}")
 
 
@@ -270,7 +260,6 @@ def start(host: str, port_text: str, api_url: str | None) -> StorefrontServer:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Serve until interrupted."""
     parser = argparse.ArgumentParser(description="Serve the storefront on this machine.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument(
