@@ -1,8 +1,12 @@
-"""Keep the metric math of CloudWatch alarms, and evaluate none here.
+"""CloudWatch alarms and metrics, where ministack 1.5.33 differs.
 
 ministack drops an alarm's Metrics, or rejects them from CloudFormation. It evaluates an alarm whenever a metric is put,
 without dimensions and missing-data rules. The local stack evaluates alarms as CloudWatch does.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+
+"CloudWatch treats each unique combination of dimensions as a separate metric." In ministack, a query without dimensions
+adds up all of them.
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricStatistics.html
 """
 
 from collections.abc import Mapping
@@ -16,7 +20,7 @@ _OF_ONE_METRIC = ("Namespace", "MetricName", "Dimensions", "Statistic", "Extende
 
 
 def patch_alarms() -> None:
-    """Keep an alarm's Metrics, and stop ministack's evaluation."""
+    """Keep an alarm's Metrics, stop ministack's evaluation, and compare dimensions in every query."""
     put_alarm = cloudwatch._put_metric_alarm
     alarm_record = provisioners._cw_metric_alarm_record
 
@@ -39,7 +43,15 @@ def patch_alarms() -> None:
 
     cloudwatch._put_metric_alarm = put
     cloudwatch._evaluate_alarm = lambda alarm: None
+    cloudwatch._dims_from_list = lambda dimensions: _Dimensions({each["Name"]: each["Value"] for each in dimensions})
     provisioners._cw_metric_alarm_record = record
+
+
+class _Dimensions(dict[str, str]):
+    """Dimensions of a query, true even if empty: ministack compares them only if they are true."""
+
+    def __bool__(self) -> bool:
+        return True
 
 
 def _replace_metric(alarm: dict[str, Any], metrics: list[dict[str, Any]]) -> None:

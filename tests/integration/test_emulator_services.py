@@ -69,6 +69,15 @@ def test_metric_filter_counts_matching_lines_and_puts_its_default_for_others(ser
     assert sum(sums(services, metric)) == 3
 
 
+def test_query_without_dimensions_excludes_metrics_with_dimensions(services: Emulator) -> None:
+    dimensions = [{"Name": "Code", "Value": "VALIDATION_FAILED"}]
+    datum = {"MetricName": "refused", "Value": 1}
+    services.client("cloudwatch").put_metric_data(
+        Namespace=NAMESPACE, MetricData=[datum, {**datum, "Dimensions": dimensions}]
+    )
+    assert sums(services, "refused") == [1]
+
+
 def test_alarm_on_an_expression_is_evaluated_beside_one_on_a_missing_queue(services: Emulator, metric: str) -> None:
     cloudwatch = services.client("cloudwatch")
     rule = {
