@@ -30,6 +30,11 @@ CALLS = {
     "notification": {"ten stored orders": 1},
 }
 
+COUNT_LISTED_FOLDERS = """
+import sys
+listed = []
+sys.addaudithook(lambda event, _: listed.append(event) if event == "os.listdir" else None)
+"""
 REPORT_START = """
 import gc, json
 collections = sum(generation["collections"] for generation in gc.get_stats())
@@ -38,6 +43,7 @@ print(json.dumps({
     "collections": collections,
     "is_enabled": gc.isenabled(),
     "frozen": gc.get_freeze_count(),
+    "listed": len(listed),
 }))
 """
 
@@ -124,7 +130,9 @@ def starts(task: Path) -> dict[str, Any]:
     programs: dict[str, tuple[object, ...]] = {f: (START_FUNCTION, task, f) for f in SERVICES}
     programs |= {service: (START_BASELINE, service) for service in SERVICES.values()}
     with ThreadPoolExecutor(2) as runners:
-        reports = runners.map(lambda program: run(f"{program[0]}{REPORT_START}", *program[1:]), programs.values())
+        reports = runners.map(
+            lambda program: run(f"{COUNT_LISTED_FOLDERS}{program[0]}{REPORT_START}", *program[1:]), programs.values()
+        )
         return dict(zip(programs, reports, strict=True))
 
 
@@ -170,6 +178,11 @@ def test_cold_start_disables_garbage_collection_until_it_is_loaded(function: str
     assert start["collections"] < baseline["collections"] / 5
     assert start["is_enabled"]
     assert start["frozen"] > baseline["frozen"] == 0
+
+
+@pytest.mark.parametrize("function", SERVICES)
+def test_cold_start_does_not_list_the_folders_of_all_services(function: str, starts: dict[str, Any]) -> None:
+    assert starts[function]["listed"] < starts[SERVICES[function]]["listed"] / 5
 
 
 @pytest.mark.parametrize("function", SERVICES)
