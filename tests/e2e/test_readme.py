@@ -64,7 +64,7 @@ NOT_TYPED: Mapping[str, Elsewhere | str] = {
     "make build TARGET=x86_64": Elsewhere(
         "tests/integration/test_build_lambda.py", '@pytest.mark.parametrize("target", build_lambda.TARGET_NAMES)'
     ),
-    "make fault-test": Elsewhere("tests/e2e/test_faults.py", "running_campaign("),
+    "make fault-test": Elsewhere("tests/e2e/test_faults.py", "running_fault_test("),
     "make smoke STACK=": Elsewhere("tests/integration/test_smoke.py", '"smoke"]'),
     "terraform apply -var api_url=": Elsewhere("tests/infrastructure/test_frontend_apply.py", "root.apply(DEPLOYED)"),
     "terraform destroy": Elsewhere("tests/infrastructure/test_frontend_apply.py", ".destroy("),

@@ -1,16 +1,15 @@
-"""The fault campaign: the deployed system under seeded faults, and a count of what became of every order.
+"""`make fault-test`: run the deployed backend under seeded faults and account for every order.
 
-`make fault-test` is this package as a program (`__main__.py`). For each seed it submits orders by HTTP from several
-clients while faults are injected, lets the faults end, puts everything that failed back as an operator would, and
-counts in the words of Jepsen (https://jepsen.io): attempted, acknowledged, indeterminate, stored, lost, duplicated, …
+For each seed, clients place orders while faults are injected. Then the faults end, dead letters are redriven as an
+operator would, and each order is counted: lost, duplicated, stored, announced. The seed decides the orders and faults;
+threads and processes interleave differently in each run. The product is not changed: the functions reach the proxy
+through the SDK's endpoint variables.
 
-    plan        what a seed means: its orders and its kinds of faults
-    wire        the proxy between the functions and the AWS APIs, and `wire_faults`, what it does to a request
-    disruptions what is done to the deployment itself
-    load        the clients
-    ledger      what was sent and what was found, and the verdict
-    run         one seed from its plan to its verdict
-
-Nothing of it is in the product: the functions reach the proxy by the SDK's own endpoint settings. The choice of faults
-is the seed's, so it is the same every time; how threads and processes interleave is the machine's.
+    fault_types     the faults
+    plan            the orders and faults of a seed
+    proxy           between the functions and AWS; request_faults decides what happens to each request
+    disruptions     faults of the deployment itself
+    load            the clients
+    ledger          what was sent, what was found, and the broken promises
+    run             one seed from its plan to its result
 """

@@ -1,54 +1,48 @@
-"""`make fault-test`: the campaign over all seeds, with progress, a report and an exit status."""
+"""`make fault-test`: run the seeds, print progress and a report; exit status 0 if every promise was kept."""
 
 import os
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from faults import report
-from faults.choice import Choice
-from faults.errors import CampaignError
-from faults.kinds import ALL_KINDS
-from faults.plan import make_plan
-from faults.run import SeedResult, running_campaign
+from faults.plan import Config, FaultTestError, make_plan
+from faults.report import broken_promises, report, seed_line, shortfalls
+from faults.run import SeedResult, running_fault_test
 from local_stack import LocalStackError
 from local_stack.report import Report
 from local_stack.settings import REPOSITORY
 
-DIRECTORY = REPOSITORY / ".local" / "prove"
-
-# What the promises are measured by, where all seeds are run.
-_ACKNOWLEDGED = 10_000
-_KINDS = 12
-
-_INTERRUPTED = 130
+DIRECTORY = REPOSITORY / ".local" / "fault-test"
 
 
 def main() -> int:
-    """Run the seeds that were chosen; return the exit status: 0 where every promise was kept."""
+    """Run the command; return its exit status."""
     terminal = Report(sys.stdout)
     results: list[SeedResult] = []
     for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup
             signal.signal(number, _interrupt)
     try:
-        choice = Choice.from_environment(os.environ)
-        with running_campaign(DIRECTORY, terminal) as campaign:
-            terminal.step(f"{len(choice.seeds)} seeds with {choice.orders} orders each")
-            for seed in choice.seeds:
-                results.append(campaign.run(make_plan(seed, choice.orders)))
-                terminal.line(report.seed_line(results[-1]))
+        config = Config.from_environment(os.environ)
+        if not Path("/proc/net/tcp").exists():
+            raise FaultTestError("it needs Linux, because it finds the functions' processes in /proc.")
+        with running_fault_test(DIRECTORY, terminal) as test:
+            terminal.step(f"{len(config.seeds)} seeds with {config.orders} orders each")
+            for seed in config.seeds:
+                results.append(test.run(make_plan(seed, config.orders)))
+                terminal.line(seed_line(results[-1]))
             terminal.step("Counting again")
-            results = [campaign.judge_again(result) for result in results]
+            results = [test.count_again(result) for result in results]
     except KeyboardInterrupt:
-        _tell(terminal, results, [*_failures(results), f"the campaign was interrupted after {len(results)} seeds"])
-        return _INTERRUPTED
-    except (CampaignError, LocalStackError) as error:
+        _finish(terminal, results, [*broken_promises(results), f"interrupted after {len(results)} seeds"])
+        return 130
+    except (FaultTestError, LocalStackError) as error:
         print(f"\nmake fault-test: {error}", file=sys.stderr)
         return 2
-    failures = [*_failures(results), *_shortcomings(results, choice)]
-    _tell(terminal, results, failures)
+    failures = [*broken_promises(results), *shortfalls(results, config)]
+    _finish(terminal, results, failures)
     return 1 if failures else 0
 
 
@@ -56,40 +50,12 @@ def _interrupt(signal_number: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _failures(results: list[SeedResult]) -> list[str]:
-    """Return everything that must not be, with what repeats it."""
-    return [
-        f"seed {result.plan.seed}: {failure}; repeat it with: make fault-test SEEDS={result.plan.seed} "
-        f"ORDERS={result.plan.orders}"
-        for result in results
-        for failure in result.verdict.failures
-    ]
-
-
-def _shortcomings(results: list[SeedResult], choice: Choice) -> list[str]:
-    """Return in which way the campaign proved less than it is there for."""
-    fired = report.fired(results)
-    planned = frozenset[str]().union(*(result.plan.kinds for result in results))
-    missing = [f"the campaign never injected: {kind}" for kind in ALL_KINDS if kind in planned and not fired[kind]]
-    if choice.is_whole:
-        acknowledged = report.totals(results)["acknowledged"]
-        if acknowledged < _ACKNOWLEDGED:
-            missing.append(f"the campaign saw {acknowledged} acknowledged orders, {_ACKNOWLEDGED} are wanted")
-        if (kinds := sum(count > 0 for count in fired.values())) < _KINDS:
-            missing.append(f"the campaign injected {kinds} kinds of faults, {_KINDS} are wanted")
-    return missing
-
-
-def _tell(terminal: Report, results: list[SeedResult], failures: list[str]) -> None:
-    if not results:
-        return
-    files = report.write(DIRECTORY, results, failures)
-    terminal.line(f"\n{report.table(results)}")
-    for failure in failures:
-        terminal.line(failure)
-    if not failures:
-        terminal.line("Nothing lost, nothing duplicated, nothing unexpected, every stored order announced.")
-    terminal.line("Report: " + ", ".join(os.path.relpath(file) for file in files))
+def _finish(terminal: Report, results: list[SeedResult], failures: list[str]) -> None:
+    text = report(results, failures)
+    path = DIRECTORY / "report.txt"
+    DIRECTORY.mkdir(parents=True, exist_ok=True)
+    path.write_text(text + "\n", encoding="utf-8")
+    terminal.line(f"\n{text}\nReport: {os.path.relpath(path)}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The deployed backend as the campaign needs it: without a storefront, and to be stopped and started in the middle."""
+"""The deployed backend, without a storefront, which the test changes and restarts."""
 
 import json
 import shutil
@@ -8,8 +8,7 @@ from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from faults.redrive import all_bodies
 from local_stack import Settings
@@ -23,208 +22,171 @@ from orders.adapters.dynamodb import read_item
 from orders.domain.order import ProcessedOrder
 from support.deployment.stack import DeployedStack
 
-FUNCTIONS = ("submission", "processing", "status", "notification")
+_FUNCTIONS = ("submission", "processing", "status", "notification")
 
-# What the proxy stands for, see https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+# https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
 _ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SNS")
 
-# The SDK gives up a request that is not answered after 4 s and tries once more: with this timeout that one still has
-# a chance, and a third cannot come.
+# The SDK gives up after 4 s and retries once: the retry can succeed within this timeout, a third try cannot.
 _PROCESSING_SECONDS = 5
 
 VISIBILITY_SECONDS = 6
-"""How long a received message is hidden. Deployed is six times the timeout, a matter of minutes for an order that
-fails; Lambda takes any value from the timeout on, and this shows the same in less time, and more overlaps."""
+"""Deployed is six times the function's timeout, minutes for an order that fails. Lambda accepts the timeout itself."""
 
 PROCESSING_MAPPING: dict[str, Any] = {"BatchSize": 10, "ScalingConfig": {"MaximumConcurrency": 4}}
-"""How orders reach the processing function: as deployed, with fewer at a time, each a process of this machine."""
+"""As deployed, with fewer concurrent batches, because each is a process of this machine."""
+
+
+@contextmanager
+def running_backend(directory: Path, report: Report) -> Iterator["Backend"]:
+    """Deploy the backend with CloudFormation, IAM enforced, for a `with` block."""
+    settings = Settings(aws_port=free_port(), local_directory=directory, processing_timeout_seconds=_PROCESSING_SECONDS)
+    directory.mkdir(parents=True, exist_ok=True)
+    with RunLock(directory) as lock:
+        report.step("Building the Lambda package")
+        zip_path = built_package(report)
+        for former in (directory / "emulator", directory / "deployment"):
+            shutil.rmtree(former, ignore_errors=True)
+        backend = Backend(settings, zip_path.read_bytes(), lock)
+        report.step("Starting the AWS emulator and deploying the backend")
+        try:
+            backend.start_emulator()
+            deployment = CloudFormationDeployment(settings, directory / "deployment", lock)
+            backend.outputs = deployment.deploy(zip_path, report)
+            backend.set_visibility_timeout(VISIBILITY_SECONDS)
+            backend.update_mapping("processing", **PROCESSING_MAPPING)
+            yield backend
+        finally:
+            backend.stop_emulator()
 
 
 class Backend:
-    """Deployed with CloudFormation, IAM enforced, for the length of a `with` block."""
+    """The running backend."""
 
-    def __init__(self, directory: Path, report: Report) -> None:
-        self.settings = Settings(
-            aws_port=free_port(), local_directory=directory, processing_timeout_seconds=_PROCESSING_SECONDS
-        )
-        self.mailbox = directory / "mailbox"
-        self.outputs: dict[str, str] = {}
-        self.connection = self.settings.connection
-        self._report = report
-        self._held = ExitStack()
+    outputs: dict[str, str]
+
+    def __init__(self, settings: Settings, package: bytes, lock: RunLock) -> None:
+        self.settings = settings
+        self.connection = settings.connection
+        self.mailbox = settings.local_directory / "mailbox"
+        self._package = package
+        self._lock = lock
         self._emulator = ExitStack()
 
-    def __enter__(self) -> Self:
-        try:
-            self._start()
-        except BaseException:
-            self._stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop()
-
-    def client(self, service: str) -> Any:
-        """Return a new client with the rights of the account's owner."""
-        return self.connection.client(service)
-
-    @property
-    def api_url(self) -> str:
-        """The order API's address for any client."""
-        return resolvable_api_url(self.connection.endpoint_url, self.outputs["api_endpoint"])
-
-    @cached_property
-    def stack(self) -> DeployedStack:
-        """The same as other tests see it."""
-        return DeployedStack(self)
-
-    @cached_property
-    def sqs(self) -> Any:
-        """A client of SQS."""
-        return self.client("sqs")
-
-    @cached_property
-    def _functions(self) -> Any:
-        return self.client("lambda")
-
-    @cached_property
-    def _dynamodb(self) -> Any:
-        return self.client("dynamodb")
-
-    def _start(self) -> None:
-        directory = self.settings.local_directory
-        directory.mkdir(parents=True, exist_ok=True)
-        self._lock = self._held.enter_context(RunLock(directory))
-        self._report.step("Building the Lambda package")
-        zip_path = built_package(self._report)
-        self._package = zip_path.read_bytes()
-        # Nothing of a former campaign counts.
-        for former in (directory / "emulator", directory / "deployment"):
-            shutil.rmtree(former, ignore_errors=True)
-        deployment = CloudFormationDeployment(self.settings, directory / "deployment", self._lock)
-        self._report.step("Starting the emulator of AWS and deploying the backend")
-        self._start_emulator()
-        self.outputs = deployment.deploy(zip_path, self._report)
-        self.hide_received_messages(VISIBILITY_SECONDS)
-        self.update_mapping("processing", **PROCESSING_MAPPING)
-
-    def _start_emulator(self) -> None:
+    def start_emulator(self) -> None:
+        """Start the emulator with the state that it saved."""
         directory = self.settings.local_directory
         log = directory / "logs" / "emulator.log"
         self._emulator.enter_context(running_emulator(directory / "emulator", self.connection, log, self._lock))
 
-    def _stop(self) -> None:
+    def stop_emulator(self) -> None:
+        """Stop the emulator, which saves its state."""
         self._emulator.close()
-        self._held.close()
 
-    def restart(self) -> None:
-        """Stop everything as `make run` does on Ctrl-C, and start it again with what it has kept."""
-        self._emulator.close()
-        self._start_emulator()
+    def client(self, service: str) -> Any:
+        """Return a client with the account owner's rights."""
+        return self.connection.client(service)
 
-    # Functions
+    @property
+    def api_url(self) -> str:
+        """The API's URL for any client."""
+        return resolvable_api_url(self.connection.endpoint_url, self.outputs["api_endpoint"])
 
-    def function_name(self, function: str) -> str:
-        """Return a function's name in AWS."""
-        return f"{self.stack.prefix}-{function}"
+    @cached_property
+    def stack(self) -> DeployedStack:
+        """The backend as other tests use it."""
+        return DeployedStack(self)
 
-    def lead_functions_to(self, url: str) -> None:
-        """Give all functions another address of SQS, DynamoDB and SNS."""
-        for function in FUNCTIONS:
-            name = self.function_name(function)
-            variables = self._functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    @cached_property
+    def sqs(self) -> Any:
+        """An SQS client."""
+        return self.client("sqs")
+
+    @cached_property
+    def _lambda(self) -> Any:
+        return self.client("lambda")
+
+    # --- Functions ---
+
+    def set_endpoint(self, url: str) -> None:
+        """Make all functions call SQS, DynamoDB and SNS at `url`."""
+        for function in _FUNCTIONS:
+            name = self._name(function)
+            variables = self._lambda.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
             variables |= dict.fromkeys(_ENDPOINT_VARIABLES, url)
-            self._functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
-            self.serve(function, self._publish(name))
+            self._lambda.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+            self.serve(function, self._publish_version(name))
 
     def serving(self, function: str) -> str:
-        """Return the version of a function that is in use."""
-        alias = self._functions.get_alias(FunctionName=self.function_name(function), Name="live")
-        return str(alias["FunctionVersion"])
+        """Return the version of a function in use."""
+        return str(self._lambda.get_alias(FunctionName=self._name(function), Name="live")["FunctionVersion"])
 
     def serve(self, function: str, version: str) -> None:
-        """Move a function's alias, as a deployment and a rollback do."""
-        self._functions.update_alias(FunctionName=self.function_name(function), Name="live", FunctionVersion=version)
+        """Move a function's alias to a version."""
+        self._lambda.update_alias(FunctionName=self._name(function), Name="live", FunctionVersion=version)
 
-    def publish(self, function: str, package: bytes, memory_megabytes: int = 256) -> str:
-        """Publish other code and settings as a new version, not in use yet; return the version."""
-        name = self.function_name(function)
-        self._functions.update_function_code(FunctionName=name, ZipFile=package)
-        self._functions.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
-        self._functions.update_function_configuration(FunctionName=name, MemorySize=memory_megabytes)
-        return self._publish(name)
-
-    def _publish(self, name: str) -> str:
-        self._functions.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
-        return str(self._functions.publish_version(FunctionName=name)["Version"])
-
-    def package(self, change: Callable[[str, str], str] = lambda path, text: text) -> bytes:
-        """Return the deployed package with each module of the product as `change` makes it of its path and text."""
-        changed = BytesIO()
-        with zipfile.ZipFile(BytesIO(self._package)) as source, zipfile.ZipFile(changed, "w") as target:
+    def publish(self, function: str, change: Callable[[str, str], str], memory_megabytes: int = 256) -> str:
+        """Publish a version, not in use yet, with each module as `change` returns it for its path and text."""
+        package = BytesIO()
+        with zipfile.ZipFile(BytesIO(self._package)) as source, zipfile.ZipFile(package, "w") as target:
             for entry in source.infolist():
                 content = source.read(entry)
                 if entry.filename.startswith("orders/") and entry.filename.endswith(".py"):
                     content = change(entry.filename, content.decode()).encode()
                 target.writestr(entry, content)
-        return changed.getvalue()
+        name = self._name(function)
+        self._lambda.update_function_code(FunctionName=name, ZipFile=package.getvalue())
+        self._lambda.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
+        self._lambda.update_function_configuration(FunctionName=name, MemorySize=memory_megabytes)
+        return self._publish_version(name)
+
+    def _publish_version(self, name: str) -> str:
+        self._lambda.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
+        return str(self._lambda.publish_version(FunctionName=name)["Version"])
 
     def update_mapping(self, function: str, **settings: Any) -> None:
-        """Change the mapping that feeds a function."""
-        arn = f"{self.function_name(function)}:live"
-        [mapping] = [
-            mapping
-            for mapping in self._functions.list_event_source_mappings()["EventSourceMappings"]
-            if mapping["FunctionArn"].endswith(arn)
-        ]
-        self._functions.update_event_source_mapping(UUID=mapping["UUID"], **settings)
+        """Change the event source mapping of a function."""
+        mappings = self._lambda.list_event_source_mappings()["EventSourceMappings"]
+        arn = f"{self._name(function)}:live"
+        [mapping_id] = [mapping["UUID"] for mapping in mappings if mapping["FunctionArn"].endswith(arn)]
+        self._lambda.update_event_source_mapping(UUID=mapping_id, **settings)
 
-    # Queues
+    def _name(self, function: str) -> str:
+        return f"{self.stack.prefix}-{function}"
 
-    def hide_received_messages(self, seconds: int) -> None:
-        """Set how long a message that was received is hidden from others."""
+    # --- Queues ---
+
+    def set_visibility_timeout(self, seconds: int) -> None:
+        """Set how long a received message is hidden."""
         self.sqs.set_queue_attributes(
             QueueUrl=self.outputs["orders_queue_url"], Attributes={"VisibilityTimeout": str(seconds)}
         )
 
-    def waiting(self) -> int:
-        """Return how many messages of the orders queue could be received now."""
-        return self._counts("orders_queue_url")[0]
+    def visible(self) -> int:
+        """Return how many messages of the orders queue can be received."""
+        return self._messages("orders_queue_url", "")
 
-    def unsettled(self) -> int:
-        """Return how many messages the orders queue holds, received ones included."""
-        return sum(self._counts("orders_queue_url"))
+    def messages(self, queue: str = "orders_queue_url") -> int:
+        """Return how many messages a queue holds, hidden ones included."""
+        return self._messages(queue, "", "NotVisible", "Delayed")
 
-    def dead(self) -> int:
-        """Return how many messages the orders' dead-letter queue holds."""
-        return sum(self._counts("orders_dlq_url"))
-
-    def given_up(self) -> int:
-        """Return how many places in the stream the notifications' dead-letter queue holds."""
-        return sum(self._counts("notifications_dlq_url"))
-
-    def _counts(self, queue: str) -> tuple[int, ...]:
-        suffixes = ("", "NotVisible", "Delayed")
+    def _messages(self, queue: str, *suffixes: str) -> int:
         attributes = self.sqs.get_queue_attributes(QueueUrl=self.outputs[queue], AttributeNames=["All"])["Attributes"]
-        return tuple(int(attributes[f"ApproximateNumberOfMessages{suffix}"]) for suffix in suffixes)
+        return sum(int(attributes[f"ApproximateNumberOfMessages{suffix}"]) for suffix in suffixes)
 
-    # What became of the orders
+    # --- Results ---
 
     def rows(self) -> list[ProcessedOrder]:
         """Return every item of the table."""
-        pages = self._dynamodb.get_paginator("scan").paginate(
-            TableName=self.outputs["orders_table_name"], ConsistentRead=True
+        pages = (
+            self.client("dynamodb")
+            .get_paginator("scan")
+            .paginate(TableName=self.outputs["orders_table_name"], ConsistentRead=True)
         )
         return [read_item(item) for page in pages for item in page["Items"]]
 
     def announcements_given_up(self) -> set[str]:
-        """Return the ids of the orders to whose place in the stream the notifications' dead-letter queue points.
-
-        What is there names the records and does not hold them; they are read from the stream, as a person would.
-        """
+        """Return the order ids of the stream records to which the notifications' dead letters point."""
         streams = self.client("dynamodbstreams")
         order_ids: set[str] = set()
         for body in all_bodies(self.sqs, self.outputs["notifications_dlq_url"]):
@@ -239,9 +201,3 @@ class Backend:
             records = streams.get_records(ShardIterator=iterator, Limit=batch["batchSize"])["Records"]
             order_ids |= {record["dynamodb"]["Keys"]["order_id"]["S"] for record in records}
         return order_ids
-
-    @contextmanager
-    def announcements(self) -> Iterator[Callable[[], list[dict[str, Any]]]]:
-        """Subscribe to completed orders; yield what returns those announced since it was last called."""
-        with self.stack.subscribed_queue(self.outputs["order_completed_topic_arn"], "campaign") as read:
-            yield lambda: [json.loads(message["Message"]) for message in read()]

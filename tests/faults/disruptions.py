@@ -1,22 +1,19 @@
-"""What is done to the deployment while orders come in; each leaves everything as it was."""
+"""Faults of the deployment itself; each is undone before it returns."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from faults.backend import PROCESSING_MAPPING, VISIBILITY_SECONDS
-from faults.kinds import DISRUPTIONS, KEY_REUSED
+from faults.context import Context
+from faults.fault_types import KEY_REUSED, SLOW_STORE, STORE_DOWN, TABLE_MISSING, TOPIC_DOWN
 from faults.ledger import customer_of
 from faults.redrive import Killed, redrive
-from faults.scene import Scene
-from faults.wire_faults import DEAD_LETTERS_MADE, SLOW_STORE, TABLE_MISSING, TOPIC_DOWN
 
-# As deployed.
-_NOTIFICATION_RETRIES = 10
-
+_NOTIFICATION_RETRIES = 10  # as deployed
 _ENOUGH_DEAD_LETTERS = 8
-# How SQS, DynamoDB and SNS call it.
-_DENIALS = ("AccessDenied", "AccessDeniedException", "AuthorizationError")
+_DENIALS = ("AccessDenied", "AccessDeniedException", "AuthorizationError")  # of SQS, DynamoDB and SNS
 _PERMISSIONS = (
     ("submission", "sqs:SendMessage"),
     ("processing", "dynamodb:PartiQLInsert"),
@@ -24,169 +21,174 @@ _PERMISSIONS = (
 )
 
 
-def disrupt(scene: Scene, kind: str) -> None:
-    """Do one kind to the deployment, and return when it is undone."""
-    _DISRUPTIONS[kind](scene)
+def disrupt(context: Context, name: str) -> None:
+    """Inject a disruption and undo it."""
+    _DISRUPTIONS[name](context)
 
 
-def _poison(scene: Scene) -> None:
-    tag = f"poison-{scene.plan.seed}"
-    message = scene.backend.stack.message("nobody")
+def _poison(context: Context) -> None:
+    tag = f"poison-{context.plan.seed}"
+    message = context.backend.stack.message("nobody")
     bodies = [
         f"{tag} is not JSON",
         json.dumps({**message, "version": 99, "request_id": tag}),
         json.dumps({**message, "order_id": tag}),
         json.dumps({**message, "order": {**message["order"], "quantity": tag}}),
     ]
-    scene.ledger.poison += bodies
-    scene.backend.stack.send_to_queue(*bodies)
-    scene.faults.note("poison")
+    context.ledger.poison += bodies
+    context.backend.stack.send_to_queue(*bodies)
+    context.faults.note("poison")
 
 
-def _key_reused(scene: Scene) -> None:
-    # The second orders are among the clients' submissions.
-    scene.faults.note(KEY_REUSED)
+def _key_reused(context: Context) -> None:
+    context.faults.note(KEY_REUSED)  # the plan has the orders
 
 
-def _consumer_off(scene: Scene) -> None:
-    backlog = len(scene.plan.portions()[0]) // 2
-    scene.backend.update_mapping("processing", Enabled=False)
+def _consumer_off(context: Context) -> None:
+    backlog = len(context.plan.portions()[0]) // 2
+    context.backend.update_mapping("processing", Enabled=False)
     try:
-        scene.wait_until(lambda: scene.backend.waiting() >= backlog, seconds=8)
-        if scene.backend.waiting() >= min(backlog, PROCESSING_MAPPING["BatchSize"]):
-            scene.faults.note("consumer_off")
+        context.wait_until(lambda: context.backend.visible() >= backlog, seconds=8)
+        if context.backend.visible() >= min(backlog, PROCESSING_MAPPING["BatchSize"]):
+            context.faults.note("consumer_off")
     finally:
-        scene.backend.update_mapping("processing", Enabled=True)
+        context.backend.update_mapping("processing", Enabled=True)
 
 
-def _table_missing(scene: Scene) -> None:
-    before = scene.faults.fired[TABLE_MISSING]
-    with scene.faults.active(scene.plan.seed, [TABLE_MISSING]):
-        scene.wait_until(lambda: scene.faults.fired[TABLE_MISSING] > before + 3, seconds=8)
-        scene.pause(2)
+def _table_missing(context: Context) -> None:
+    _inject(context, TABLE_MISSING, times=4)
 
 
-def _announcements_given_up(scene: Scene) -> None:
-    """Let SNS refuse everything; without the retries that the mapping has, so that it need not take long."""
-    backend = scene.backend
-    before = backend.given_up()
+def _announcements_given_up(context: Context) -> None:
+    backend = context.backend
+    before = backend.messages("notifications_dlq_url")
     backend.update_mapping("notification", MaximumRetryAttempts=0)
     try:
-        with scene.faults.active(scene.plan.seed, [TOPIC_DOWN]):
-            if scene.wait_until(lambda: backend.given_up() > before, seconds=20):
-                scene.faults.note("announcements_given_up")
+        with context.faults.active(context.plan.seed, [TOPIC_DOWN]):
+            if context.wait_until(lambda: backend.messages("notifications_dlq_url") > before, seconds=20):
+                context.faults.note("announcements_given_up")
     finally:
         backend.update_mapping("notification", MaximumRetryAttempts=_NOTIFICATION_RETRIES)
 
 
-def _permission_removed(scene: Scene) -> None:
-    function, action = scene.chance("permission").choice(_PERMISSIONS)
+def _permission_removed(context: Context) -> None:
+    function, action = context.chance("permission").choice(_PERMISSIONS)
 
-    def refusals() -> int:
-        return sum(scene.faults.refusals[code] for code in _DENIALS)
+    def denials() -> int:
+        return sum(context.error_codes[code] for code in _DENIALS)
 
-    before = refusals()
-    with scene.backend.stack.permission_removed(function, action):
-        if scene.wait_until(lambda: refusals() > before, seconds=8):
-            scene.faults.note("permission_removed")
-        scene.pause(1)
+    before = denials()
+    with context.backend.stack.permission_removed(function, action):
+        if context.wait_until(lambda: denials() > before, seconds=8):
+            context.faults.note("permission_removed")
+        context.pause(1)
 
 
-def _code_rolled_back(scene: Scene) -> None:
-    backend = scene.backend
-    functions = ("submission", "processing", "notification")
+def _code_rolled_back(context: Context) -> None:
+    backend, functions = context.backend, ("submission", "processing", "notification")
     former = {function: backend.serving(function) for function in functions}
-    package = backend.package(lambda path, text: f"{text}\n# seed {scene.plan.seed}\n")
-    versions = {function: backend.publish(function, package, memory_megabytes=512) for function in functions}
+
+    def change(path: str, text: str) -> str:
+        return f"{text}\n# seed {context.plan.seed}\n"
+
+    versions = {function: backend.publish(function, change, memory_megabytes=512) for function in functions}
     try:
         for function in functions:
             backend.serve(function, versions[function])
         backend.update_mapping("processing", BatchSize=3, ScalingConfig={"MaximumConcurrency": 2})
-        scene.pause(2)
-        scene.faults.note("code_rolled_back")
+        context.pause(2)
+        context.faults.note("code_rolled_back")
     finally:
         for function in functions:
             backend.serve(function, former[function])
         backend.update_mapping("processing", **PROCESSING_MAPPING)
 
 
-def _broken_code_rolled_back(scene: Scene) -> None:
-    backend = scene.backend
+def _broken_code_rolled_back(context: Context) -> None:
+    backend = context.backend
     former = backend.serving("processing")
-    broken = backend.package(
-        lambda path, text: "import nothing_of_this_name" if path.endswith("processing.py") else text
+    version = backend.publish(
+        "processing", lambda path, text: "import no_such_module" if path.endswith("processing.py") else text
     )
-    version = backend.publish("processing", broken)
     try:
         backend.serve("processing", version)
-        # What it receives stays hidden, since it cannot answer.
-        if scene.wait_until(lambda: backend.unsettled() > backend.waiting() + 4, seconds=8):
-            scene.faults.note("broken_code_rolled_back")
-        scene.pause(1)
+        # What this version receives stays hidden.
+        if context.wait_until(lambda: backend.messages() > backend.visible() + 4, seconds=8):
+            context.faults.note("broken_code_rolled_back")
+        context.pause(1)
     finally:
         backend.serve("processing", former)
 
 
-def _emulator_restarted(scene: Scene) -> None:
-    scene.backend.restart()
-    scene.faults.note("emulator_restarted")
+def _emulator_restarted(context: Context) -> None:
+    context.backend.stop_emulator()
+    context.backend.start_emulator()
+    context.faults.note("emulator_restarted")
 
 
-def _redelivered_early(scene: Scene) -> None:
-    before = scene.faults.fired[SLOW_STORE]
-    scene.backend.hide_received_messages(1)
+def _redelivered_early(context: Context) -> None:
+    with _visibility_timeout(context, 1):
+        _inject(context, SLOW_STORE, times=7)
+
+
+def _redriven_once(context: Context) -> None:
+    _make_dead_letters(context)
+    if _redrive(context):
+        context.faults.note("redriven_once")
+
+
+def _redriven_twice(context: Context) -> None:
+    _make_dead_letters(context)
+    with ThreadPoolExecutor(2) as operators:
+        if sum(operators.map(_redrive, (context, context))):
+            context.faults.note("redriven_twice")
+
+
+def _redrive_killed(context: Context) -> None:
+    _make_dead_letters(context)
     try:
-        with scene.faults.active(scene.plan.seed, [SLOW_STORE]):
-            scene.wait_until(lambda: scene.faults.fired[SLOW_STORE] > before + 6, seconds=8)
-    finally:
-        scene.backend.hide_received_messages(VISIBILITY_SECONDS)
-
-
-def _redriven_once(scene: Scene) -> None:
-    _make_dead_letters(scene)
-    if _redrive(scene):
-        scene.faults.note("redriven_once")
-
-
-def _redriven_twice(scene: Scene) -> None:
-    _make_dead_letters(scene)
-    with ThreadPoolExecutor(2) as people:
-        if sum(people.map(_redrive, (scene, scene))):
-            scene.faults.note("redriven_twice")
-
-
-def _redrive_killed(scene: Scene) -> None:
-    _make_dead_letters(scene)
-    try:
-        _redrive(scene, killed_after=3)
+        _redrive(context, killed_after=3)
     except Killed:
-        scene.faults.note("redrive_killed")
-    _redrive(scene)
+        context.faults.note("redrive_killed")
+    _redrive(context)
 
 
-def _make_dead_letters(scene: Scene) -> None:
-    """Let processing fail until some orders are given up; soon, because they are not hidden in between."""
-    before = scene.backend.dead()
-    scene.backend.hide_received_messages(0)
-    try:
-        with scene.faults.active(scene.plan.seed, [DEAD_LETTERS_MADE]):
-            scene.wait_until(lambda: scene.backend.dead() >= before + _ENOUGH_DEAD_LETTERS, seconds=30)
-    finally:
-        scene.backend.hide_received_messages(VISIBILITY_SECONDS)
+def _make_dead_letters(context: Context) -> None:
+    """Let processing fail; messages are received again at once until they are dead-lettered."""
+    backend = context.backend
+    wanted = backend.messages("orders_dlq_url") + _ENOUGH_DEAD_LETTERS
+    with _visibility_timeout(context, 0), context.faults.active(context.plan.seed, [STORE_DOWN]):
+        context.wait_until(lambda: backend.messages("orders_dlq_url") >= wanted, seconds=30)
 
 
-def _redrive(scene: Scene, killed_after: int | None = None) -> int:
-    outputs = scene.backend.outputs
+def _redrive(context: Context, killed_after: int | None = None) -> int:
+    outputs = context.backend.outputs
     return redrive(
-        scene.backend.sqs,
+        context.backend.sqs,
         outputs["orders_dlq_url"],
         outputs["orders_queue_url"],
-        lambda body: scene.is_ours(customer_of(body)),
+        lambda body: context.owns(customer_of(body)),
         killed_after,
     )
 
 
-_DISRUPTIONS: dict[str, Callable[[Scene], None]] = {
+def _inject(context: Context, name: str, times: int) -> None:
+    """Inject a request fault into every request, until it has struck so often."""
+    wanted = context.faults.injected[name] + times
+    with context.faults.active(context.plan.seed, [name]):
+        context.wait_until(lambda: context.faults.injected[name] >= wanted, seconds=8)
+
+
+@contextmanager
+def _visibility_timeout(context: Context, seconds: int) -> Iterator[None]:
+    context.backend.set_visibility_timeout(seconds)
+    try:
+        yield
+    finally:
+        context.backend.set_visibility_timeout(VISIBILITY_SECONDS)
+
+
+_DISRUPTIONS: dict[str, Callable[[Context], None]] = {
     "poison": _poison,
     KEY_REUSED: _key_reused,
     "consumer_off": _consumer_off,
@@ -201,4 +203,3 @@ _DISRUPTIONS: dict[str, Callable[[Scene], None]] = {
     "redriven_twice": _redriven_twice,
     "redrive_killed": _redrive_killed,
 }
-assert _DISRUPTIONS.keys() == DISRUPTIONS.keys()

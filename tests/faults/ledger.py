@@ -1,4 +1,4 @@
-"""What was asked for, what was answered and what was found afterwards; and the verdict on it."""
+"""What a seed's clients sent and were told, and what the system holds afterwards."""
 
 import json
 from collections import Counter, defaultdict
@@ -12,178 +12,162 @@ from orders.domain.message import read_message
 from orders.domain.order import Order, ProcessedOrder
 
 
-class Answered(Enum):
-    """What a client knows of its order after one request."""
+class Answer(Enum):
+    """What a client knows of its order after a request; the first of these that it ever got counts."""
 
-    ACKNOWLEDGED = "acknowledged"
-    INDETERMINATE = "indeterminate"  # no answer, or one that says nothing: 5xx
-    REFUSED = "refused"  # 4xx: nothing was accepted
+    ACKNOWLEDGED = "202"
+    INDETERMINATE = "no answer, or 5xx"
+    REJECTED = "4xx"
 
 
 @dataclass(frozen=True)
 class Request:
-    """One HTTP request for `order`; `order_id` is what the answer said if it was acknowledged."""
+    """A client's request; `order_id` is set if it was acknowledged."""
 
     order: Order
     key: str | None
-    answered: Answered
+    answer: Answer
     order_id: str | None = None
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What the system holds after all faults, drained."""
+    """What the system holds after the faults, when nothing is in flight any more."""
 
     rows: Sequence[ProcessedOrder] = ()
-    """Every item of the table."""
     dead_letters: Sequence[str] = ()
-    """The body of every message of the orders' dead-letter queue."""
     announced: Mapping[str, int] = field(default_factory=dict)
-    """How often each order id was announced to a subscriber."""
+    """How often each order id was announced."""
     given_up: frozenset[str] = frozenset()
-    """The order ids for which the notifications' dead-letter queue holds a place in the stream."""
+    """The order ids that the notifications' dead-letter queue refers to."""
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """The count, and a sentence for everything that must not be."""
+class Counts:
+    """The orders of a seed, counted, and a sentence for each broken promise."""
 
     attempted: int = 0
     acknowledged: int = 0
     indeterminate: int = 0
-    refused: int = 0
+    rejected: int = 0
     stored: int = 0
     in_dlq: int = 0
+    announced: int = 0
+    announced_twice: int = 0  # allowed: announcements are made at least once
+    announcement_given_up: int = 0
     lost: int = 0
     duplicated: int = 0
     unexpected: int = 0
     denied: int = 0
-    notified: int = 0
-    notified_twice: int = 0
-    notification_given_up: int = 0
-    never_notified: int = 0
+    never_announced: int = 0
     failures: tuple[str, ...] = ()
-
-    @property
-    def holds(self) -> bool:
-        """Whether every promise was kept."""
-        return not self.failures
 
 
 @dataclass
 class Ledger:
-    """What one seed asked for. Clients add to it from their threads, which appending to a list allows."""
+    """What a seed sent; several threads append to the lists."""
 
     requests: list[Request] = field(default_factory=list)
     poison: list[str] = field(default_factory=list)
-    """Bodies that are no orders, put straight into the queue: each must be kept for a person."""
+    """Invalid bodies sent to the queue; each must end in the dead-letter queue."""
     denied: list[str] = field(default_factory=list)
-    """Acknowledged order ids to which the API answered 404."""
+    """Acknowledged order ids for which the API answered 404."""
 
-    def judge(self, findings: Findings) -> Verdict:
-        """Return the verdict on `findings`, which hold nothing but what came of this ledger."""
-        return _Judgement(self, findings).verdict()
+    def count(self, findings: Findings) -> Counts:
+        """Compare with `findings`, which hold only what belongs to this ledger."""
+        return _Comparison(self, findings).counts()
 
 
-class _Judgement:
+class _Comparison:
     def __init__(self, ledger: Ledger, findings: Findings) -> None:
         self._ledger = ledger
         self._findings = findings
-        self._requests: dict[Order, list[Request]] = {}
+        self._requests: dict[Order, list[Request]] = defaultdict(list)
         for request in ledger.requests:
-            self._requests.setdefault(request.order, []).append(request)
+            self._requests[request.order].append(request)
+        self._customers = {order.customer_id for order in self._requests}
         self._stored = {row.order_id: row.order for row in findings.rows}
         self._dead, self._unreadable = _read(findings.dead_letters)
 
-    def verdict(self) -> Verdict:
-        lost, duplicated = list(self._lost()), list(self._duplicated())
-        unexpected, never = list(self._unexpected()), list(self._never_notified())
-        denied = [f"denied: order {order_id} was accepted and then answered with 404" for order_id in self._denied()]
-        states = Counter(map(_state, self._requests.values()))
-        return Verdict(
+    def counts(self) -> Counts:
+        lost, duplicated, unexpected = list(self._lost()), list(self._duplicated()), list(self._unexpected())
+        denied = [f"denied: order {id_} was acknowledged, then answered with 404" for id_ in self._ledger.denied]
+        announced, given_up = self._findings.announced, self._findings.given_up
+        silent = sorted(self._stored.keys() - announced.keys() - given_up)
+        never_announced = [f"never announced: order {order_id} is stored" for order_id in silent]
+        answers = Counter(map(_best_answer, self._requests.values()))
+        return Counts(
             attempted=len(self._requests),
-            acknowledged=states[Answered.ACKNOWLEDGED],
-            indeterminate=states[Answered.INDETERMINATE],
-            refused=states[Answered.REFUSED],
+            acknowledged=answers[Answer.ACKNOWLEDGED],
+            indeterminate=answers[Answer.INDETERMINATE],
+            rejected=answers[Answer.REJECTED],
             stored=len(self._stored),
             in_dlq=len(self._findings.dead_letters),
+            announced=len(announced),
+            announced_twice=sum(count > 1 for count in announced.values()),
+            announcement_given_up=len(given_up - announced.keys()),
             lost=len(lost),
             duplicated=len(duplicated),
             unexpected=len(unexpected),
             denied=len(denied),
-            notified=len(self._findings.announced),
-            notified_twice=sum(count > 1 for count in self._findings.announced.values()),
-            notification_given_up=len(self._findings.given_up - self._findings.announced.keys()),
-            never_notified=len(never),
-            failures=(*lost, *duplicated, *unexpected, *denied, *never),
+            never_announced=len(never_announced),
+            failures=(*lost, *duplicated, *unexpected, *denied, *never_announced),
         )
 
     def _lost(self) -> Iterator[str]:
-        """Tell what was acknowledged and is neither stored nor in the dead-letter queue, with what was sent."""
-        acknowledged = {(r.order_id, r.order) for r in self._ledger.requests if r.answered is Answered.ACKNOWLEDGED}
+        """Report acknowledged orders that are neither stored nor dead-lettered as they were sent."""
+        acknowledged = {(r.order_id, r.order) for r in self._ledger.requests if r.answer is Answer.ACKNOWLEDGED}
         for order_id, order in sorted(acknowledged, key=str):
             if self._stored.get(order_id or "") != order and (order_id, order) not in self._dead:
-                yield f"lost: order {order_id} of {order.customer_id} was acknowledged, and is nowhere"
-        for number in range(sum((Counter(self._ledger.poison) - Counter(self._unreadable)).values())):
-            yield f"lost: message {number + 1} that cannot be read is not in the dead-letter queue"
+                yield f"lost: order {order_id} of {order.customer_id} was acknowledged and is nowhere"
+        for body in (Counter(self._ledger.poison) - Counter(self._unreadable)).elements():
+            yield f"lost: the invalid message {body[:40]!r} is not in the dead-letter queue"
 
     def _duplicated(self) -> Iterator[str]:
-        """Tell of rows that are one too many, or not what was sent."""
+        """Report surplus rows, and rows whose content was not sent."""
         for order_id, count in Counter(row.order_id for row in self._findings.rows).items():
             if count > 1:
                 yield f"duplicated: {count} rows have the id {order_id}"
         ids: dict[Order, set[str]] = defaultdict(set)
         for order_id, order in self._stored.items():
             ids[order].add(order_id)
+            if order not in self._requests and order.customer_id in self._customers:
+                yield f"duplicated: row {order_id} of {order.customer_id} holds an order that was not sent"
         for order, order_ids in ids.items():
             if order in self._requests and len(order_ids) > (most := self._most_rows(order, order_ids)):
                 yield f"duplicated: {len(order_ids)} rows hold one order of {order.customer_id}, {most} may"
-        customers = {order.customer_id for order in self._requests}
-        for order_id, order in self._stored.items():
-            if order not in self._requests and order.customer_id in customers:
-                yield f"duplicated: row {order_id} of {order.customer_id} holds what was not sent"
 
     def _most_rows(self, order: Order, order_ids: set[str]) -> int:
-        """Return how many rows an order may have: one for its key; without one, one for every request."""
+        """Return how many rows an order may have: one with a key, else one per request that may have succeeded."""
         requests = self._requests[order]
         if any(request.key for request in requests):
             return 1
         acknowledged = {request.order_id for request in requests} & order_ids
-        return len(acknowledged) + sum(request.answered is Answered.INDETERMINATE for request in requests)
+        return len(acknowledged) + sum(request.answer is Answer.INDETERMINATE for request in requests)
 
     def _unexpected(self) -> Iterator[str]:
-        """Tell what is there though nobody asked for it, or what was refused."""
-        customers = {order.customer_id for order in self._requests}
-        found = [*self._stored.items(), *((order_id, order) for order_id, order in self._dead)]
-        for order_id, order in found:
-            if order.customer_id not in customers:
-                yield f"unexpected: order {order_id} was never attempted"
-            elif order in self._requests and _state(self._requests[order]) is Answered.REFUSED:
-                yield f"unexpected: order {order_id} of {order.customer_id} was refused"
+        """Report orders that were never sent or were rejected."""
+        for order_id, order in [*self._stored.items(), *self._dead]:
+            if order.customer_id not in self._customers:
+                yield f"unexpected: order {order_id} was never sent"
+            elif order in self._requests and _best_answer(self._requests[order]) is Answer.REJECTED:
+                yield f"unexpected: order {order_id} of {order.customer_id} was rejected"
         for order_id, order in self._dead:
             if self._stored.get(order_id, order) != order:
                 yield f"unexpected: order {order_id} is dead-lettered because another order has its id"
         for order_id in sorted(self._findings.announced.keys() - self._stored.keys()):
             yield f"unexpected: order {order_id} was announced and is not stored"
-        if surplus := Counter(self._unreadable).keys() - Counter(self._ledger.poison).keys():
-            yield f"unexpected: {len(surplus)} messages in the dead-letter queue that nobody sent"
-
-    def _never_notified(self) -> Iterator[str]:
-        silent = self._stored.keys() - self._findings.announced.keys() - self._findings.given_up
-        for order_id in sorted(silent):
-            yield f"never notified: order {order_id} is stored, and was not announced"
-
-    def _denied(self) -> list[str]:
-        return sorted(self._ledger.denied)
+        for body in sorted(set(self._unreadable) - set(self._ledger.poison)):
+            yield f"unexpected: the dead letter {body[:40]!r} was never sent"
 
 
-def _state(requests: Iterable[Request]) -> Answered:
-    """Return what is known of an order after all its requests."""
-    answers = {request.answered for request in requests}
-    return next(answer for answer in Answered if answer in answers)
+def _best_answer(requests: Iterable[Request]) -> Answer:
+    answers = {request.answer for request in requests}
+    return next(answer for answer in Answer if answer in answers)
 
 
 def _read(bodies: Iterable[str]) -> tuple[set[tuple[str, Order]], list[str]]:
+    """Divide message bodies into orders and unreadable ones."""
     orders, unreadable = set(), []
     for body in bodies:
         try:
@@ -196,7 +180,7 @@ def _read(bodies: Iterable[str]) -> tuple[set[tuple[str, Order]], list[str]]:
 
 
 def customer_of(body: str) -> str | None:
-    """Return whose order a queue message carries, or None where it carries none."""
+    """Return the customer id of a queue message, or None if it has none."""
     try:
         return str(json.loads(body)["order"]["customer_id"])
     except (ValueError, KeyError, TypeError):

@@ -1,70 +1,64 @@
-"""The clients: several at a time, impatient, and each knows no more than its answers tell."""
+"""The clients: several at a time, impatient, and each knows only the answers that it got."""
 
 import dataclasses
 import http.client
 import json
-import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from faults.ledger import Answered, Request
-from faults.plan import Submission
-from faults.scene import Scene
-from support.deployment.api import JSON_TYPE, Answer, DeployedApi
+from faults.context import Context
+from faults.ledger import Answer, Request
+from faults.plan import ClientOrder
+from support.deployment.api import JSON_TYPE, DeployedApi
+from support.deployment.api import Answer as Response
 
-# Each may need a function of its own, which is a process of this machine.
 CLIENTS = 4
-
 # A client gives up before a submission function that gets no answer from SQS does.
 _CLIENT_SECONDS = 6
-
-# Of those who were told that their order is accepted, so many look at once.
-_CURIOUS = 0.1
-
-
-def place_orders(scene: Scene, submissions: list[Submission], clients: ThreadPoolExecutor) -> Iterator["Future[None]"]:
-    """Let the clients place these orders; yield what tells when each is done."""
-    api = dataclasses.replace(scene.backend.stack.api, timeout_seconds=_CLIENT_SECONDS)
-    for submission in submissions:
-        for click in range(2 if submission.doubled else 1):
-            yield clients.submit(_place, scene, api, submission, click)
+# The share of acknowledged orders whose status is read at once.
+_STATUS_SHARE = 0.1
 
 
-def _place(scene: Scene, api: DeployedApi, submission: Submission, click: int) -> None:
-    chance = scene.chance(f"client {submission.order} {click}")
-    for number in range(submission.tries):
+def place_orders(
+    context: Context, orders: Sequence[ClientOrder], clients: ThreadPoolExecutor
+) -> Iterator["Future[None]"]:
+    """Let the clients place these orders; yield a future for each."""
+    api = dataclasses.replace(context.backend.stack.api, timeout_seconds=_CLIENT_SECONDS)
+    for order in orders:
+        for click in range(2 if order.is_doubled else 1):
+            yield clients.submit(_place, context, api, order, click)
+
+
+def _place(context: Context, api: DeployedApi, wanted: ClientOrder, click: int) -> None:
+    chance = context.chance(f"client {wanted.order} {click}")
+    for number in range(wanted.tries):
         if number:
-            scene.pause(chance.uniform(0.1, 0.4) * 2**number)
-        request = _send(api, submission)
-        scene.ledger.requests.append(request)
-        if request.answered is not Answered.INDETERMINATE:
-            _look(scene, api, request, chance)
-            return
-
-
-def _send(api: DeployedApi, submission: Submission) -> Request:
-    order, key = submission.order, submission.key
-    headers = {**JSON_TYPE, **({"Idempotency-Key": key} if key else {})}
-    answer = _answer(api, "POST", "/orders", json.dumps(dataclasses.asdict(order)).encode(), headers)
-    if answer is None or answer.status >= 500:
-        return Request(order, key, Answered.INDETERMINATE)
-    if answer.status == 202:
-        return Request(order, key, Answered.ACKNOWLEDGED, answer.json()["order_id"])
-    return Request(order, key, Answered.REFUSED)
-
-
-def _look(scene: Scene, api: DeployedApi, request: Request, chance: random.Random) -> None:
-    """Ask for an order that was accepted: whatever else the answer is, it must not be that there is none."""
-    if request.order_id is None or chance.random() > _CURIOUS:
+            context.pause(chance.uniform(0.1, 0.4) * 2**number)
+        request = _send(api, wanted)
+        context.ledger.requests.append(request)
+        if request.answer is Answer.INDETERMINATE:
+            continue
+        if request.order_id and chance.random() < _STATUS_SHARE:
+            response = _response(api, "GET", f"/orders/{request.order_id}")
+            if response is not None and response.status == 404:
+                context.ledger.denied.append(request.order_id)
         return
-    answer = _answer(api, "GET", f"/orders/{request.order_id}")
-    if answer is not None and answer.status == 404:
-        scene.ledger.denied.append(request.order_id)
 
 
-def _answer(
+def _send(api: DeployedApi, wanted: ClientOrder) -> Request:
+    order, key = wanted.order, wanted.key
+    headers = {**JSON_TYPE, **({"Idempotency-Key": key} if key else {})}
+    response = _response(api, "POST", "/orders", json.dumps(dataclasses.asdict(order)).encode(), headers)
+    if response is None or response.status >= 500:
+        return Request(order, key, Answer.INDETERMINATE)
+    if response.status == 202:
+        return Request(order, key, Answer.ACKNOWLEDGED, response.json()["order_id"])
+    return Request(order, key, Answer.REJECTED)
+
+
+def _response(
     api: DeployedApi, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
-) -> Answer | None:
+) -> Response | None:
     try:
         return api.send(method, path, body, headers)
     except (OSError, http.client.HTTPException):

@@ -1,76 +1,110 @@
-"""What a seed means: which orders are placed, and which kinds of faults happen meanwhile."""
+"""What SEEDS and ORDERS select, and what a seed means: its orders and its faults."""
 
 import random
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from faults.kinds import DISRUPTIONS, KEY_REUSED, REDRIVES, WIRE_FAULTS
+from faults.fault_types import DISRUPTIONS, KEY_REUSED, REDRIVES, REQUEST_FAULTS
 from orders.domain.order import Order
+
+_RANGE = re.compile(r"([0-9]{1,6})(?:-([0-9]{1,6}))?")
+_MAXIMUM_ORDERS = 100_000
 
 _PRODUCTS = ("Banana", "Apple", "Blood orange", "Passion fruit", "Kiwi")
 _FIRST_DAY = date(2025, 1, 1)
+_REQUEST_FAULTS_PER_SEED = 6
+_DISRUPTIONS_PER_SEED = 2
 
-_WIRE_FAULTS_A_SEED = 6
-_DISRUPTIONS_A_SEED = 2
+
+class FaultTestError(Exception):
+    """The test cannot run; the text says what to do."""
 
 
 @dataclass(frozen=True)
-class Submission:
-    """An order that one client wants, with its Idempotency-Key if it has one.
+class Config:
+    """The seeds, and the number of orders for each."""
 
-    `tries` is how often the client sends it at most; `doubled` is a second click at the same moment.
-    """
+    seeds: tuple[int, ...] = tuple(range(1, 31))
+    orders: int = 400
+
+    @property
+    def is_full(self) -> bool:
+        """Whether this includes everything that the default does."""
+        return set(self.seeds) >= set(Config.seeds) and self.orders >= Config.orders
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Config":
+        """Read SEEDS and ORDERS; raise FaultTestError if one is invalid."""
+        seeds, orders = environment.get("SEEDS"), environment.get("ORDERS")
+        return cls(_parse_seeds(seeds) if seeds else cls.seeds, _parse_orders(orders) if orders else cls.orders)
+
+
+def _parse_seeds(text: str) -> tuple[int, ...]:
+    seeds: list[int] = []
+    for part in text.split(","):
+        match = _RANGE.fullmatch(part.strip())
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if first > last or last - first >= 10_000:
+            raise FaultTestError(
+                f"SEEDS={text} is not valid: give numbers and ranges, such as SEEDS=17 or SEEDS=1-30,99."
+            )
+        seeds += range(first, last + 1)
+    return tuple(dict.fromkeys(seeds))
+
+
+def _parse_orders(text: str) -> int:
+    # int() alone would also accept "٤٠٠" and "4_00".
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:7]) <= _MAXIMUM_ORDERS):
+        raise FaultTestError(f"ORDERS={text} is not valid: give 1 to {_MAXIMUM_ORDERS}, such as ORDERS=400.")
+    return int(text)
+
+
+@dataclass(frozen=True)
+class ClientOrder:
+    """An order that a client places with at most `tries` requests; `is_doubled` adds a second click."""
 
     order: Order
     key: str | None
     tries: int
-    doubled: bool = False
+    is_doubled: bool = False
 
 
 @dataclass(frozen=True)
-class Plan:
-    """The orders of a seed, and its faults: on the wire all the time, disruptions one after the other."""
+class SeedPlan:
+    """The orders of a seed, its request faults (all the time) and its disruptions (one after the other)."""
 
     seed: int
-    orders: int
-    """The number that was asked for; reused keys and refused orders come to it."""
-    submissions: tuple[Submission, ...]
-    wire_faults: tuple[str, ...]
-    disruptions: tuple[str, ...]
+    client_orders: tuple[ClientOrder, ...]
+    request_faults: tuple[str, ...]
+    disruptions: tuple[str, ...] = ()
 
     @property
-    def kinds(self) -> frozenset[str]:
-        """All kinds of faults that this seed is to inject."""
-        return frozenset((*self.wire_faults, *self.disruptions))
+    def fault_types(self) -> frozenset[str]:
+        """All fault types that this seed must inject."""
+        return frozenset((*self.request_faults, *self.disruptions))
 
-    def portions(self) -> list[list[Submission]]:
-        """Return the orders in one portion for each disruption."""
+    def portions(self) -> list[tuple[ClientOrder, ...]]:
+        """Divide the orders into one portion per disruption."""
         count = max(1, len(self.disruptions))
-        return [list(self.submissions[start::count]) for start in range(count)]
+        return [self.client_orders[start::count] for start in range(count)]
 
 
-def make_plan(seed: int, orders: int) -> Plan:
-    """Return what `seed` means with so many orders; always the same."""
+def make_plan(seed: int, orders: int) -> SeedPlan:
+    """Return the plan of a seed, always the same."""
     chance = random.Random(f"plan {seed}")
-    disruptions = chance.sample(sorted(DISRUPTIONS), _DISRUPTIONS_A_SEED)
-    # A redrive makes its own dead letters; two in one seed would take them from each other.
+    disruptions = chance.sample(sorted(DISRUPTIONS), _DISRUPTIONS_PER_SEED)
+    # Two redrives in one seed would take each other's dead letters.
     while len(REDRIVES.intersection(disruptions)) > 1:
-        disruptions = chance.sample(sorted(DISRUPTIONS), _DISRUPTIONS_A_SEED)
-    wire_faults = chance.sample(sorted(WIRE_FAULTS), _WIRE_FAULTS_A_SEED)
-    return Plan(
-        seed,
-        orders,
-        submissions(seed, orders, reuse_keys=KEY_REUSED in disruptions),
-        tuple(wire_faults),
-        tuple(disruptions),
-    )
+        disruptions = chance.sample(sorted(DISRUPTIONS), _DISRUPTIONS_PER_SEED)
+    request_faults = chance.sample(sorted(REQUEST_FAULTS), _REQUEST_FAULTS_PER_SEED)
+    client_orders = make_client_orders(seed, orders, reuse_keys=KEY_REUSED in disruptions)
+    return SeedPlan(seed, client_orders, tuple(request_faults), tuple(disruptions))
 
 
-def submissions(seed: int, orders: int, *, reuse_keys: bool) -> tuple[Submission, ...]:
-    """Return a seed's orders, each of a customer of its own so that every row can be told from every other.
-
-    With `reuse_keys` some customers use their key for a second order.
-    """
+def make_client_orders(seed: int, orders: int, *, reuse_keys: bool = False) -> tuple[ClientOrder, ...]:
+    """Return a seed's orders, each of its own customer, so each row can be traced to its order."""
     chance = random.Random(f"orders {seed}")
     made = []
     for number in range(orders):
@@ -82,20 +116,16 @@ def submissions(seed: int, orders: int, *, reuse_keys: bool) -> tuple[Submission
         )
         key = None if chance.random() < 0.2 else f"{chance.getrandbits(128):032x}"
         tries = 1 if key is None and chance.random() < 0.5 else 5
-        made.append(Submission(order, key, tries, doubled=key is not None and chance.random() < 0.03))
-    # Some break the rules, and must be refused whatever else goes wrong.
-    for number in range(0, orders, 50):
-        made[number] = Submission(_changed(made[number].order, quantity=0), None, 1)
+        # Two clicks without a key would be two orders.
+        made.append(ClientOrder(order, key, tries, is_doubled=key is not None and chance.random() < 0.03))
+    for number in range(0, orders, 50):  # invalid orders
+        made[number] = ClientOrder(replace(made[number].order, quantity=0), None, 1)
     if reuse_keys:
-        first = [submission for submission in made[1::25] if submission.key]
-        made += [Submission(_changed(s.order, s.order.quantity % 9999 + 1), s.key, s.tries) for s in first[:4]]
+        for first in [each for each in made[1::25] if each.key][:4]:
+            made.append(replace(first, order=replace(first.order, quantity=first.order.quantity % 9999 + 1)))
     return tuple(made)
 
 
 def customer_prefix(seed: int) -> str:
-    """Return how the id of every customer of a seed begins."""
+    """Return how each customer id of a seed begins."""
     return f"s{seed}-"
-
-
-def _changed(order: Order, quantity: int) -> Order:
-    return Order(order.customer_id, order.product_id, quantity, order.order_date)

@@ -1,109 +1,78 @@
-"""The table of a campaign, for a person, and the same as JSON."""
+"""The report of `make fault-test`."""
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, fields
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import fields
 
-from faults.kinds import ALL_KINDS
-from faults.ledger import Verdict
+from faults.fault_types import DESCRIPTIONS
+from faults.ledger import Counts
+from faults.plan import Config
 from faults.run import SeedResult
 
-# Everything that a verdict counts, in its order, with the name that it has in the table.
-COLUMNS = {
-    field.name: field.name.removeprefix("notification_").replace("_", " ")
-    for field in fields(Verdict)
-    if field.name != "failures"
+# What a full run must reach.
+_ACKNOWLEDGED = 10_000
+_FAULT_TYPES = 12
+
+_MEANING = {
+    "acknowledged": "answered with 202",
+    "indeterminate": "answered with 5xx or not at all",
+    "rejected": "answered with 4xx",
+    "in_dlq": "left for an operator, who has redriven what can be stored",
+    "announced_twice": "allowed: announcements are made at least once",
+    "announcement_given_up": "in the notifications' dead-letter queue",
+    "lost": "must be 0: acknowledged, and neither stored nor in the dead-letter queue",
+    "duplicated": "must be 0: one order in two rows, or a row with other content",
+    "unexpected": "must be 0: never sent, or rejected",
+    "denied": "must be 0: acknowledged, then answered with 404",
+    "never_announced": "must be 0",
 }
-
-LEGEND = (
-    "acknowledged: answered with 202. indeterminate: with 5xx or not at all. refused: with 4xx. in dlq: waits there for a",
-    "person, who has put back all that can be mended. lost: acknowledged, and neither stored nor in the dead-letter queue.",
-    "duplicated: one order in two rows, or a row that is not what was sent. unexpected: there, and not asked for. denied:",
-    "accepted, and then answered with 404. notified twice: allowed, announcements are made at least once. given up:",
-    "its announcement is, and its place in the stream is in the notifications' dead-letter queue.",
-    "Must be 0: lost, duplicated, unexpected, denied, never notified.",
-)
-
-
-def totals(results: Iterable[SeedResult]) -> dict[str, int]:
-    """Return the sum of every column."""
-    verdicts = [result.verdict for result in results]
-    return {name: sum(getattr(verdict, name) for verdict in verdicts) for name in COLUMNS}
-
-
-def fired(results: Iterable[SeedResult]) -> dict[str, int]:
-    """Return how often each kind of fault was injected."""
-    count = Counter[str]()
-    for result in results:
-        count.update(result.fired)
-    return {kind: count[kind] for kind in ALL_KINDS}
 
 
 def seed_line(result: SeedResult) -> str:
-    """Return what a person wants to know of a seed that has just ended."""
-    verdict = result.verdict
-    faults = ", ".join(f"{kind} {result.fired.get(kind, 0)}" for kind in sorted(result.plan.kinds))
-    outcome = "ok" if verdict.holds else "FAILED"
-    counts = f"{verdict.acknowledged} of {verdict.attempted} acknowledged, {verdict.stored} stored"
-    return f"seed {result.plan.seed:>3}  {outcome:<6} {result.seconds:5.1f} s  {counts}  [{faults}]"
+    """Return a line about a seed."""
+    counts = result.counts
+    faults = ", ".join(f"{name} {result.injected.get(name, 0)}" for name in sorted(result.plan.fault_types))
+    return (
+        f"seed {result.plan.seed:>3}  {'FAILED' if counts.failures else 'ok':<6} {result.seconds:5.1f} s  "
+        f"{counts.acknowledged} of {counts.attempted} acknowledged, {counts.stored} stored  [{faults}]"
+    )
 
 
-def table(results: Sequence[SeedResult]) -> str:
-    """Return one line for each seed, their sum, and how often each kind of fault was injected."""
-    heads = ["seed", *COLUMNS.values(), "seconds"]
-    rows = [
-        [
-            str(result.plan.seed),
-            *(str(getattr(result.verdict, name)) for name in COLUMNS),
-            f"{result.seconds:.1f}",
-        ]
+def injected(results: Sequence[SeedResult]) -> Counter[str]:
+    """Return how often each fault type was injected."""
+    return sum((Counter(result.injected) for result in results), Counter())
+
+
+def broken_promises(results: Sequence[SeedResult]) -> list[str]:
+    """Return every failure, with the command that repeats it."""
+    return [
+        f"seed {result.plan.seed}: {failure}; repeat with: make fault-test SEEDS={result.plan.seed}"
         for result in results
+        for failure in result.counts.failures
     ]
-    rows.append(["all", *map(str, totals(results).values()), f"{sum(result.seconds for result in results):.1f}"])
-    # Heads of several words take several lines, so that the table fits a screen.
-    head_lines = _stacked(heads)
-    widths = [max(len(line[column]) for line in [*head_lines, *rows]) for column in range(len(heads))]
-    lines = [*_aligned(head_lines, widths), *_aligned(rows[:-1], widths), *_aligned(rows[-1:], widths), "", *LEGEND, ""]
-    lines.append(f"{'kind of fault':<24} {'injected':>8}")
-    lines += [f"{kind:<24} {count:>8}  {ALL_KINDS[kind]}" for kind, count in fired(results).items()]
-    return "\n".join(lines) + "\n"
 
 
-def write(directory: Path, results: Sequence[SeedResult], failures: Sequence[str]) -> list[Path]:
-    """Write the report as text and as JSON; return the files."""
-    directory.mkdir(parents=True, exist_ok=True)
-    text, document = directory / "report.txt", directory / "report.json"
-    text.write_text(table(results) + "".join(f"{failure}\n" for failure in failures), encoding="utf-8")
-    content = {
-        "holds": not failures,
-        "failures": list(failures),
-        "totals": totals(results),
-        "faults": fired(results),
-        "seeds": [_document(result) for result in results],
-    }
-    document.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    return [text, document]
+def shortfalls(results: Sequence[SeedResult], config: Config) -> list[str]:
+    """Return what the run did not test although it should have."""
+    count = injected(results)
+    planned = frozenset[str]().union(*(result.plan.fault_types for result in results))
+    missing = [f"this fault type was never injected: {name}" for name in DESCRIPTIONS if name in planned - count.keys()]
+    if config.is_full:
+        acknowledged = sum(result.counts.acknowledged for result in results)
+        if acknowledged < _ACKNOWLEDGED:
+            missing.append(f"{acknowledged} orders were acknowledged; a full run needs {_ACKNOWLEDGED}")
+        if len(count) < _FAULT_TYPES:
+            missing.append(f"{len(count)} fault types were injected; a full run needs {_FAULT_TYPES}")
+    return missing
 
 
-def _document(result: SeedResult) -> Mapping[str, Any]:
-    return {
-        "seed": result.plan.seed,
-        "orders": len(result.plan.submissions),
-        "seconds": round(result.seconds, 1),
-        "faults": {kind: result.fired.get(kind, 0) for kind in sorted(result.plan.kinds)},
-        **asdict(result.verdict),
-    }
-
-
-def _stacked(heads: Sequence[str]) -> list[list[str]]:
-    words = [head.split() for head in heads]
-    height = max(map(len, words))
-    padded = [[""] * (height - len(each)) + each for each in words]
-    return [[each[line] for each in padded] for line in range(height)]
-
-
-def _aligned(rows: Iterable[Sequence[str]], widths: Sequence[int]) -> list[str]:
-    return [" ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows]
+def report(results: Sequence[SeedResult], failures: Sequence[str]) -> str:
+    """Return the totals of all seeds, the injected faults and the failures."""
+    lines = [seed_line(result) for result in results] + [""]
+    for name in (field.name for field in fields(Counts) if field.name != "failures"):
+        total = sum(getattr(result.counts, name) for result in results)
+        lines.append(f"{name.replace('_', ' '):<24} {total:>8}  {_MEANING.get(name, '')}".rstrip())
+    lines += ["", f"{'fault type':<24} {'injected':>8}"]
+    count = injected(results)
+    lines += [f"{name:<24} {count[name]:>8}  {description}" for name, description in DESCRIPTIONS.items()]
+    return "\n".join([*lines, "", *(failures or ["No order was lost or duplicated; every stored order is announced."])])

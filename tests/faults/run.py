@@ -1,230 +1,198 @@
-"""One seed from its plan to its verdict, and all seeds on one deployment."""
+"""Runs seeds, each from its plan to its result, on one deployment."""
 
 import dataclasses
+import json
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from faults.backend import VISIBILITY_SECONDS, Backend
+from faults.backend import VISIBILITY_SECONDS, Backend, running_backend
+from faults.context import Context
 from faults.disruptions import disrupt
-from faults.ledger import Findings, Verdict, customer_of
+from faults.ledger import Counts, Findings, customer_of
 from faults.load import CLIENTS, place_orders
-from faults.plan import Plan
+from faults.plan import SeedPlan
+from faults.proxy import Proxy
 from faults.redrive import all_bodies, redrive
-from faults.scene import Scene
-from faults.wire import Proxy
-from faults.wire_faults import WireFaults
+from faults.request_faults import RequestFaults
 from local_stack.report import Report
 from orders.adapters.order_schema import ORDER_RULES
 from orders.domain.message import read_message
-from orders.domain.order import ProcessedOrder
 
-# With every fault over, a failing message is given up after five times this.
+# Without faults, a failing message is dead-lettered after five times this.
 _QUIET_VISIBILITY_SECONDS = 2
-
 _DRAIN_SECONDS = 120
-
-# How long faults may go on when all orders are placed.
-_LINGER_SECONDS = 15
-
-# So long nothing may happen before the queue counts as drained: longer than an SDK waits to try again.
+# The queue is drained after this long without messages: longer than an SDK waits before a retry.
 _STILL_SECONDS = 1.5
-
 _ANNOUNCE_SECONDS = 60
 
 
 @dataclass(frozen=True)
 class SeedResult:
-    """What came of one seed; `fired` says how often each kind of fault did."""
+    """The result of a seed; `injected` counts each fault type."""
 
-    plan: Plan
-    verdict: Verdict
-    fired: Mapping[str, int]
+    plan: SeedPlan
+    counts: Counts
+    injected: Mapping[str, int]
     seconds: float
 
 
-class Campaign:
-    """The deployed backend behind a proxy, with a subscriber to its announcements."""
+@contextmanager
+def running_fault_test(directory: Path, report: Report) -> Iterator["FaultTest"]:
+    """Deploy the backend in `directory`, lead its functions through the proxy, and subscribe to announcements."""
+    faults = RequestFaults()
+    with running_backend(directory, report) as backend, Proxy(backend.connection, faults.respond) as proxy:
+        backend.set_endpoint(proxy.url)
+        topic_arn = backend.outputs["order_completed_topic_arn"]
+        with backend.stack.subscribed_queue(topic_arn, "fault-test") as read:
+            test = FaultTest(backend, faults, proxy, read, report)
+            try:
+                yield test
+            finally:
+                test.aborted.set()
 
-    def __init__(self, backend: Backend, report: Report) -> None:
+
+class FaultTest:
+    """The deployed backend behind the proxy."""
+
+    def __init__(
+        self, backend: Backend, faults: RequestFaults, proxy: Proxy, read: Callable[[], list[Any]], report: Report
+    ) -> None:
         self.backend = backend
-        self.faults = WireFaults()
         self.aborted = threading.Event()
-        """Ends all threads of the campaign as soon as they see it."""
+        """Ends all threads."""
+        self._faults = faults
+        self._proxy = proxy
+        self._read_announcements = read
         self._report = report
-        self._scenes: dict[int, Scene] = {}
+        self._contexts: dict[int, Context] = {}
         self._announced: Counter[str] = Counter()
-        self._customers: dict[str, str] = {}
+        self._customers: dict[str, str] = {}  # of each announced order id
 
-    @contextmanager
-    def ready(self) -> Iterator[None]:
-        """Lead the functions through the proxy for the length of a `with` block."""
-        with ExitStack() as held:
-            settings = self.backend.settings
-            self._proxy = held.enter_context(Proxy(settings.connection, self.faults))
-            self.backend.lead_functions_to(self._proxy.url)
-            self._read_announcements: Callable[[], list[dict[str, Any]]] = held.enter_context(
-                self.backend.announcements()
-            )
-            held.callback(self.aborted.set)
-            yield
-
-    def run(self, plan: Plan) -> SeedResult:
-        """Run one seed and return its verdict."""
+    def run(self, plan: SeedPlan) -> SeedResult:
+        """Run a seed."""
         started = time.monotonic()
-        fired_before = Counter(self.faults.fired)
-        scene = Scene(plan, self.backend, self.faults, self.aborted)
-        self._scenes[plan.seed] = scene
-        self._place_orders_under_faults(scene)
-        stuck = self._settle(scene)
-        verdict = self._judge(scene, stuck)
-        return SeedResult(plan, verdict, self.faults.fired - fired_before, time.monotonic() - started)
+        injected_before = Counter(self._faults.injected)
+        context = Context(plan, self.backend, self._faults, self._proxy.error_codes, self.aborted)
+        self._contexts[plan.seed] = context
+        self._place_orders_under_faults(context, injected_before)
+        stuck = self._settle(context)
+        counts = self._count(context, stuck)
+        return SeedResult(plan, counts, self._faults.injected - injected_before, time.monotonic() - started)
 
-    def judge_again(self, result: SeedResult) -> SeedResult:
-        """Return a seed's result by what is there now: nothing may have come or gone since."""
-        stuck = tuple(failure for failure in result.verdict.failures if failure.startswith("stuck"))
-        return dataclasses.replace(result, verdict=self._judge(self._scenes[result.plan.seed], stuck))
+    def count_again(self, result: SeedResult) -> SeedResult:
+        """Return a seed's result with what the system holds now: no order may have changed since."""
+        stuck = [failure for failure in result.counts.failures if failure.startswith("stuck")]
+        return dataclasses.replace(result, counts=self._count(self._contexts[result.plan.seed], stuck))
 
-    def _place_orders_under_faults(self, scene: Scene) -> None:
-        plan = scene.plan
-        fired_before = Counter(self.faults.fired)
-
-        def all_have_struck() -> bool:
-            return not set(plan.wire_faults) - (self.faults.fired - fired_before).keys()
-
+    def _place_orders_under_faults(self, context: Context, injected_before: Counter[str]) -> None:
+        plan = context.plan
         self._proxy.faults_are_over.clear()
         with (
             ThreadPoolExecutor(CLIENTS, "client") as clients,
             ThreadPoolExecutor(1, "disruption") as disruptor,
-            self.faults.active(plan.seed, plan.wire_faults),
+            self._faults.active(plan.seed, plan.request_faults),
         ):
             try:
-                for kind, portion in zip(plan.disruptions or ("",), plan.portions(), strict=True):
-                    self._say(scene, kind.replace("_", " "))
-                    work = [*place_orders(scene, portion, clients)]
-                    if kind:
-                        work.append(disruptor.submit(disrupt, scene, kind))
-                    for done in as_completed(work):
+                for disruption, portion in zip(plan.disruptions or ("",), plan.portions(), strict=True):
+                    self._report.progress(f"seed {plan.seed}: {disruption or 'placing orders'}")
+                    futures = [*place_orders(context, portion, clients)]
+                    if disruption:
+                        futures.append(disruptor.submit(disrupt, context, disruption))
+                    for done in as_completed(futures):
                         done.result()
-                # Processing comes after its clients, and may have had no time yet to meet its faults.
-                scene.wait_until(lambda: all_have_struck() or not self.backend.unsettled(), _LINGER_SECONDS)
+
+                # Processing and notification lag behind the clients, and must meet their faults too.
+                def is_over() -> bool:
+                    missing = set(plan.request_faults) - (self._faults.injected - injected_before).keys()
+                    return not missing or not (self.backend.messages() or self._silent_order_ids(context))
+
+                context.wait_until(is_over, _DRAIN_SECONDS)
             except BaseException:
                 self.aborted.set()
                 clients.shutdown(wait=False, cancel_futures=True)
                 raise
             finally:
                 self._proxy.faults_are_over.set()
-        while self.faults.late_copies:
-            self.faults.late_copies.pop().forward()
+        while self._faults.late_copies:
+            self._faults.late_copies.pop().forward()
 
-    def _settle(self, scene: Scene) -> tuple[str, ...]:
-        """Wait until nothing moves any more, with everything put back that an operator would; tell what does."""
-        self.backend.hide_received_messages(_QUIET_VISIBILITY_SECONDS)
+    def _settle(self, context: Context) -> list[str]:
+        """Drain the queue and redrive dead letters as an operator would; return a failure if that takes too long."""
+        backend = self.backend
+        backend.set_visibility_timeout(_QUIET_VISIBILITY_SECONDS)
         try:
-            self._say(scene, "draining the queue")
-            if not self._is_drained(scene):
-                return (f"stuck: {self.backend.unsettled()} messages of the queue were not settled in time",)
-            stored = {row.order_id: row.order for row in self.backend.rows()}
+            self._report.progress(f"seed {context.plan.seed}: draining")
+            if not self._is_drained(context):
+                return [f"stuck: {backend.messages()} messages stayed in the queue"]
+            stored = {row.order_id: row.order for row in backend.rows()}
 
-            def wanted(body: str) -> bool:
-                # An order whose id is stored with another content, by its key, would only fail again.
-                if not scene.is_ours(customer_of(body)):
+            def is_wanted(body: str) -> bool:
+                # An order whose id is stored with other content would fail again.
+                if not context.owns(customer_of(body)):
                     return False
                 submitted = read_message(body, ORDER_RULES)
                 return stored.get(submitted.order_id, submitted.order) == submitted.order
 
-            returned = redrive(
-                self.backend.sqs,
-                self.backend.outputs["orders_dlq_url"],
-                self.backend.outputs["orders_queue_url"],
-                wanted,
-            )
-            if returned:
-                self._say(scene, f"{returned} orders put back from the dead-letter queue")
-            if returned and not self._is_drained(scene):
-                return (f"stuck: {self.backend.unsettled()} messages were not settled after the redrive",)
-            return ()
+            outputs = backend.outputs
+            moved = redrive(backend.sqs, outputs["orders_dlq_url"], outputs["orders_queue_url"], is_wanted)
+            if moved and not self._is_drained(context):
+                return [f"stuck: {backend.messages()} messages stayed in the queue after the redrive"]
+            return []
         finally:
-            self.backend.hide_received_messages(VISIBILITY_SECONDS)
+            backend.set_visibility_timeout(VISIBILITY_SECONDS)
 
-    def _is_drained(self, scene: Scene) -> bool:
+    def _is_drained(self, context: Context) -> bool:
         still_since = time.monotonic()
 
-        def still() -> bool:
+        def is_still() -> bool:
             nonlocal still_since
-            self._take_announcements()
-            if self.backend.unsettled() or self._proxy.under_way:
+            self._receive_announcements()
+            if self.backend.messages() or self._proxy.in_flight:
                 still_since = time.monotonic()
             return time.monotonic() - still_since > _STILL_SECONDS
 
-        return scene.wait_until(still, _DRAIN_SECONDS)
+        return context.wait_until(is_still, _DRAIN_SECONDS)
 
-    def _judge(self, scene: Scene, stuck: tuple[str, ...]) -> Verdict:
-        self._say(scene, "counting")
-        all_rows = self.backend.rows()
-        rows = [row for row in all_rows if self._concerns(scene, row.order.customer_id)]
-        given_up = self._wait_for_announcements(scene, rows)
-        verdict = scene.ledger.judge(
+    def _count(self, context: Context, stuck: list[str]) -> Counts:
+        self._report.progress(f"seed {context.plan.seed}: counting")
+        context.wait_until(lambda: not self._silent_order_ids(context), _ANNOUNCE_SECONDS)
+        rows = [row for row in self.backend.rows() if self._concerns(context, row.order.customer_id)]
+        given_up = self.backend.announcements_given_up()
+        letters = all_bodies(self.backend.sqs, self.backend.outputs["orders_dlq_url"])
+        counts = context.ledger.count(
             Findings(
                 rows,
-                [body for body in self._dead_letters() if self._letter_concerns(scene, body)],
-                {
-                    order_id: count
-                    for order_id, count in self._announced.items()
-                    if self._concerns(scene, self._customers[order_id])
-                },
+                [body for body in letters if self._letter_concerns(context, body)],
+                {id_: n for id_, n in self._announced.items() if self._concerns(context, self._customers[id_])},
                 frozenset(row.order_id for row in rows if row.order_id in given_up),
             )
         )
-        return dataclasses.replace(verdict, failures=(*stuck, *verdict.failures))
+        return dataclasses.replace(counts, failures=(*stuck, *counts.failures))
 
-    def _wait_for_announcements(self, scene: Scene, rows: list[ProcessedOrder]) -> set[str]:
-        """Return the ids whose announcement was given up, when all others of these rows are announced, or never are."""
-        given_up: set[str] = set()
+    def _silent_order_ids(self, context: Context) -> set[str]:
+        """Return the stored orders that are neither announced nor given up."""
+        self._receive_announcements()
+        stored = {row.order_id for row in self.backend.rows() if self._concerns(context, row.order.customer_id)}
+        silent = stored - self._announced.keys()
+        return silent - self.backend.announcements_given_up() if silent else silent
 
-        def complete() -> bool:
-            self._take_announcements()
-            silent = {row.order_id for row in rows} - self._announced.keys()
-            if silent:
-                given_up.update(self.backend.announcements_given_up())
-            return not silent - given_up
+    def _receive_announcements(self) -> None:
+        for message in self._read_announcements():
+            order = json.loads(message["Message"])
+            self._announced[order["order_id"]] += 1
+            self._customers[order["order_id"]] = order["customer_id"]
 
-        scene.wait_until(complete, _ANNOUNCE_SECONDS)
-        return given_up
+    def _concerns(self, context: Context, customer_id: str | None) -> bool:
+        """Return whether a customer is counted for this seed: its own, and those of no seed for every seed."""
+        return context.owns(customer_id) or not any(other.owns(customer_id) for other in self._contexts.values())
 
-    def _take_announcements(self) -> None:
-        for document in self._read_announcements():
-            self._announced[document["order_id"]] += 1
-            self._customers[document["order_id"]] = document["customer_id"]
-
-    def _dead_letters(self) -> list[str]:
-        return all_bodies(self.backend.sqs, self.backend.outputs["orders_dlq_url"])
-
-    def _concerns(self, scene: Scene, customer_id: str) -> bool:
-        """Return whether what a customer has counts for a seed: its own, and what is no seed's, for all of them."""
-        return scene.is_ours(customer_id) or not any(each.is_ours(customer_id) for each in self._scenes.values())
-
-    def _letter_concerns(self, scene: Scene, body: str) -> bool:
-        others = [each for each in self._scenes.values() if each is not scene]
-        if any(body in each.ledger.poison for each in others):
-            return False
-        customer_id = customer_of(body)
-        return not any(each.is_ours(customer_id) for each in others)
-
-    def _say(self, scene: Scene, text: str) -> None:
-        self._report.progress(f"seed {scene.plan.seed}: {text}")
-
-
-@contextmanager
-def running_campaign(directory: Path, report: Report) -> Iterator[Campaign]:
-    """Deploy the backend in `directory` and make everything ready for the length of a `with` block."""
-    with Backend(directory, report) as backend:
-        campaign = Campaign(backend, report)
-        with campaign.ready():
-            yield campaign
+    def _letter_concerns(self, context: Context, body: str) -> bool:
+        others = [other for other in self._contexts.values() if other is not context]
+        return not any(body in other.ledger.poison for other in others) and self._concerns(context, customer_of(body))

@@ -1,0 +1,225 @@
+"""Injects request faults, by seed."""
+
+import contextlib
+import json
+import os
+import random
+import re
+import signal
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode
+
+from faults.fault_types import DISRUPTION_FAULTS, PUBLISH, REQUEST_FAULTS, STORE, RequestFault
+from faults.proxy import Exchange, HttpResponse
+
+FAULTS: dict[str, RequestFault] = REQUEST_FAULTS | DISRUPTION_FAULTS
+
+# lambda/orders/adapters/clients.py: the functions' SDK waits this long for an answer.
+_SDK_READ_SECONDS = 4
+# A fault strikes for the first time at the latest after this many requests that it applies to.
+_LATEST_FIRST = 2
+
+_SNS_NAMESPACE = "http://sns.amazonaws.com/doc/2010-03-31/"
+_ENTRY = "PublishBatchRequestEntries.member."
+# The emulator runs each function in its own processes, started with this script.
+_WORKER_SCRIPT = re.compile(rb"/ministack-lambda-[^ /]+/_worker\.")
+_ESTABLISHED = "01"  # in /proc/net/tcp, see proc_pid_net(5)
+
+
+@dataclass
+class _Active:
+    name: str
+    seed: int
+    seen: int = 0
+    is_injected: bool = False
+
+
+@dataclass
+class RequestFaults:
+    """The active faults, and how often each was injected."""
+
+    injected: Counter[str] = field(default_factory=Counter)
+    late_copies: list[Exchange] = field(default_factory=list)
+    """Messages to deliver again, long after the first delivery."""
+    _silenced: set[int] = field(default_factory=set)  # process ids of functions that get no more answers
+    _active: list[_Active] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def active(self, seed: int, names: Sequence[str]) -> Iterator[None]:
+        """Inject these faults within a `with` block."""
+        added = [_Active(name, seed) for name in names]
+        with self._lock:
+            self._active = added + self._active
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._active = [active for active in self._active if active not in added]
+                self._silenced.clear()
+
+    def note(self, name: str) -> None:
+        """Count an injected fault."""
+        with self._lock:
+            self.injected[name] += 1
+
+    def respond(self, exchange: Exchange) -> HttpResponse | None:
+        """Return the response to a request, or None to close the connection."""
+        if self._silenced and _function_at(exchange.client_port) in self._silenced:
+            exchange.wait_for_client_to_give_up(_SDK_READ_SECONDS + 1)
+            return None
+        drawn = self._draw(exchange)
+        if drawn is None:
+            return exchange.forward()
+        active, chance = drawn
+        fault = FAULTS[active.name]
+        if fault.delay_seconds:
+            exchange.delay(chance.uniform(*fault.delay_seconds))
+        if fault.item_errors and exchange.operation in (STORE, PUBLISH) and (not fault.errors or chance.random() < 0.5):
+            response: HttpResponse | None = _fail_items(exchange, chance, chance.choice(fault.item_errors))
+        elif fault.errors:
+            response = _error(exchange, *chance.choice(fault.errors))
+        else:
+            response = self._take_effect(exchange, fault, chance)
+            if not self._finish(exchange, fault, chance):
+                return None
+        active.is_injected = True
+        self.note(active.name)
+        return response if fault.then in ("answer", "repeat") else None
+
+    def _take_effect(self, exchange: Exchange, fault: RequestFault, chance: random.Random) -> HttpResponse | None:
+        if fault.effect == "half":
+            return _forward_part(exchange, range(_size(exchange) // 2))
+        if fault.effect == "all" or (fault.effect == "maybe" and chance.random() < 0.5):
+            return exchange.forward()
+        return None
+
+    def _finish(self, exchange: Exchange, fault: RequestFault, chance: random.Random) -> bool:
+        """Do what follows the effect; return False if it is not possible."""
+        if fault.then == "repeat":
+            if chance.random() < 0.5:
+                exchange.forward()
+            else:
+                self.late_copies.append(exchange)
+        if fault.then in ("kill", "silence"):
+            process_id = _function_at(exchange.client_port)
+            if process_id is None:
+                return False
+            if fault.then == "kill":
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process_id, signal.SIGKILL)
+            else:  # its retry is not answered either, so Lambda ends it at its timeout
+                self._silenced.add(process_id)
+        is_without_trace = fault.then == "lose" and chance.random() < 0.1  # else the connection is closed
+        if fault.then in ("hang", "silence") or is_without_trace:
+            exchange.wait_for_client_to_give_up(_SDK_READ_SECONDS + 1)
+        return True
+
+    def _draw(self, exchange: Exchange) -> tuple[_Active, random.Random] | None:
+        """Return the fault that strikes this request; the n-th request that it applies to always draws the same."""
+        with self._lock:
+            for active in self._active:
+                fault = FAULTS[active.name]
+                if exchange.operation not in fault.operations or (fault.effect == "half" and _size(exchange) < 2):
+                    continue
+                active.seen += 1
+                chance = random.Random(f"{active.seed} {active.name} {active.seen}")
+                if chance.random() < fault.share or (not active.is_injected and active.seen > _LATEST_FIRST):
+                    return active, chance
+        return None
+
+
+def _function_at(port: int) -> int | None:
+    """Return the process id of the function whose connection has this local port, or None."""
+    connections = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    sockets = {
+        f"socket:[{fields[9]}]"
+        for fields in connections
+        if fields[3] == _ESTABLISHED and int(fields[1].rpartition(":")[2], 16) == port
+    }
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # the process is gone, or another user's
+            if _WORKER_SCRIPT.search((process / "cmdline").read_bytes().replace(b"\0", b" ")):
+                for descriptor in (process / "fd").iterdir():
+                    with contextlib.suppress(OSError):
+                        if os.readlink(descriptor) in sockets:
+                            return int(process.name)
+    return None
+
+
+# --- Requests and responses in AWS's formats --------------------------------------------------------------------------
+
+
+def _json_response(status: int, document: object) -> HttpResponse:
+    return HttpResponse(status, {"Content-Type": "application/x-amz-json-1.0"}, json.dumps(document).encode())
+
+
+def _error(exchange: Exchange, status: int, code: str) -> HttpResponse:
+    if exchange.operation != PUBLISH:
+        return _json_response(status, {"__type": f"com.amazonaws#{code}", "message": "injected"})
+    fault = "Sender" if status < 500 else "Receiver"
+    error = f"<Error><Type>{fault}</Type><Code>{code}</Code><Message>injected</Message></Error>"
+    body = f'<ErrorResponse xmlns="{_SNS_NAMESPACE}">{error}<RequestId>injected</RequestId></ErrorResponse>'
+    return HttpResponse(status, {"Content-Type": "text/xml"}, body.encode())
+
+
+def _fail_items(exchange: Exchange, chance: random.Random, code: str) -> HttpResponse:
+    """Let some items of a batch fail with `code`; the others take effect."""
+    size = _size(exchange)
+    done = sorted(chance.sample(range(size), chance.randint(0, size - 1)))
+    response = _forward_part(exchange, done) if done else None
+    if response is not None and response.status != 200:
+        return response
+    if exchange.operation == STORE:
+        error = {"Error": {"Code": code, "Message": "injected"}}
+        responses = iter(json.loads(response.body)["Responses"] if response else ())
+        return _json_response(200, {"Responses": [next(responses) if i in done else error for i in range(size)]})
+    text = response.body.decode() if response else ""
+    published = "".join(re.findall("<Successful>(.*?)</Successful>", text, re.DOTALL))
+    failed = "".join(
+        f"<member><Id>{entry['Id']}</Id><Code>{code}</Code><SenderFault>false</SenderFault></member>"
+        for place, entry in enumerate(_entries(exchange))
+        if place not in done
+    )
+    result = f"<Successful>{published}</Successful><Failed>{failed}</Failed>"
+    metadata = "<ResponseMetadata><RequestId>injected</RequestId></ResponseMetadata>"
+    body = f'<PublishBatchResponse xmlns="{_SNS_NAMESPACE}"><PublishBatchResult>{result}</PublishBatchResult>{metadata}'
+    return HttpResponse(200, {"Content-Type": "text/xml"}, f"{body}</PublishBatchResponse>".encode())
+
+
+def _size(exchange: Exchange) -> int:
+    if exchange.operation == STORE:
+        return len(json.loads(exchange.body)["Statements"])
+    return len(_entries(exchange)) if exchange.operation == PUBLISH else 1
+
+
+def _forward_part(exchange: Exchange, places: Sequence[int]) -> HttpResponse:
+    """Forward only these places of a batch."""
+    if exchange.operation == STORE:
+        request = json.loads(exchange.body)
+        request["Statements"] = [request["Statements"][place] for place in places]
+        return exchange.forward_instead(json.dumps(request).encode(), "dynamodb")
+    entries = _entries(exchange)
+    form = [(name, value) for name, value in _form(exchange) if not name.startswith(_ENTRY)]
+    for number, place in enumerate(places, 1):
+        form += [(f"{_ENTRY}{number}.{name}", value) for name, value in entries[place].items()]
+    return exchange.forward_instead(urlencode(form).encode(), "sns")
+
+
+def _form(exchange: Exchange) -> list[tuple[str, str]]:
+    return parse_qsl(exchange.body.decode(), keep_blank_values=True)
+
+
+def _entries(exchange: Exchange) -> list[dict[str, str]]:
+    """Return the entries of a PublishBatch request."""
+    entries: dict[int, dict[str, str]] = {}
+    for name, value in _form(exchange):
+        if name.startswith(_ENTRY):
+            number, _, field_name = name.removeprefix(_ENTRY).partition(".")
+            entries.setdefault(int(number), {})[field_name] = value
+    return [entries[number] for number in sorted(entries)]

@@ -1,0 +1,146 @@
+"""`make fault-test`: what its ledger counts, what its seeds cover, and how SEEDS and ORDERS are read."""
+
+import dataclasses
+from collections import Counter
+
+import pytest
+
+from faults import __main__ as program
+from faults.fault_types import DESCRIPTIONS, REDRIVES
+from faults.ledger import Answer, Counts, Findings, Ledger, Request
+from faults.plan import Config, FaultTestError, make_plan
+from orders.domain.message import write_message
+from orders.domain.order import Order, ProcessedOrder, SubmittedOrder
+from orders.domain.order_id import derived_order_id, random_order_id
+from support.sample_orders import PROCESSED_AT, SUBMITTED_AT
+
+ORDER = Order("s1-1", "Banana", 1, "2025-04-25")
+CHANGED = dataclasses.replace(ORDER, quantity=2)
+KEYED = derived_order_id(ORDER, "key")
+FIRST, SECOND = random_order_id(b"a" * 12), random_order_id(b"b" * 12)
+
+NO_ANSWER = Request(ORDER, None, Answer.INDETERMINATE)
+NO_ANSWER_KEYED = Request(ORDER, "key", Answer.INDETERMINATE)
+REJECTED = Request(ORDER, None, Answer.REJECTED)
+
+
+def ok(order_id: str, order: Order = ORDER, key: str | None = None) -> Request:
+    return Request(order, key, Answer.ACKNOWLEDGED, order_id)
+
+
+def row(order_id: str, order: Order = ORDER) -> ProcessedOrder:
+    return ProcessedOrder(order_id, order, SUBMITTED_AT, PROCESSED_AT)
+
+
+def letter(order_id: str, order: Order = ORDER) -> str:
+    return write_message(SubmittedOrder(order_id, order, SUBMITTED_AT, "request"))
+
+
+def count(ledger: Ledger, findings: Findings) -> Counts:
+    """Count, as if every stored order was announced."""
+    announced = findings.announced or {row.order_id: 1 for row in findings.rows}
+    return ledger.count(dataclasses.replace(findings, announced=announced))
+
+
+def broken(counts: Counts) -> dict[str, int]:
+    names = ("lost", "duplicated", "unexpected", "denied", "never_announced")
+    found = {name: getattr(counts, name) for name in names if getattr(counts, name)}
+    assert len(counts.failures) == sum(found.values())
+    return found
+
+
+@pytest.mark.parametrize(
+    ("requests", "findings", "expected"),
+    [
+        # Stored, dead-lettered or unknown: nothing is broken.
+        ([ok(FIRST)], Findings([row(FIRST)]), {}),
+        ([ok(FIRST)], Findings(dead_letters=[letter(FIRST)]), {}),
+        ([NO_ANSWER], Findings(), {}),
+        ([NO_ANSWER], Findings([row(FIRST)]), {}),
+        ([NO_ANSWER, ok(FIRST)], Findings([row(FIRST), row(SECOND)]), {}),
+        ([ok(FIRST), ok(SECOND)], Findings([row(FIRST), row(SECOND)]), {}),
+        ([REJECTED], Findings(), {}),
+        # Lost.
+        ([ok(FIRST)], Findings(), {"lost": 1}),
+        ([ok(FIRST), ok(SECOND)], Findings([row(FIRST)]), {"lost": 1}),
+        ([ok(FIRST)], Findings(dead_letters=[letter(FIRST, CHANGED)]), {"lost": 1}),
+        ([ok(KEYED, key="key"), ok(KEYED, CHANGED, "key")], Findings([row(KEYED, CHANGED)]), {"lost": 1}),
+        ([ok(FIRST)], Findings([row(FIRST, CHANGED)]), {"lost": 1, "duplicated": 1}),
+        # Duplicated.
+        ([ok(KEYED, key="key"), NO_ANSWER_KEYED], Findings([row(KEYED), row(FIRST)]), {"duplicated": 1}),
+        ([ok(FIRST)], Findings([row(FIRST), row(SECOND)]), {"duplicated": 1}),
+        ([ok(FIRST)], Findings([row(FIRST), row(FIRST)]), {"duplicated": 1}),
+        # Unexpected.
+        ([], Findings([row(FIRST)]), {"unexpected": 1}),
+        ([], Findings(dead_letters=[letter(FIRST)]), {"unexpected": 1}),
+        ([], Findings(dead_letters=["not an order"]), {"unexpected": 1}),
+        ([REJECTED], Findings([row(FIRST)]), {"unexpected": 1, "duplicated": 1}),
+        ([NO_ANSWER], Findings(announced={FIRST: 1}), {"unexpected": 1}),
+        (
+            [ok(KEYED, key="key"), ok(KEYED, CHANGED, "key")],
+            Findings([row(KEYED)], [letter(KEYED, CHANGED)]),
+            {"unexpected": 1},
+        ),
+    ],
+)
+def test_ledger_reports_broken_promises(requests: list[Request], findings: Findings, expected: dict[str, int]) -> None:
+    assert broken(count(Ledger(requests), findings)) == expected
+
+
+@pytest.mark.parametrize(
+    ("findings", "expected"),
+    [
+        (Findings([row(FIRST)]), {"never_announced": 1}),
+        (Findings([row(FIRST)], announced={FIRST: 3}), {}),
+        (Findings([row(FIRST)], given_up=frozenset({FIRST})), {}),
+    ],
+)
+def test_ledger_reports_orders_without_announcement(findings: Findings, expected: dict[str, int]) -> None:
+    assert broken(Ledger([ok(FIRST)]).count(findings)) == expected
+
+
+def test_ledger_reports_poison_that_is_not_kept() -> None:
+    assert broken(count(Ledger(poison=["poison"]), Findings())) == {"lost": 1}
+    assert broken(count(Ledger(poison=["poison"]), Findings(dead_letters=["poison"]))) == {}
+
+
+def test_ledger_reports_acknowledged_order_that_the_api_denies() -> None:
+    assert broken(count(Ledger([ok(FIRST)], denied=[FIRST]), Findings([row(FIRST)]))) == {"denied": 1}
+
+
+def test_ledger_counts_an_order_once_by_its_best_answer() -> None:
+    counts = count(Ledger([NO_ANSWER_KEYED, ok(KEYED, key="key")]), Findings([row(KEYED)]))
+    assert counts == Counts(attempted=1, acknowledged=1, stored=1, announced=1)
+
+
+def test_default_seeds_plan_every_fault_type_more_than_once() -> None:
+    plans = [make_plan(seed, 1) for seed in Config.seeds]
+    planned = Counter(name for plan in plans for name in plan.fault_types)
+    assert planned.keys() == DESCRIPTIONS.keys()
+    assert min(planned.values()) > 1
+    assert max(len(REDRIVES.intersection(plan.disruptions)) for plan in plans) == 1
+
+
+def test_default_covers_ten_thousand_orders() -> None:
+    config = Config.from_environment({})
+    assert config.is_full
+    assert len(config.seeds) * config.orders > 11_000
+
+
+@pytest.mark.parametrize(("text", "seeds"), [("17", (17,)), ("1-3,9, 2", (1, 2, 3, 9)), ("", Config.seeds)])
+def test_seeds_are_numbers_and_ranges(text: str, seeds: tuple[int, ...]) -> None:
+    assert Config.from_environment({"SEEDS": text}).seeds == seeds
+
+
+@pytest.mark.parametrize("variable", ["SEEDS", "ORDERS"])
+@pytest.mark.parametrize("text", ["all", "-1", "1-", "3-1", "1.5", "٣", "0x1", "9" * 9])
+def test_invalid_setting_is_rejected_with_an_example(variable: str, text: str) -> None:
+    with pytest.raises(FaultTestError, match=f"{variable}=.*such as {variable}="):
+        Config.from_environment({variable: text})
+
+
+def test_command_reports_invalid_setting(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("SEEDS", "all")
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    assert program.main() == 2
+    assert capsys.readouterr().err.strip().startswith("make fault-test: SEEDS=all is not valid")
