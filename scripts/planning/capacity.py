@@ -104,7 +104,7 @@ class Limit(Enum):
     API_ACCOUNT = ("the account's API quota answers 429", "API Gateway quota: throttle rate (L-8A5B8E43)")
     LAMBDA_RAMP = (
         "submission cannot start environments fast enough: 503",
-        "nothing: 1,000, then 100 per second",
+        "no setting: 1,000 at once, then 100 per second",
     )
     SUBMISSION_RESERVED = ("submission's reserved concurrency is used up: 503", "submission_reserved_concurrency")
     LAMBDA_REQUESTS = (
@@ -117,7 +117,7 @@ class Limit(Enum):
     )
     MAPPING_RAMP = (
         "orders wait while the mapping adds 300 batches per minute",
-        "nothing but provisioned pollers",
+        "provisioned pollers",
     )
     MAPPING_CONCURRENCY = ("orders wait for the mapping's concurrency", "processing_maximum_concurrency")
     PROCESSING_STARVED = (

@@ -1,4 +1,4 @@
-"""What a seed's clients sent and were told, and what the system holds afterwards."""
+"""The requests of a seed's clients and their answers, compared with what the system holds afterwards."""
 
 import json
 from collections import Counter, defaultdict

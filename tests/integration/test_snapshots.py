@@ -1,7 +1,4 @@
-"""What a function prepares may be shared: SnapStart starts many from one snapshot, days later.
-
-A fork is such a start on one machine: two processes go on from the same memory.
-"""
+"""SnapStart starts many environments from one snapshot, days later; a fork stands for such a start."""
 
 import json
 import subprocess
@@ -16,9 +13,8 @@ from support.sample_orders import SAMPLE_BODY
 from support.stub_aws.events import http_event
 
 LAMBDA = REPOSITORY / "lambda"
-WAITED_FOR = ("submission", "status")
 
-# Prints what the start did to the outside: connections and names that were looked up.
+# Prints the connections and name lookups of a start.
 START = """
 import importlib, json, sys
 outside = []
@@ -27,7 +23,7 @@ importlib.import_module(f"orders.handlers.{sys.argv[1]}")
 print(json.dumps(outside))
 """
 
-# Prints the answers of two processes that go on from the same start.
+# Prints the responses of two processes forked from the same start.
 TWICE = """
 import json, os, sys
 from orders.adapters import clients
@@ -50,7 +46,7 @@ for _ in range(2):
 
 
 def run(program: str, *arguments: str, given: Any = None) -> list[Any]:
-    """Run a program as a function would start; return the JSON that it prints last, or what both forks print."""
+    """Run a program in a new interpreter; return the JSON of each line."""
     ran = subprocess.run(
         [sys.executable, "-c", program, *arguments],
         env={**ENVIRONMENT, "PYTHONPATH": str(LAMBDA), "PYTHONHASHSEED": "random"},
@@ -64,12 +60,12 @@ def run(program: str, *arguments: str, given: Any = None) -> list[Any]:
     return [json.loads(line) for line in ran.stdout.splitlines()]
 
 
-@pytest.mark.parametrize("function", WAITED_FOR)
-def test_a_start_opens_no_connection_that_a_snapshot_would_keep(function: str) -> None:
+@pytest.mark.parametrize("function", ["submission", "status"])
+def test_start_opens_no_connection(function: str) -> None:
     assert run(START, function) == [[]]
 
 
-def test_two_functions_of_one_snapshot_never_give_the_same_order_id() -> None:
+def test_environments_of_one_snapshot_issue_different_order_ids() -> None:
     printed = run(TWICE, given=http_event(SAMPLE_BODY.decode()))
 
     order_ids = {json.loads(line["body"])["order_id"] for line in printed if "body" in line}

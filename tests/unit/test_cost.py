@@ -120,8 +120,8 @@ def test_bill_of_logs_traces_and_storage(prices: PriceTable) -> None:
     # 12 months × 1,000,000 × (176 + 100) bytes = 3.312 GB: twice at $0.25, once at $0.20.
     assert found["table: storage"] == pytest.approx(2 * 3.312 * 0.25)
     assert found["table: point-in-time recovery"] == pytest.approx(3.312 * 0.20)
-    # In 2,628,000 s, 1,000,000 requests are 0.3805 a second: a second has one with 31.65 %, which is traced,
-    # and of the other 168,230 every twentieth.
+    # In 2,628,000 s, 1,000,000 requests are 0.3805 per second: 31.65 % of the seconds have one. The first of a
+    # second is traced, and one in twenty of the other 168,230.
     first = (1 - math.exp(-1_000_000 / 2_628_000)) * 2_628_000
     assert first == pytest.approx(831_770, rel=1e-4)
     requests = first + 0.05 * (1_000_000 - first)
@@ -184,17 +184,17 @@ def test_bill_of_a_customer_managed_key(prices: PriceTable) -> None:
 
 
 def test_batches_fill_only_at_high_rates(prices: PriceTable) -> None:
-    # At 11.6 a second a place of the mapping is free for every order.
+    # At 11.6 per second a poller is free for every order.
     slow = amounts(month(prices, PROFILES["million-a-day"]))
     assert slow["SQS: ReceiveMessage"] == pytest.approx(slow["SQS: SendMessage"])
-    # At 500 a second five places have five orders each every 50 ms.
+    # At 500 per second, five pollers get five orders each every 50 ms.
     fast = amounts(month(prices, Workload("fast", 500 * 2_628_000)))
     assert fast["SQS: ReceiveMessage"] == pytest.approx(fast["SQS: SendMessage"] / 5)
 
 
 def test_sampled_traces_fall_with_the_rate() -> None:
     assert sampled_traces(1000) == pytest.approx(1000, rel=0.001)
-    # At a thousand a second each second has a first one, and 5 % of the 999 others: 50.95.
+    # At 1,000 per second, the first and 5 % of the 999 others are traced: 50.95.
     assert sampled_traces(1000 * 2_628_000) / 2_628_000 == pytest.approx(50.95)
 
 
