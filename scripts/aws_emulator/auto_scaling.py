@@ -16,7 +16,6 @@ No instance boots here. An instance with `emulator-unhealthy` in its user data n
 import base64
 import re
 import time
-from collections.abc import Callable
 from typing import Any
 
 from ministack.core.responses import get_region
@@ -29,87 +28,56 @@ NEVER_HEALTHY = b"emulator-unhealthy"
 # One zone lacks one family.
 _SCARCE_FAMILY, _ZONE_WITHOUT = "a1.", "a"
 
+_create_group = autoscaling._ACTION_MAP["CreateAutoScalingGroup"]
+_describe_groups = autoscaling._ACTION_MAP["DescribeAutoScalingGroups"]
+_instances_xml = autoscaling._instances_xml
+_reconcile_instances = autoscaling._reconcile_instances
 _parse_template = ec2._parse_lt_data
 _template_xml = ec2._lt_data_xml
 
 
 def patch_auto_scaling() -> None:
-    """Register instances of Auto Scaling groups as targets, and report their health."""
-    actions = autoscaling._ACTION_MAP
-    actions["CreateAutoScalingGroup"] = _creating(actions["CreateAutoScalingGroup"])
-    actions["DescribeAutoScalingGroups"] = _describing(actions["DescribeAutoScalingGroups"])
-    actions["DeleteAutoScalingGroup"] = _registering(actions["DeleteAutoScalingGroup"])
-    for action in ("UpdateAutoScalingGroup", "SetDesiredCapacity"):
-        actions[action] = _registering(actions[action])
+    """Let groups have target groups, and report the health of their instances."""
+    autoscaling._ACTION_MAP["CreateAutoScalingGroup"] = _create_group_with_targets
+    autoscaling._ACTION_MAP["DescribeAutoScalingGroups"] = _describe_groups_with_tags
+    autoscaling._instances_xml = _instances_xml_with_targets
+    autoscaling._reconcile_instances = _reconcile_instances_with_time
     alb._ACTION_MAP["DescribeTargetHealth"] = _describe_target_health
     ec2._ACTION_MAP["DescribeInstanceTypeOfferings"] = _describe_instance_type_offerings
     ec2._parse_lt_data = _parse_template_with_interface
     ec2._lt_data_xml = _template_xml_with_interface
 
 
-def _creating(create: Callable[[Parameters], Any]) -> Callable[[Parameters], Any]:
-    def handle(parameters: Parameters) -> Any:
-        response = create(parameters)
-        name = autoscaling._p(parameters, "AutoScalingGroupName")
-        if response[0] == 200:
-            group = autoscaling._asgs[name]
-            group["TargetGroupARNs"] = autoscaling._parse_member_list(parameters, "TargetGroupARNs")
-            group["DefaultInstanceWarmup"] = autoscaling._p(parameters, "DefaultInstanceWarmup")
-            template = ec2._launch_templates.get(group["LaunchTemplate"].get("LaunchTemplateId", ""))
-            if template:
-                group["LaunchTemplate"]["LaunchTemplateName"] = template["LaunchTemplateName"]
-            _register(group)
-        return response
-
-    return handle
+def _create_group_with_targets(parameters: Parameters) -> Any:
+    response = _create_group(parameters)
+    if response[0] == 200:
+        group = autoscaling._asgs[autoscaling._p(parameters, "AutoScalingGroupName")]
+        group["TargetGroupARNs"] = autoscaling._parse_member_list(parameters, "TargetGroupARNs")
+        group["DefaultInstanceWarmup"] = autoscaling._p(parameters, "DefaultInstanceWarmup")
+        template = ec2._launch_templates.get(group["LaunchTemplate"].get("LaunchTemplateId", ""))
+        if template:
+            group["LaunchTemplate"]["LaunchTemplateName"] = template["LaunchTemplateName"]
+    return response
 
 
-def _registering(change: Callable[[Parameters], Any]) -> Callable[[Parameters], Any]:
-    """Return `change`, after which terminated instances are deregistered and launched ones are registered."""
-
-    def handle(parameters: Parameters) -> Any:
-        name = autoscaling._p(parameters, "AutoScalingGroupName")
-        before = autoscaling._asgs.get(name, {})
-        former = {instance["InstanceId"] for instance in before.get("Instances", [])}
-        response = change(parameters)
-        after = autoscaling._asgs.get(name, {})
-        left = former - {instance["InstanceId"] for instance in after.get("Instances", [])}
-        for arn in before.get("TargetGroupARNs", []):
-            alb._targets[arn] = [target for target in alb._targets.get(arn, []) if target["Id"] not in left]
-        _register(after)
-        return response
-
-    return handle
+def _reconcile_instances_with_time(group: Parameters) -> None:
+    _reconcile_instances(group)
+    for instance in group["Instances"]:
+        instance.setdefault("launched_at", time.time())
 
 
-def _register(group: Parameters) -> None:
-    template = group.get("LaunchTemplate", {})
-    versions = ec2._launch_templates.get(template.get("LaunchTemplateId", ""), {}).get("Versions", [])
-    user_data = [
-        base64.b64decode(version["LaunchTemplateData"].get("UserData", ""))
-        for version in versions
-        if str(version["VersionNumber"]) == template.get("Version")
-    ]
-    for arn in group.get("TargetGroupARNs", []):
-        targets = alb._targets.setdefault(arn, [])
-        registered = {target["Id"] for target in targets}
-        targets += [
-            {
-                "Id": instance["InstanceId"],
-                "Port": alb._tgs[arn]["Port"],
-                "registered_at": time.time(),
-                "is_broken": any(NEVER_HEALTHY in data for data in user_data),
-            }
-            for instance in group["Instances"]
-            if instance["InstanceId"] not in registered
-        ]
+def _instances_xml_with_targets(group: Parameters) -> str:
+    arns = "".join(f"<member>{arn}</member>" for arn in group.get("TargetGroupARNs", []))
+    xml = f"<TargetGroupARNs>{arns}</TargetGroupARNs>{_instances_xml(group)}"
+    if warmup := group.get("DefaultInstanceWarmup"):
+        xml += f"<DefaultInstanceWarmup>{warmup}</DefaultInstanceWarmup>"
+    return xml
 
 
-def _health(target: Parameters, group: Parameters) -> str:
-    if target.get("is_broken"):
-        return "unhealthy"
-    needed = group["HealthCheckIntervalSeconds"] * group["HealthyThresholdCount"]
-    return "initial" if time.time() - target.get("registered_at", 0) < needed else "healthy"
+def _describe_groups_with_tags(parameters: Parameters) -> Any:
+    names = autoscaling._parse_member_list(parameters, "AutoScalingGroupNames") or list(autoscaling._asgs.keys())
+    found = [name for name in names if name in autoscaling._asgs and _has_tags(autoscaling._asgs[name], parameters)]
+    return _describe_groups({f"AutoScalingGroupNames.member.{i}": name for i, name in enumerate(found or ["-"], 1)})
 
 
 def _describe_target_health(parameters: Parameters) -> Any:
@@ -118,34 +86,25 @@ def _describe_target_health(parameters: Parameters) -> Any:
         return alb._error("TargetGroupNotFound", f"Target group '{arn}' not found.")
     asked = {target["Id"] for target in alb._parse_targets_param(parameters)}
     members = "".join(
-        f"<member><Target><Id>{target['Id']}</Id><Port>{target.get('Port', alb._tgs[arn]['Port'])}</Port></Target>"
-        f"<TargetHealth><State>{_health(target, alb._tgs[arn])}</State></TargetHealth></member>"
-        for target in alb._targets.get(arn, [])
-        if not asked or target["Id"] in asked
+        f"<member><Target><Id>{instance['InstanceId']}</Id><Port>{alb._tgs[arn]['Port']}</Port></Target>"
+        f"<TargetHealth><State>{_health(instance, alb._tgs[arn])}</State></TargetHealth></member>"
+        for group in autoscaling._asgs.values()
+        if arn in group.get("TargetGroupARNs", [])
+        for instance in group["Instances"]
+        if not asked or instance["InstanceId"] in asked
     )
     return alb._xml(200, "DescribeTargetHealth", f"<TargetHealthDescriptions>{members}</TargetHealthDescriptions>")
 
 
-def _describing(describe: Callable[[Parameters], Any]) -> Callable[[Parameters], Any]:
-    def handle(parameters: Parameters) -> Any:
-        names = autoscaling._parse_member_list(parameters, "AutoScalingGroupNames") or list(autoscaling._asgs.keys())
-        found = [name for name in names if name in autoscaling._asgs and _has_tags(autoscaling._asgs[name], parameters)]
-        asked = {f"AutoScalingGroupNames.member.{i}": name for i, name in enumerate(found or ["-"], 1)}
-        status, headers, body = describe(asked)
-        text = body.decode()
-        for name in found:
-            group = autoscaling._asgs[name]
-            arns = "".join(f"<member>{arn}</member>" for arn in group.get("TargetGroupARNs", []))
-            more = f"<TargetGroupARNs>{arns}</TargetGroupARNs>"
-            if group.get("DefaultInstanceWarmup"):
-                more += f"<DefaultInstanceWarmup>{group['DefaultInstanceWarmup']}</DefaultInstanceWarmup>"
-            text = text.replace(
-                f"<AutoScalingGroupName>{name}</AutoScalingGroupName>",
-                f"<AutoScalingGroupName>{name}</AutoScalingGroupName>{more}",
-            )
-        return status, headers, text.encode()
-
-    return handle
+def _health(instance: Parameters, target_group: Parameters) -> str:
+    template = instance["LaunchTemplate"]
+    versions = ec2._launch_templates.get(template.get("LaunchTemplateId", ""), {}).get("Versions", [])
+    for version in versions:
+        user_data = base64.b64decode(version["LaunchTemplateData"].get("UserData", ""))
+        if str(version["VersionNumber"]) == template.get("Version") and NEVER_HEALTHY in user_data:
+            return "unhealthy"
+    needed = target_group["HealthCheckIntervalSeconds"] * target_group["HealthyThresholdCount"]
+    return "initial" if time.time() - instance["launched_at"] < needed else "healthy"
 
 
 def _has_tags(group: Parameters, parameters: Parameters) -> bool:

@@ -16,20 +16,21 @@ https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
 """
 
 import json
+import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ministack.core import responses
-from ministack.core.arn import ArnParseError, parse_arn
 from ministack.services import dynamodb, lambda_svc
 
 from aws_emulator.queues import holding_the_lock
 
 _RETRIES_EXHAUSTED = "RetryAttemptsExhausted"
 _TOO_OLD = "MaxRecordAgeExceeded"
+
+_STREAM_ARN = re.compile("arn:aws:dynamodb:[^:]+:[0-9]+:table/([^/:]+)/stream/.+")
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def _poll_mapping(account: str, region: str, mapping: dict[str, Any]) -> bool:
         or lambda_svc._esm_backoff_until._data.get((account, region, mapping_id), 0) > time.time()
     ):
         return False
-    with _scope(account, region):
+    with responses.request_scope(account, region):
         table_name = _table_of(mapping)
         function, _ = lambda_svc._get_func_record_for_qualifier(mapping["FunctionName"], mapping.get("Qualifier"))
         if table_name is None or function is None:
@@ -133,29 +134,12 @@ def _poll_mapping(account: str, region: str, mapping: dict[str, Any]) -> bool:
         return True
 
 
-@contextmanager
-def _scope(account: str, region: str) -> Iterator[None]:
-    account_token = responses._request_account_id.set(account)
-    region_token = responses._request_region.set(region)
-    try:
-        yield
-    finally:
-        responses._request_account_id.reset(account_token)
-        responses._request_region.reset(region_token)
-
-
 def _table_of(mapping: Mapping[str, Any]) -> str | None:
     """Return the name of the table whose stream the mapping reads; None if it reads something else."""
-    try:
-        source = parse_arn(mapping.get("EventSourceArn", ""))
-    except ArnParseError:
-        return None
-    found = lambda_svc._dynamodb_stream_table_from_arn_spec(source) if source.service == "dynamodb" else None
-    if found is None:
-        return None
-    table_name = str(found[0])
-    table = dynamodb._tables.get(table_name)
-    return table_name if table and table.get("LatestStreamArn") == mapping["EventSourceArn"] else None
+    arn = mapping.get("EventSourceArn", "")
+    found = _STREAM_ARN.fullmatch(arn)
+    table = dynamodb._tables.get(found[1]) if found else None
+    return found[1] if found and table and table.get("LatestStreamArn") == arn else None
 
 
 def _next_batch(mapping: Mapping[str, Any], table_name: str) -> Batch | None:
