@@ -39,10 +39,12 @@ _ACTION_OF_OPERATION = {
 }
 _PARTIQL_OPERATIONS = ("dynamodb:BatchExecuteStatement", "dynamodb:ExecuteStatement")
 _STATEMENT = re.compile(
-    r"\s*(?:(?P<insert>INSERT)\s+INTO|(?P<select>SELECT)\s.*?\sFROM|(?P<update>UPDATE)|(?P<delete>DELETE)\s+FROM)"
+    r"\s*(?:(?P<Insert>INSERT)\s+INTO|(?P<Select>SELECT)\s.*?\sFROM|(?P<Update>UPDATE)|(?P<Delete>DELETE)\s+FROM)"
     r'\s+"?(?P<table>[A-Za-z0-9_.-]+)"?',
     re.IGNORECASE | re.DOTALL,
 )
+# What an invalid statement needs.
+_EVERYTHING = ("dynamodb:*", "*")
 _SINGLE = re.compile(r"/(aliases|event-source-mappings)/[^/]+/?$")
 _SINGULAR = {"aliases": "Alias", "event-source-mappings": "EventSourceMapping"}
 _VERBS = {"GET": "Get", "PUT": "Update", "DELETE": "Delete"}
@@ -78,19 +80,15 @@ def _resource(service: str, method: str, path: str, headers: Any, body: bytes, *
     arn: str = _extract_resource_arn(service, method, path, headers, body, *more)
     if service == "dynamodbstreams":
         _, region, account_id = more
-        return stream_arn(body, region, account_id)
+        return _stream_arn(body, region, account_id)
     if service == "logs" and "logGroupName" in (request := _request(body)):
         return f"{arn}:log-stream:{request.get('logStreamName', '')}"
     if service == "kms" and ":alias/" in arn:
-        return _key_of_alias(arn)
+        key = kms._resolve_key(arn)
+        return str(key["Arn"]) if key else arn.replace(":alias/", ":key/")  # ministack has no keys of AWS
     if arn == "*" and not path.endswith("/event-source-mappings"):
         return _named_in(body, service, *more[-2:])
     return arn
-
-
-def _key_of_alias(arn: str) -> str:
-    record = kms._resolve_key(arn)
-    return str(record["Arn"]) if record else arn.replace(":alias/", ":key/")  # ministack has no keys of AWS
 
 
 def _named_in(body: bytes, service: str, region: str, account_id: str) -> str:
@@ -104,7 +102,7 @@ def _named_in(body: bytes, service: str, region: str, account_id: str) -> str:
     return "*"
 
 
-def stream_arn(body: bytes, region: str, account_id: str) -> str:
+def _stream_arn(body: bytes, region: str, account_id: str) -> str:
     """Return the ARN of the stream that a request reads, or of all streams of the table that it names."""
     request = _request(body)
     if table := request.get("TableName"):
@@ -124,28 +122,18 @@ def _request(body: bytes) -> dict[str, Any]:
 
 
 def _checks(iam_action: str, body: bytes, region: str, account_id: str) -> Checks:
-    if iam_action in _PARTIQL_OPERATIONS:
-        return partiql_checks(body, region, account_id)
-    checks: Checks = _transaction_checks(iam_action, body, region, account_id)
-    return checks
-
-
-def partiql_checks(body: bytes, region: str, account_id: str) -> Checks:
-    """Return what the PartiQL statements of a request need. An invalid statement needs every right."""
+    if iam_action not in _PARTIQL_OPERATIONS:
+        return list(_transaction_checks(iam_action, body, region, account_id))
+    request = _request(body)
     try:
-        request = json.loads(body)
-        texts = [str(each["Statement"]) for each in request.get("Statements", [request])]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return [("dynamodb:*", "*")]
-    return [_check(text, region, account_id) for text in texts]
+        return [_check(str(each["Statement"]), region, account_id) for each in request.get("Statements", [request])]
+    except (KeyError, TypeError):
+        return [_EVERYTHING]
 
 
 def _check(text: str, region: str, account_id: str) -> tuple[str, str]:
     statement = _STATEMENT.match(text)
     if statement is None:
-        return "dynamodb:*", "*"
-    verb = next(name for name in ("insert", "select", "update", "delete") if statement[name])
-    return (
-        f"dynamodb:PartiQL{verb.capitalize()}",
-        f"arn:aws:dynamodb:{region}:{account_id}:table/{statement['table']}",
-    )
+        return _EVERYTHING
+    verb = next(name for name in ("Insert", "Select", "Update", "Delete") if statement[name])
+    return f"dynamodb:PartiQL{verb}", f"arn:aws:dynamodb:{region}:{account_id}:table/{statement['table']}"
