@@ -54,19 +54,17 @@ class LocalStack:
         self.storefront_url = f"http://localhost:{settings.storefront_port}"
         self.mailbox = settings.local_directory / "mailbox"
         self._report = report or Report()
-        self._processes: list[Process] = []
-        self._background: list[Background] = []
+        self._parts: list[Process | Background] = []
+        self._emulator: Process | None = None
         self._lock: RunLock | None = None
         self._started = ExitStack()
 
     @property
     def connection(self) -> AwsConnection:
-        """The connection to the emulator as its root user."""
         return self.settings.connection
 
     @property
     def endpoint_url(self) -> str:
-        """The emulator's address."""
         return self.connection.endpoint_url
 
     def client(self, service: str) -> Any:
@@ -97,10 +95,8 @@ class LocalStack:
                 "start again, and stop the system before you delete the directory."
             )
         require_space(self.settings.local_directory, _MEGABYTES_TO_SAVE)
-        for process in self._processes:
-            process.require_running()
-        for background in self._background:
-            background.require_running()
+        for part in self._parts:
+            part.require_running()
 
     def watch(self) -> None:
         """Check every part until one ends; raise LocalStackError then."""
@@ -134,10 +130,10 @@ class LocalStack:
             )
         move_to_port(home, settings.aws_port)
         reconcile(home, report)
-        emulator = running_emulator(
-            home / "emulator", settings.connection, logs / "emulator.log", lock, settings.origins
+        self._emulator = self._started.enter_context(
+            running_emulator(home / "emulator", settings.connection, logs / "emulator.log", lock, settings.origins)
         )
-        self._processes.append(self._started.enter_context(emulator))
+        self._parts.append(self._emulator)
 
         report.step(f"Deploying the backend with {settings.deploy}")
         alarms = Alarms(self.client("cloudwatch"), self.client("sqs"))
@@ -178,7 +174,7 @@ class LocalStack:
             grace_seconds=_STOREFRONT_STOP_SECONDS,
             lock=lock,
         )
-        self._processes.append(self._started.enter_context(storefront))
+        self._parts.append(self._started.enter_context(storefront))
         storefront.wait_until_it_answers(f"http://{LOOPBACK}:{port}/")
 
         self._started.callback(self._remove, stack_file)
@@ -194,10 +190,10 @@ class LocalStack:
         write_private(stack_file, json.dumps(description, indent=2) + "\n")
 
     def _repeat(self, name: str, step: Callable[[], None], seconds: float = 0) -> None:
-        self._background.append(self._started.enter_context(Background(name, step, seconds)))
+        self._parts.append(self._started.enter_context(Background(name, step, seconds)))
 
     def _stop(self, error: BaseException | None) -> None:
-        if not self._processes:
+        if self._emulator is None:
             self._started.close()
             return
         self._report.step("Stopping")
@@ -207,10 +203,10 @@ class LocalStack:
             self._report.line("Stopped; the orders were deleted with their directory.")
         elif not completion_mark(self.settings.local_directory / self.settings.deploy).exists():
             self._report.line("Stopped before the first deployment was complete; the next start begins with nothing.")
-        elif self._processes[0].exit_status == 0:
+        elif self._emulator.exit_status == 0:
             self._report.line("Stopped; the orders are kept for the next time.")
         else:
-            failure = f"Stopped, but orders of this run may be lost. {self._processes[0].end_of_output()}"
+            failure = f"Stopped, but orders of this run may be lost. {self._emulator.end_of_output()}"
             if not isinstance(error, Exception):  # the user stopped it, so no failure was reported yet
                 raise LocalStackError(failure) from error
             self._report.line(failure)
