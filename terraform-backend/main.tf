@@ -305,6 +305,9 @@ locals {
     kms_key_arn              = var.kms_key_arn
     log_retention_days       = var.log_retention_days
   }
+
+  # Submission and status compare this claim with the order's customer_id.
+  customer_claim = var.jwt_issuer == null ? {} : { JWT_CUSTOMER_CLAIM = var.jwt_customer_claim }
 }
 
 data "aws_iam_policy_document" "function_trust" {
@@ -350,9 +353,7 @@ module "submission" {
 
   snap_start_enabled = var.snap_start_enabled
 
-  environment_variables = {
-    ORDERS_QUEUE_URL = aws_sqs_queue.orders.url
-  }
+  environment_variables = merge(local.customer_claim, { ORDERS_QUEUE_URL = aws_sqs_queue.orders.url })
 
   policy_json = data.aws_iam_policy_document.submission.json
 }
@@ -455,9 +456,7 @@ module "status" {
 
   snap_start_enabled = var.snap_start_enabled
 
-  environment_variables = {
-    ORDERS_TABLE_NAME = aws_dynamodb_table.orders.name
-  }
+  environment_variables = merge(local.customer_claim, { ORDERS_TABLE_NAME = aws_dynamodb_table.orders.name })
 
   policy_json = data.aws_iam_policy_document.status.json
 }

@@ -294,6 +294,23 @@ variable "jwt_audience" {
   }
 }
 
+variable "jwt_customer_claim" {
+  description = "Claim of the token that holds the customer's ID. With jwt_issuer, customers place orders only under this customer_id and read only their own stored orders."
+  type        = string
+  default     = "sub"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_:/.-]{1,50}$", var.jwt_customer_claim))
+    error_message = "Name a claim of 1 to 50 letters, digits, underscores, colons, slashes, dots or hyphens as jwt_customer_claim, e.g. \"sub\" or \"custom:customer_id\"."
+  }
+
+  validation {
+    condition     = var.jwt_issuer != null || var.jwt_customer_claim == "sub"
+    error_message = "Give jwt_issuer too, or leave jwt_customer_claim out: without an issuer, no token is required and no claim is compared."
+  }
+}
+
 variable "api_throttling_rate_limit" {
   description = "Requests per second that each route accepts continuously, unless it has its own limit. Further requests are answered with 429. This limits the cost of a flood."
   type        = number

@@ -1,8 +1,7 @@
 """Keep the garbage collector out of cold starts.
 
-A cold start allocates much and frees almost nothing, but Python would run the collector again and again as the heap
-grows; with Python 3.13 that is over a quarter of the time. Each handler imports this module before anything else and
-calls `freeze_heap` when everything is loaded.
+While the heap grows, collections that free almost nothing take over a quarter of the time with Python 3.13. Each
+handler imports this module before anything else and calls `freeze_heap` when everything is loaded.
 """
 
 import gc

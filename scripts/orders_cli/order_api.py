@@ -124,11 +124,12 @@ class OrderApi:
             except (OSError, HTTPException) as error:
                 submission = Submission(Verdict.NOT_SUBMITTED, detail=f"the API did not answer ({_reason(error)})")
             else:
-                if answer.status in _UNAUTHORIZED:
+                submission = _read(answer)
+                # A mismatch is about one order, and another status about the token.
+                if answer.status in _UNAUTHORIZED and submission.code != "CUSTOMER_MISMATCH":
                     raise OperatorError(
                         f"The API answers {answer.status}: set ORDERS_TOKEN to a token that it accepts."
                     )
-                submission = _read(answer)
                 if answer.status not in _TRANSIENT:
                     return submission
                 retry_after = answer.headers.get("Retry-After")

@@ -8,8 +8,7 @@ tests share one deployment, and the last one ends its use.
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
-from typing import Any
+from functools import cache, partial
 
 import pytest
 
@@ -20,6 +19,7 @@ from support.deployment.api import JSON_TYPE, Answer, DeployedApi
 from support.deployment.cloudformation import Stack
 from support.deployment.emulator import Emulator, running_emulator
 from support.deployment.package import lambda_zip
+from support.deployment.sign_in import SignIn
 from support.deployment.subscription import subscribed_queue
 from support.repository.cloudformation import Template
 from support.sample_orders import SAMPLE_BODY
@@ -29,7 +29,6 @@ PREFIX = "order-processing-dev"
 REGION = "eu-west-1"
 ACCOUNT = "000000000000"
 SHOP_ORIGIN = "https://shop.example.com"
-PASSWORD = "Banana-2025!"
 
 USES_OF_THE_KEY = {
     "submission": {"kms:GenerateDataKey", "kms:Decrypt"},
@@ -37,34 +36,6 @@ USES_OF_THE_KEY = {
     "status": {"kms:Decrypt"},
     "notification": {"kms:GenerateDataKey", "kms:Decrypt"},
 }
-
-
-class SignIn:
-    """A pool of customers, who sign in at applications and are given tokens."""
-
-    def __init__(self, cognito: Any, name: str) -> None:
-        self._cognito = cognito
-        self.pool = cognito.create_user_pool(PoolName=name)["UserPool"]["Id"]
-        self.issuer = f"https://cognito-idp.{REGION}.amazonaws.com/{self.pool}"
-        cognito.admin_create_user(UserPoolId=self.pool, Username="customer", MessageAction="SUPPRESS")
-        cognito.admin_set_user_password(UserPoolId=self.pool, Username="customer", Password=PASSWORD, Permanent=True)
-
-    def application(self, name: str) -> str:
-        """Return the id of a new application."""
-        created = self._cognito.create_user_pool_client(
-            UserPoolId=self.pool, ClientName=name, ExplicitAuthFlows=["ALLOW_ADMIN_USER_PASSWORD_AUTH"]
-        )
-        return str(created["UserPoolClient"]["ClientId"])
-
-    def token(self, application: str, kind: str = "IdToken") -> str:
-        """Return a token of the customer for an application."""
-        signed_in = self._cognito.admin_initiate_auth(
-            UserPoolId=self.pool,
-            ClientId=application,
-            AuthFlow="ADMIN_USER_PASSWORD_AUTH",
-            AuthParameters={"USERNAME": "customer", "PASSWORD": PASSWORD},
-        )
-        return str(signed_in["AuthenticationResult"][kind])
 
 
 @dataclass(frozen=True)
@@ -83,13 +54,18 @@ class Guarded:
     def api(self) -> DeployedApi:
         return DeployedApi(self.outputs["ApiEndpoint"])
 
-    def order(self, token: str | None) -> Answer:
-        """Send the sample order with a token."""
-        return self.api.post(SAMPLE_BODY, {**JSON_TYPE, **_bearer(token)})
+    def order(self, token: str | None, customer_id: str | None = None, key: str | None = None) -> Answer:
+        """Send an order of a customer, by default the one who signs in, with a token."""
+        body = SAMPLE_BODY.replace(b"001", (customer_id or self.sign_in.customer_id).encode())
+        headers = {"Idempotency-Key": key} if key else {}
+        return self.api.post(body, {**JSON_TYPE, **_bearer(token), **headers})
 
     def status(self, order_id: str, token: str | None) -> Answer:
         """Ask for an order with a token."""
         return self.api.send("GET", f"/orders/{order_id}", headers=_bearer(token))
+
+    def is_processed(self, order_id: str, token: str) -> bool:
+        return bool(self.status(order_id, token).json()["status"] == "PROCESSED")
 
     def role(self, function: str) -> str:
         """Return the ARN of a function's role."""
@@ -145,7 +121,25 @@ def test_whoever_has_signed_in_can_order_and_follow_the_order(guarded: Guarded, 
 
     assert accepted.status == 202
     order_id = accepted.json()["order_id"]
-    wait_for("the order", lambda: guarded.status(order_id, token).json()["status"] == "PROCESSED")
+    wait_for("the order", partial(guarded.is_processed, order_id, token))
+
+
+def test_customers_order_and_read_only_for_themselves(guarded: Guarded) -> None:
+    other_id = guarded.sign_in.add_customer("other")
+    own, other = (guarded.sign_in.token(guarded.shop, customer=name) for name in ("customer", "other"))
+
+    refused = guarded.order(own, other_id, "key")
+    assert (refused.status, refused.json()["code"]) == (403, "CUSTOMER_MISMATCH")
+    assert other_id not in refused.body.decode()
+
+    # The same key of two customers: two orders.
+    own_order = guarded.order(own, key="key").json()["order_id"]
+    other_order = guarded.order(other, other_id, "key").json()["order_id"]
+    for token, order_id, other_token in ((own, own_order, other), (other, other_order, own)):
+        wait_for("the order", partial(guarded.is_processed, order_id, token))
+        hidden, unknown = guarded.status(order_id, other_token), guarded.status("unknown", other_token)
+        assert hidden.status == unknown.status == 404
+        assert {**hidden.json(), "request_id": ""} == {**unknown.json(), "request_id": ""}
 
 
 def test_every_application_of_the_audience_is_served(guarded: Guarded) -> None:

@@ -12,6 +12,8 @@ from infrastructure.deployed_system import DeployedSystem, Description
 from infrastructure.deployer import deployer_environment
 from support.deployment.cloudformation import Stack
 from support.deployment.emulator import Emulator, running_emulator
+from support.deployment.package import lambda_zip as package_of_functions
+from support.deployment.sign_in import SignIn
 from support.deployment.terraform import Plan, TerraformRoot
 from support.prerequisites import require_program
 from support.repository.files import REPOSITORY
@@ -82,6 +84,7 @@ def production_plan(backend: TerraformRoot, variables: dict[str, Any]) -> Plan:
         "cors_allowed_origins": ["https://shop.example.com"],
         "jwt_issuer": ISSUER,
         "jwt_audience": ["shop", "till"],
+        "jwt_customer_claim": "custom:customer",
         "api_throttling_rate_limit": 20,
         "api_throttling_burst_limit": 30,
         "submission_throttling_rate_limit": 10,
@@ -105,20 +108,24 @@ class DeployedTwice:
     terraform: Description
     plan: Plan
     """Terraform's plan for what is deployed, in which therefore everything is known."""
+    sign_in: SignIn
+    application: str
+    api_endpoints: tuple[str, str]
 
 
 @pytest.fixture(scope="session")
-def deployed_twice(
-    lambda_zip: Path, variables: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[DeployedTwice]:
+def deployed_twice(variables: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedTwice]:
     """Deploy both, with all that can be chosen to be there and otherwise their defaults.
 
     Not to the emulator of the other tests, which look for what is left there.
     """
     require_program("terraform", "install Terraform 1.9 or newer to compare the two deployments")
     with running_emulator(tmp_path_factory.mktemp("emulator"), REGION) as emulator:
+        sign_in = SignIn(emulator.client("cognito-idp"), "customers")
+        application = sign_in.application("shop")
         stack = Stack("orders", tmp_path_factory.mktemp("stack"), emulator.environment)
-        stack.take_code(lambda_zip)
+        package = package_of_functions("local")
+        stack.take_code(package)
         stack.deploy(
             Environment="dev",
             NotificationEmail=variables["notification_email"],
@@ -126,14 +133,19 @@ def deployed_twice(
             CompletedOrderEmail="sales@example.com",
             AlertsHttpsEndpoint="https://events.example.com/sns",
             SnapStartEnabled="true",
+            JwtIssuer=sign_in.issuer,
+            JwtAudience=application,
         )
         staging = {
             **variables,
+            "lambda_zip_path": str(package),
             "environment": "staging",
             "no_orders_alarm_minutes": 60,
             "completed_order_email": "sales@example.com",
             "alerts_https_endpoint": "https://events.example.com/sns",
             "snap_start_enabled": True,
+            "jwt_issuer": sign_in.issuer,
+            "jwt_audience": [application],
         }
         directory = tmp_path_factory.mktemp("terraform") / "terraform-backend"
         terraform = TerraformRoot(REPOSITORY / "terraform-backend", directory, emulator.environment)
@@ -142,4 +154,7 @@ def deployed_twice(
             DeployedSystem(emulator.client, "order-processing-dev").describe(),
             DeployedSystem(emulator.client, "order-processing-staging").describe(),
             terraform.plan(staging, refresh=False),
+            sign_in,
+            application,
+            (stack.outputs()["ApiEndpoint"], terraform.outputs()["api_endpoint"]),
         )

@@ -209,6 +209,9 @@ class DeployedSystem:
                 function = integration["IntegrationUri"].split(":function:")[1].split(":")[0]
                 self._ids[integration["IntegrationId"]] = f"<integration {self._short(function)}>"
                 described[f"integration {self._short(function)}"] = integration
+            for authorizer in apis.get_authorizers(ApiId=api_id)["Items"]:
+                self._ids[authorizer["AuthorizerId"]] = "<authorizer>"
+                described["authorizer"] = authorizer
             for route in apis.get_routes(ApiId=api_id)["Items"]:
                 self._ids[route["RouteId"]] = "<route>"
                 described[f"route {route['RouteKey']}"] = route

@@ -155,6 +155,17 @@ def test_with_an_issuer_both_routes_ask_for_its_tokens(production: Resources) ->
         assert route["authorization_type"] == "JWT", address
 
 
+def test_functions_compare_the_customer_claim_when_tokens_are_required(
+    resources: Resources, production: Resources
+) -> None:
+    for planned, functions in ((resources, set()), (production, {"submission", "status"})):
+        claims = {
+            address.split(".")[1]: function["environment"][0].get("variables", {}).get("JWT_CUSTOMER_CLAIM")
+            for address, function in planned.of_type("aws_lambda_function").items()
+        }
+        assert claims == {name: "custom:customer" if name in functions else None for name in claims}
+
+
 def test_a_route_has_limits_of_its_own_where_they_were_chosen(resources: Resources, production: Resources) -> None:
     assert resources["aws_apigatewayv2_stage.default"]["route_settings"] == [], "the stage's are each route's"
     settings = {each["route_key"]: each for each in production["aws_apigatewayv2_stage.default"]["route_settings"]}

@@ -128,6 +128,13 @@ REFUSED = [
         Case("jwt_audience", [value], "without spaces and commas", {"jwt_issuer": "https://login.example.com"})
         for value in ("", " ", "shop,till", "shop\n")
     ),
+    *(
+        Case(
+            "jwt_customer_claim", value, "Name a claim of 1 to 50", {**TILL, "jwt_issuer": "https://login.example.com"}
+        )
+        for value in ("", "customer id", "sub\n", "$.sub", "c" * 51)
+    ),
+    Case("jwt_customer_claim", "email", "no claim is"),
     *(Case("api_throttling_rate_limit", value, "with 0 every order is refused") for value in (-1, 0, 0.5, 10001)),
     *(Case("api_throttling_burst_limit", value, "with 0 every order is refused") for value in (-1, 0, 1.5, 5001)),
     *(
@@ -189,6 +196,7 @@ ACCEPTED: list[dict[str, Any]] = [
         "cors_allowed_origins": ["*"],
         "jwt_issuer": "https://a",
         "jwt_audience": ["a"],
+        "jwt_customer_claim": "c",
         "api_throttling_rate_limit": 1,
         "api_throttling_burst_limit": 1,
         "submission_throttling_rate_limit": 1,
@@ -226,6 +234,7 @@ ACCEPTED: list[dict[str, Any]] = [
         ],
         "jwt_issuer": "https://login.example.com:8443/realms/Shop_1/",
         "jwt_audience": ["3n4b5urk1ft4fl3mg5e62d9ado", "https://api.shop.example.com/orders?v=1"],
+        "jwt_customer_claim": "https://customers.shop-1.example.com/customer:id_1",
         "api_throttling_rate_limit": 10000,
         "api_throttling_burst_limit": 5000,
         "submission_throttling_rate_limit": 10000,

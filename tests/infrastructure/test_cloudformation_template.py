@@ -235,7 +235,7 @@ def test_with_an_issuer_both_routes_ask_for_its_tokens(template: Template) -> No
     for chosen, routes, authorizers, headers in (
         ({}, {"AuthorizationType": "NONE"}, [], set()),
         (
-            {"JwtIssuer": issuer, "JwtAudience": "shop,till"},
+            {"JwtIssuer": issuer, "JwtAudience": "shop,till", "JwtCustomerClaim": "custom:customer"},
             {"AuthorizationType": "JWT", "AuthorizerId": "<JwtAuthorizer>"},
             [(bearer, {"Issuer": issuer, "Audience": ["shop", "till"]})],
             {"authorization"},
@@ -245,6 +245,10 @@ def test_with_an_issuer_both_routes_ask_for_its_tokens(template: Template) -> No
         for route in ("SubmissionRoute", "StatusRoute"):
             properties = resources[route]["Properties"]
             assert {key: each for key, each in properties.items() if key.startswith("Auth")} == routes
+        for function in FUNCTIONS:
+            environment = resources[f"{function}Function"]["Properties"]["Environment"]["Variables"]
+            compares = bool(chosen) and function in ("Submission", "Status")
+            assert environment.get("JWT_CUSTOMER_CLAIM") == ("custom:customer" if compares else None), function
         found = [r["Properties"] for r in resources.values() if r["Type"] == "AWS::ApiGatewayV2::Authorizer"]
         assert [(each["IdentitySource"], each["JwtConfiguration"]) for each in found] == authorizers
         allowed = resources["OrdersApi"]["Properties"]["CorsConfiguration"]["AllowHeaders"]
@@ -379,17 +383,20 @@ def _settings(value: Any) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_change_of_any_setting_makes_a_new_version(template: Template, function: str) -> None:
+def test_version_is_published_when_any_setting_changes(template: Template, function: str) -> None:
     key = "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/mrk-0123456789abcdef0123456789abcdef"
-    resources = template.resources(**EMAIL, KmsKeyArn=key, ProcessingTimeoutSeconds="120", SnapStartEnabled="true")
-    told = resources[f"{function}Version"]["Properties"]["Description"]
-    words = told.split(" ")
-    settings = list(_settings(resources[f"{function}Function"]["Properties"]))
-    assert [setting for setting in settings if setting not in words] == [], (
-        f"tell it in {function}Version, or it is not published"
+    tokens = {"JwtIssuer": "https://a", "JwtAudience": "a", "JwtCustomerClaim": "c" * 50}
+    resources = template.resources(
+        **EMAIL, **tokens, KmsKeyArn=key, ProcessingTimeoutSeconds="120", SnapStartEnabled="true"
     )
-    assert words[-1] == "<included>", "the hash of the zip is told"
-    assert len(told) - len("<included>") + 64 <= 256, "as long as a version's description may be"
+    description = resources[f"{function}Version"]["Properties"]["Description"]
+    words = description.split(" ")
+    properties = resources[f"{function}Function"]["Properties"]
+    settings = {*_settings(properties), properties["Environment"]["Variables"].get("JWT_CUSTOMER_CLAIM", "JSON")}
+    # A stack is in one region, and a key's ID is unique there.
+    assert settings - {key} | {key.rpartition("/")[2]} <= set(words), f"add the setting to {function}Version"
+    assert words[-1] == "<included>", "the zip's hash is missing"
+    assert len(description) - len("<included>") + 64 <= 256, "the limit of a version's description"
 
 
 @pytest.mark.parametrize(("choice", "apply_on"), [({}, "None"), ({"SnapStartEnabled": "true"}, "PublishedVersions")])

@@ -14,8 +14,9 @@ import pytest
 
 from infrastructure.conftest import DeployedTwice
 from infrastructure.deployed_system import Description
-from support.deployment.terraform import Plan
+from support.deployment.api import JSON_TYPE, DeployedApi
 from support.repository.cloudformation import ACCOUNT, REGION, Template
+from support.sample_orders import SAMPLE_BODY
 
 # Every difference that may be, and why. A path is that of `differences` below; what stands for a name is in brackets.
 EXPLAINED = {
@@ -57,14 +58,14 @@ FORGOTTEN = [
         "CorsConfiguration",
         {
             "AllowCredentials": False,
-            "AllowHeaders": ["content-type", "idempotency-key"],
+            "AllowHeaders": ["content-type", "idempotency-key", "authorization"],
             "AllowMethods": ["GET", "POST"],
             "AllowOrigins": ["*"],
             "ExposeHeaders": ["location", "retry-after"],
             "MaxAge": 3600,
         },
         {
-            "AllowHeaders": ["content-type", "idempotency-key"],
+            "AllowHeaders": ["content-type", "idempotency-key", "authorization"],
             "AllowMethods": ["GET", "POST"],
             "AllowOrigins": ["*"],
             "ExposeHeaders": ["location", "retry-after"],
@@ -111,6 +112,7 @@ FORGOTTEN = [
 # The resources of the two, kind by kind. None: what the other makes within another resource.
 KINDS = {
     "AWS::ApiGatewayV2::Api": "aws_apigatewayv2_api",
+    "AWS::ApiGatewayV2::Authorizer": "aws_apigatewayv2_authorizer",
     "AWS::ApiGatewayV2::Integration": "aws_apigatewayv2_integration",
     "AWS::ApiGatewayV2::Route": "aws_apigatewayv2_route",
     "AWS::ApiGatewayV2::Stage": "aws_apigatewayv2_stage",
@@ -131,8 +133,6 @@ KINDS = {
     "AWS::SQS::Queue": "aws_sqs_queue",
     "AWS::SQS::QueuePolicy": None,  # in aws_sqs_queue
 }
-# What is there only where it is asked for.
-ON_REQUEST = {"AWS::ApiGatewayV2::Authorizer": "aws_apigatewayv2_authorizer"}
 WITHIN_ANOTHER = {"aws_iam_role_policy"}  # in AWS::IAM::Role
 
 
@@ -152,6 +152,7 @@ def test_both_have_the_same_resources(deployed_twice: DeployedTwice) -> None:
         "alarm": 23,
         "alias": 4,
         "api": 1,
+        "authorizer": 1,
         "dashboard": 1,
         "function": 4,
         "integration": 2,
@@ -174,6 +175,8 @@ def test_there_is_no_kind_of_resource_that_is_not_compared(deployed_twice: Deplo
         NoOrdersAlarmMinutes="60",
         CompletedOrderEmail="sales@example.com",
         AlertsHttpsEndpoint="https://events.example.com/sns",
+        JwtIssuer="https://login.example.com",
+        JwtAudience="shop",
     )
     in_template = Counter(resource["Type"] for resource in template.values())
     in_terraform = Counter(address.split("[")[0].split(".")[-2] for address in deployed_twice.plan.resources)
@@ -185,17 +188,14 @@ def test_there_is_no_kind_of_resource_that_is_not_compared(deployed_twice: Deplo
     )
 
 
-def test_what_is_there_on_request_is_of_the_same_kinds_in_both(production_plan: Plan) -> None:
-    template = Template.read().resources(
-        NotificationEmail="operations@example.com",
-        Environment="prod",
-        JwtIssuer="https://login.example.com",
-        JwtAudience="shop",
-    )
-    in_template = {resource["Type"] for resource in template.values()} - KINDS.keys()
-    in_terraform = {address.split("[")[0].split(".")[-2] for address in production_plan.resources}
-    assert in_template == ON_REQUEST.keys()
-    assert in_terraform - set(KINDS.values()) - WITHIN_ANOTHER == set(ON_REQUEST.values())
+def test_customers_order_only_for_themselves_in_both(deployed_twice: DeployedTwice) -> None:
+    token = deployed_twice.sign_in.token(deployed_twice.application)
+    headers = {**JSON_TYPE, "Authorization": f"Bearer {token}"}
+    own = SAMPLE_BODY.replace(b"001", deployed_twice.sign_in.customer_id.encode())
+    for endpoint in deployed_twice.api_endpoints:
+        api = DeployedApi(endpoint)
+        assert api.post(own, headers).status == 202
+        assert api.post(SAMPLE_BODY, headers).json()["code"] == "CUSTOMER_MISMATCH"
 
 
 def test_both_have_the_same_settings(deployed_twice: DeployedTwice) -> None:
@@ -218,7 +218,9 @@ def test_every_explanation_is_needed(deployed_twice: DeployedTwice) -> None:
 
 @pytest.mark.parametrize("forgotten", FORGOTTEN, ids=lambda forgotten: forgotten.path)
 def test_what_the_emulator_forgets_is_in_the_template(deployed_twice: DeployedTwice, forgotten: Forgotten) -> None:
-    template = Template.read().resources(NotificationEmail="operations@example.com", Environment="staging")
+    template = Template.read().resources(
+        NotificationEmail="operations@example.com", Environment="staging", JwtIssuer="https://a", JwtAudience="a"
+    )
     resource, setting = forgotten.path.split("/")
     assert deployed_twice.terraform[resource][setting] == forgotten.in_terraform
     assert template[forgotten.resource]["Properties"][forgotten.property] == forgotten.in_template

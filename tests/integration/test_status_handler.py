@@ -54,6 +54,33 @@ def test_an_id_that_was_never_issued_is_a_404_without_an_echo_or_a_read(
     assert events(caplog) == [("order_not_found", "request-1", None, None, None)]
 
 
+@pytest.mark.parametrize("customer", ["002", "", 1, ["001"], None])
+def test_stored_order_is_not_found_when_the_token_names_another_customer(
+    status: ModuleType,
+    table_name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    customer: Any,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("JWT_CUSTOMER_CLAIM", "sub")
+    boto3.client("dynamodb").put_item(TableName=table_name, Item=item_of(processed()))
+    event = http_event(order_id=ORDER_ID, claims={} if customer is None else {"sub": customer})
+
+    assert status.handler(event, None) == status.handler(http_event(order_id="unknown"), None)
+    assert events(caplog) == [("order_not_found", "request-1", None, None, None)] * 2
+
+
+def test_stored_order_is_returned_when_the_token_names_its_customer(
+    status: ModuleType, table_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JWT_CUSTOMER_CLAIM", "sub")
+    event = http_event(order_id=ORDER_ID, claims={"sub": processed().order.customer_id})
+
+    assert body_of(status.handler(event, None))["status"] == "PENDING"
+    boto3.client("dynamodb").put_item(TableName=table_name, Item=item_of(processed()))
+    assert body_of(status.handler(event, None))["status"] == "PROCESSED"
+
+
 def test_an_order_that_was_seen_processed_is_never_seen_pending(
     status: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:

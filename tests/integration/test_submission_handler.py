@@ -143,6 +143,52 @@ def test_a_rejection_is_problem_details_and_queues_nothing(
     ]
 
 
+MISMATCHES = [None, {}, {"sub": ""}, {"sub": "002"}, {"sub": 1}, {"sub": ["001"]}, {"sub": "[001]"}, {"other": "001"}]
+
+
+@pytest.mark.parametrize("claims", MISMATCHES, ids=str)
+def test_order_is_refused_when_the_token_does_not_name_its_customer(
+    submission: ModuleType, queue_url: str, monkeypatch: pytest.MonkeyPatch, claims: dict[str, Any] | None
+) -> None:
+    monkeypatch.setenv("JWT_CUSTOMER_CLAIM", "sub")
+
+    answer = submission.handler(http_event(SAMPLE, JSON_TYPE | {"idempotency-key": "a b"}, claims=claims), None)
+
+    assert body_of(answer) == {
+        "type": "urn:problem:order-processing:customer-mismatch",
+        "title": "Forbidden",
+        "status": 403,
+        "detail": "The customer_id is not the customer of the token.",
+        "code": "CUSTOMER_MISMATCH",
+        "request_id": "request-1",
+    }
+    assert messages(queue_url) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "claims", "required", "status"),
+    [
+        (SAMPLE, {"sub": "001"}, "sub", 202),
+        (SAMPLE, {"custom:customer": "001", "sub": "002"}, "custom:customer", 202),
+        ("{}", {"sub": "002"}, "sub", 422),
+        (SAMPLE, {"sub": "002"}, None, 202),
+    ],
+    ids=["same customer", "another claim", "invalid order", "no token required"],
+)
+def test_token_is_compared_only_with_the_customer_of_a_valid_order(
+    submission: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    body: str,
+    claims: dict[str, Any],
+    required: str | None,
+    status: int,
+) -> None:
+    if required:
+        monkeypatch.setenv("JWT_CUSTOMER_CLAIM", required)
+
+    assert submission.handler(http_event(body, claims=claims), None)["statusCode"] == status
+
+
 def test_a_422_lists_at_most_20_violations_and_the_number_of_all(submission: ModuleType) -> None:
     few = body_of(submission.handler(http_event('{"quantity": 0, "extra": 1}'), None))
     unknown = {str(number): 1 for number in range(1000, 2490)}

@@ -101,12 +101,15 @@ def test_retries_end() -> None:
     assert len(api.requests) == TRIES
 
 
-@pytest.mark.parametrize("status", [400, 404, 413, 415, 422])
-def test_refusal_is_final(status: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [*((status, "VALIDATION_FAILED") for status in (400, 404, 413, 415, 422)), (403, "CUSTOMER_MISMATCH")],
+)
+def test_refusal_is_final(status: int, code: str) -> None:
     errors = [{"pointer": "/quantity", "detail": "must be a whole number"}]
-    api = FakeApi(answer(status, {"code": "VALIDATION_FAILED", "errors": errors, "request_id": "r"}))
+    api = FakeApi(answer(status, {"code": code, "errors": errors, "request_id": "r"}))
     submission = api.submit()
-    assert (submission.verdict, submission.code, submission.request_id) == (Verdict.REFUSED, "VALIDATION_FAILED", "r")
+    assert (submission.verdict, submission.code, submission.request_id) == (Verdict.REFUSED, code, "r")
     assert submission.errors == errors
     assert len(api.requests) == 1
 

@@ -8,8 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from orders.domain.errors import StoreUnavailableError
 from orders.domain.order import AlreadyExists, Inserted, InsertResult, ProcessedOrder, Refused
 
-# BatchExecuteStatement takes 25 statements; the event source mapping delivers at most 10 messages.
-_BATCH_SIZE = 25
+_BATCH_SIZE = 25  # BatchExecuteStatement takes no more; the event source mapping delivers 10 messages.
 
 # One invalid item makes DynamoDB reject the whole request with these codes.
 _REFUSED_AS_A_WHOLE = frozenset({"ValidationException", "SerializationException"})

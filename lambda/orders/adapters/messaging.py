@@ -12,8 +12,7 @@ from orders.domain.errors import QueueUnavailableError, TopicUnavailableError
 if TYPE_CHECKING:  # Only notification needs the module; it would slow down the start of submission.
     from orders.domain.announcement import Announcement
 
-# PublishBatch takes 10 entries.
-_BATCH_SIZE = 10
+_BATCH_SIZE = 10  # PublishBatch takes no more.
 
 
 class SqsOrderQueue:

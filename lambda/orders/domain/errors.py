@@ -29,10 +29,7 @@ class Violation:
 
 
 class OrderInvalidError(OrdersError):
-    """A JSON document is not an order.
-
-    `violations` holds at most 20 broken rules, one per place, sorted by pointer; `total` is the number of all of them.
-    """
+    """A JSON document is not an order. `violations` has at most 20 of the `total` broken rules, sorted by pointer."""
 
     def __init__(self, violations: Sequence[Violation], total: int) -> None:
         super().__init__(f"{total} violations")
@@ -42,6 +39,10 @@ class OrderInvalidError(OrdersError):
 
 class IdempotencyKeyInvalidError(OrdersError):
     """An Idempotency-Key is not 1 to 255 visible ASCII characters."""
+
+
+class CustomerMismatchError(OrdersError):
+    """An order is for another customer than the one in the request's token."""
 
 
 class MessageUnreadableError(OrdersError):
@@ -73,8 +74,7 @@ class TopicUnavailableError(OrdersError):
 
 
 class BatchFailedError(OrdersError):
-    """An error prevented the processing of every record of a batch.
+    """Nothing of a batch was processed. Raised instead of the original error, whose text may quote an order.
 
-    Lambda logs the text and the traceback of an error that a handler raises. This one stands for the original error,
-    whose text may quote an order; the event log has that error's type and place.
+    Lambda logs the text of an error that a handler raises; the event log has the original error's type and place.
     """

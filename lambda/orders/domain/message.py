@@ -22,11 +22,8 @@ from orders.domain.order import Order, SubmittedOrder, is_timestamp
 from orders.domain.order_id import parse_order_id
 from orders.domain.validation import OrderRules
 
-# The version that is written. READERS, at the end, has those that are read.
-VERSION = 1
-
-# Ten times the longest message that a valid order makes.
-MAX_LENGTH = 8 * 1024
+VERSION = 1  # READERS, at the end, has the versions that are read.
+MAX_LENGTH = 8 * 1024  # Ten times the longest message that a valid order makes.
 
 _ORDER_FIELDS = {"customer_id": str, "product_id": str, "quantity": int, "order_date": str}
 

@@ -1,8 +1,7 @@
 """The rules of an order, compiled from order.schema.json.
 
-Importing jsonschema would cost every cold start more than the rest of this package, and validating with it more than
-everything else that is done for an order. So the few keywords that the schema uses are compiled into functions, and
-jsonschema is loaded only to report the errors of an invalid document. An unknown keyword raises ValueError at import.
+jsonschema would take more of a cold start than the rest of this package. So the few keywords that the schema uses are
+compiled into functions, and jsonschema is loaded only to report the errors of an invalid document.
 """
 
 import re
@@ -15,8 +14,7 @@ from typing import Any
 from orders.domain.errors import OrderInvalidError, Violation
 from orders.domain.order import Order
 
-MAX_VIOLATIONS = 20
-"""How many violations are reported at most. An invalid body of 16 KiB can have over 2,000."""
+MAX_VIOLATIONS = 20  # A body of 16 KiB can have over 2,000.
 
 Rule = Callable[[Any], bool]
 """Returns whether a part of a JSON document keeps a rule. As in JSON Schema, a value of another type keeps it."""

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from orders.domain.errors import DocumentUnreadableError, Violation
 
 _TITLES = {
     400: "Bad Request",
+    403: "Forbidden",
     404: "Not Found",
     413: "Content Too Large",
     415: "Unsupported Media Type",
@@ -33,6 +35,15 @@ def request_id(event: Mapping[str, Any]) -> str:
 def headers(event: Mapping[str, Any]) -> dict[str, str]:
     """Return the request's headers under lower-case names."""
     return {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+
+
+def customer_id(event: Mapping[str, Any]) -> str | None:
+    """Return the customer that the request's token names, or "" if it names none; None if no token is required."""
+    claim_name = os.environ.get("JWT_CUSTOMER_CLAIM")
+    if claim_name is None:
+        return None
+    claim = event["requestContext"].get("authorizer", {}).get("jwt", {}).get("claims", {}).get(claim_name)
+    return claim if isinstance(claim, str) else ""
 
 
 def body(event: Mapping[str, Any]) -> bytes:

@@ -19,7 +19,8 @@ cold_start.freeze_heap()
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Answer GET /orders/{order_id}: the processed order, that it is pending, or problem details.
 
-    `event` is API Gateway's payload of format 2.0. An id that this system never issued costs no table read.
+    `event` is API Gateway's payload of format 2.0. An id that this system never issued costs no table read. Another
+    customer's order is answered as if it did not exist.
     """
     request_id = http.request_id(event)
     try:
@@ -37,7 +38,8 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     except Exception as error:
         log_failure("request_failed", error, request_id=request_id, code="INTERNAL_ERROR")
         return http.internal_error(request_id)
-    if not order_id:
+    customer_id = http.customer_id(event)
+    if not order_id or (order and customer_id not in (None, order.order.customer_id)):
         log_event("order_not_found", request_id=request_id)
         return http.problem(404, "ORDER_NOT_FOUND", "No order has this id; check it for typos.", request_id=request_id)
     if not order:

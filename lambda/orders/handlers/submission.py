@@ -13,6 +13,7 @@ from orders.adapters.event_log import log_event, log_failure
 from orders.adapters.messaging import SqsOrderQueue
 from orders.adapters.order_schema import ORDER_RULES
 from orders.domain.errors import (
+    CustomerMismatchError,
     DocumentUnreadableError,
     IdempotencyKeyInvalidError,
     OrderInvalidError,
@@ -71,6 +72,7 @@ def _accept(event: Mapping[str, Any], request_id: str) -> dict[str, Any]:
     try:
         submitted = submit_order(
             _body(event, headers),
+            customer_id=http.customer_id(event),
             idempotency_key=headers.get("idempotency-key"),
             request_id=request_id,
             now=datetime.now(UTC),
@@ -84,6 +86,8 @@ def _accept(event: Mapping[str, Any], request_id: str) -> dict[str, Any]:
         raise HttpError(
             400, "IDEMPOTENCY_KEY_INVALID", "The Idempotency-Key is not 1 to 255 visible ASCII characters."
         ) from error
+    except CustomerMismatchError as error:
+        raise HttpError(403, "CUSTOMER_MISMATCH", "The customer_id is not the customer of the token.") from error
     except OrderInvalidError as error:
         raise HttpError(422, "VALIDATION_FAILED", _detail(error), errors=error.violations) from error
     log_event("order_accepted", request_id=request_id, order_id=submitted.order_id)

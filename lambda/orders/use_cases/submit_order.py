@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
+from orders.domain.errors import CustomerMismatchError
 from orders.domain.json_document import read_json_document
 from orders.domain.message import write_message
 from orders.domain.order import SubmittedOrder, format_timestamp
@@ -21,6 +22,7 @@ class OrderQueue(Protocol):
 def submit_order(
     body: bytes,
     *,
+    customer_id: str | None,
     idempotency_key: str | None,
     request_id: str,
     now: datetime,
@@ -31,10 +33,13 @@ def submit_order(
     """Read, validate and queue the order that a request body states, and return it.
 
     With an idempotency key the order id is derived from the key and the order, so that a retry is the same order;
-    without one every call is a new order. Raises QueueUnavailableError, or, before anything is accepted,
-    DocumentUnreadableError, OrderInvalidError or IdempotencyKeyInvalidError.
+    without one every call is a new order. With a `customer_id`, from the request's token, the order must be this
+    customer's. Raises QueueUnavailableError, or, before anything is accepted, DocumentUnreadableError,
+    OrderInvalidError, CustomerMismatchError or IdempotencyKeyInvalidError.
     """
     order = rules.validate(read_json_document(body))
+    if customer_id not in (None, order.customer_id):
+        raise CustomerMismatchError
     if idempotency_key is None:
         order_id = random_order_id(random_bytes(RANDOM_BYTES))
     else:

@@ -124,6 +124,8 @@ class _Resolution:
                 return any(map(self._value, conditions))
             case "Fn::FindInMap", [name, first, second]:
                 return self._found_in_map(name, self._value(first), self._value(second))
+            case "Fn::Select", [index, items]:
+                return self._value(items)[int(index)]
             case "Fn::Split", [separator, text]:
                 return self._value(text).split(separator)
             case "Fn::Sub", [text, values]:

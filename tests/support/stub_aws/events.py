@@ -13,8 +13,9 @@ def http_event(
     *,
     base64: bool = False,
     order_id: str | None = None,
+    claims: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return an HTTP API request of payload format 2.0; a body of None is no body at all."""
+    """Return an HTTP API request of payload format 2.0, without a body or token claims where they are None."""
     event: dict[str, Any] = {
         "version": "2.0",
         "headers": {"content-type": "application/json"} if headers is None else headers,
@@ -23,6 +24,8 @@ def http_event(
     }
     if body is not None:
         event["body"] = body
+    if claims is not None:
+        event["requestContext"]["authorizer"] = {"jwt": {"claims": claims, "scopes": None}}
     if order_id is not None:
         event["pathParameters"] = {"order_id": order_id}
     return event
