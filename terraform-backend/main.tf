@@ -564,6 +564,8 @@ resource "aws_apigatewayv2_api" "orders" {
   description   = "Takes orders and tells how far they have come."
   protocol_type = "HTTP"
 
+  disable_execute_api_endpoint = var.api_domain_name != null
+
   cors_configuration {
     allow_origins  = var.cors_allowed_origins
     allow_methods  = ["GET", "POST"]
@@ -721,4 +723,39 @@ resource "aws_lambda_permission" "status" {
   qualifier     = module.status.alias_name
   principal     = "apigateway.amazonaws.com"
   source_arn    = "${aws_apigatewayv2_api.orders.execution_arn}/*/GET/orders/*"
+}
+
+resource "aws_apigatewayv2_domain_name" "orders" {
+  count = var.api_domain_name == null ? 0 : 1
+
+  domain_name = var.api_domain_name
+
+  domain_name_configuration {
+    certificate_arn = var.api_certificate_arn
+    endpoint_type   = "REGIONAL" # The only type of an HTTP API.
+    security_policy = "TLS_1_2"
+    ip_address_type = "dualstack"
+  }
+}
+
+resource "aws_apigatewayv2_api_mapping" "orders" {
+  count = var.api_domain_name == null ? 0 : 1
+
+  api_id      = aws_apigatewayv2_api.orders.id
+  domain_name = aws_apigatewayv2_domain_name.orders[0].id
+  stage       = aws_apigatewayv2_stage.default.id
+}
+
+resource "aws_route53_record" "orders" {
+  for_each = var.api_hosted_zone_id == null ? [] : toset(["A", "AAAA"])
+
+  zone_id = var.api_hosted_zone_id
+  name    = var.api_domain_name
+  type    = each.key
+
+  alias {
+    name                   = aws_apigatewayv2_domain_name.orders[0].domain_name_configuration[0].target_domain_name
+    zone_id                = aws_apigatewayv2_domain_name.orders[0].domain_name_configuration[0].hosted_zone_id
+    evaluate_target_health = false
+  }
 }

@@ -44,7 +44,7 @@ output "order_completed_topic_arn" {
 
 output "api_endpoint" {
   description = "Address of the API, without a trailing slash. Orders are posted to <api_endpoint>/orders. Use it as the storefront's api_url."
-  value       = aws_apigatewayv2_api.orders.api_endpoint
+  value       = var.api_domain_name == null ? aws_apigatewayv2_api.orders.api_endpoint : "https://${aws_apigatewayv2_api_mapping.orders[0].domain_name}"
 }
 
 ################################################################################

@@ -311,6 +311,54 @@ variable "jwt_customer_claim" {
   }
 }
 
+variable "api_domain_name" {
+  description = "Domain of the API, e.g. \"api.shop.example.com\". API Gateway's default address is then disabled. Null keeps the default address."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.api_domain_name == null || can(regex("^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?[.])+[a-z]{2,63}$", var.api_domain_name))
+    error_message = "Give one complete name in lower case without wildcard, scheme, port or slash, e.g. \"api.shop.example.com\", as api_domain_name."
+  }
+}
+
+variable "api_certificate_arn" {
+  description = "ARN of the AWS Certificate Manager certificate for api_domain_name, in the deployment's region. Required with api_domain_name."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.api_certificate_arn == null || can(regex("^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]+$", var.api_certificate_arn))
+    error_message = "Give the ARN of a certificate (\"arn:aws:acm:<region>:<account>:certificate/<id>\") as api_certificate_arn, or leave it out."
+  }
+
+  validation {
+    condition     = var.api_domain_name == null || var.api_certificate_arn != null
+    error_message = "Give api_certificate_arn too, or leave api_domain_name out: API Gateway serves a domain only with its certificate."
+  }
+
+  validation {
+    condition     = var.api_certificate_arn == null || var.api_domain_name != null
+    error_message = "Give api_domain_name too, or leave api_certificate_arn out: without a domain, the certificate is not used."
+  }
+}
+
+variable "api_hosted_zone_id" {
+  description = "Route 53 hosted zone in which to create the records of api_domain_name, for IPv4 and IPv6. Null creates none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.api_hosted_zone_id == null || can(regex("^Z[A-Z0-9]{1,31}$", var.api_hosted_zone_id))
+    error_message = "Give the ID of a hosted zone (\"Z0123456789ABCDEFGHIJ\") as api_hosted_zone_id, or leave it out."
+  }
+
+  validation {
+    condition     = var.api_hosted_zone_id == null || var.api_domain_name != null
+    error_message = "Give api_domain_name too, or leave api_hosted_zone_id out: without a domain, no record is created."
+  }
+}
+
 variable "api_throttling_rate_limit" {
   description = "Requests per second that each route accepts continuously, unless it has its own limit. Further requests are answered with 429. This limits the cost of a flood."
   type        = number

@@ -21,7 +21,7 @@ BACKEND = Picture(
             "api",
             Field.NETWORK,
             (1.25, 1),
-            ("aws_apigatewayv2_api.orders", "aws_apigatewayv2_authorizer.jwt", "aws_apigatewayv2_stage.default"),
+            ("aws_apigatewayv2_*.orders", "aws_apigatewayv2_authorizer.jwt", "aws_apigatewayv2_stage.default"),
         ),
         "submission": _function("submission", (2.55, 1)),
         "status": _function("status", (2.55, 0)),
@@ -118,6 +118,7 @@ BACKEND = Picture(
         "aws_cloudwatch_log_metric_filter": "counts log events for alarms and dashboard",
         "aws_iam_role": "one per function",
         "aws_iam_role_policy": "its permissions are its function's arrows",
+        "aws_route53_record": "resolves the API's domain, if it has one",
         "aws_sns_topic_policy": "allows the arrow from the alarms",
     },
 )

@@ -23,6 +23,7 @@ OTHER_REGION = "ap-southeast-2"
 ACCOUNT = "000000000000"
 KEY = f"arn:aws:kms:{OTHER_REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 ISSUER = "https://login.example.com/shop/"
+CERTIFICATE = f"arn:aws:acm:{OTHER_REGION}:{ACCOUNT}:certificate/1234abcd-12ab-34cd-56ef-1234567890ab"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/Boundary"
 RUNBOOK_URL = f"https://wiki.example.com/{'r' * 275}"  # as long as it may be
 
@@ -85,6 +86,9 @@ def production_plan(backend: TerraformRoot, variables: dict[str, Any]) -> Plan:
         "jwt_issuer": ISSUER,
         "jwt_audience": ["shop", "till"],
         "jwt_customer_claim": "custom:customer",
+        "api_domain_name": "api.example.com",
+        "api_certificate_arn": CERTIFICATE,
+        "api_hosted_zone_id": "Z0123456789ABCDEFGHIJ",
         "api_throttling_rate_limit": 20,
         "api_throttling_burst_limit": 30,
         "submission_throttling_rate_limit": 10,
@@ -111,6 +115,7 @@ class DeployedTwice:
     sign_in: SignIn
     application: str
     api_endpoints: tuple[str, str]
+    default_endpoints: list[str]
 
 
 @pytest.fixture(scope="session")
@@ -123,6 +128,9 @@ def deployed_twice(variables: dict[str, Any], tmp_path_factory: pytest.TempPathF
     with running_emulator(tmp_path_factory.mktemp("emulator"), REGION) as emulator:
         sign_in = SignIn(emulator.client("cognito-idp"), "customers")
         application = sign_in.application("shop")
+        certificate = emulator.client("acm").request_certificate(DomainName="*.example.com")["CertificateArn"]
+        zone = emulator.client("route53").create_hosted_zone(Name="example.com", CallerReference="tests")
+        zone_id = zone["HostedZone"]["Id"].rpartition("/")[2]
         stack = Stack("orders", tmp_path_factory.mktemp("stack"), emulator.environment)
         package = package_of_functions("local")
         stack.take_code(package)
@@ -135,6 +143,9 @@ def deployed_twice(variables: dict[str, Any], tmp_path_factory: pytest.TempPathF
             SnapStartEnabled="true",
             JwtIssuer=sign_in.issuer,
             JwtAudience=application,
+            ApiDomainName="api.dev.example.com",
+            ApiCertificateArn=certificate,
+            ApiHostedZoneId=zone_id,
         )
         staging = {
             **variables,
@@ -146,6 +157,9 @@ def deployed_twice(variables: dict[str, Any], tmp_path_factory: pytest.TempPathF
             "snap_start_enabled": True,
             "jwt_issuer": sign_in.issuer,
             "jwt_audience": [application],
+            "api_domain_name": "api.staging.example.com",
+            "api_certificate_arn": certificate,
+            "api_hosted_zone_id": zone_id,
         }
         directory = tmp_path_factory.mktemp("terraform") / "terraform-backend"
         terraform = TerraformRoot(REPOSITORY / "terraform-backend", directory, emulator.environment)
@@ -157,4 +171,5 @@ def deployed_twice(variables: dict[str, Any], tmp_path_factory: pytest.TempPathF
             sign_in,
             application,
             (stack.outputs()["ApiEndpoint"], terraform.outputs()["api_endpoint"]),
+            [api["ApiEndpoint"] for api in emulator.client("apigatewayv2").get_apis()["Items"]],
         )

@@ -209,6 +209,7 @@ class DeployedSystem:
                 function = integration["IntegrationUri"].split(":function:")[1].split(":")[0]
                 self._ids[integration["IntegrationId"]] = f"<integration {self._short(function)}>"
                 described[f"integration {self._short(function)}"] = integration
+            described.update(self._domains(apis, api_id))
             for authorizer in apis.get_authorizers(ApiId=api_id)["Items"]:
                 self._ids[authorizer["AuthorizerId"]] = "<authorizer>"
                 described["authorizer"] = authorizer
@@ -219,6 +220,24 @@ class DeployedSystem:
                 if stage.get("DeploymentId"):
                     self._ids[stage["DeploymentId"]] = "<deployment>"
                 described[f"stage {stage['StageName']}"] = _documents(stage)
+        return described
+
+    def _domains(self, apis: Any, api_id: str) -> Description:
+        route53 = self._client("route53")
+        described: Description = {}
+        for domain in apis.get_domain_names()["Items"]:
+            name = domain["DomainName"]
+            mappings = [each for each in apis.get_api_mappings(DomainName=name)["Items"] if each["ApiId"] == api_id]
+            if not mappings:
+                continue
+            self._ids[name] = "<domain>"
+            self._ids[domain["DomainNameConfigurations"][0]["ApiGatewayDomainName"]] = "<target>"
+            for mapping in mappings:
+                self._ids[mapping["ApiMappingId"]] = "<mapping of the domain>"
+            described["domain"] = {**domain, "Mappings": mappings}
+            for zone in route53.list_hosted_zones()["HostedZones"]:
+                records = route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]
+                described |= {f"record {each['Type']}": each for each in records if each["Name"] == f"{name}."}
         return described
 
     def _alarms(self) -> Description:

@@ -14,7 +14,8 @@ POLICY = REPOSITORY / "docs" / "deployer-policy.json"
 
 def deployer_policy(account: str, region: str) -> str:
     """Return the documented policy as a reader fills it in."""
-    filled_in = {"PARTITION": "aws", "ACCOUNT": account, "REGION": region, "BUCKET": "artifacts-of-orders", "KEY": "*"}
+    filled_in = {"PARTITION": "aws", "ACCOUNT": account, "REGION": region, "BUCKET": "artifacts-of-orders"}
+    filled_in |= {"KEY": "*", "ZONE": "Z0123456789ABCDEFGHIJ"}
     text = POLICY.read_text(encoding="utf-8")
     for placeholder, value in filled_in.items():
         text = text.replace(placeholder, value)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infrastructure.conftest import BOUNDARY, ISSUER, KEY, OTHER_REGION, RUNBOOK_URL
+from infrastructure.conftest import BOUNDARY, CERTIFICATE, ISSUER, KEY, OTHER_REGION, RUNBOOK_URL
 from support.deployment.terraform import Plan, Resources, TerraformRoot
 from support.repository.cloudformation import Template
 from support.repository.files import REPOSITORY
@@ -155,15 +155,27 @@ def test_with_an_issuer_both_routes_ask_for_its_tokens(production: Resources) ->
         assert route["authorization_type"] == "JWT", address
 
 
-def test_functions_compare_the_customer_claim_when_tokens_are_required(
-    resources: Resources, production: Resources
-) -> None:
-    for planned, functions in ((resources, set()), (production, {"submission", "status"})):
-        claims = {
-            address.split(".")[1]: function["environment"][0].get("variables", {}).get("JWT_CUSTOMER_CLAIM")
-            for address, function in planned.of_type("aws_lambda_function").items()
-        }
-        assert claims == {name: "custom:customer" if name in functions else None for name in claims}
+def test_api_domain_replaces_the_default_endpoint(resources: Resources, production: Resources) -> None:
+    assert resources["aws_apigatewayv2_api.orders"]["disable_execute_api_endpoint"] is False
+    assert production["aws_apigatewayv2_api.orders"]["disable_execute_api_endpoint"] is True
+    [domain] = production.of_type("aws_apigatewayv2_domain_name").values()
+    assert domain["domain_name"] == "api.example.com"
+    assert_holds(
+        domain["domain_name_configuration"][0],
+        {
+            "certificate_arn": CERTIFICATE,
+            "endpoint_type": "REGIONAL",
+            "security_policy": "TLS_1_2",
+            "ip_address_type": "dualstack",
+        },
+        "TLS 1.2 or newer, over IPv4 and IPv6",
+    )
+    records = production.of_type("aws_route53_record").values()
+    assert {(each["name"], each["type"], each["zone_id"]) for each in records} == {
+        ("api.example.com", kind, "Z0123456789ABCDEFGHIJ") for kind in ("A", "AAAA")
+    }
+    optional = ("aws_apigatewayv2_domain_name", "aws_apigatewayv2_api_mapping", "aws_route53_record")
+    assert not any(resources.of_type(kind) for kind in optional)
 
 
 def test_a_route_has_limits_of_its_own_where_they_were_chosen(resources: Resources, production: Resources) -> None:

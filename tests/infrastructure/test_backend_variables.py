@@ -13,6 +13,8 @@ REQUIRED = {"notification_email": "operations@example.com"}
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 ARM64 = {"lambda_architecture": "arm64"}
 TILL = {"jwt_audience": ["till"]}
+CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/1234abcd-12ab-34cd-56ef-1234567890ab"
+API_DOMAIN = {"api_domain_name": "api.example.com", "api_certificate_arn": CERTIFICATE}
 TEN_BATCHES = {"processing_maximum_concurrency": 10}
 
 REFUSED = [
@@ -135,6 +137,34 @@ REFUSED = [
         for value in ("", "customer id", "sub\n", "$.sub", "c" * 51)
     ),
     Case("jwt_customer_claim", "email", "no claim is"),
+    *(
+        Case("api_domain_name", value, "Give one complete name", {"api_certificate_arn": CERTIFICATE})
+        for value in (
+            "",
+            "api",
+            "*.example.com",
+            "API.example.com",
+            "https://api.example.com",
+            "api.example.com/",
+            "a.b.c\n",
+        )
+    ),
+    Case("api_domain_name", "api.example.com", "only with its certificate"),
+    *(
+        Case("api_certificate_arn", value, "Give the ARN of a certificate", {"api_domain_name": "api.example.com"})
+        for value in (
+            "",
+            "1234abcd-12ab-34cd-56ef-1234567890ab",
+            CERTIFICATE.replace(":acm:", ":iam:"),
+            f"{CERTIFICATE}\n",
+        )
+    ),
+    Case("api_certificate_arn", CERTIFICATE, "the certificate is not used"),
+    *(
+        Case("api_hosted_zone_id", value, "Give the ID of a hosted zone", API_DOMAIN)
+        for value in ("", "example.com", "/hostedzone/Z0123456789ABCDEFGHIJ", "Z0123\n")
+    ),
+    Case("api_hosted_zone_id", "Z0123456789ABCDEFGHIJ", "no record is created"),
     *(Case("api_throttling_rate_limit", value, "with 0 every order is refused") for value in (-1, 0, 0.5, 10001)),
     *(Case("api_throttling_burst_limit", value, "with 0 every order is refused") for value in (-1, 0, 1.5, 5001)),
     *(
@@ -197,6 +227,8 @@ ACCEPTED: list[dict[str, Any]] = [
         "jwt_issuer": "https://a",
         "jwt_audience": ["a"],
         "jwt_customer_claim": "c",
+        "api_domain_name": "a.io",
+        "api_certificate_arn": CERTIFICATE.replace("arn:aws:", "arn:aws-us-gov:"),
         "api_throttling_rate_limit": 1,
         "api_throttling_burst_limit": 1,
         "submission_throttling_rate_limit": 1,
@@ -235,6 +267,9 @@ ACCEPTED: list[dict[str, Any]] = [
         "jwt_issuer": "https://login.example.com:8443/realms/Shop_1/",
         "jwt_audience": ["3n4b5urk1ft4fl3mg5e62d9ado", "https://api.shop.example.com/orders?v=1"],
         "jwt_customer_claim": "https://customers.shop-1.example.com/customer:id_1",
+        "api_domain_name": f"{'a' * 63}.api-1.shop.example.com",
+        "api_certificate_arn": CERTIFICATE,
+        "api_hosted_zone_id": "Z0123456789ABCDEFGHIJ",
         "api_throttling_rate_limit": 10000,
         "api_throttling_burst_limit": 5000,
         "submission_throttling_rate_limit": 10000,

@@ -86,7 +86,13 @@ def test_the_outputs_are_terraforms(template: Template) -> None:
 
 def test_every_output_is_of_what_its_name_says(template: Template) -> None:
     assert {name: output["Value"] for name, output in template.document["Outputs"].items()} == {
-        "ApiEndpoint": {"Fn::GetAtt": ["OrdersApi", "ApiEndpoint"]},
+        "ApiEndpoint": {
+            "Fn::If": [
+                "HasApiDomain",
+                {"Fn::Sub": "https://${ApiDomainName}"},
+                {"Fn::GetAtt": ["OrdersApi", "ApiEndpoint"]},
+            ]
+        },
         "OrdersTableName": {"Ref": "OrdersTable"},
         "OrdersQueueUrl": {"Ref": "OrdersQueue"},
         "OrdersDlqUrl": {"Ref": "OrdersDlq"},
@@ -253,6 +259,27 @@ def test_with_an_issuer_both_routes_ask_for_its_tokens(template: Template) -> No
         assert [(each["IdentitySource"], each["JwtConfiguration"]) for each in found] == authorizers
         allowed = resources["OrdersApi"]["Properties"]["CorsConfiguration"]["AllowHeaders"]
         assert set(allowed) == {"content-type", "idempotency-key"} | headers
+
+
+def test_api_domain_replaces_the_default_endpoint(template: Template) -> None:
+    certificate = "arn:aws:acm:eu-west-1:123456789012:certificate/1234abcd-12ab-34cd-56ef-1234567890ab"
+    domain = {"ApiDomainName": "api.example.com", "ApiCertificateArn": certificate}
+    zone = {"ApiHostedZoneId": "Z0123456789ABCDEFGHIJ"}
+    for chosen, expected in (
+        ({}, set()),
+        (domain, {"OrdersDomain", "OrdersDomainMapping"}),
+        (domain | zone, {"OrdersDomain", "OrdersDomainMapping", "OrdersIpv4Record", "OrdersIpv6Record"}),
+    ):
+        resources = template.resources(**EMAIL, **chosen)
+        assert {name for name in resources if name.startswith(("OrdersDomain", "OrdersIpv"))} == expected
+        assert resources["OrdersApi"]["Properties"]["DisableExecuteApiEndpoint"] is bool(chosen)
+    [configuration] = resources["OrdersDomain"]["Properties"]["DomainNameConfigurations"]
+    assert configuration == {
+        "CertificateArn": certificate,
+        "EndpointType": "REGIONAL",
+        "SecurityPolicy": "TLS_1_2",
+        "IpAddressType": "dualstack",
+    }
 
 
 def test_a_route_has_limits_of_its_own_where_they_were_chosen(template: Template) -> None:

@@ -90,7 +90,9 @@ def test_policy_fits_a_managed_policy_and_names_its_resources() -> None:
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
     assert len(json.dumps(policy, separators=(",", ":"))) <= 6144
     everything = {each["Sid"] for each in policy["Statement"] if each["Resource"] == "*"}
-    assert everything == {"DeliverAccessLogs", "ManageEventSources", "ManageSubscriptions"}, "actions without an ARN"
+    assert everything == {"DeliverAccessLogs", "FollowDomainRecords", "ManageEventSources", "ManageSubscriptions"}, (
+        "actions without an ARN"
+    )
 
 
 def test_policy_lets_the_provider_look_up_alarms() -> None:

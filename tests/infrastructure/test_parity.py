@@ -58,7 +58,7 @@ FORGOTTEN = [
         "CorsConfiguration",
         {
             "AllowCredentials": False,
-            "AllowHeaders": ["content-type", "idempotency-key", "authorization"],
+            "AllowHeaders": ["authorization", "content-type", "idempotency-key"],
             "AllowMethods": ["GET", "POST"],
             "AllowOrigins": ["*"],
             "ExposeHeaders": ["location", "retry-after"],
@@ -112,7 +112,9 @@ FORGOTTEN = [
 # The resources of the two, kind by kind. None: what the other makes within another resource.
 KINDS = {
     "AWS::ApiGatewayV2::Api": "aws_apigatewayv2_api",
+    "AWS::ApiGatewayV2::ApiMapping": "aws_apigatewayv2_api_mapping",
     "AWS::ApiGatewayV2::Authorizer": "aws_apigatewayv2_authorizer",
+    "AWS::ApiGatewayV2::DomainName": "aws_apigatewayv2_domain_name",
     "AWS::ApiGatewayV2::Integration": "aws_apigatewayv2_integration",
     "AWS::ApiGatewayV2::Route": "aws_apigatewayv2_route",
     "AWS::ApiGatewayV2::Stage": "aws_apigatewayv2_stage",
@@ -127,6 +129,7 @@ KINDS = {
     "AWS::Lambda::Version": None,  # aws_lambda_function publishes
     "AWS::Logs::LogGroup": "aws_cloudwatch_log_group",
     "AWS::Logs::MetricFilter": "aws_cloudwatch_log_metric_filter",
+    "AWS::Route53::RecordSet": "aws_route53_record",
     "AWS::SNS::Subscription": "aws_sns_topic_subscription",
     "AWS::SNS::Topic": "aws_sns_topic",
     "AWS::SNS::TopicPolicy": "aws_sns_topic_policy",
@@ -154,12 +157,14 @@ def test_both_have_the_same_resources(deployed_twice: DeployedTwice) -> None:
         "api": 1,
         "authorizer": 1,
         "dashboard": 1,
+        "domain": 1,
         "function": 4,
         "integration": 2,
         "log": 5,
         "mapping": 2,
         "metric": 14,
         "queue": 3,
+        "record": 2,
         "role": 4,
         "route": 2,
         "stage": 1,
@@ -177,6 +182,9 @@ def test_there_is_no_kind_of_resource_that_is_not_compared(deployed_twice: Deplo
         AlertsHttpsEndpoint="https://events.example.com/sns",
         JwtIssuer="https://login.example.com",
         JwtAudience="shop",
+        ApiDomainName="api.example.com",
+        ApiCertificateArn="arn:aws:acm:eu-west-1:123456789012:certificate/1234",
+        ApiHostedZoneId="Z0123456789ABCDEFGHIJ",
     )
     in_template = Counter(resource["Type"] for resource in template.values())
     in_terraform = Counter(address.split("[")[0].split(".")[-2] for address in deployed_twice.plan.resources)
@@ -188,12 +196,17 @@ def test_there_is_no_kind_of_resource_that_is_not_compared(deployed_twice: Deplo
     )
 
 
+def test_api_endpoint_is_the_domain_in_both(deployed_twice: DeployedTwice) -> None:
+    assert deployed_twice.api_endpoints == ("https://api.dev.example.com", "https://api.staging.example.com")
+
+
 def test_customers_order_only_for_themselves_in_both(deployed_twice: DeployedTwice) -> None:
     token = deployed_twice.sign_in.token(deployed_twice.application)
     headers = {**JSON_TYPE, "Authorization": f"Bearer {token}"}
     own = SAMPLE_BODY.replace(b"001", deployed_twice.sign_in.customer_id.encode())
-    for endpoint in deployed_twice.api_endpoints:
-        api = DeployedApi(endpoint)
+    assert len(deployed_twice.default_endpoints) == 2
+    for endpoint in deployed_twice.default_endpoints:
+        api = DeployedApi(endpoint)  # The emulator serves no domains, and the default endpoint although it is disabled.
         assert api.post(own, headers).status == 202
         assert api.post(SAMPLE_BODY, headers).json()["code"] == "CUSTOMER_MISMATCH"
 
