@@ -1,6 +1,6 @@
-"""Requests that no honest client sends, and some at the very edge of what one may: what each must be answered.
+"""Hostile requests, and valid ones at the edge of the rules, with the response that each must get.
 
-Every request carries MARKER somewhere in its content, so that an echo of any of it is found.
+Every request contains MARKER, so that an echo of its content is found.
 """
 
 import json
@@ -15,9 +15,10 @@ from uuid import UUID
 from orders.domain.json_document import MAX_DEPTH
 from orders.domain.order import Order
 from orders.domain.order_id import random_order_id
+from unit.hostile_strategies import EDGES, VALID
 
 MARKER = f"marker{secrets.token_hex(8)}"
-"""Nobody else's text, and at the same time a customer id and a product id."""
+"""Unique text that is a valid customer_id and product_id."""
 
 ORDER: Mapping[str, Any] = {
     "customer_id": MARKER,
@@ -48,7 +49,7 @@ STATUS_OF = {
 
 @dataclass(frozen=True)
 class HostileRequest:
-    """One request, as bytes, and what must become of it."""
+    """One request as bytes, and its expected result."""
 
     name: str
     status: int
@@ -162,65 +163,36 @@ def sealed(order_id: str, version: str, variant: str) -> bytes:
 def encodings() -> Iterable[HostileRequest]:
     text = order().decode()
     yield refused("UTF-16 with a byte order mark", "INVALID_ENCODING", text.encode("utf-16"), pad(JSON))
-    yield refused("UTF-16 big endian, which is UTF-8 with NULs", "INVALID_JSON", text.encode("utf-16-be"), pad(JSON))
-    yield refused("UTF-16 little endian", "INVALID_JSON", text.encode("utf-16-le"), pad(JSON))
+    yield refused("UTF-16 big endian", "INVALID_JSON", text.encode("utf-16-be"), pad(JSON))
     yield refused("UTF-32 with a byte order mark", "INVALID_ENCODING", text.encode("utf-32"), pad(JSON))
-    yield refused("UTF-32 big endian", "INVALID_JSON", text.encode("utf-32-be"), pad(JSON))
     yield refused("EBCDIC", "INVALID_ENCODING", text.encode("cp037"), pad(JSON))
-    yield refused("UTF-7", "INVALID_JSON", text.replace("{", "+AHs-").encode())
     yield refused("UTF-8 with a byte order mark", "INVALID_JSON", b"\xef\xbb\xbf" + order())
-    yield refused("a byte order mark in the middle", "INVALID_JSON", order()[:-1] + b"\xef\xbb\xbf}")
     for name, byte_sequence in {
-        "a byte that UTF-8 never has": b"\xff",
-        "an overlong slash": b"\xc0\xaf",
+        "an invalid byte": b"\xff",
         "an overlong NUL": b"\xc0\x80",
-        "an overlong quotation mark": b"\xe0\x80\xa2",
-        "a raw surrogate": b"\xed\xa0\x80",
         "a raw surrogate pair": b"\xed\xa0\xbd\xed\xb8\x80",
-        "beyond the last code point": b"\xf4\x90\x80\x80",
-        "a sequence of five bytes": b"\xf8\x88\x80\x80\x80",
-        "a sequence that breaks off": b"\xe2\x82",
-        "a continuation without a start": b"\x80",
+        "an incomplete sequence": b"\xe2\x82",
         "Latin-1": b"caf\xe9",
         "U+FFFD itself": "\N{REPLACEMENT CHARACTER}".encode(),
+        # The emulator's gateway replaces each by three bytes, more than 16 KiB in all.
+        "6000 invalid bytes": b"\xff" * 6000,
     }.items():
         yield refused(name, "INVALID_ENCODING", with_literal("product_id", b'"%b"' % byte_sequence))
-    # The emulator's gateway makes three bytes of each, more than 16 KiB; the client sent fewer, and is told so.
-    yield refused(
-        "6000 bytes that are not UTF-8", "INVALID_ENCODING", with_literal("product_id", b'"%b"' % (b"\xff" * 6000))
-    )
     yield refused("invalid UTF-8 after the document", "INVALID_ENCODING", order() + b"\xff")
-    yield refused(
-        "invalid UTF-8 that says charset=utf-8",
-        "INVALID_ENCODING",
-        with_literal("product_id", b'"\xff"'),
-        content_type(b"application/json; charset=utf-8"),
-    )
-    for name, value in {"text/plain": b"text/plain", "no known type": b"application/octet-stream"}.items():
-        yield refused(
-            f"invalid UTF-8 as {name}",
-            "UNSUPPORTED_MEDIA_TYPE",
-            with_literal("product_id", b'"\xff"'),
-            content_type(value),
-        )
+    for value, code in {
+        b"application/json; charset=utf-8": "INVALID_ENCODING",
+        b"text/plain": "UNSUPPORTED_MEDIA_TYPE",
+        b"application/octet-stream": "UNSUPPORTED_MEDIA_TYPE",
+    }.items():
+        invalid = with_literal("product_id", b'"\xff"')
+        yield refused(f"invalid UTF-8 as {value.decode()}", code, invalid, content_type(value))
 
 
 def surrogates_and_escapes() -> Iterable[HostileRequest]:
-    for name, escape in {
-        "a high surrogate": r"\ud800",
-        "a low surrogate": r"\uDFFF",
-        "a pair in reverse": r"\ude00\ud83d",
-        "half a pair before a letter": r"\ud83dx",
-    }.items():
-        yield refused(f"{name}, escaped", "INVALID_JSON", with_literal("product_id", f'"{escape}"'))
+    yield refused("an escaped surrogate", "INVALID_JSON", with_literal("product_id", r'"\ud800"'))
     yield refused("an escaped surrogate in a key", "INVALID_JSON", plus(r'"\ud800": 1'))
-    yield refused("an escaped surrogate deep inside", "INVALID_JSON", plus(r'"x": [[{"y": "\ud800"}]]'))
     yield refused("an escaped surrogate pair", "VALIDATION_FAILED", with_literal("product_id", r'"\ud83c\udf4c"'))
     yield refused("U+FFFD, escaped", "VALIDATION_FAILED", with_literal("product_id", r'"\ufffd"'))
-    yield refused("an escape that JSON does not have", "INVALID_JSON", with_literal("product_id", r'"\x41"'))
-    yield refused("an escape that breaks off", "INVALID_JSON", with_literal("product_id", r'"\u00"'))
-    yield refused("a raw line feed in a string", "INVALID_JSON", with_literal("product_id", '"a\nb"'))
-    yield refused("a raw tab in a string", "INVALID_JSON", with_literal("product_id", '"a\tb"'))
     yield refused("a raw NUL in a string", "INVALID_JSON", with_literal("product_id", '"a\0b"'))
     yield accepted("letters as escapes", with_literal("product_id", r'"\u0042\u0061nana"'), product_id="Banana")
     yield accepted("a key as escapes", order().replace(b'"quantity"', rb'"\u0071uantity"'))
@@ -229,63 +201,33 @@ def surrogates_and_escapes() -> Iterable[HostileRequest]:
 def documents() -> Iterable[HostileRequest]:
     for name, body in {
         "two documents": order() + order(),
-        "two documents on two lines": order() + b"\n" + order(),
-        "trailing garbage": order() + b"x",
         "a NUL at the end": order() + b"\0",
-        "a no-break space before it": "\N{NO-BREAK SPACE}".encode() + order(),
-        "a form feed before it": b"\x0c" + order(),
-        "a comment of one line": order() + b"// comment",
-        "a comment within": order().replace(b", ", b", /* comment */", 1),
-        "a comment with a hash": b"# comment\n" + order(),
-        "single quotes": order().replace(b'"', b"'"),
-        "keys without quotes": order().replace(b'"quantity"', b"quantity"),
-        "a trailing comma": order()[:-1] + b",}",
-        "no comma": order().replace(b", ", b" ", 1),
+        "a comment": order() + b"// comment",
         "no closing brace": order()[:-1],
-        "a prefix against inclusion": b")]}',\n" + order(),
-        "a callback": b"callback(" + order() + b")",
         "a form": b"customer_id=" + MARKER.encode() + b"&quantity=1",
         "XML": b"<order><customer_id>" + MARKER.encode() + b"</customer_id></order>",
-        "YAML": b"customer_id: " + MARKER.encode(),
-        "a Python literal": with_literal("quantity", "None"),
-        "undefined": with_literal("quantity", "undefined"),
-        "capital True": with_literal("quantity", "True"),
-        "a string that never ends": b'{"customer_id": "' + MARKER.encode(),
+        "NaN": with_literal("quantity", "NaN"),
+        "4301 digits": with_literal("quantity", "9" * 4301),
     }.items():
         yield refused(name, "INVALID_JSON", body)
     for name, body in {"a space": b" ", "line feeds": b"\r\n\r\n", "16 KiB of spaces": b" " * MAX_BODY_BYTES}.items():
-        yield refused(f"nothing but {name}", "INVALID_JSON", body, pad(JSON))
-    for name, body in {
-        "null": b"null",
-        "true": b"true",
-        "a number": b"-1.5e3",
-        "an empty list": b"[]",
-        "an empty object": b"{}",
-    }.items():
-        yield refused(f"{name} for an order", "VALIDATION_FAILED", body, pad(JSON))
-    yield refused("a string for an order", "VALIDATION_FAILED", json.dumps(MARKER).encode(), pointers=("",))
+        yield refused(f"only {name}", "INVALID_JSON", body, pad(JSON))
+    for body in (b"null", b"-1.5e3", b"[]", b"{}"):
+        yield refused(f"{body.decode()} instead of an order", "VALIDATION_FAILED", body, pad(JSON))
     yield refused("an order in a list", "VALIDATION_FAILED", b"[" + order() + b"]", pointers=("",))
-    yield refused("an order as a string", "VALIDATION_FAILED", json.dumps(order().decode()).encode(), pointers=("",))
     yield refused("an empty body", "BODY_MISSING", b"", pad(JSON))
     yield HostileRequest("no body and no length", 400, "BODY_MISSING", headers=pad(JSON))
-    yield accepted("whitespace wherever JSON admits it", b" \r\n\t" + order().replace(b" ", b"\n\t ") + b"\r\n")
-    yield accepted("no whitespace at all", order().replace(b" ", b""))
+    yield accepted("whitespace wherever JSON permits it", b" \r\n\t" + order().replace(b" ", b"\n\t ") + b"\r\n")
+    yield accepted(
+        "members in reverse without whitespace",
+        json.dumps(dict(reversed(list(ORDER.items())))).replace(" ", "").encode(),
+    )
 
 
 def duplicate_keys() -> Iterable[HostileRequest]:
-    for name, body in {
-        "a key twice": plus('"quantity": 2'),
-        "a key twice with the same value": plus('"quantity": 1'),
-        "a key three times": plus('"quantity": 2, "quantity": 3'),
-        "a key once more as escapes": plus(r'"\u0071uantity": 2'),
-        "a key once more as escapes in capitals": plus(r'"custome\u0072\u005Fid": "002"'),
-        "an unknown key twice": plus('"x": 1, "x": 2'),
-        "a key twice in an inner object": plus('"x": {"y": 1, "y": 2}'),
-        "a key twice in a list": plus('"x": [{"y": 1}, {"y": 1, "y": 2}]'),
-        "an empty key twice": plus('"": 1, "": 2'),
-        "a key twice under another": plus('"__proto__": {"a": 1, "a": 2}'),
-    }.items():
-        yield refused(name, "DUPLICATE_KEY", body)
+    yield refused("a key twice", "DUPLICATE_KEY", plus('"quantity": 2'))
+    yield refused("a key again as escapes", "DUPLICATE_KEY", plus(r'"custome\u0072\u005Fid": "002"'))
+    yield refused("a key twice in a list", "DUPLICATE_KEY", plus('"x": [{"y": 1}, {"y": 1, "y": 2}]'))
     yield refused("the same key of two objects", "VALIDATION_FAILED", plus('"x": {"a": 1}, "y": {"a": 1}'))
     yield refused("a key in two cases", "VALIDATION_FAILED", plus('"Quantity": 2'), pointers=("/Quantity",))
 
@@ -294,16 +236,10 @@ def depths() -> Iterable[HostileRequest]:
     def nested(opening: bytes, closing: bytes, levels: int) -> bytes:
         return opening * levels + json.dumps(MARKER).encode() + closing * levels
 
-    at_limit = MAX_DEPTH
-    yield refused("64 lists", "VALIDATION_FAILED", nested(b"[", b"]", at_limit), pointers=("",))
-    yield refused("65 lists", "NESTING_TOO_DEEP", nested(b"[", b"]", at_limit + 1))
-    yield refused("64 objects", "VALIDATION_FAILED", nested(b'{"a":', b"}", at_limit))
-    yield refused("65 objects", "NESTING_TOO_DEEP", nested(b'{"a":', b"}", at_limit + 1))
-    yield refused("an order with 63 lists", "VALIDATION_FAILED", plus(b'"x": ' + nested(b"[", b"]", at_limit - 1)))
-    yield refused("an order with 64 lists", "NESTING_TOO_DEEP", plus(b'"x": ' + nested(b"[", b"]", at_limit)))
-    yield refused("8000 lists", "NESTING_TOO_DEEP", nested(b"[", b"]", 8000))
-    yield refused("8000 lists that never close", "NESTING_TOO_DEEP", b"[" * 8000, pad(JSON))
-    yield refused("64 lists that never close", "INVALID_JSON", b"[" * at_limit, pad(JSON))
+    yield refused("64 lists", "VALIDATION_FAILED", nested(b"[", b"]", MAX_DEPTH), pointers=("",))
+    yield refused("65 objects", "NESTING_TOO_DEEP", nested(b'{"a":', b"}", MAX_DEPTH + 1))
+    yield refused("an order with 64 lists", "NESTING_TOO_DEEP", plus(b'"x": ' + nested(b"[", b"]", MAX_DEPTH)))
+    yield refused("8000 unclosed lists", "NESTING_TOO_DEEP", b"[" * 8000, pad(JSON))
     yield refused("brackets in a string", "VALIDATION_FAILED", with_literal("product_id", '"' + "[{" * 100 + '"'))
 
 
@@ -330,194 +266,29 @@ def sizes() -> Iterable[HostileRequest]:
 
 
 def fields() -> Iterable[HostileRequest]:
-    """Each is an order but for one value."""
-    values: dict[str, dict[str, str]] = {
-        "quantity": {
-            "1.0": "1.0",
-            "one with an exponent": "1e0",
-            "1E3": "1E3",
-            "0.1e1": "0.1e1",
-            "minus zero": "-0",
-            "0": "0",
-            "-1": "-1",
-            "10000": "10000",
-            "2 to the power of 64": "18446744073709551616",
-            "1E400": "1E400",
-            "-1E400": "-1E400",
-            "1e-400": "1e-400",
-            "4300 digits": "9" * 4300,
-            "an empty string": '""',
-            '"0"': '"0"',
-            '"00"': '"00"',
-            '"01"': '"01"',
-            '"+1"': '"+1"',
-            '"-1"': '"-1"',
-            '" 1"': '" 1"',
-            '"1 "': '"1 "',
-            '"1."': '"1."',
-            '".1"': '".1"',
-            '"1.0"': '"1.0"',
-            '"1e3"': '"1e3"',
-            '"10000"': '"10000"',
-            '"0x1"': '"0x1"',
-            '"1_0"': '"1_0"',
-            '"1,0"': '"1,0"',
-            "a word": '"one"',
-            "a full-width digit": '"１"',
-            "an Arabic digit": '"١"',
-            "a Devanagari digit": '"१"',
-            "a superscript": '"²"',
-            "a trailing line feed": r'"1\n"',
-            "four digits and a line feed": r'"9999\n"',
-            "a NUL after it": r'"1\u0000"',
-            "a right-to-left override": r'"\u202e1"',
-            "half": "0.5",
-        },
-        "order_date": {
-            "30 February": '"2026-02-30"',
-            "29 February of no leap year": '"2025-02-29"',
-            "29 February 1900": '"1900-02-29"',
-            "the year 0": '"0000-01-01"',
-            "month 0": '"2025-00-10"',
-            "month 13": '"2025-13-01"',
-            "day 0": '"2025-04-00"',
-            "31 April": '"2025-04-31"',
-            "a week date": '"2025-W17-5"',
-            "a week date in basic format": '"2025W175"',
-            "an ordinal date": '"2025-115"',
-            "the basic format": '"20250425"',
-            "one digit for the month": '"2025-4-25"',
-            "two digits for the year": '"25-04-25"',
-            "five digits for the year": '"12025-04-25"',
-            "a sign": '"+2025-04-25"',
-            "slashes": '"2025/04/25"',
-            "en dashes": '"2025–04–25"',
-            "a time": '"2025-04-25T00:00:00Z"',
-            "a space before": '" 2025-04-25"',
-            "a trailing line feed": r'"2025-04-25\n"',
-            "a NUL after it": r'"2025-04-25\u0000"',
-            "full-width digits": '"２０２５-04-25"',
-            "Arabic digits": '"٢٠٢٥-٠٤-٢٥"',
-            "a word": '"today"',
-            "an empty string": '""',
-            "an integer": "20250425",
-        },
-        "customer_id": {
-            "an empty string": '""',
-            "a space": '" "',
-            "65 characters": '"' + "c" * 65 + '"',
-            "10,000 characters": '"' + "c" * 10_000 + '"',
-            "a space within": '"a b"',
-            "a leading dot": '".a"',
-            "a leading hyphen": '"-a"',
-            "__proto__": '"__proto__"',
-            "a comma": '"a,b"',
-            "a slash": '"a/b"',
-            "dot segments": '"../../etc/passwd"',
-            "a quotation mark": r'"a\"b"',
-            "a backslash": r'"a\\b"',
-            "a trailing line feed": r'"001\n"',
-            "a trailing carriage return": r'"001\r"',
-            "a NUL": r'"001\u0000"',
-            "DEL": '"001\x7f"',
-            "a full-width digit": '"００１"',
-            "an Arabic digit": '"٠٠١"',
-            "a Cyrillic letter": '"а001"',
-            "a combining accent": '"e\u0301"',
-            "a zero-width joiner": '"a\u200db"',
-            "a right-to-left override": '"a\u202eb"',
-            "a line separator": '"a\u2028b"',
-            "an emoji": '"\N{BANANA}"',
-            "SQL": "\"1' OR '1'='1\"",
-            "a template": '"${7*7}"',
-            "an integer": "1",
-        },
-        "product_id": {
-            "an empty string": '""',
-            "a space": '" "',
-            "129 characters": '"' + "p" * 129 + '"',
-            "a leading space": '" Banana"',
-            "a trailing space": '"Banana "',
-            "a trailing line feed": r'"Banana\n"',
-            "a tab": r'"Ban\tana"',
-            "a NUL": r'"Banana\u0000"',
-            "a no-break space": '"Granny\u00a0Smith"',
-            "a soft hyphen": '"Ba\u00adnana"',
-            "a combining accent": '"Banane\u0301"',
-            "a right-to-left override": '"\u202eananaB"',
-            "a full-width letter": '"Ｂanana"',
-            "markup": '"<script>alert(1)</script>"',
-            "a formula of a spreadsheet": '"=1+1"',
-            "an integer": "1",
-        },
-    }
+    """Yield orders with one value at the edge of its rule, valid or invalid."""
     for name in ORDER:
-        values[name] |= {
-            "true": "true",
-            "false": "false",
-            "null": "null",
-            "an empty list": "[]",
-            "its value in a list": f"[{json.dumps(ORDER[name])}]",
-            "an empty object": "{}",
-            "an object": f'{{"value": {json.dumps(ORDER[name])}}}',
-        }
-        for what, literal in values[name].items():
-            yield refused(f"{name}: {what}", "VALIDATION_FAILED", with_literal(name, literal), pointers=(f"/{name}",))
-
-
-def numbers_that_are_not_json() -> Iterable[HostileRequest]:
-    for literal in ("NaN", "Infinity", "-Infinity", "01", "+1", ".5", "1.", "1e", "0x10", "1_000", "--1", "１"):
-        yield refused(f"quantity: {literal} as a number", "INVALID_JSON", with_literal("quantity", literal))
-    yield refused("quantity: 4301 digits", "INVALID_JSON", with_literal("quantity", "9" * 4301))
-    yield refused("quantity: 10,000 digits", "INVALID_JSON", with_literal("quantity", "-" + "9" * 10_000))
+        for value in EDGES[name]:
+            label = f"{name}: {type(value).__name__} {str(value)[:40]!r} of {len(str(value))} characters"
+            body = order(**{name: value})
+            if value in VALID[name] and type(value) in (int, str):
+                stored: dict[str, Any] = {name: int(value) if name == "quantity" else value}
+                yield accepted(label, body, **stored)
+            else:
+                yield refused(label, "VALIDATION_FAILED", body, pointers=(f"/{name}",))
+    # Python has no integer for the one, and reads the other as infinity.
+    for literal in ("-0", "1E400"):
+        body = with_literal("quantity", literal)
+        yield refused(f"quantity: {literal}", "VALIDATION_FAILED", body, pointers=("/quantity",))
 
 
 def members() -> Iterable[HostileRequest]:
-    for name, key in {
-        "an empty key": "",
-        "__proto__": "__proto__",
-        "constructor": "constructor",
-        "a key of 8000 characters": "k" * 8000,
-        "a key with a NUL": "\0",
-        "a field with a space after it": "quantity ",
-        "a field with a line feed after it": "quantity\n",
-        "a field in full-width letters": "ｑuantity",
-        "the stored order's own field": "order_id",
-        "a key that needs escaping as a pointer": "a/b~c",
-    }.items():
-        escaped = key.replace("~", "~0").replace("/", "~1")
-        yield refused(
-            f"one member more: {name}", "VALIDATION_FAILED", order(**{key: MARKER}), pointers=(f"/{escaped}",)
-        )
+    for key in ("", "__proto__", "k" * 8000, "\0", "quantity ", "ｑuantity", "order_id", "a/b~c"):
+        pointer = "/" + key.replace("~", "~0").replace("/", "~1")
+        yield refused(f"another member {key[:20]!r}", "VALIDATION_FAILED", order(**{key: MARKER}), pointers=(pointer,))
     for name in ORDER:
         body = json.dumps({key: value for key, value in ORDER.items() if key != name}).encode()
-        yield refused(f"one member less: {name}", "VALIDATION_FAILED", body, pointers=(f"/{name}",))
-
-
-def orders_at_the_edge() -> Iterable[HostileRequest]:
-    edges: dict[str, dict[str, Any]] = {
-        "quantity 9999": {"quantity": 9999},
-        "29 February of a leap year": {"order_date": "2024-02-29"},
-        "29 February 2000": {"order_date": "2000-02-29"},
-        "the first day": {"order_date": "0001-01-01"},
-        "the last day": {"order_date": "9999-12-31"},
-        "customer constructor": {"customer_id": "constructor"},
-        "customer null": {"customer_id": "null"},
-        "customer 0": {"customer_id": "0"},
-        "a customer of 64 characters": {"customer_id": "Z._-9" + "c" * 59},
-        "a product of one character": {"product_id": "x"},
-        "a product of dots and hyphens": {"product_id": "-._"},
-        "a product with spaces within": {"product_id": "Granny  Smith 2.0_b-c"},
-        "a product of 128 characters": {"product_id": "p" * 128},
-        "product __proto__": {"product_id": "__proto__"},
-        "product hasOwnProperty": {"product_id": "hasOwnProperty"},
-        "product 1e999": {"product_id": "1e999"},
-    }
-    for name, changes in edges.items():
-        yield accepted(name, order(**changes), **changes)
-    yield accepted('quantity "1"', order(quantity="1"))
-    yield accepted('quantity "9999"', order(quantity="9999"), quantity=9999)
-    yield accepted("members in reverse", json.dumps(dict(reversed(list(ORDER.items())))).encode())
+        yield refused(f"no {name}", "VALIDATION_FAILED", body, pointers=(f"/{name}",))
 
 
 def idempotency_keys() -> Iterable[HostileRequest]:
@@ -553,40 +324,11 @@ def idempotency_keys() -> Iterable[HostileRequest]:
 
 def media_types() -> Iterable[HostileRequest]:
     for value in (
-        b"",
-        b"json",
-        b"text/plain",
-        b"text/json",
-        b"application/json5",
-        b"application/jsonp",
-        b"application/ld+json",
-        b"application/problem+json",
-        b"application/x-www-form-urlencoded",
-        b"multipart/form-data; boundary=x",
-        b"*/*",
-        b"application/*",
-        b"application/json, application/json",
-        b"application/json, text/plain",
-        b"application/json x",
-        b"application/json; charset",
-        b"application/json; charset=",
-        b'application/json; charset=""',
-        b"application/json; charset=utf8",
-        b"application/json; charset=utf-16",
-        b"application/json; charset=iso-8859-1",
-        b"application/json; charset=us-ascii",
-        b"application/json; charset='utf-8'",
-        b'application/json; charset="utf-8',
-        b"application/json; charset=utf-8, application/json",
-        b"application/json; charset=utf-8; charset=latin-1",
-        b"application/json; charset=latin-1; charset=utf-8",
-        b"application/json; CHARSET=Latin-1",
-        b"application/json; charset*=utf-16''x",
-        b"application/json; charset*=utf-8''x; charset*0=utf-8",
+        *(b"", b"text/plain", b"application/problem+json", b"application/x-www-form-urlencoded", b"*/*"),
+        *(b"multipart/form-data; boundary=x", b"application/json, application/json", b"application/json\xa0"),
+        *(b"application/json; charset=utf-16", b"application/json; charset=utf-8; charset=latin-1"),
+        *(b"application/json; charset*=utf-8''x; charset*0=utf-8", b"\xef\xbb\xbfapplication/json"),
         b"application/json; charset*" + b"9" * 5000 + b"=utf-16",
-        "application/json; charset=ｕtf-8".encode(),
-        b"application/json\xa0",
-        b"\xef\xbb\xbfapplication/json",
     ):
         yield refused(f"content type {value[:60]!r}", "UNSUPPORTED_MEDIA_TYPE", order(), content_type(value))
     yield refused("no content type", "UNSUPPORTED_MEDIA_TYPE", order(), ())
@@ -597,14 +339,9 @@ def media_types() -> Iterable[HostileRequest]:
         yield refused(f"content encoding {encoding!r}", "UNSUPPORTED_MEDIA_TYPE", order(), headers)
     for value in (
         b"Application/JSON",
-        b"application/json;",
-        b"application/json ; ;; ",
         b"application/json;charset=utf-8",
-        b"application/json;\tcharset=UTF-8",
         b'application/json; charset="Utf-8"',
-        b'application/json; profile="a;charset=latin1"',
         b'application/json; profile="\\"; charset=latin1"',
-        b"application/json; boundary=x; version=1; x-charset=latin-1",
     ):
         yield accepted(f"content type {value!r}", order(), content_type(value))
 
@@ -781,9 +518,7 @@ HOSTILE_REQUESTS = [
     *depths(),
     *sizes(),
     *fields(),
-    *numbers_that_are_not_json(),
     *members(),
-    *orders_at_the_edge(),
     *idempotency_keys(),
     *media_types(),
     *other_headers(),

@@ -1,9 +1,8 @@
-"""The zip for AWS, answering events under the Lambda runtime's own version of Python.
+"""The package's functions with the Python version of the Lambda runtime.
 
-The tests' Python may be older than the runtime's, and the zip's native libraries load in the runtime's
-only. Debian 13 has that version, so each function is started there as Lambda does it: the zip unpacked,
-boto3 beside it and not inside, a user who may only read, a process of its own for each cold start. AWS is not
-reachable; tests/e2e runs the functions with the emulator.
+The tests' Python may be older, and the package's native libraries load only in the runtime's version, which Debian 13
+has. Each function starts there as in Lambda: the package unpacked, boto3 beside it, a user who may only read, and a
+process per cold start. AWS is not reachable; tests/e2e runs the functions with the emulator.
 """
 
 import importlib.util
@@ -24,13 +23,13 @@ from support.machine.debian import debian_root
 from support.sample_orders import SAMPLE_BODY, processed
 from support.stub_aws.events import body_of, http_event, sqs_event, stream_event
 
-# What python3.13 brings along of boto3; all of it pure Python, so the tests' own copy serves.
+# The runtime's boto3 and its dependencies; they are pure Python, so the tests' copy is used.
 BOTO3_AND_ALL_IT_IMPORTS = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
 
-# The user `nobody`: may read the function's files and write none, like Lambda's own.
+# The user `nobody` may only read the function's files, like Lambda's user.
 NOBODY = "65534:65534"
 
-# Reads the event from standard input; prints the answer as the last line, after whatever the function logged.
+# Reads the event from standard input, and prints the response as the last line, after the log.
 INVOKE = """
 import importlib, json, sys
 handler = importlib.import_module(f"orders.handlers.{sys.argv[1]}").handler
@@ -55,7 +54,7 @@ ENVIRONMENT = {
 
 @pytest.fixture(scope="module")
 def invoke() -> Iterator[Callable[[str, dict[str, Any]], dict[str, Any]]]:
-    """Return a function that starts a function's zip in a Debian system and hands it an event."""
+    """Return a Python function that invokes a Lambda function in a Debian system."""
     debian = debian_root("debian13", "trixie", ["python3"])
     own_folder = Path(tempfile.mkdtemp(prefix="lambda-", dir=debian / "tmp"))
     inside = Path("/") / own_folder.relative_to(debian)
@@ -74,24 +73,20 @@ def invoke() -> Iterator[Callable[[str, dict[str, Any]], dict[str, Any]]]:
         own_folder.chmod(0o755)
         with zipfile.ZipFile(lambda_zip(build_lambda.target_named("local").machine)) as archive:
             archive.extractall(own_folder / "task")
-        copy_boto3(own_folder / "site")
+        site = own_folder / "site"
+        site.mkdir()
+        for name in BOTO3_AND_ALL_IT_IMPORTS:
+            found = importlib.util.find_spec(name)
+            assert found is not None
+            if found.submodule_search_locations:
+                shutil.copytree(
+                    found.submodule_search_locations[0], site / name, ignore=shutil.ignore_patterns("__pycache__")
+                )
+            else:
+                shutil.copy(str(found.origin), site)
         yield invoke
     finally:
         shutil.rmtree(own_folder)
-
-
-def copy_boto3(site: Path) -> None:
-    """Copy boto3 and what it imports from the tests' own environment."""
-    site.mkdir()
-    for name in BOTO3_AND_ALL_IT_IMPORTS:
-        found = importlib.util.find_spec(name)
-        assert found is not None
-        assert found.origin is not None
-        origin = Path(found.origin)
-        if origin.name == "__init__.py":
-            shutil.copytree(origin.parent, site / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(origin, site)
 
 
 Invoke = Callable[[str, dict[str, Any]], dict[str, Any]]
@@ -107,7 +102,7 @@ ORDER_ID = processed().order_id
         (http_event(order_id="never issued"), 404, "ORDER_NOT_FOUND"),
     ],
 )
-def test_a_request_is_answered_without_a_reachable_aws(
+def test_request_is_answered_when_aws_is_not_reachable(
     invoke: Invoke, event: dict[str, Any], status: int, code: str
 ) -> None:
     answer = invoke("status" if "pathParameters" in event else "submission", event)["answer"]
@@ -115,7 +110,7 @@ def test_a_request_is_answered_without_a_reachable_aws(
     assert (answer["statusCode"], body_of(answer)["code"]) == (status, code)
 
 
-def test_messages_and_changes_that_need_no_aws_are_processed(invoke: Invoke) -> None:
+def test_events_are_processed_that_need_no_aws(invoke: Invoke) -> None:
     processing = invoke("processing", sqs_event(m="poison"))
     notification = invoke("notification", stream_event(processed(), event_name="MODIFY"))
 
@@ -124,7 +119,7 @@ def test_messages_and_changes_that_need_no_aws_are_processed(invoke: Invoke) -> 
     assert notification["answer"] == {"batchItemFailures": []}
 
 
-def test_only_the_zip_boto3_and_the_runtimes_python_are_used(invoke: Invoke) -> None:
+def test_only_the_package_boto3_and_the_standard_library_are_loaded(invoke: Invoke) -> None:
     invocation = invoke("submission", http_event("{}"))
 
     assert invocation["python"] == build_lambda.LAMBDA_PYTHON

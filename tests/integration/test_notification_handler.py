@@ -1,9 +1,10 @@
-"""The notification handler on moto: what subscribers get, and what the stream is asked to send again."""
+"""The notification handler on moto: what subscribers receive, and what the stream retries."""
 
 import json
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
+from unittest.mock import Mock
 
 import boto3
 import pytest
@@ -45,16 +46,11 @@ def test_each_new_order_is_announced_once(notification: ModuleType, subscriber: 
     )
 
 
-def test_a_program_gets_json_and_attributes_and_a_person_gets_text(
+def test_announcement_has_json_and_attributes_for_programs_and_text_for_people(
     notification: ModuleType, subscriber: Callable[[], list[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client, published = notification._topic._client, []
-    publish_batch = client.publish_batch
-
-    def spy(**request: Any) -> Any:
-        published.append(request)
-        return publish_batch(**request)
-
+    client = notification._topic._client
+    spy = Mock(wraps=client.publish_batch)
     monkeypatch.setattr(client, "publish_batch", spy)
     notification.handler(stream_event(processed()), None)
 
@@ -64,13 +60,13 @@ def test_a_program_gets_json_and_attributes_and_a_person_gets_text(
         "customer_id": {"Type": "String", "Value": "001"},
         "product_id": {"Type": "String", "Value": "Banana"},
     }
-    [entry] = published[0]["PublishBatchRequestEntries"]
+    [entry] = spy.call_args.kwargs["PublishBatchRequestEntries"]
     assert entry["MessageStructure"] == "json"
     assert json.loads(entry["Message"])["email"] == announce(processed()).text
 
 
 @pytest.mark.parametrize("event_name", ["MODIFY", "REMOVE"])
-def test_changes_that_are_no_new_orders_are_not_announced(
+def test_changes_of_orders_are_not_announced(
     notification: ModuleType, subscriber: Callable[[], list[Any]], event_name: str
 ) -> None:
     event = stream_event(processed(), event_name=event_name)
@@ -79,13 +75,11 @@ def test_changes_that_are_no_new_orders_are_not_announced(
     assert subscriber() == []
 
 
-def test_the_first_order_that_sns_refuses_is_where_the_stream_starts_again(
+def test_stream_retries_from_the_first_order_that_sns_refuses(
     notification: ModuleType, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def refuse_the_third(**_: object) -> dict[str, Any]:
-        return {"Successful": [{"Id": "0"}, {"Id": "1"}, {"Id": "3"}], "Failed": [{"Id": "2", "Code": "x"}]}
-
-    monkeypatch.setattr(notification._topic._client, "publish_batch", refuse_the_third)
+    response = {"Successful": [{"Id": "0"}, {"Id": "1"}, {"Id": "3"}], "Failed": [{"Id": "2", "Code": "x"}]}
+    monkeypatch.setattr(notification._topic._client, "publish_batch", Mock(return_value=response))
 
     answer = notification.handler(stream_event(*[processed(key) for key in "abcd"]), None)
 
@@ -105,17 +99,14 @@ def test_the_first_order_that_sns_refuses_is_where_the_stream_starts_again(
         (RuntimeError("secret"), "RuntimeError"),
     ],
 )
-def test_a_topic_that_takes_nothing_is_the_functions_error(
+def test_function_fails_when_nothing_is_announced(
     notification: ModuleType,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     error: Exception,
     name: str,
 ) -> None:
-    def refuse(**_: object) -> None:
-        raise error
-
-    monkeypatch.setattr(notification._topic._client, "publish_batch", refuse)
+    monkeypatch.setattr(notification._topic._client, "publish_batch", Mock(side_effect=error))
 
     with pytest.raises(BatchFailedError) as raised:
         notification.handler(stream_event(processed()), None)
@@ -126,7 +117,7 @@ def test_a_topic_that_takes_nothing_is_the_functions_error(
     assert "secret" not in str(vars(record))
 
 
-def test_a_record_that_is_no_order_fails_the_batch_before_anything_is_announced(
+def test_batch_fails_before_any_announcement_when_a_record_is_not_an_order(
     notification: ModuleType, subscriber: Callable[[], list[Any]]
 ) -> None:
     event = stream_event(processed("a"), processed("b"))

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
+from unittest.mock import Mock
 
 import boto3
 import pytest
@@ -20,7 +21,7 @@ def status(import_handler: Callable[..., ModuleType], table_name: str) -> Module
 
 
 @pytest.mark.parametrize("spelling", [ORDER_ID, ORDER_ID.upper()])
-def test_a_stored_order_is_processed(
+def test_stored_order_is_processed(
     status: ModuleType, table_name: str, spelling: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     boto3.client("dynamodb").put_item(TableName=table_name, Item=item_of(processed()))
@@ -33,7 +34,7 @@ def test_a_stored_order_is_processed(
     assert events(caplog) == [("order_found", "request-1", ORDER_ID, None, None)]
 
 
-def test_an_issued_id_that_is_not_stored_is_pending(status: ModuleType, caplog: pytest.LogCaptureFixture) -> None:
+def test_issued_id_is_pending_when_it_is_not_stored(status: ModuleType, caplog: pytest.LogCaptureFixture) -> None:
     answer = status.handler(http_event(order_id=ORDER_ID), None)
 
     assert (answer["statusCode"], answer["headers"]["Retry-After"]) == (200, "1")
@@ -41,7 +42,7 @@ def test_an_issued_id_that_is_not_stored_is_pending(status: ModuleType, caplog: 
     assert events(caplog) == [("order_pending", "request-1", ORDER_ID, None, None)]
 
 
-def test_an_id_that_was_never_issued_is_a_404_without_an_echo_or_a_read(
+def test_unknown_id_is_a_404_without_a_read_or_an_echo(
     status: ModuleType, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(status._store, "_client", None)
@@ -81,19 +82,13 @@ def test_stored_order_is_returned_when_the_token_names_its_customer(
     assert body_of(status.handler(event, None))["status"] == "PROCESSED"
 
 
-def test_an_order_that_was_seen_processed_is_never_seen_pending(
-    status: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    requests = []
-
-    def get_item(**request: Any) -> dict[str, Any]:
-        requests.append(request)
-        return {"Item": item_of(processed())}
-
+def test_order_is_read_consistently(status: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    get_item = Mock(return_value={"Item": item_of(processed())})
     monkeypatch.setattr(status._store._client, "get_item", get_item)
+
     status.handler(http_event(order_id=ORDER_ID), None)
 
-    assert [request["ConsistentRead"] for request in requests] == [True]
+    assert get_item.call_args.kwargs["ConsistentRead"] is True
 
 
 @pytest.mark.parametrize(
@@ -112,7 +107,7 @@ def test_an_order_that_was_seen_processed_is_never_seen_pending(
         (RuntimeError("secret"), "INTERNAL_ERROR", "RuntimeError"),
     ],
 )
-def test_an_error_of_the_table_is_logged_and_leaks_nothing(
+def test_table_error_is_logged_and_leaks_nothing(
     status: ModuleType,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -120,10 +115,7 @@ def test_an_error_of_the_table_is_logged_and_leaks_nothing(
     code: str,
     name: str,
 ) -> None:
-    def refuse(**_: object) -> None:
-        raise error
-
-    monkeypatch.setattr(status._store._client, "get_item", refuse)
+    monkeypatch.setattr(status._store._client, "get_item", Mock(side_effect=error))
 
     answer = status.handler(http_event(order_id=ORDER_ID), None)
 

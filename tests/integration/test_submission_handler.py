@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
+from unittest.mock import Mock
 
 import boto3
 import pytest
@@ -33,8 +34,8 @@ def messages(queue_url: str) -> list[Any]:
     return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
 
 
-def test_an_accepted_order_is_on_the_queue_and_its_address_in_the_response(
-    submission: ModuleType, queue_url: str
+def test_accepted_order_is_on_the_queue_and_its_address_in_the_response(
+    submission: ModuleType, queue_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = datetime.now(UTC)
 
@@ -54,17 +55,20 @@ def test_an_accepted_order_is_on_the_queue_and_its_address_in_the_response(
     [message] = messages(queue_url)
     assert before.isoformat(timespec="milliseconds")[:23] <= message.pop("submitted_at")[:23]
     assert message == {"version": 1, "order_id": order_id, "order": asdict(SAMPLE_ORDER), "request_id": "request-1"}
+    [record] = map(vars, caplog.records)
+    assert (record["message"], record["order_id"], record["request_id"]) == ("order_accepted", order_id, "request-1")
+    assert "Banana" not in str(record)
 
 
-def test_two_equal_orders_without_a_key_are_two_orders(submission: ModuleType) -> None:
+def test_equal_orders_without_a_key_are_two_orders(submission: ModuleType) -> None:
     first, second = (body_of(submission.handler(http_event(SAMPLE), None))["order_id"] for _ in range(2))
 
     assert first != second
 
 
-# An HTTP API passes a header that came twice as "k,k", which is a key like any other.
+# An HTTP API passes a repeated header as "k,k", which is a valid key.
 @pytest.mark.parametrize("key", ["k-1", "k,k"])
-def test_a_retry_with_the_same_key_gives_the_same_id_however_the_quantity_is_written(
+def test_retry_with_a_key_gives_the_same_id_when_the_quantity_is_written_differently(
     submission: ModuleType, key: str
 ) -> None:
     events = [http_event(body, JSON_TYPE | {"Idempotency-Key": key}) for body in (SAMPLE, SAMPLE.replace('"1"', "1"))]
@@ -83,7 +87,7 @@ def test_a_retry_with_the_same_key_gives_the_same_id_however_the_quantity_is_wri
     ],
     ids=["media type", "base64", "16 KiB"],
 )
-def test_an_order_is_accepted_in_any_permitted_form(submission: ModuleType, event: dict[str, Any]) -> None:
+def test_order_is_accepted_in_any_permitted_form(submission: ModuleType, event: dict[str, Any]) -> None:
     assert submission.handler(event, None)["statusCode"] == 202
 
 
@@ -98,7 +102,7 @@ REJECTED: dict[tuple[int, str], list[dict[str, Any]]] = {
         http_event(REPLACED * 16384),
         http_event(REPLACED * 6000, JSON_TYPE | {"content-length": "6000"}),
         http_event(REPLACED * 6000, JSON_TYPE | {"content-length": "9" * 5000}),
-        # Base64 of no UTF-8, without padding, with a newline, and none.
+        # Base64 of invalid UTF-8, without padding, with a newline, and invalid base64.
         *(http_event(body, base64=True) for body in ("/w==", "e30", "e3\n0=", "é")),
     ],
     (400, "DUPLICATE_KEY"): [http_event('{"a": 1, "a": 2}')],
@@ -116,14 +120,14 @@ REJECTED: dict[tuple[int, str], list[dict[str, Any]]] = {
         *(http_event(SAMPLE, headers) for headers in ({}, {"content-type": "text/plain"})),
         http_event(SAMPLE, JSON_TYPE | {"content-encoding": "gzip"}),
     ],
-    (422, "VALIDATION_FAILED"): [http_event("{}")],
+    (422, "VALIDATION_FAILED"): [http_event("{}"), http_event(SAMPLE.replace("001", "<bad>"))],
 }
 
 
 @pytest.mark.parametrize(
     ("event", "status", "code"), [(event, *answer) for answer, events in REJECTED.items() for event in events]
 )
-def test_a_rejection_is_problem_details_and_queues_nothing(
+def test_rejection_is_problem_details_and_queues_nothing(
     submission: ModuleType, queue_url: str, event: Any, status: int, code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     answer = submission.handler(event, None)
@@ -138,9 +142,9 @@ def test_a_rejection_is_problem_details_and_queues_nothing(
     kind = "urn:problem:order-processing:" + code.lower().replace("_", "-")
     assert problem == {"type": kind, "status": status, "code": code, "request_id": "request-1"}
     assert messages(queue_url) == []
-    assert [(r.message, r.levelname, r.__dict__["code"]) for r in caplog.records] == [
-        ("order_refused", "WARNING", code)
-    ]
+    [record] = map(vars, caplog.records)
+    assert (record["message"], record["levelname"], record["code"]) == ("order_refused", "WARNING", code)
+    assert "<bad>" not in str(record) + answer["body"]
 
 
 MISMATCHES = [None, {}, {"sub": ""}, {"sub": "002"}, {"sub": 1}, {"sub": ["001"]}, {"sub": "[001]"}, {"other": "001"}]
@@ -189,18 +193,13 @@ def test_token_is_compared_only_with_the_customer_of_a_valid_order(
     assert submission.handler(http_event(body, claims=claims), None)["statusCode"] == status
 
 
-def test_a_422_lists_at_most_20_violations_and_the_number_of_all(submission: ModuleType) -> None:
-    few = body_of(submission.handler(http_event('{"quantity": 0, "extra": 1}'), None))
+def test_422_lists_at_most_20_violations_and_the_number_of_all(submission: ModuleType) -> None:
+    few = body_of(submission.handler(http_event(SAMPLE.replace('"1"', "0")), None))
     unknown = {str(number): 1 for number in range(1000, 2490)}
     many = body_of(submission.handler(http_event(json.dumps(unknown, separators=(",", ":"))), None))
 
-    assert few["errors"] == [
-        {"pointer": "/customer_id", "detail": "is required"},
-        {"pointer": "/extra", "detail": "is not a field of an order"},
-        {"pointer": "/order_date", "detail": "is required"},
-        {"pointer": "/product_id", "detail": "is required"},
-        {"pointer": "/quantity", "detail": f"must be {ORDER_SCHEMA['properties']['quantity']['description']}"},
-    ]
+    rule = ORDER_SCHEMA["properties"]["quantity"]["description"]
+    assert few["errors"] == [{"pointer": "/quantity", "detail": f"must be {rule}"}]
     assert few["detail"] == "The body is JSON, but not an order."
     assert len(many["errors"]) == 20
     assert many["detail"] == "The body is JSON, but not an order. It has 1494 errors; 20 of them are listed."
@@ -219,7 +218,7 @@ BODIES = (
 )
 
 
-# One handler for all examples: it keeps nothing of a request.
+# One handler for all examples, because it keeps no state of a request.
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(headers=HEADERS, body=st.none() | BODIES, is_base64=st.booleans())
 def test_no_request_causes_an_unexpected_error(
@@ -243,7 +242,7 @@ def test_no_request_causes_an_unexpected_error(
         (RuntimeError("secret"), "request_failed", 500, "INTERNAL_ERROR"),
     ],
 )
-def test_an_error_of_the_queue_claims_nothing_leaks_nothing_and_is_logged(
+def test_queue_error_is_logged_and_leaks_nothing(
     submission: ModuleType,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -252,16 +251,13 @@ def test_an_error_of_the_queue_claims_nothing_leaks_nothing_and_is_logged(
     status: int,
     code: str,
 ) -> None:
-    def refuse(**_: object) -> None:
-        raise error
-
-    monkeypatch.setattr(submission._queue._client, "send_message", refuse)
+    monkeypatch.setattr(submission._queue._client, "send_message", Mock(side_effect=error))
 
     answer = submission.handler(http_event(SAMPLE), None)
 
     assert (answer["statusCode"], body_of(answer)["code"]) == (status, code)
     assert answer["headers"].get("Retry-After") == ("1" if status == 503 else None)
-    # SQS may have accepted the order and only its answer be lost.
+    # SQS may have accepted the order although its response was lost.
     assert ("may have been accepted or not" in body_of(answer)["detail"]) == (status == 503)
     assert "order_id" not in body_of(answer)
     assert "Location" not in answer["headers"]
@@ -269,19 +265,3 @@ def test_an_error_of_the_queue_claims_nothing_leaks_nothing_and_is_logged(
     assert (record.message, record.__dict__["request_id"], record.__dict__["code"]) == (event, "request-1", code)
     assert type(error).__name__ in record.__dict__["error"]
     assert "secret" not in answer["body"] + str(vars(record))
-
-
-def test_the_event_log_names_the_order_and_never_its_content(
-    submission: ModuleType, caplog: pytest.LogCaptureFixture
-) -> None:
-    order_id = body_of(submission.handler(http_event(SAMPLE), None))["order_id"]
-    submission.handler(http_event(SAMPLE.replace("001", "<bad>")), None)
-
-    accepted, refused = (vars(record) for record in caplog.records)
-    assert (accepted["message"], accepted["order_id"], accepted["request_id"]) == (
-        "order_accepted",
-        order_id,
-        "request-1",
-    )
-    assert "Banana" not in str(accepted) + str(refused)
-    assert "<bad>" not in str(refused)

@@ -1,4 +1,4 @@
-"""The announcement of an order: text for a person, JSON for a program, within the limits of SNS."""
+"""The announcement of an order has text for people and JSON for programs, within the limits of SNS."""
 
 import json
 
@@ -14,7 +14,7 @@ ODDEST = processed(order=Order("0.", "._- -_.", 1, "0001-01-01"))
 
 
 @pytest.mark.parametrize("order", [processed(), LONGEST, ODDEST])
-def test_an_announcement_has_the_whole_order_as_text_and_as_json(order: ProcessedOrder) -> None:
+def test_announcement_has_the_whole_order_as_text_and_json(order: ProcessedOrder) -> None:
     announcement = announce(order)
 
     assert announcement.text.splitlines() == [
@@ -41,7 +41,7 @@ def test_an_announcement_has_the_whole_order_as_text_and_as_json(order: Processe
     assert len(announcement.subject) < 100
 
 
-def test_ten_of_the_longest_announcements_fit_into_one_request_to_sns() -> None:
+def test_ten_of_the_longest_announcements_fit_in_one_request() -> None:
     entries = [_entry(position, announce(LONGEST)) for position in range(10)]
 
     # https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -12,8 +13,8 @@ from orders.adapters.order_schema import ORDER_RULES
 from orders.domain.errors import MessageUnreadableError, MessageVersionUnknownError
 from orders.domain.message import READERS, VERSION, write_message
 from orders.domain.message import read_message as read_message_by
-from orders.domain.order import SubmittedOrder
-from support.sample_orders import SUBMITTED_AT, submitted
+from orders.domain.order import SubmittedOrder, format_timestamp, is_timestamp
+from support.sample_orders import submitted
 from unit.hostile_strategies import JSON_VALUES, damaged, json_texts
 
 
@@ -30,23 +31,16 @@ def with_order(changes: dict[str, Any]) -> str:
     return json.dumps(message(order=message()["order"] | changes))
 
 
-def test_a_message_carries_version_order_id_time_and_request() -> None:
-    assert json.loads(write_message(submitted())) == {
-        "version": 1,
-        "order_id": submitted().order_id,
-        "order": {
-            "customer_id": "001",
-            "product_id": "Banana",
-            "quantity": 1,
-            "order_date": "2025-04-25",
-        },
-        "submitted_at": SUBMITTED_AT,
-        "request_id": "request-one",
-    }
+def test_timestamp_is_in_utc_with_milliseconds() -> None:
+    east = timezone(timedelta(hours=2))
+
+    assert format_timestamp(datetime(2025, 4, 25, 1, 2, 3, tzinfo=east)) == "2025-04-24T23:02:03.000Z"
+    assert format_timestamp(datetime(2025, 4, 25, 1, 2, 3, 456789, tzinfo=UTC)) == "2025-04-25T01:02:03.456Z"
+    assert is_timestamp("2025-04-25T01:02:03.456Z")
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=200))
-def test_what_is_written_is_ascii_and_read_back(request_id: str) -> None:
+def test_written_message_is_ascii_and_read_back(request_id: str) -> None:
     written = replace(submitted(), request_id=request_id)
 
     assert write_message(written).isascii()
@@ -73,8 +67,13 @@ def test_what_is_written_is_ascii_and_read_back(request_id: str) -> None:
         (json.dumps(message(order_id=...)), "order_id is not a string"),
         (json.dumps(message(order_id="1")), "order_id was not issued"),
         (json.dumps(message(order_id=submitted().order_id.upper())), "order_id was not issued"),
-        (json.dumps(message(submitted_at="yesterday")), "submitted_at is not a moment"),
-        (json.dumps(message(submitted_at="2025-02-30T10:00:00.000Z")), "submitted_at is not a moment"),
+        *(
+            (json.dumps(message(submitted_at=text)), "submitted_at is not a moment")
+            for text in (
+                *("", "yesterday", "2025-04-25", "2025-04-25T01:02:03Z", "2025-04-25T01:02:03.000+00:00"),
+                *("2025-02-30T10:00:00.000Z", "2025-04-25T01:02:03.000Z\n"),
+            )
+        ),
         (json.dumps(message(request_id=7)), "request_id is not a string"),
         (json.dumps(message(order=None)), "exactly the fields"),
         (json.dumps(message(order={"customer_id": "001"})), "exactly the fields"),
@@ -82,7 +81,7 @@ def test_what_is_written_is_ascii_and_read_back(request_id: str) -> None:
         (with_order({"quantity": "1"}), "order.quantity is not of type int"),
         (with_order({"quantity": True}), "order.quantity is not of type int"),
         (with_order({"customer_id": 1}), "order.customer_id is not of type str"),
-        # Whoever may send to the queue, what reaches the table is an order.
+        # Only valid orders reach the table, whoever sends them.
         (with_order({"quantity": 0}), "order.quantity breaks its rule"),
         (with_order({"quantity": 10**40}), "order.quantity breaks its rule"),
         (with_order({"customer_id": ""}), "order.customer_id breaks its rule"),
@@ -90,7 +89,7 @@ def test_what_is_written_is_ascii_and_read_back(request_id: str) -> None:
         (with_order({"order_date": "2025-02-30"}), "order.order_date breaks"),
     ],
 )
-def test_refuses_any_other_text_and_says_why(text: str, reason: str) -> None:
+def test_other_text_is_refused_with_the_reason(text: str, reason: str) -> None:
     with pytest.raises(MessageUnreadableError, match=reason) as raised:
         read_message(text)
     assert isinstance(raised.value, MessageVersionUnknownError) == (reason == MessageVersionUnknownError.REASON)
@@ -102,7 +101,7 @@ def test_a_message_of_exactly_8192_characters_is_read() -> None:
 
 @st.composite
 def near_messages(draw: st.DrawFn) -> dict[str, Any]:
-    """Draw a message with some of its fields, or of its order's, replaced, left out or put to others."""
+    """Draw a message with some of its or its order's fields replaced or removed."""
     drawn = message()
     for fields in (drawn, drawn["order"]):
         for name in draw(st.lists(st.sampled_from(sorted(fields)), unique=True, max_size=2)):
@@ -129,18 +128,15 @@ def test_any_text_is_a_whole_order_or_unreadable(text: str) -> None:
     assert json.dumps(asdict(read), ensure_ascii=False).encode("utf-8")
 
 
-# As the code has written it since its first day: what is in a queue does not change with the code.
+# As version 1 has always written it: messages in a queue do not change with the code.
 WRITTEN_BY_VERSION_1 = (
     f'{{"version":1,"order_id":"{submitted().order_id}","order":{{"customer_id":"001","product_id":"Banana","quantity":1,'
     '"order_date":"2025-04-25"},"submitted_at":"2025-04-25T10:00:00.000Z","request_id":"request-one"}'
 )
 
 
-def test_what_is_written_is_read_also_by_code_that_was_rolled_back_by_one_version() -> None:
+def test_messages_of_this_version_and_the_one_before_are_read() -> None:
     assert VERSION in READERS
-    assert VERSION == 1 or VERSION - 1 in READERS, "messages of the version before are still in the queues"
-
-
-def test_a_message_as_version_1_has_always_written_it_is_read() -> None:
-    assert json.loads(write_message(submitted()))["version"] > 1 or write_message(submitted()) == WRITTEN_BY_VERSION_1
+    assert VERSION == 1 or VERSION - 1 in READERS, "messages of the previous version are still in the queues"
+    assert VERSION > 1 or write_message(submitted()) == WRITTEN_BY_VERSION_1
     assert read_message(WRITTEN_BY_VERSION_1) == submitted()

@@ -1,4 +1,4 @@
-"""The metric filters count every event that the functions log. tests/e2e/test_metrics.py shows it on a deployed stack."""
+"""Metric filters count every event that the functions log. tests/e2e/test_metrics.py tests a deployed stack."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ from support.repository.cloudformation import Template
 
 PACKAGE = Path(orders.__file__).parent
 
-# Reading an order changes nothing about it, and failing to is counted.
+# Reading an order changes nothing; failed reads are counted.
 NOT_COUNTED = {("status", event) for event in ("order_found", "order_pending", "order_not_found")}
 
 
@@ -22,7 +22,7 @@ def filters() -> tuple[MetricFilter, ...]:
     return from_template(Template.read().resources(NotificationEmail="operations@example.com")).metric_filters
 
 
-def test_every_event_in_the_code_is_counted_unless_it_is_named_here() -> None:
+def test_every_event_in_the_code_is_counted_except_reads() -> None:
     logged = {
         (path.relative_to(PACKAGE).as_posix(), event)
         for path in PACKAGE.rglob("*.py")

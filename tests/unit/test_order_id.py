@@ -1,4 +1,4 @@
-"""Order ids that tell by themselves whether this system issued them."""
+"""Order ids with a checksum."""
 
 import uuid
 from dataclasses import replace
@@ -17,7 +17,7 @@ RANDOMNESS = st.binary(min_size=12, max_size=12)
 
 
 @given(RANDOMNESS)
-def test_an_issued_id_is_a_uuid_of_version_8_and_recognized_in_either_case(randomness: bytes) -> None:
+def test_issued_id_is_a_uuid_of_version_8_and_recognized_in_either_case(randomness: bytes) -> None:
     order_id = random_order_id(randomness)
 
     parsed = uuid.UUID(order_id)
@@ -26,17 +26,13 @@ def test_an_issued_id_is_a_uuid_of_version_8_and_recognized_in_either_case(rando
 
 
 @given(RANDOMNESS, st.data())
-def test_an_id_with_one_wrong_digit_was_never_issued(randomness: bytes, data: st.DataObject) -> None:
+def test_mistyped_id_is_rejected(randomness: bytes, data: st.DataObject) -> None:
     order_id = random_order_id(randomness)
     place = data.draw(st.sampled_from([i for i, digit in enumerate(order_id) if digit != "-"]))
     wrong = data.draw(st.sampled_from([digit for digit in "0123456789abcdef" if digit != order_id[place]]))
 
     assert parse_order_id(order_id[:place] + wrong + order_id[place + 1 :]) is None
 
-
-@given(RANDOMNESS, st.data())
-def test_an_id_with_two_neighbours_swapped_was_never_issued(randomness: bytes, data: st.DataObject) -> None:
-    order_id = random_order_id(randomness)
     place = data.draw(st.integers(0, len(order_id) - 2))
     swapped = order_id[:place] + order_id[place + 1] + order_id[place] + order_id[place + 2 :]
 
@@ -54,17 +50,17 @@ ISSUED = random_order_id(bytes(12))
         ISSUED.translate({ord("0"): "\N{FULLWIDTH DIGIT ZERO}"}),
     ],
 )
-def test_other_text_was_never_issued(text: str) -> None:
+def test_other_text_is_rejected(text: str) -> None:
     assert parse_order_id(text) is None
 
 
-def test_a_wrong_amount_of_randomness_is_refused() -> None:
+def test_randomness_of_another_length_is_refused() -> None:
     with pytest.raises(ValueError, match="12 random bytes"):
         random_order_id(bytes(11))
 
 
-# A changed derivation would make every retry across the change a second order. The bits
-# beside version and variant are set in one id and clear in the other.
+# Changing the derivation would make a retry across the change a second order. The bits next to version and variant are
+# set in one id and clear in the other.
 @pytest.mark.parametrize(
     ("order", "key", "order_id"),
     [
@@ -72,12 +68,12 @@ def test_a_wrong_amount_of_randomness_is_refused() -> None:
         (Order("c.2", "Blood orange", 9999, "0001-01-01"), "key-239", "955d5002-376e-8a00-812c-831950bc5a7e"),
     ],
 )
-def test_the_same_order_and_key_give_the_same_id(order: Order, key: str, order_id: str) -> None:
+def test_order_and_key_always_give_the_same_id(order: Order, key: str, order_id: str) -> None:
     assert derived_order_id(order, key) == order_id
     assert parse_order_id(order_id) == order_id
 
 
-def test_another_key_or_content_gives_another_id() -> None:
+def test_another_customer_key_or_content_gives_another_id() -> None:
     values = [("001", "key"), ("002", "key"), ("001", "yek"), ("001k", "ey"), ("00", "1key"), ("001", 'key","')]
     ids = {derived_order_id(replace(SAMPLE_ORDER, customer_id=customer_id), key) for customer_id, key in values}
     changes: list[dict[str, Any]] = [{"product_id": "Pear"}, {"quantity": 2}, {"order_date": "2025-04-26"}]
@@ -87,7 +83,7 @@ def test_another_key_or_content_gives_another_id() -> None:
 
 
 @pytest.mark.parametrize("key", ["", " ", "a b", "k" * 256, "a\n", "\x7f", "\x00", "é", "１"])
-def test_a_key_is_1_to_255_visible_ascii_characters(key: str) -> None:
+def test_key_is_refused_unless_it_is_1_to_255_visible_ascii_characters(key: str) -> None:
     assert all(derived_order_id(SAMPLE_ORDER, valid) for valid in ("!", "~", "k" * 255, "3f0c9b8e-1,2;\"'<>"))
     with pytest.raises(IdempotencyKeyInvalidError):
         derived_order_id(SAMPLE_ORDER, key)
@@ -104,9 +100,7 @@ ORDERS = st.builds(
 
 
 @given(ORDERS, KEYS, ORDERS, KEYS)
-def test_derived_ids_are_equal_exactly_if_order_and_key_are(
-    order: Order, key: str, other: Order, other_key: str
-) -> None:
+def test_derived_ids_are_equal_only_if_order_and_key_are(order: Order, key: str, other: Order, other_key: str) -> None:
     order_id = derived_order_id(order, key)
 
     assert parse_order_id(order_id) == order_id == derived_order_id(order, key)

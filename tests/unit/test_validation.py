@@ -1,4 +1,4 @@
-"""The rules of an order: by the contract, by the schema with jsonschema, and by the compiled check, which all agree."""
+"""The compiled rules of an order agree with the contract and with jsonschema."""
 
 import calendar
 import string
@@ -25,17 +25,16 @@ def violations_of(document: Any) -> list[Violation]:
     return list(refusal.value.violations)
 
 
-def test_the_sample_order_is_valid_with_its_quantity_as_an_integer() -> None:
+def test_sample_order_is_valid() -> None:
     assert ORDER_RULES.validate(read_json_document(SAMPLE_BODY)) == SAMPLE_ORDER
-    assert ORDER_RULES.validate(order_document(quantity=12)) == Order("001", "Banana", 12, "2025-04-25")
 
 
 @pytest.mark.parametrize("document", [None, True, 1, 1.5, "order", [], [order_document()]])
-def test_a_document_that_is_not_an_object_is_invalid_at_its_root(document: Any) -> None:
+def test_document_is_invalid_at_its_root_when_it_is_not_an_object(document: Any) -> None:
     assert violations_of(document) == [Violation("", "must be a JSON object")]
 
 
-def test_all_violations_are_reported_sorted_by_pointer_in_the_words_of_the_schema() -> None:
+def test_violations_are_sorted_by_pointer_and_worded_by_the_schema() -> None:
     assert violations_of({"quantity": "<secret>", "product_id": "Banana", "a/b~c": 1, "Z": 2}) == [
         Violation("/Z", "is not a field of an order"),
         Violation("/a~1b~0c", "is not a field of an order"),
@@ -45,7 +44,7 @@ def test_all_violations_are_reported_sorted_by_pointer_in_the_words_of_the_schem
     ]
 
 
-def test_at_most_20_violations_are_reported_those_of_the_orders_fields_first() -> None:
+def test_at_most_20_violations_are_reported_and_the_orders_own_fields_always() -> None:
     unknown = [f"{n:04}" for n in range(2000)]
 
     with pytest.raises(OrderInvalidError) as refusal:
@@ -59,28 +58,12 @@ def test_at_most_20_violations_are_reported_those_of_the_orders_fields_first() -
 ALPHANUMERIC = set(string.ascii_letters + string.digits)
 
 
-def is_customer_id(value: Any) -> bool:
-    return (
-        type(value) is str
-        and 1 <= len(value) <= 64
-        and set(value) <= ALPHANUMERIC | set("._-")
-        and value[0] in ALPHANUMERIC
-    )
-
-
-def is_product_id(value: Any) -> bool:
-    return (
-        type(value) is str
-        and 1 <= len(value) <= 128
-        and set(value) <= ALPHANUMERIC | set("._- ")
-        and value[0] != " " != value[-1]
-    )
+def has_only(value: Any, at_most: int, extra: str) -> bool:
+    return type(value) is str and 1 <= len(value) <= at_most and set(value) <= ALPHANUMERIC | set(extra)
 
 
 def is_quantity(value: Any) -> bool:
-    return (type(value) is int and 1 <= value <= 9999) or (
-        type(value) is str and value in {str(number) for number in range(1, 10_000)}
-    )
+    return (type(value) is int and 1 <= value <= 9999) or (type(value) is str and value in map(str, range(1, 10_000)))
 
 
 def is_order_date(value: Any) -> bool:
@@ -94,18 +77,20 @@ def is_order_date(value: Any) -> bool:
 
 
 RULES = {
-    "customer_id": is_customer_id,
-    "product_id": is_product_id,
+    "customer_id": lambda value: has_only(value, 64, "._-") and value[0] in ALPHANUMERIC,
+    "product_id": lambda value: has_only(value, 128, "._- ") and value[0] != " " != value[-1],
     "quantity": is_quantity,
     "order_date": is_order_date,
 }
 
 
 def require_agreement_on(document: Any) -> None:
-    """Compare the product with the contract's rules, written out above, and with the schema by jsonschema alone."""
+    """Compare the compiled rules with the contract's, written out above, and with jsonschema."""
+    expected = [""]
     if type(document) is dict:
         places = {name for name, holds in RULES.items() if name not in document or not holds(document[name])}
         places |= document.keys() - RULES.keys()
+        expected = sorted("/" + place.replace("~", "~0").replace("/", "~1") for place in places)
     try:
         order = ORDER_RULES.validate(document)
     except OrderInvalidError as refusal:
@@ -116,10 +101,7 @@ def require_agreement_on(document: Any) -> None:
     else:
         pointers = []
         assert order == Order(**{**document, "quantity": int(document["quantity"])})
-    escaped = (
-        ["/" + place.replace("~", "~0").replace("/", "~1") for place in places] if type(document) is dict else [""]
-    )
-    assert pointers == sorted(escaped)
+    assert pointers == expected
     # jsonschema alone counts 1.0 as an integer.
     is_float = isinstance(document, dict) and isinstance(document.get("quantity"), float)
     by_schema = Draft202012Validator(ORDER_SCHEMA, format_checker=FormatChecker()).is_valid(document)
@@ -127,7 +109,7 @@ def require_agreement_on(document: Any) -> None:
 
 
 @pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in EDGES.items() for value in values])
-def test_contract_schema_and_check_agree_at_the_edges(field: str, value: Any) -> None:
+def test_contract_schema_and_rules_agree_at_the_edges(field: str, value: Any) -> None:
     document = order_document(**{field: value})
 
     require_agreement_on(document)
@@ -136,13 +118,13 @@ def test_contract_schema_and_check_agree_at_the_edges(field: str, value: Any) ->
 
 @settings(max_examples=500)
 @given(near_orders() | JSON_VALUES)
-def test_contract_schema_and_check_agree_on_any_document(document: Any) -> None:
+def test_contract_schema_and_rules_agree_on_any_document(document: Any) -> None:
     require_agreement_on(document)
 
 
 # Field by field: hypothesis-jsonschema 0.23 cannot draw objects with today's Hypothesis.
 @given(st.fixed_dictionaries({name: from_schema(field) for name, field in ORDER_SCHEMA["properties"].items()}))
-def test_whatever_the_schema_describes_is_an_order(document: Any) -> None:
+def test_contract_schema_and_rules_agree_on_documents_of_the_schema(document: Any) -> None:
     require_agreement_on(document)
 
 
@@ -167,9 +149,7 @@ def test_whatever_the_schema_describes_is_an_order(document: Any) -> None:
     ],
     ids=str,
 )
-def test_a_keyword_states_its_rule_and_nothing_about_other_types(
-    schema: dict[str, Any], kept: object, broken: object
-) -> None:
+def test_keyword_is_a_rule_of_its_own_type_only(schema: dict[str, Any], kept: object, broken: object) -> None:
     keeps = compile_schema(schema)
 
     assert (keeps(kept), keeps(broken)) == (True, False)
@@ -180,16 +160,12 @@ def test_a_keyword_states_its_rule_and_nothing_about_other_types(
 @pytest.mark.parametrize(
     "schema",
     [
-        {"multipleOf": 2},
-        {"type": "number"},
-        {"type": ["string", "null"]},
-        {"format": "email"},
-        {"properties": {}, "additionalProperties": True},
-        {"anyOf": [{"const": 1}]},
+        *({"multipleOf": 2}, {"type": "number"}, {"type": ["string", "null"]}, {"format": "email"}),
+        *({"properties": {}, "additionalProperties": True}, {"anyOf": [{"const": 1}]}),
         {"properties": {"a": {"enum": [1]}}},
     ],
     ids=str,
 )
-def test_a_keyword_that_is_not_supported_is_rejected(schema: dict[str, Any]) -> None:
+def test_unsupported_keyword_is_rejected(schema: dict[str, Any]) -> None:
     with pytest.raises((ValueError, TypeError)):
         compile_schema(schema)

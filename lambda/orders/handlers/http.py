@@ -87,10 +87,14 @@ def _names_another_charset(name: str | None, value: str | None) -> bool:
 
 
 def response(
-    status: int, document: Mapping[str, Any], extra_headers: Mapping[str, str] | None = None
+    status: int, document: Mapping[str, Any], content_type: str = "application/json", **headers: str
 ) -> dict[str, Any]:
-    """Return a response that carries `document` as JSON; no cache may keep it."""
-    return _response(status, "application/json", document, extra_headers or {})
+    """Return a response that carries `document` as JSON, with the given further headers; no cache may keep it."""
+    return {
+        "statusCode": status,
+        "headers": {"Content-Type": content_type, "Cache-Control": "no-store", **headers},
+        "body": json.dumps(document),
+    }
 
 
 def problem(
@@ -114,7 +118,7 @@ def problem(
     if errors:
         document["errors"] = [{"pointer": error.pointer, "detail": error.detail} for error in errors]
     extra = {} if retry_after_seconds is None else {"Retry-After": str(retry_after_seconds)}
-    return _response(status, "application/problem+json", document, extra)
+    return response(status, document, "application/problem+json", **extra)
 
 
 def internal_error(request_id: str) -> dict[str, Any]:
@@ -125,13 +129,3 @@ def internal_error(request_id: str) -> dict[str, Any]:
         "Something went wrong on our side. Please try again, and quote the request_id if it persists.",
         request_id=request_id,
     )
-
-
-def _response(
-    status: int, content_type: str, document: Mapping[str, Any], extra_headers: Mapping[str, str]
-) -> dict[str, Any]:
-    return {
-        "statusCode": status,
-        "headers": {"Content-Type": content_type, "Cache-Control": "no-store", **extra_headers},
-        "body": json.dumps(document),
-    }

@@ -44,6 +44,6 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
         return http.problem(404, "ORDER_NOT_FOUND", "No order has this id; check it for typos.", request_id=request_id)
     if not order:
         log_event("order_pending", request_id=request_id, order_id=order_id)
-        return http.response(200, {"order_id": order_id, "status": "PENDING"}, {"Retry-After": "1"})
+        return http.response(200, {"order_id": order_id, "status": "PENDING"}, **{"Retry-After": "1"})
     log_event("order_found", request_id=request_id, order_id=order_id)
     return http.response(200, {**order.to_document(), "status": "PROCESSED"})

@@ -91,11 +91,8 @@ def _accept(event: Mapping[str, Any], request_id: str) -> dict[str, Any]:
     except OrderInvalidError as error:
         raise HttpError(422, "VALIDATION_FAILED", _detail(error), errors=error.violations) from error
     log_event("order_accepted", request_id=request_id, order_id=submitted.order_id)
-    return http.response(
-        202,
-        {"order_id": submitted.order_id, "status": "ACCEPTED"},
-        {"Location": f"/orders/{submitted.order_id}"},
-    )
+    document = {"order_id": submitted.order_id, "status": "ACCEPTED"}
+    return http.response(202, document, Location=f"/orders/{submitted.order_id}")
 
 
 def _detail(error: OrderInvalidError) -> str:
