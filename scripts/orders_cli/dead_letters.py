@@ -15,7 +15,7 @@ from orders_cli.log import EventLog, LogEvent
 # Between the clocks of SQS, Lambda and CloudWatch Logs.
 _CLOCK_TOLERANCE = timedelta(minutes=1)
 
-_FAILURES = ("order_failed", "order_conflict")
+_FAILURES = '{ $.message = "order_failed" || $.message = "order_conflict" }'
 
 
 class Kind(Enum):
@@ -44,7 +44,7 @@ UNKNOWN = Reason("nothing was logged about it", Kind.UNKNOWN)
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """One message of a dead-letter queue, without its content.
+    """One message of a dead-letter queue.
 
     `order_id` is None if it carries no order. `details` holds what only notifications have.
     """
@@ -69,55 +69,37 @@ class DeadLetter:
 
 
 def dead_letter(message: Mapping[str, Any]) -> DeadLetter:
-    order_id, reason = None, UNKNOWN
     try:
-        order_id = read_message(message["Body"], ORDER_RULES).order_id
+        return letter_of(message, UNKNOWN, read_message(message["Body"], ORDER_RULES).order_id)
     except MessageUnreadableError as error:
-        reason = _unread(str(error))
-    return DeadLetter(message["MessageId"], order_id, sent_at(message), receives(message), reason)
+        return letter_of(message, _unread(str(error)))
 
 
-def sent_at(message: Mapping[str, Any]) -> datetime:
-    return datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)
+def letter_of(
+    message: Mapping[str, Any], reason: Reason, order_id: str | None = None, details: Mapping[str, Any] | None = None
+) -> DeadLetter:
+    """Return the letter of an SQS message, received with its system attributes."""
+    attributes = message["Attributes"]
+    sent_at = datetime.fromtimestamp(int(attributes["SentTimestamp"]) / 1000, UTC)
+    receives = int(attributes["ApproximateReceiveCount"])
+    return DeadLetter(message["MessageId"], order_id, sent_at, receives, reason, details)
 
 
-def receives(message: Mapping[str, Any]) -> int:
-    return int(message["Attributes"]["ApproximateReceiveCount"])
-
-
-def with_reasons(letters: Sequence[DeadLetter], *, log: EventLog, maximum_receives: int) -> list[DeadLetter]:
-    """Return the letters with the reason that was logged last about each.
-
-    First only events of the last receive are read; the earlier ones only if a letter has none.
-    """
+def with_reasons(letters: Sequence[DeadLetter], log: EventLog) -> list[DeadLetter]:
+    """Return the letters with the reason that was logged last about each."""
     if not letters:
         return []
     since = min(letter.sent_at for letter in letters) - _CLOCK_TOLERANCE
-    names = " || ".join(f'$.message = "{name}"' for name in _FAILURES)
-    final = f"{{ ({names}) && $.receives >= {maximum_receives} }}"
-    found = _match(letters, log.search("processing", final, since=since))
-    if any(letter.message_id not in found for letter in letters):
-        found = _match(letters, log.search("processing", f"{{ {names} }}", since=since))
-    return [replace(letter, reason=found.get(letter.message_id, letter.reason)) for letter in letters]
-
-
-def _match(letters: Sequence[DeadLetter], events: Iterable[LogEvent]) -> dict[str, Reason]:
-    wanted = {letter.message_id for letter in letters}
-    letters_of_order: dict[str, list[str]] = {}
-    for letter in letters:
-        if letter.order_id:
-            letters_of_order.setdefault(letter.order_id, []).append(letter.message_id)
-    by_message: dict[str, Reason] = {}
+    reasons: dict[str | None, Reason] = {}
+    for event in log.search("processing", _FAILURES, since):
+        reason = _reason(event)
+        reasons |= {event.fields.get(name): reason for name in ("message_id", "order_id")}
+    reasons.pop(None, None)
     # A message that was moved has another id than when it failed; its order has not.
-    by_order: dict[str, Reason] = {}
-    for event in events:
-        if event.name not in _FAILURES:
-            continue
-        if (message_id := event.fields.get("message_id")) in wanted:
-            by_message[message_id] = _reason(event)
-        else:
-            by_order.update(dict.fromkeys(letters_of_order.get(event.fields.get("order_id", ""), ()), _reason(event)))
-    return by_order | by_message
+    return [
+        replace(letter, reason=reasons.get(letter.message_id) or reasons.get(letter.order_id) or letter.reason)
+        for letter in letters
+    ]
 
 
 def _reason(event: LogEvent) -> Reason:
@@ -142,40 +124,24 @@ class Selection:
     kinds: frozenset[Kind] = frozenset()
     since: datetime | None = None
 
-    @property
-    def is_explicit(self) -> bool:
-        return bool(self.kinds or self.reason or self.order_id)
-
     def of(self, letters: Iterable[DeadLetter], advised: frozenset[Kind] = frozenset(Kind)) -> list[DeadLetter]:
+        """Return the selected letters, oldest first."""
         part = (self.reason or "").lower()
-        kinds = self.kinds or (frozenset(Kind) if self.is_explicit else advised)
+        kinds = self.kinds or (frozenset(Kind) if self.reason or self.order_id else advised)
         chosen = [
             letter
-            for letter in sorted(letters, key=_age)
+            for letter in letters
             if letter.reason.kind in kinds
             and part in letter.reason.text.lower()
             and self.order_id in (None, letter.order_id)
             and (self.since is None or letter.sent_at >= self.since)
         ]
-        return chosen[: self.limit]
+        return sorted(chosen, key=lambda letter: (letter.sent_at, letter.message_id))[: self.limit]
 
 
-@dataclass(frozen=True)
-class Group:
-    reason: Reason
-    letters: Sequence[DeadLetter]
-
-    @property
-    def notifications(self) -> int:
-        return sum((letter.details or {}).get("notifications") or 0 for letter in self.letters)
-
-
-def groups_of(letters: Iterable[DeadLetter]) -> list[Group]:
+def groups_of(letters: Iterable[DeadLetter]) -> list[list[DeadLetter]]:
+    """Return the letters of each reason, in their order; the largest group comes first."""
     groups: dict[Reason, list[DeadLetter]] = {}
-    for letter in sorted(letters, key=_age):
+    for letter in letters:
         groups.setdefault(letter.reason, []).append(letter)
-    return [Group(reason, members) for reason, members in sorted(groups.items(), key=lambda g: (-len(g[1]), g[0].text))]
-
-
-def _age(letter: DeadLetter) -> tuple[datetime, str]:
-    return letter.sent_at, letter.message_id
+    return sorted(groups.values(), key=lambda group: (-len(group), group[0].reason.text))

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,8 +10,8 @@ from typing import Any
 
 FUNCTIONS = ("submission", "processing", "status", "notification")
 
-# FilterLogEvents returns at most so many at once.
-_PAGE = 10_000
+# The retention of both queues together: 4 days, then 14.
+LOG_DAYS = 18
 
 # Ids, codes and numbers. No other field of a log line is ever shown.
 FIELDS = (
@@ -28,9 +28,6 @@ FIELDS = (
     "announced",
 )
 
-# A client that lost its answers has sent the same order in as many requests.
-_REQUESTS = 20
-
 # Event of the log → metric of its metric filter, by the names of terraform-backend.
 METRICS = {
     "order_accepted": "OrdersAccepted",
@@ -46,7 +43,6 @@ _METRIC_SECONDS = 60
 
 @dataclass(frozen=True)
 class LogEvent:
-    event_id: str
     time: datetime
     function: str
     name: str
@@ -54,61 +50,32 @@ class LogEvent:
 
 
 class EventLog:
-    def __init__(self, logs: Any, log_group: Callable[[str], str]) -> None:
-        self._logs = logs
-        self._log_group = log_group
+    """The logs of the functions of one system; `prefix` and a function's name are its log group."""
 
-    def search(
-        self, function: str, pattern: str, *, since: datetime | None = None, until: datetime | None = None
-    ) -> Iterator[LogEvent]:
+    def __init__(self, logs: Any, prefix: str) -> None:
+        self._logs = logs
+        self._prefix = prefix
+
+    def search(self, function: str, pattern: str, since: datetime) -> Iterator[LogEvent]:
         """Yield a function's events that match a filter pattern of CloudWatch Logs, oldest first.
 
         Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
         """
-        for event in self._matching(self._log_group(function), pattern, _milliseconds(since), _milliseconds(until)):
-            if (read := _read(function, event)) is not None:
-                yield read
-
-    def _matching(self, group: str, pattern: str, start: int | None, end: int | None) -> Iterator[dict[str, Any]]:
-        request: dict[str, Any] = {"logGroupName": group, "filterPattern": pattern, "limit": _PAGE}
-        if end is not None:
-            request["endTime"] = end
-        seen: set[str] = set()
-        while True:
-            answer = self._logs.filter_log_events(**request, **({} if start is None else {"startTime": start}))
-            events = [event for event in answer["events"] if _identity(event) not in seen]
-            yield from events
-            if token := answer.get("nextToken"):
-                request["nextToken"] = token
-            elif len(answer["events"]) == _PAGE and events:
-                # An emulator ends at a full page without a token: continue at the time that it reached.
-                start = answer["events"][-1]["timestamp"]
-                seen = {_identity(event) for event in answer["events"] if event["timestamp"] == start}
-            else:
-                return
+        pages = self._logs.get_paginator("filter_log_events").paginate(
+            logGroupName=self._prefix + function, filterPattern=pattern, startTime=int(since.timestamp() * 1000)
+        )
+        return (event for page in pages for line in page["events"] if (event := _read(function, line)) is not None)
 
     def trace(self, some_id: str, since: datetime) -> list[LogEvent]:
-        """Return all events that name an order, request or message, and those of the requests that sent it, by time."""
-        events = self._naming(some_id, FUNCTIONS, since)
-        requests = {
-            str(event.fields["request_id"])
-            for event in events
-            if event.function == "submission" and "request_id" in event.fields
-        } - {some_id}
-        for request_id in sorted(requests)[:_REQUESTS]:
-            events += self._naming(request_id, ("submission",), since)
-        unique = {(event.function, event.event_id, event.time, event.name): event for event in events}
-        return sorted(unique.values(), key=lambda event: (event.time, FUNCTIONS.index(event.function)))
+        """Return all events that name an order, request or message, by time."""
 
-    def _naming(self, some_id: str, functions: tuple[str, ...], since: datetime) -> list[LogEvent]:
         # A quoted term matches as it stands. The caller has checked that the id holds no quotation mark.
-        with ThreadPoolExecutor(len(functions)) as pool:
-            return [
-                event
-                for found in pool.map(lambda name: list(self.search(name, f'"{some_id}"', since=since)), functions)
-                for event in found
-                if some_id in event.fields.values()
-            ]
+        def search(function: str) -> list[LogEvent]:
+            return [event for event in self.search(function, f'"{some_id}"', since) if some_id in event.fields.values()]
+
+        with ThreadPoolExecutor(len(FUNCTIONS)) as pool:
+            events = [event for found in pool.map(search, FUNCTIONS) for event in found]
+        return sorted(events, key=lambda event: event.time)
 
 
 def _read(function: str, event: dict[str, Any]) -> LogEvent | None:
@@ -119,21 +86,11 @@ def _read(function: str, event: dict[str, Any]) -> LogEvent | None:
     if not isinstance(line, dict) or not isinstance(line.get("message"), str):
         return None
     return LogEvent(
-        _identity(event),
         datetime.fromtimestamp(event["timestamp"] / 1000, UTC),
         function,
         line["message"],
         {name: line[name] for name in FIELDS if line.get(name) is not None},
     )
-
-
-def _identity(event: dict[str, Any]) -> str:
-    # CloudWatch gives every event an id, an emulator may not.
-    return str(event.get("eventId") or f"{event.get('logStreamName')} {event['timestamp']} {event['message']}")
-
-
-def _milliseconds(moment: datetime | None) -> int | None:
-    return None if moment is None else int(moment.timestamp() * 1000)
 
 
 Metric = tuple[str, str, dict[str, str], str]

@@ -2,32 +2,35 @@
 
 import functools
 import os
+import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
 from orders.domain.order_id import parse_order_id
-from orders_cli.console import require_reader, say
+from orders_cli.console import GOES_ON, say
 from orders_cli.errors import OperatorError
-from orders_cli.system import System
-from orders_cli.target_discovery import Choice, find_system
+from orders_cli.system import Choice, System, find_system
 
 # On the local stack these are ignored.
 _PERSONAL_VARIABLES = ("AWS_PROFILE", "AWS_SESSION_TOKEN")
 
+_AGO = re.compile(r"(\d{1,6})\s?([smhdw])", re.ASCII)
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+# How many digits of a time of day mean which unit.
+_PRECISIONS = {0: timedelta(days=1), 2: timedelta(hours=1), 4: timedelta(minutes=1), 6: timedelta(seconds=1)}
 
-class Target:
+
+class Target(Choice):
     """The system that the options name. It is looked up when the command asks for it, after its own checks."""
 
-    def __init__(self, choice: Choice) -> None:
-        self._choice = choice
-
     def find(self) -> System:
-        system = find_system(self._choice)
+        system = find_system(self)
         say(f"using {system.name}, {system.origin}")
         ignored = [name for name in _PERSONAL_VARIABLES if os.environ.get(name)]
         if system.is_local and ignored:
@@ -48,8 +51,6 @@ _SYSTEM_OPTIONS = (
     click.option("--region", help="The AWS region, instead of AWS_REGION."),
     click.option("--profile", help="The AWS profile, instead of AWS_PROFILE."),
 )
-
-
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 _MODE_OPTIONS = (
     click.option("--dry-run", is_flag=True, help="Only report what would be done."),
@@ -80,32 +81,32 @@ class Mode:
 
 
 def on_system(function: Any) -> Any:
-    """Hand a command that reads its `target`, and whether the output is to be JSON."""
-    return _with_options(function, (_JSON, *_SYSTEM_OPTIONS), is_reader_needed=True)
+    """Pass a command that only reads its `target`, and whether the output is to be JSON."""
+    return _with_options(function, (_JSON, *_SYSTEM_OPTIONS))
 
 
 def changes_system(function: Any) -> Any:
-    """Hand a command that changes something its `target` and `mode`. It goes on when nobody reads its output."""
+    """Pass a command that changes something its `target` and `mode`."""
 
     @functools.wraps(function)
     def command(*arguments: Any, **given: Any) -> Any:
+        click.get_current_context().meta[GOES_ON] = True
         mode = Mode(**{field.name: given.pop(field.name) for field in fields(Mode)})
         return function(*arguments, mode=mode, **given)
 
-    return _with_options(command, (*_MODE_OPTIONS, *_SYSTEM_OPTIONS), is_reader_needed=False)
+    return _with_options(command, (*_MODE_OPTIONS, *_SYSTEM_OPTIONS))
 
 
-def _with_options(function: Any, options: Iterable[Any], *, is_reader_needed: bool) -> Any:
+def _with_options(function: Any, options: Iterable[Any]) -> Any:
     @functools.wraps(function)
     def command(*arguments: Any, **given: Any) -> Any:
-        choice = Choice(**{field.name: given.pop(field.name) for field in fields(Choice)})
-        named = [bool(choice.local or choice.stack_file), bool(choice.terraform), bool(choice.stack)]
+        target = Target(**{field.name: given.pop(field.name) for field in fields(Target)})
+        named = [bool(target.local or target.stack_file), bool(target.terraform), bool(target.stack)]
         if sum(named) > 1:
             raise click.UsageError("--local, --terraform and --stack each name a system: give one of them.")
-        if named[0] and (choice.region or choice.profile):
+        if named[0] and (target.region or target.profile):
             raise click.UsageError("The local stack has no --region and no --profile.")
-        require_reader(is_reader_needed)
-        return function(*arguments, target=Target(choice), **given)
+        return function(*arguments, target=target, **given)
 
     for option in reversed(tuple(options)):
         command = option(command)
@@ -121,3 +122,42 @@ class OrderId(click.ParamType[str]):
         if (order_id := parse_order_id(str(value).strip())) is None:
             self.fail("this is not an order id (its checksum is wrong). Check it for typos.")
         return order_id
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Moment(click.ParamType[datetime]):
+    """A moment: 2025-04-25, 2025-04-25T10:00:00Z, or 90m, 24h, 7d ago; UTC unless it has an offset.
+
+    As the end of a period it includes the whole day, minute or second that it names.
+    """
+
+    name = "moment"
+
+    def __init__(self, *, is_end: bool = False) -> None:
+        self._is_end = is_end
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return "MOMENT"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        text = str(value).strip()
+        try:
+            if ago := _AGO.fullmatch(text):
+                return utc_now() - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+            moment = datetime.fromisoformat(text)
+            if self._is_end:
+                moment += _remainder(text)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            self.fail(f"{text!r} is not a moment: write 2025-04-25, 2025-04-25T10:00:00Z, or 90m, 24h, 7d for ago.")
+
+
+def _remainder(text: str) -> timedelta:
+    """Return the time from a moment to the last millisecond of the day, minute or second that its text names."""
+    time_of_day = re.split("[T ]", text, maxsplit=1)[1:] or [""]
+    clock = re.split("[Z+-]", time_of_day[0])[0].replace(":", "")
+    unit = _PRECISIONS.get(len(clock))
+    return unit - timedelta(milliseconds=1) if unit else timedelta()

@@ -20,32 +20,27 @@ from orders_cli.commands.show import show
 from orders_cli.commands.status import status, watch
 from orders_cli.commands.submit import submit
 from orders_cli.commands.trace import trace
-from orders_cli.console import ReaderGoneError, discard_output, say
+from orders_cli.console import discard_output, say
 from orders_cli.errors import FAILED, OperatorError, sentence_about
 
 # After the first signal the clean-up gets so long before another signal ends it.
 _CLEAN_UP_SECONDS = 10
 
 
-def _print_version(context: click.Context, _: click.Parameter, is_wanted: bool) -> None:
-    if is_wanted:
-        project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-        click.echo(f"orders {project['version']}")
-        context.exit()
+_VERSION = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print it.")
+@click.version_option(_VERSION, message="orders %(version)s")
 def orders() -> None:
     """Inspect and repair a running order processing system.
 
     \b
     WHICH SYSTEM
     Every command prints the system that it uses on standard error. Name it by --local,
-    --terraform DIRECTORY or --stack NAME. The default is the first that exists of
-      1. the local stack of `make run`, unless --region or --profile is given,
-      2. what Terraform has applied in terraform-backend/,
-      3. the CloudFormation stack order-processing-dev, -staging or -prod, if there is only one.
+    --terraform DIRECTORY or --stack NAME (of a CloudFormation stack). The default is the local
+    stack of `make run`, unless --region or --profile is given, else what Terraform has applied in
+    terraform-backend/.
     Region and credentials come from --region and --profile, or AWS_REGION, AWS_DEFAULT_REGION,
     AWS_PROFILE and the AWS configuration. The local stack has credentials of its own and ignores
     yours. A change in environment prod needs consent, or --yes.
@@ -106,8 +101,6 @@ def run(arguments: list[str]) -> int:  # noqa: PLR0911 one status per kind of er
     except (click.Abort, KeyboardInterrupt):
         say("stopped")
         return 128 + _Stop.number
-    except ReaderGoneError:
-        return 128 + signal.SIGPIPE
     except click.ClickException as error:
         error.show()
         return error.exit_code

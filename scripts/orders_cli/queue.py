@@ -9,9 +9,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 from typing import Any, TypeVar
 
 from orders_cli.console import Advance
@@ -55,36 +54,18 @@ class Queue:
         self._sqs = sqs
         self.url = url
 
-    @property
-    def arn(self) -> str:
-        return self._attributes("QueueArn")["QueueArn"]
-
     def depth(self) -> Depth:
-        names = ("", "NotVisible", "Delayed")
-        attributes = self._attributes(*(f"ApproximateNumberOfMessages{name}" for name in names))
-        return Depth(*(int(attributes[f"ApproximateNumberOfMessages{name}"]) for name in names))
+        names = [f"ApproximateNumberOfMessages{kind}" for kind in ("", "NotVisible", "Delayed")]
+        attributes = self._attributes(*names)
+        return Depth(*(int(attributes[name]) for name in names))
 
     def maximum_receives(self) -> int:
         return int(json.loads(self._attributes("RedrivePolicy")["RedrivePolicy"])["maxReceiveCount"])
 
     def _attributes(self, *names: str) -> dict[str, str]:
-        attributes: dict[str, str] = self._sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=list(names))[
-            "Attributes"
-        ]
+        answer = self._sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=list(names))
+        attributes: dict[str, str] = answer["Attributes"]
         return attributes
-
-    @contextmanager
-    def sweep(self, *, receivers: int = RECEIVERS, hiding_seconds: float | None = None) -> Iterator["Sweep"]:
-        """Yield a pass over all visible messages; at its end those that were not deleted are visible again.
-
-        `receivers` work at once. If the process is killed, SQS makes the messages visible by itself after
-        `hiding_seconds`; left out, that is as long as it takes to see all of them, at least a minute.
-        """
-        sweep = Sweep(self, receivers, hiding_seconds)
-        try:
-            yield sweep
-        finally:
-            sweep.release()
 
     def receive(self, number: int, hiding_seconds: int) -> list[Message]:
         answer = self._sqs.receive_message(
@@ -100,61 +81,58 @@ class Queue:
 
     def hide(self, receipt_handles: Sequence[str], seconds: int) -> None:
         def hide(handles: Sequence[str]) -> None:
-            self._sqs.change_message_visibility_batch(
-                QueueUrl=self.url,
-                Entries=[
-                    {"Id": str(place), "ReceiptHandle": handle, "VisibilityTimeout": seconds}
-                    for place, handle in enumerate(handles)
-                ],
-            )
+            entries = [{"ReceiptHandle": handle, "VisibilityTimeout": seconds} for handle in handles]
+            self._sqs.change_message_visibility_batch(QueueUrl=self.url, Entries=_numbered(entries))
 
-        batches = list(_parts(receipt_handles, BATCH_SIZE))
-        if batches:
-            with ThreadPoolExecutor(min(RECEIVERS, len(batches))) as pool:
-                list(pool.map(hide, batches))
+        with ThreadPoolExecutor(RECEIVERS) as pool:
+            list(pool.map(hide, _parts(receipt_handles, BATCH_SIZE)))
 
     def send(self, messages: Sequence[Message]) -> list[Message]:
+        """Send messages; return those that SQS has taken."""
         sent = []
         for batch in _batches(messages):
-            answer = self._sqs.send_message_batch(
-                QueueUrl=self.url,
-                Entries=[
-                    {
-                        "Id": str(place),
-                        "MessageBody": message["Body"],
-                        **({"MessageAttributes": _sendable(message)} if message.get("MessageAttributes") else {}),
-                    }
-                    for place, message in enumerate(batch)
-                ],
-            )
+            entries = [
+                {"MessageBody": message["Body"]}
+                | ({"MessageAttributes": attributes} if (attributes := sendable_attributes(message)) else {})
+                for message in batch
+            ]
+            answer = self._sqs.send_message_batch(QueueUrl=self.url, Entries=_numbered(entries))
             sent += [batch[int(success["Id"])] for success in answer.get("Successful", [])]
         return sent
 
     def delete(self, messages: Sequence[Message]) -> list[Message]:
+        """Delete messages; return those that SQS has deleted."""
         deleted = []
         for batch in _parts(messages, BATCH_SIZE):
-            answer = self._sqs.delete_message_batch(
-                QueueUrl=self.url,
-                Entries=[
-                    {"Id": str(place), "ReceiptHandle": message["ReceiptHandle"]} for place, message in enumerate(batch)
-                ],
-            )
+            entries = [{"ReceiptHandle": message["ReceiptHandle"]} for message in batch]
+            answer = self._sqs.delete_message_batch(QueueUrl=self.url, Entries=_numbered(entries))
             deleted += [batch[int(success["Id"])] for success in answer.get("Successful", [])]
         return deleted
 
 
 class Sweep:
-    """One pass over a queue. It remembers every message that it has hidden, also of a receive that was interrupted."""
+    """One pass over all visible messages of a queue; at its end those that were not deleted are visible again.
 
-    def __init__(self, queue: Queue, receivers: int, hiding_seconds: float | None) -> None:
+    `receivers` work at once. If the process is killed, SQS makes the messages visible by itself after `hiding_seconds`;
+    left out, that is as long as it takes to see all of them, at least a minute.
+    """
+
+    def __init__(self, queue: Queue, *, receivers: int = RECEIVERS, hiding_seconds: float | None = None) -> None:
         self._queue = queue
         self._receivers = receivers
         self._start = queue.depth()
         seconds = seconds_to_see(self._start.visible) if hiding_seconds is None else hiding_seconds
         self._hiding_seconds = min(int(seconds), _LONGEST_HIDING_SECONDS)
         self._seen: set[str] = set()
+        # Of every hidden message, also of a receive that was interrupted.
         self._handles: dict[str, str] = {}
         self._is_over = False
+
+    def __enter__(self) -> "Sweep":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
     def __iter__(self) -> Iterator[list[Message]]:
         # One message first: an identity that may receive but not change visibility must not hide the whole queue.
@@ -223,7 +201,7 @@ def peek(queue: Queue, read: Callable[[Message], Read], advance: Advance = lambd
     Only the results are kept, so that a long queue needs little memory.
     """
     found: list[Read] = []
-    with queue.sweep() as sweep:
+    with Sweep(queue) as sweep:
         for batch in sweep:
             found += map(read, batch)
             advance(len(batch))
@@ -242,14 +220,12 @@ class Moved:
     """Safe at their destination, but still in their queue too; harmless."""
 
 
+KeepSafe = Callable[[Sequence[Message]], Sequence[Message]]
+"""Stores messages elsewhere, and returns those that are safe there."""
+
+
 def move(
-    message_ids: AbstractSet[str],
-    moved: Moved,
-    *,
-    source: Queue,
-    keep_safe: Callable[[Sequence[Message]], Sequence[Message]],
-    pace: "Pace",
-    advance: Advance,
+    message_ids: AbstractSet[str], moved: Moved, *, source: Queue, keep_safe: KeepSafe, pace: "Pace", advance: Advance
 ) -> None:
     """Remove the messages of these ids from `source`, each after `keep_safe` has returned it as safe elsewhere.
 
@@ -262,7 +238,7 @@ def move(
     if len(message_ids) >= visible:
         receivers, seconds = 1, _SHORT_HIDING_SECONDS + pace.seconds_each * BATCH_SIZE
     remaining = set(message_ids)
-    with source.sweep(receivers=receivers, hiding_seconds=seconds) as sweep:
+    with Sweep(source, receivers=receivers, hiding_seconds=seconds) as sweep:
         for batch in sweep:
             wanted = [message for message in batch if message["MessageId"] in remaining]
             for messages in _parts(wanted, pace.step):
@@ -279,9 +255,8 @@ def move(
                 break
 
 
-def send_again(messages: Iterable[Message], moved: Moved, *, target: Queue, pace: "Pace", advance: Advance) -> None:
-    remaining = iter(messages)
-    while batch := list(islice(remaining, pace.step)):
+def send_again(messages: Sequence[Message], moved: Moved, *, target: Queue, pace: "Pace", advance: Advance) -> None:
+    for batch in _parts(messages, pace.step):
         pace.wait(len(batch))
         sent = target.send(batch)
         moved.done += len(sent)
@@ -289,31 +264,26 @@ def send_again(messages: Iterable[Message], moved: Moved, *, target: Queue, pace
         advance(len(batch))
 
 
+def sendable_attributes(message: Message) -> dict[str, dict[str, Any]]:
+    """Return the attributes of a received message without the empty lists that SQS does not take back."""
+    return {
+        name: {field: value[field] for field in ("DataType", "StringValue", "BinaryValue") if field in value}
+        for name, value in message.get("MessageAttributes", {}).items()
+    }
+
+
+def _numbered(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"Id": str(place), **entry} for place, entry in enumerate(entries)]
+
+
 def _parts(things: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
     return (things[start : start + size] for start in range(0, len(things), size))
 
 
-def _batches(messages: Sequence[Message]) -> Iterator[list[Message]]:
-    batch: list[Message] = []
-    size = 0
-    for message in messages:
-        length = len(message["Body"].encode()) + sum(
-            len(name) + len(str(value)) for name, value in message.get("MessageAttributes", {}).items()
-        )
-        if batch and (len(batch) == BATCH_SIZE or size + length > _BATCH_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(message)
-        size += length
-    if batch:
-        yield batch
-
-
-def _sendable(message: Message) -> dict[str, dict[str, Any]]:
-    return {
-        name: {field: value[field] for field in ("DataType", "StringValue", "BinaryValue") if field in value}
-        for name, value in message["MessageAttributes"].items()
-    }
+def _batches(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
+    for batch in _parts(messages, BATCH_SIZE):
+        size = sum(len(message["Body"].encode()) + len(str(sendable_attributes(message))) for message in batch)
+        yield from ([batch] if size <= _BATCH_BYTES else ([message] for message in batch))
 
 
 class Pace:

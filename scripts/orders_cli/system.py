@@ -1,18 +1,42 @@
-"""The system that a command uses: its resources and clients."""
+"""The system that a command uses: its resources and clients, and how it is found."""
 
+import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from orders_cli.errors import OperatorError
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from deployed_outputs import TerraformOutputError, outputs_of_stack, outputs_of_terraform
+from local_stack.aws import AwsConnection, Credentials
+from local_stack.settings import REPOSITORY
+from orders_cli.errors import OperatorError, error_code
 from orders_cli.log import EventLog
 from orders_cli.queue import Queue
 from orders_cli.table import OrdersTable
+
+STACK_FILE = REPOSITORY / ".local" / "stack.json"
+TERRAFORM_DIRECTORY = REPOSITORY / "terraform-backend"
 
 _NEEDED_OUTPUTS = frozenset(
     {"api_endpoint", "orders_table_name", "orders_queue_url", "orders_dlq_url", "notifications_dlq_url"}
 )
 _TABLE_SUFFIX = "-orders"
+
+# A person waits: a wrong endpoint is reported within seconds.
+_CONFIG = Config(
+    connect_timeout=3,
+    read_timeout=60,
+    max_pool_connections=32,
+    retries={"mode": "standard", "total_max_attempts": 4},
+)
+
+Connect = Callable[[str], Any]
+"""Creates a client of an AWS service."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +45,7 @@ class System:
     """Where it was found, for messages."""
     outputs: Mapping[str, str]
     """By the names of terraform-backend/outputs.tf."""
-    connect: Callable[[str], Any]
-    """Creates a client of an AWS service."""
+    connect: Connect
     is_local: bool = False
     _clients: dict[str, Any] = field(default_factory=dict, compare=False)
 
@@ -40,16 +63,12 @@ class System:
         return self.outputs["orders_table_name"].removesuffix(_TABLE_SUFFIX)
 
     @property
-    def environment(self) -> str:
-        return self.name.rpartition("-")[2]
-
-    @property
-    def project(self) -> str:
-        return self.name.rpartition("-")[0]
-
-    @property
     def is_production(self) -> bool:
-        return self.environment == "prod"
+        return self.name.endswith("-prod")
+
+    @property
+    def metrics_namespace(self) -> str:
+        return "/".join(self.name.rsplit("-", maxsplit=1))
 
     def client(self, service: str) -> Any:
         if service not in self._clients:
@@ -58,9 +77,6 @@ class System:
 
     def function_name(self, function: str) -> str:
         return f"{self.name}-{function}"
-
-    def log_group(self, function: str) -> str:
-        return f"/aws/lambda/{self.function_name(function)}"
 
     def queue(self, output: str) -> Queue:
         return Queue(self.client("sqs"), self.outputs[f"{output}_url"])
@@ -71,7 +87,7 @@ class System:
 
     @property
     def log(self) -> EventLog:
-        return EventLog(self.client("logs"), self.log_group)
+        return EventLog(self.client("logs"), f"/aws/lambda/{self.name}-")
 
     @property
     def dashboard_url(self) -> str | None:
@@ -82,3 +98,93 @@ class System:
             f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}"
             f"#dashboards/dashboard/{self.outputs['dashboard_name']}"
         )
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The options that name a system."""
+
+    local: bool = False
+    stack_file: Path | None = None
+    terraform: Path | None = None
+    stack: str | None = None
+    region: str | None = None
+    profile: str | None = None
+
+
+def find_system(choice: Choice) -> System:
+    """Return the system that is meant; raise OperatorError if there is none.
+
+    Without options: the local stack, else what Terraform has applied in terraform-backend/. A region or a profile means
+    AWS, so the local stack is skipped.
+    """
+    if choice.stack:
+        return _stack_system(choice.stack, choice)
+    is_on_aws = choice.terraform or choice.region or choice.profile
+    if choice.local or choice.stack_file or (STACK_FILE.exists() and not is_on_aws):
+        return _local_system(choice.stack_file or STACK_FILE)
+    return _terraform_system(choice.terraform or TERRAFORM_DIRECTORY, choice)
+
+
+def _local_system(stack_file: Path) -> System:
+    try:
+        description: dict[str, str] = json.loads(stack_file.read_text(encoding="utf-8"))
+        credentials = Credentials(description["access_key_id"], description["secret_access_key"])
+        connection = AwsConnection(description["endpoint_url"], description["region"], credentials)
+    except FileNotFoundError:
+        raise OperatorError(
+            f"No local stack is running: {_shown(stack_file)} does not exist. Start it with `make run`."
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise OperatorError(
+            f"{_shown(stack_file)} does not describe a local stack: start it again with `make run`."
+        ) from error
+    return System(f"the local stack at {connection.endpoint_url}", description, connection.client, is_local=True)
+
+
+def _terraform_system(directory: Path, choice: Choice) -> System:
+    instead = "or name another directory with --terraform, or a CloudFormation stack with --stack"
+    try:
+        outputs = outputs_of_terraform(directory, choice.profile)
+    except TerraformOutputError as error:
+        raise OperatorError(
+            f"Terraform cannot read its outputs in {_shown(directory)} ({error}): run `terraform output` there to see "
+            f"why, {instead}."
+        ) from error
+    if not outputs:
+        raise OperatorError(
+            f"No system was found: Terraform has applied nothing in {_shown(directory)}. Start a local stack with "
+            f"`make run`, {instead}."
+        )
+    # An ARN names the region that Terraform has deployed to.
+    arn = outputs.get("alerts_topic_arn", "").split(":")
+    connect = _connect(choice.profile, choice.region or (arn[3] if len(arn) > 3 else None))
+    return System(f"what Terraform applied in {_shown(directory)}", outputs, connect)
+
+
+def _stack_system(name: str, choice: Choice) -> System:
+    connect = _connect(choice.profile, choice.region)
+    cloudformation = connect("cloudformation")
+    region = cloudformation.meta.region_name
+    try:
+        outputs = outputs_of_stack(cloudformation, name)
+    except ClientError as error:
+        # "Stack with id … does not exist" has no code of its own.
+        if error_code(error) != "ValidationError":
+            raise
+        raise OperatorError(
+            f"There is no CloudFormation stack {name} in {region}: check it for typos, and choose its region and "
+            "account with --region and --profile."
+        ) from error
+    return System(f"the CloudFormation stack {name} in {region}", outputs, connect)
+
+
+def _connect(profile: str | None, region: str | None) -> Connect:
+    # boto3 reads AWS_DEFAULT_REGION only; every other AWS tool reads AWS_REGION first.
+    session = boto3.session.Session(profile_name=profile, region_name=region or os.environ.get("AWS_REGION") or None)
+    return lambda service: session.client(service, config=_CONFIG)
+
+
+def _shown(path: Path) -> str:
+    shown = os.path.relpath(path)
+    return str(path) if shown.startswith("..") else shown

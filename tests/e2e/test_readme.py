@@ -71,7 +71,7 @@ NOT_TYPED: Mapping[str, Elsewhere | str] = {
     'curl "$STOREFRONT/health"': Elsewhere(
         "tests/integration/test_frontend_user_data.py", '"/health").body == b"ok\\n"'
     ),
-    "orders restore": Elsewhere("tests/e2e/test_operator_restore.py", '"restore"'),
+    "orders restore": Elsewhere("tests/e2e/test_cli.py", '"restore"'),
 }
 
 

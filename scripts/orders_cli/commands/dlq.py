@@ -2,10 +2,7 @@
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,54 +10,33 @@ import click
 
 from orders.domain.order import format_timestamp
 from orders_cli.archive import entry_of, new_archive, read_archive, require_new
-from orders_cli.clock import Moment, utc_now
-from orders_cli.console import counted, print_fields, print_json, print_line, print_table, progress, say
-from orders_cli.dead_letters import (
-    DROPPED,
-    REDRIVEN,
-    DeadLetter,
-    Group,
-    Kind,
-    Selection,
-    dead_letter,
-    groups_of,
-    with_reasons,
-)
+from orders_cli.console import Advance, counted, print_fields, print_json, print_line, print_table, progress, say
+from orders_cli.dead_letters import DROPPED, REDRIVEN, DeadLetter, Kind, Selection, dead_letter, groups_of, with_reasons
 from orders_cli.errors import FAILED, NOT_FOUND, OperatorError
-from orders_cli.notifications import ExpiredError, Notifier, OrderStream, failed_notification
-from orders_cli.options import Mode, OrderId, Target, changes_system, on_system
-from orders_cli.queue import Message, Moved, Pace, Queue, move, peek, send_again
+from orders_cli.notifications import ExpiredError, failed_notification, new_orders, notify
+from orders_cli.options import Mode, Moment, OrderId, Target, changes_system, on_system, utc_now
+from orders_cli.queue import KeepSafe, Message, Moved, Pace, move, peek, send_again
 from orders_cli.system import System
 
 _KINDS = [*(kind.name.lower() for kind in Kind), "all"]
 
-# The notification function is invoked once per ten orders, and an entry holds at most a batch.
+# The notification function is invoked once per entry, which holds at most a batch.
 _SECONDS_PER_ENTRY = 10
-
-_notifications = click.option(
-    "--notifications", is_flag=True, help="The dead-letter queue of notifications instead of orders."
-)
 
 
 def _selects(function: Any) -> Any:
-    """Add the options that select letters; they arrive as one `selection`."""
+    """Add the options that name letters; they arrive as `notifications` and one `selection`."""
 
     @functools.wraps(function)
-    def command(
-        *,
-        reason: str | None,
-        kind: Sequence[str],
-        order_id: str | None,
-        since: datetime | None,
-        limit: int | None,
-        **more: Any,
-    ) -> Any:
-        if order_id and more["notifications"]:
+    def command(*, kind: Sequence[str], **given: Any) -> Any:
+        selection = {name: given.pop(name) for name in ("reason", "order_id", "limit", "since")}
+        if selection["order_id"] and given["notifications"]:
             raise click.UsageError("--order: an entry of notifications names no order; use `orders notify`.")
         kinds = frozenset(Kind if "all" in kind else (Kind[name.upper()] for name in kind))
-        return function(selection=Selection(reason, order_id, limit, kinds, since), **more)
+        return function(selection=Selection(**selection, kinds=kinds), **given)
 
     for option in (
+        click.option("--notifications", is_flag=True, help="Dead letters of notifications instead of orders."),
         click.option("--limit", type=click.IntRange(1), help="At most so many, oldest first."),
         click.option("--since", type=Moment(), help="Only those sent at this moment or later."),
         click.option("--order", "order_id", type=OrderId(), help="Only those of this order id."),
@@ -88,14 +64,11 @@ def dlq() -> None:
     These commands hide the messages from other readers while they read, for some seconds with thousands of them. The
     alarm counts visible messages, so it may go to OK and back. If the tool is killed, SQS makes the messages visible by
     itself after a minute or a few.
-
-    With --notifications each command works on failed notifications.
     """
 
 
 @dlq.command("list", short_help="List dead letters by reason.")
 @_selects
-@_notifications
 @on_system
 def list_letters(selection: Selection, notifications: bool, as_json: bool, target: Target) -> int:
     """List dead letters grouped by reason, with advice for each group.
@@ -104,43 +77,41 @@ def list_letters(selection: Selection, notifications: bool, as_json: bool, targe
     AccessDeniedException or ThrottlingError, or why the message is not an order. With --notifications it is why Lambda
     gave the notification up. The exit status is 1 if messages are hidden by another reader.
     """
-    survey = _survey(target.find(), notifications)
-    groups = groups_of(selection.of(survey.letters))
+    letters = _Letters(target.find(), notifications)
+    chosen = selection.of(letters.found)
     if as_json:
-        number = sum(len(group.letters) for group in groups)
-        documents = [_group_document(group, notifications) for group in groups]
-        print_json({"messages": number, "hidden": survey.hidden, "groups": documents}, indent=2)
-    elif groups:
-        _print_groups(groups, notifications)
-    elif not survey.hidden:
-        say(f"{survey.name} is empty" if not survey.letters else "no dead letter matches")
-    return FAILED if survey.hidden else 0
+        groups = [_group_document(group, notifications) for group in groups_of(chosen)]
+        print_json({"messages": len(chosen), "hidden": letters.hidden, "groups": groups}, indent=2)
+    elif chosen:
+        _print_groups(chosen, notifications)
+    elif not letters.hidden:
+        say("no dead letter matches" if letters.found else f"{letters.name} is empty")
+    return FAILED if letters.hidden else 0
 
 
 @dlq.command("show", short_help="Show dead letters with their content.")
 @_selects
-@_notifications
 @on_system
 def show_letters(selection: Selection, notifications: bool, as_json: bool, target: Target) -> int:
     """Show dead letters one by one with their content, ten unless --limit says otherwise.
 
     With --json one object per line. The exit status is 3 if there is none.
     """
-    survey = _survey(target.find(), notifications)
-    chosen = selection.of(survey.letters)[: selection.limit or 10]
+    letters = _Letters(target.find(), notifications)
+    chosen = selection.of(letters.found)[: selection.limit or 10]
     if not chosen:
-        raise OperatorError(f"No message in {survey.name} matches.", FAILED if survey.hidden else NOT_FOUND)
-    bodies: dict[str, str] = {}
+        raise OperatorError(f"No message in {letters.name} matches.", FAILED if letters.hidden else NOT_FOUND)
+    bodies: dict[str, str | None] = dict.fromkeys(letter.message_id for letter in chosen)
+
+    def read(message: Message) -> None:
+        if message["MessageId"] in bodies:
+            bodies[message["MessageId"]] = message["Body"]
+
     if not notifications:
-        wanted = {letter.message_id for letter in chosen}
-
-        def keep(message: Message) -> None:
-            if message["MessageId"] in wanted:
-                bodies[message["MessageId"]] = message["Body"]
-
-        peek(survey.queue, keep)
+        # A second pass, so that only these bodies are held in memory.
+        peek(letters.queue, read)
     for letter in chosen:
-        document = {**letter.document(), "body": bodies.get(letter.message_id)}
+        document = {**letter.document(), "body": bodies[letter.message_id]}
         if as_json:
             print_json(document)
         else:
@@ -153,23 +124,15 @@ def show_letters(selection: Selection, notifications: bool, as_json: bool, targe
 @_selects
 @click.option("--from", "file", type=click.Path(path_type=Path), help="Redrive what `drop` wrote to this file.")
 @click.option("--rate", type=click.IntRange(1), help="At most so many per second.")
-@_notifications
 @changes_system
 def redrive_letters(
     *, selection: Selection, file: Path | None, rate: int | None, notifications: bool, mode: Mode, target: Target
 ) -> int:
     """Move dead letters back to the orders queue, to be processed again.
 
-    The command reports what it would do, then asks. Fix the cause first: what fails again is back after five receives,
-    and so is the alarm.
-
-    \b
-    all whose advice is to redrive   orders dlq redrive
-    those of one reason              orders dlq redrive --reason AccessDenied
-    one order                        orders dlq redrive --order ORDER_ID
-    a few, as a trial                orders dlq redrive --limit 10
-    what was dropped                 orders dlq redrive --from FILE
-    all, also what is not an order   orders dlq redrive --kind all
+    The command reports what it would do, then asks. Fix the cause first: what fails again is back after five receives.
+    It takes the messages whose advice is to redrive; others are named by --kind, --reason or --order. Try a few with
+    --limit 10.
 
     A message leaves the dead-letter queue only after the orders queue has it, and an order that comes twice is stored
     once. So the command can be interrupted or killed, and run again. If it is killed, up to ten messages stay hidden
@@ -183,57 +146,45 @@ def redrive_letters(
     if notifications and (file or rate):
         raise click.UsageError("--from and --rate are for orders, not for --notifications.")
     system = target.find()
-    destination = system.queue("orders_queue")
-    if file:
-        letters = [letter for _, letter in read_archive(file)]
-        survey = _Survey(destination, str(file), letters, 0)
-    else:
-        survey = _survey(system, notifications)
-    plan = _Plan(system, survey, selection.of(survey.letters, REDRIVEN), notifications, mode)
-    if not plan.is_agreed("redrive", f"back to {system.name}"):
-        return plan.report("redriven")
-    moved, extra = plan.moved, Counter[str]()
-    pace = Pace(rate)
-    keep_safe: Callable[[Sequence[Message]], Sequence[Message]] = destination.send
-    if notifications:
-        pace, keep_safe = Pace(step=1, seconds_each=_SECONDS_PER_ENTRY), partial(_notified, plan, extra)
+    orders_queue, pace = system.queue("orders_queue"), Pace(rate)
+    archived = read_archive(file) if file else []
+    letters = _Letters(system, notifications, file, [letter for _, letter in archived])
+    if not letters.are_agreed(selection, REDRIVEN, mode, "redrive", f"back to {system.name}"):
+        return letters.report("redriven")
+    notified = 0
+
+    def notify_again(messages: Sequence[Message]) -> Sequence[Message]:
+        nonlocal notified
+        [message] = messages
+        try:
+            items = new_orders(system.client("dynamodbstreams"), letters.chosen[message["MessageId"]])
+        except ExpiredError:
+            return []
+        if items:
+            notify(system, items)
+        notified += len(items)
+        return messages
+
     try:
-        with progress("Redriving", len(plan.chosen)) as advance:
+        with progress("Redriving", len(letters.chosen)) as advance:
             if file:
-                # Read again, so that a file of any size is never held in memory.
-                messages = (message for message, letter in read_archive(file) if letter.message_id in plan.ids)
-                send_again(messages, moved, target=destination, pace=pace, advance=advance)
+                messages = [message for message, letter in archived if letter.message_id in letters.chosen]
+                send_again(messages, letters.moved, target=orders_queue, pace=pace, advance=advance)
+            elif notifications:
+                letters.move(notify_again, Pace(step=1, seconds_each=_SECONDS_PER_ENTRY), advance)
             else:
-                move(plan.ids, moved, source=survey.queue, keep_safe=keep_safe, pace=pace, advance=advance)
+                letters.move(orders_queue.send, pace, advance)
     finally:
-        status = plan.report("redriven", f"notified {counted(extra['orders'], 'order')}" if notifications else "")
-        if extra["expired"]:
-            entries = counted(extra["expired"], "entry", "entries")
+        status = letters.report("redriven", f"notified {counted(notified, 'order')}" if notifications else "")
+        if notifications and letters.moved.refused:
+            entries = counted(letters.moved.refused, "entry", "entries")
             say(f"the stream no longer holds the orders of {entries}; see `orders dlq redrive --help`")
     return status
 
 
-def _notified(plan: "_Plan", extra: Counter[str], messages: Sequence[Message]) -> Sequence[Message]:
-    [letter] = [letter for letter in plan.chosen if letter.message_id == messages[0]["MessageId"]]
-    try:
-        items = OrderStream(plan.system.client("dynamodbstreams")).new_orders(letter)
-    except ExpiredError:
-        extra["expired"] += 1
-        return []
-    Notifier(plan.system).notify(items)
-    extra["orders"] += len(items)
-    return messages
-
-
 @dlq.command("drop", short_help="Remove dead letters, into a file.")
 @_selects
-@click.option(
-    "--to",
-    "file",
-    type=click.Path(path_type=Path),
-    help="The new file for them. Default: named after system and time, in this directory.",
-)
-@_notifications
+@click.option("--to", "file", type=click.Path(path_type=Path), help="The new file. Default: named by the time.")
 @changes_system
 def drop_letters(*, selection: Selection, file: Path | None, notifications: bool, mode: Mode, target: Target) -> int:
     """Remove dead letters from the queue after writing them to a file.
@@ -252,90 +203,79 @@ def drop_letters(*, selection: Selection, file: Path | None, notifications: bool
     system = target.find()
     now = utc_now()
     path = file or Path(f"{system.name}-{'notifications-' if notifications else ''}dlq-{now:%Y%m%dT%H%M%SZ}.jsonl")
-    require_new(path)
-    survey = _survey(system, notifications)
+    letters = _Letters(system, notifications)
     advised = frozenset(Kind) if notifications else DROPPED
-    plan = _Plan(system, survey, selection.of(survey.letters, advised), notifications, mode, path)
-    if not plan.is_agreed("drop", f"to {path}"):
-        return plan.report("dropped")
-    by_id = {letter.message_id: letter for letter in plan.chosen}
+    if not letters.are_agreed(selection, advised, mode, "drop", f"to {path}"):
+        return letters.report("dropped")
     try:
-        with new_archive(path) as keep, progress("Dropping", len(plan.chosen)) as advance:
+        with new_archive(path) as keep, progress("Dropping", len(letters.chosen)) as advance:
 
             def archive(messages: Sequence[Message]) -> Sequence[Message]:
-                keep([entry_of(message, by_id[message["MessageId"]], now) for message in messages])
+                keep([entry_of(message, letters.chosen[message["MessageId"]], now) for message in messages])
                 return messages
 
-            move(plan.ids, plan.moved, source=survey.queue, keep_safe=archive, pace=Pace(), advance=advance)
+            letters.move(archive, Pace(), advance)
     finally:
-        status = plan.report("dropped", f"the file is {path}" if path.exists() else "")
+        status = letters.report("dropped", file=path)
     return status
 
 
-@dataclass(frozen=True)
-class _Survey:
-    """The visible letters of a dead-letter queue, and how many more are hidden by others."""
+class _Letters:
+    """The letters of a dead-letter queue or a file, those that a command has chosen, and what it has done with them."""
 
-    queue: Queue
-    name: str
-    letters: Sequence[DeadLetter]
-    hidden: int
-
-
-def _survey(system: System, notifications: bool) -> _Survey:
-    queue = system.queue("notifications_dlq" if notifications else "orders_dlq")
-    name = "the dead-letter queue of notifications" if notifications else "the dead-letter queue"
-    with progress(f"Reading {name}", queue.depth().visible) as advance:
-        letters, hidden = peek(queue, failed_notification if notifications else dead_letter, advance)
-    if letters and not notifications:
-        maximum_receives = system.queue("orders_queue").maximum_receives()
-        letters = with_reasons(letters, log=system.log, maximum_receives=maximum_receives)
-    if hidden:
-        say(f"{counted(hidden, 'message')} hidden by another reader or a killed run: run this again in a minute")
-    return _Survey(queue, name, letters, hidden)
-
-
-@dataclass
-class _Plan:
-    """What a command that moves letters is about to do, and what it has done."""
-
-    system: System
-    survey: _Survey
-    chosen: Sequence[DeadLetter]
-    notifications: bool
-    mode: Mode
-    file: Path | None = None
-
-    def __post_init__(self) -> None:
-        self.ids = {letter.message_id for letter in self.chosen}
+    def __init__(
+        self, system: System, notifications: bool, file: Path | None = None, archived: Sequence[DeadLetter] = ()
+    ) -> None:
+        self.queue = system.queue("notifications_dlq" if notifications else "orders_dlq")
+        self.chosen: dict[str, DeadLetter] = {}
+        self.hidden = 0
         self.moved = Moved()
+        self._notifications = notifications
         self._is_started = False
+        if file:
+            self.name, self.found = str(file), list(archived)
+            return
+        self.name = "the dead-letter queue of notifications" if notifications else "the dead-letter queue"
+        with progress(f"Reading {self.name}", self.queue.depth().visible) as advance:
+            self.found, self.hidden = peek(self.queue, failed_notification if notifications else dead_letter, advance)
+        if not notifications:
+            self.found = with_reasons(self.found, system.log)
+        if self.hidden:
+            messages = counted(self.hidden, "message")
+            say(f"{messages} hidden by another reader or a killed run: run this again in a minute")
 
-    def is_agreed(self, action: str, where: str) -> bool:
-        """Print the plan, and ask; return whether there is something to do."""
+    def are_agreed(self, selection: Selection, advised: frozenset[Kind], mode: Mode, action: str, where: str) -> bool:
+        """Choose letters, report them and ask; return whether there is something to do."""
+        self._mode = mode
+        self.chosen = {letter.message_id: letter for letter in selection.of(self.found, advised)}
         others = Counter(
-            letter.reason.kind.name.lower() for letter in self.survey.letters if letter.message_id not in self.ids
+            letter.reason.kind.name.lower() for letter in self.found if letter.message_id not in self.chosen
         )
-        if self.chosen and not self.mode.as_json:
-            _print_groups(groups_of(self.chosen), self.notifications)
+        if self.chosen and not mode.as_json:
+            _print_groups(list(self.chosen.values()), self._notifications)
         if others:
             kinds = ", ".join(f"{number:,} {kind}" for kind, number in sorted(others.items()))
             say(f"not selected: {kinds} (select by --kind, --reason or --order)")
-        if not self.chosen:
-            say(f"there is nothing to {action} in {self.survey.name}")
-            return False
         number = counted(len(self.chosen), "message")
-        if self.mode.dry_run:
+        if not self.chosen:
+            say(f"there is nothing to {action} in {self.name}")
+        elif mode.dry_run:
             say(f"would {action} {number} {where}; nothing was done")
-            return False
-        self.mode.confirm(f"{action.capitalize()} {number} {where}?")
-        self._is_started = True
-        return True
+        else:
+            mode.confirm(f"{action.capitalize()} {number} {where}?")
+            self._is_started = True
+        return self._is_started
 
-    def report(self, done: str, detail: str = "") -> int:
-        moved, number = self.moved, len(self.chosen) if self._is_started else 0
-        missing = max(0, number - moved.done - moved.left_behind - moved.refused)
+    def move(self, keep_safe: KeepSafe, pace: Pace, advance: Advance) -> None:
+        move(self.chosen.keys(), self.moved, source=self.queue, keep_safe=keep_safe, pace=pace, advance=advance)
+
+    def report(self, done: str, detail: str = "", file: Path | None = None) -> int:
+        """Print the result, and return the exit status."""
+        moved, missing = self.moved, 0
+        written = str(file) if file and file.exists() else None
         if self._is_started:
+            missing = max(0, len(self.chosen) - moved.done - moved.left_behind - moved.refused)
+            detail = detail or (f"the file is {written}" if written else "")
             say(f"{counted(moved.done, 'message')} {done}" + (f"; {detail}" if detail else ""))
         if moved.left_behind:
             say(
@@ -346,46 +286,35 @@ class _Plan:
             say(f"{counted(moved.refused, 'message')} could not be moved and stayed in the queue: run this again")
         if missing:
             say(f"{counted(missing, 'message')} not reached, or moved or hidden by others: run this again")
-        if self.mode.as_json:
-            print_json(
-                {
-                    "selected": len(self.chosen),
-                    done: moved.done,
-                    "not_moved": moved.refused + missing,
-                    "not_deleted": moved.left_behind,
-                    "hidden": self.survey.hidden,
-                    "file": str(self.file) if self.file and self.file.exists() else None,
-                }
-            )
-        return FAILED if moved.refused or moved.left_behind or missing or self.survey.hidden else 0
+        if self._mode.as_json:
+            counts = {"not_moved": moved.refused + missing, "not_deleted": moved.left_behind, "hidden": self.hidden}
+            print_json({"selected": len(self.chosen), done: moved.done, **counts, "file": written})
+        return FAILED if moved.refused or moved.left_behind or missing or self.hidden else 0
 
 
-def _print_groups(groups: Sequence[Group], notifications: bool) -> None:
-    more = ["NOTIFICATIONS"] if notifications else ["EXAMPLE"]
-    print_table(
-        ["COUNT", "REASON", "KIND", "OLDEST", "NEWEST", *more, "WHAT TO DO"],
-        [
-            [
-                len(group.letters),
-                group.reason.text,
-                group.reason.kind.name.lower(),
-                format_timestamp(group.letters[0].sent_at),
-                format_timestamp(group.letters[-1].sent_at),
-                group.notifications if notifications else group.letters[0].order_id or group.letters[0].message_id,
-                group.reason.kind.value,
-            ]
-            for group in groups
-        ],
-    )
+def _print_groups(letters: Sequence[DeadLetter], notifications: bool) -> None:
+    columns = ["COUNT", "REASON", "KIND", "OLDEST", "NEWEST", "NOTIFICATIONS" if notifications else "EXAMPLE"]
+    rows = []
+    for group in groups_of(letters):
+        oldest, reason = group[0], group[0].reason
+        times = [format_timestamp(letter.sent_at) for letter in (oldest, group[-1])]
+        example = _notifications_of(group) if notifications else oldest.order_id or oldest.message_id
+        rows.append([len(group), reason.text, reason.kind.name.lower(), *times, example, reason.kind.value])
+    print_table([*columns, "WHAT TO DO"], rows)
 
 
-def _group_document(group: Group, notifications: bool) -> dict[str, Any]:
+def _group_document(group: Sequence[DeadLetter], notifications: bool) -> dict[str, Any]:
+    reason = group[0].reason
     return {
-        "count": len(group.letters),
-        "reason": group.reason.text,
-        "kind": group.reason.kind.name,
-        "what_to_do": group.reason.kind.value,
-        **({"notifications": group.notifications} if notifications else {}),
-        "oldest": group.letters[0].document(),
-        "newest": group.letters[-1].document(),
+        "count": len(group),
+        "reason": reason.text,
+        "kind": reason.kind.name,
+        "what_to_do": reason.kind.value,
+        **({"notifications": _notifications_of(group)} if notifications else {}),
+        "oldest": group[0].document(),
+        "newest": group[-1].document(),
     }
+
+
+def _notifications_of(group: Sequence[DeadLetter]) -> int:
+    return sum((letter.details or {}).get("notifications") or 0 for letter in group)

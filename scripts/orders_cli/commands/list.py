@@ -2,17 +2,17 @@
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from itertools import islice
 
 import click
 
-from orders.domain.order import ProcessedOrder, format_timestamp
-from orders_cli.clock import Moment
+from orders.domain.order import format_timestamp
 from orders_cli.console import counted, print_json, print_table, say, write
-from orders_cli.errors import OperatorError
-from orders_cli.options import OrderId, Target, on_system
+from orders_cli.errors import FAILED, OperatorError
+from orders_cli.options import Moment, Target, on_system
+from orders_cli.table import read_order
 
 _COLUMNS = ("order_id", "customer_id", "product_id", "quantity", "order_date", "submitted_at", "processed_at")
 _LARGEST_PAGE = 1000
@@ -27,8 +27,6 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 @click.option("--since", type=Moment(), help="Only orders submitted at this moment or later.")
 @click.option("--until", type=Moment(is_end=True), help="Only orders submitted by the end of this day or second.")
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many.")
-@click.option("--after", type=OrderId(), help="Continue after this order, the last one of the page before.")
-@click.option("--oldest-first", is_flag=True, help="Oldest orders first. Default: newest first.")
 @click.option("--format", "form", type=click.Choice(["table", "csv"]), default="table", show_default=True)
 @on_system
 def list_orders(
@@ -37,13 +35,11 @@ def list_orders(
     since: datetime | None,
     until: datetime | None,
     limit: int,
-    after: str | None,
-    oldest_first: bool,
     form: str,
     as_json: bool,
     target: Target,
 ) -> int:
-    """List a customer's stored orders by the time they were submitted. With --json one object per line.
+    """List a customer's stored orders, the last submitted first. With --json one object per line.
 
     \b
     orders list --customer 001 --since 7d
@@ -57,46 +53,37 @@ def list_orders(
     """
     if since and until and since > until:
         raise click.UsageError("--since is later than --until.")
-    damaged: list[OperatorError] = []
-    found = target.find().table.of_customer(
+    items = target.find().table.items_of_customer(
         customer.strip(),
-        since=format_timestamp(since) if since else None,
-        until=format_timestamp(until) if until else None,
-        after=after,
-        oldest_first=oldest_first,
+        # An open end gets the first or last possible moment.
+        format_timestamp(since) if since else "0",
+        format_timestamp(until) if until else "9999",
         page_size=min(limit + 1, _LARGEST_PAGE),
-        on_damaged=damaged.append,
     )
-    last, number = _print(islice(found, limit), "json" if as_json else form)
-    if next(found, None) is not None:
-        say(f"there are more: raise --limit, or continue with --after {last}")
-    else:
-        say(counted(number, "order"))
-    for error in damaged:
-        say(str(error))
-    return 1 if damaged else 0
-
-
-def _print(orders: Iterator[ProcessedOrder], form: str) -> tuple[str | None, int]:
-    rows: list[list[object]] = []
-    if form == "csv":
-        write(_csv_line(_COLUMNS))
-    last, number = None, 0
-    for order in orders:
-        last, number = order.order_id, number + 1
-        document = order.to_document()
-        if form == "json":
+    documents: list[dict[str, object]] = []
+    damaged = []
+    for item in islice(items, limit):
+        try:
+            documents.append(read_order(item).to_document())
+        except OperatorError as error:
+            damaged.append(str(error))
+    if as_json:
+        for document in documents:
             print_json(document)
-        elif form == "csv":
-            write(_csv_line([document[name] for name in _COLUMNS]))
-        else:
-            rows.append([document[name] for name in _COLUMNS])
-    if form == "table":
+    elif form == "csv":
+        write("".join(_csv_line(row) for row in (_COLUMNS, *(map(document.get, _COLUMNS) for document in documents))))
+    else:
+        rows = [[document[name] for name in _COLUMNS] for document in documents]
         print_table([column.upper() for column in _COLUMNS], rows)
-    return last, number
+    is_more = next(items, None) is not None
+    more = "there are more: raise --limit, or choose a period with --since and --until"
+    say(more if is_more else counted(len(documents), "order"))
+    for sentence in damaged:
+        say(sentence)
+    return FAILED if damaged else 0
 
 
-def _csv_line(fields: Sequence[object]) -> str:
+def _csv_line(fields: Iterable[object]) -> str:
     line = io.StringIO()
     escaped = [f"'{field}" if str(field).startswith(_FORMULA_STARTS) else field for field in fields]
     csv.writer(line, quoting=csv.QUOTE_ALL).writerow(escaped)

@@ -3,9 +3,10 @@
 import click
 
 from orders.domain.order_id import parse_order_id
+from orders_cli import notifications
 from orders_cli.console import counted, print_json, progress, say
 from orders_cli.errors import NOT_FOUND, OperatorError
-from orders_cli.notifications import BATCH_SIZE, Item, Notifier
+from orders_cli.notifications import BATCH_SIZE, Item
 from orders_cli.options import Mode, Target, changes_system
 
 
@@ -30,20 +31,19 @@ def notify(order_ids: tuple[str, ...], mode: Mode, target: Target) -> int:
             )
         items.append(item)
     sent = 0
-    if not mode.dry_run:
+    if mode.dry_run:
+        say(f"{counted(len(items), 'order')} would be notified; nothing was done")
+    else:
         mode.confirm_in_production(system, f"Notify all subscribers of {counted(len(items), 'order')}")
-        notifier = Notifier(system)
         try:
             with progress("Notifying", len(items)) as advance:
                 for start in range(0, len(items), BATCH_SIZE):
                     batch = items[start : start + BATCH_SIZE]
-                    notifier.notify(batch)
+                    notifications.notify(system, batch)
                     sent += len(batch)
                     advance(len(batch))
         finally:
             say(f"notified {counted(sent, 'order')}")
-    else:
-        say(f"{counted(len(items), 'order')} would be notified; nothing was done")
     if mode.as_json:
         print_json({"orders": len(items), "notified": sent})
     return 0

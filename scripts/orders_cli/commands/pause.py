@@ -77,10 +77,11 @@ def mapping_state(system: System, function: str) -> str:
 
 def _mapping(system: System, function: str) -> dict[str, Any]:
     name = f"{system.function_name(function)}:live"
-    mappings = system.client("lambda").list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+    mappings: list[dict[str, Any]] = system.client("lambda").list_event_source_mappings(FunctionName=name)[
+        "EventSourceMappings"
+    ]
     if len(mappings) != 1:
         raise OperatorError(
             f"The function {name} has {len(mappings)} event source mappings instead of one. Deploy the system again."
         )
-    found: dict[str, Any] = mappings[0]
-    return found
+    return mappings[0]

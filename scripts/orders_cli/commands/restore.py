@@ -1,5 +1,6 @@
 """`orders restore`: bring back lost orders from a restored copy of the table."""
 
+from collections import Counter
 from typing import Any
 
 import click
@@ -7,11 +8,12 @@ from botocore.exceptions import ClientError
 
 from orders.adapters.dynamodb import DynamoDbOrderTable
 from orders.domain.errors import StoreUnavailableError
+from orders.domain.order import AlreadyExists, Inserted, Refused
 from orders_cli.console import counted, print_json, print_table, progress, say
 from orders_cli.errors import FAILED, NOT_FOUND, OperatorError, error_code
 from orders_cli.options import Mode, Target, changes_system
 from orders_cli.queue import Pace
-from orders_cli.table import Comparison, OrdersTable, Restored, compare, restore_missing
+from orders_cli.table import OrdersTable, compare, restore_missing
 
 
 @click.command(short_help="Bring back lost orders from a restored copy of the table.")
@@ -40,13 +42,12 @@ def restore(*, copy: str, rate: int | None, mode: Mode, target: Target) -> int:
     _require_restored(dynamodb, copy)
     with progress(f"Comparing {copy} with {own}", None) as advance:
         comparison = compare(source.all_items(), table, advance)
-    restored = Restored()
-    if not mode.as_json:
-        _print_differences(copy, comparison)
+    results: Counter[type] = Counter()
+    if comparison.different and not mode.as_json:
+        print_table(("ORDER_ID", "DIFFERENCE"), list(comparison.different.items()))
     say(
         f"{copy} holds {counted(comparison.total, 'order')}: {comparison.same:,} as in the table, "
-        f"{comparison.missing:,} missing there, {len(comparison.different):,} different, "
-        f"{len(comparison.broken):,} incomplete"
+        f"{comparison.missing:,} missing there, {len(comparison.different):,} different"
     )
     if not comparison.missing:
         say("there is nothing to restore")
@@ -58,17 +59,17 @@ def restore(*, copy: str, rate: int | None, mode: Mode, target: Target) -> int:
         try:
             with progress("Restoring", comparison.missing) as advance:
                 store = DynamoDbOrderTable(dynamodb, own)
-                restore_missing(source.all_items(), table, store, restored, pace=Pace(rate), advance=advance)
+                restore_missing(source.all_items(), table, store, results, pace=Pace(rate), advance=advance)
         except StoreUnavailableError as error:
             raise OperatorError(
                 f"The table stopped taking orders ({type(error.__cause__).__name__}). Run this again for the rest."
             ) from error
         finally:
-            _report(restored)
+            _report(results)
     if mode.as_json:
-        results = {f"restored_{name}" if name != "done" else "restored": n for name, n in vars(restored).items()}
-        print_json({"orders": comparison.total, **vars(comparison), **results}, indent=2)
-    return FAILED if restored.refused else 0
+        counts = {"restored": results[Inserted], "already_stored": results[AlreadyExists], "refused": results[Refused]}
+        print_json({"orders": comparison.total, **vars(comparison), **counts}, indent=2)
+    return FAILED if results[Refused] else 0
 
 
 def _require_restored(dynamodb: Any, name: str) -> None:
@@ -84,16 +85,9 @@ def _require_restored(dynamodb: Any, name: str) -> None:
         )
 
 
-def _print_differences(copy: str, comparison: Comparison) -> None:
-    rows = [(order_id, "the table holds other content") for order_id in comparison.different]
-    rows += [(order_id, f"missing, and incomplete in {copy} too") for order_id in comparison.broken]
-    if rows:
-        print_table(("ORDER_ID", "DIFFERENCE"), rows)
-
-
-def _report(restored: Restored) -> None:
-    say(f"{counted(restored.done, 'order')} restored")
-    if restored.meanwhile:
-        say(f"{counted(restored.meanwhile, 'order')} had been stored by someone else meanwhile")
-    if restored.refused:
-        say(f"{counted(restored.refused, 'order')} could not be stored: run this again")
+def _report(results: Counter[type]) -> None:
+    say(f"{counted(results[Inserted], 'order')} restored")
+    if results[AlreadyExists]:
+        say(f"{counted(results[AlreadyExists], 'order')} had been stored by someone else meanwhile")
+    if results[Refused]:
+        say(f"{counted(results[Refused], 'order')} could not be stored: run this again")

@@ -1,17 +1,26 @@
 """`orders show`: where an order is."""
 
-from dataclasses import asdict
+from datetime import datetime, timedelta
 from typing import Any
 
 import click
 
 from orders.domain.order import format_timestamp
 from orders.domain.order_id import parse_order_id
-from orders_cli.clock import utc_now
 from orders_cli.console import counted, print_fields, print_json
+from orders_cli.dead_letters import dead_letter, with_reasons
 from orders_cli.errors import FAILED, NOT_FOUND, OperatorError
-from orders_cli.options import Target, on_system
-from orders_cli.order_location import LOG_DAYS, Location, Place, locate
+from orders_cli.log import LOG_DAYS, LogEvent
+from orders_cli.options import Target, on_system, utc_now
+from orders_cli.queue import peek
+from orders_cli.system import System
+
+# An order's message is in the queue for at most 4 days.
+_LONGEST_PENDING = timedelta(days=4)
+# SQS's counts, and an event in CloudWatch Logs, may be so late.
+_COUNTS_LATE = timedelta(minutes=1)
+
+_STORED = ("order_stored", "order_duplicate")
 
 
 @click.command(short_help="Show an order, or where it is.")
@@ -34,57 +43,60 @@ def show(order_id: str, as_json: bool, target: Target) -> int:
     canonical = parse_order_id(order_id.strip())
     if canonical is None:
         raise OperatorError("This is not an order id: its checksum is wrong. Check it for typos.", NOT_FOUND)
-    system = target.find()
-    location = locate(
-        canonical,
-        table=system.table,
-        dlq=system.queue("orders_dlq"),
-        queue=system.queue("orders_queue"),
-        log=system.log,
-        now=utc_now(),
-    )
-    fields = _fields(canonical, location)
+    fields, exit_status = _locate(target.find(), canonical, utc_now())
     if as_json:
-        print_json({name: value for name, value in fields.items() if value is not None}, indent=2)
+        print_json(fields, indent=2)
     else:
         print_fields(fields)
-    if location.place in (Place.PROCESSED, Place.DEAD_LETTER, Place.PENDING):
-        return 0
-    return FAILED if location.hidden else NOT_FOUND
+    return exit_status
 
 
-def _fields(order_id: str, location: Location) -> dict[str, Any]:
-    fields: dict[str, Any] = {"order_id": order_id, "status": location.place.value}
-    if (stored := location.stored) is not None:
-        return (
-            fields | asdict(stored.order) | {"submitted_at": stored.submitted_at, "processed_at": stored.processed_at}
-        )
-    if (letter := location.letter) is not None:
-        return fields | {
-            "reason": letter.reason.text,
-            "what_to_do": letter.reason.kind.value,
-            "message_id": letter.message_id,
-            "sent_at": format_timestamp(letter.sent_at),
-        }
-    if location.accepted_at:
-        fields["accepted_at"] = format_timestamp(location.accepted_at)
-    if location.stored_at:
-        fields["stored_at"] = format_timestamp(location.stored_at)
-    if location.last_event:
-        fields["last_event"] = f"{location.last_event.name} at {format_timestamp(location.last_event.time)}"
-    hidden = f"{counted(location.hidden, 'dead letter')} hidden" if location.hidden else None
-    match location.place:
-        case Place.DELETED:
-            fields["detail"] = "no longer in the table; see `orders restore --help`"
-        case Place.NOT_FOUND if hidden:
-            fields["detail"] = f"not found; {hidden}: run this again in a minute"
-        case Place.NOT_FOUND:
-            waiting = counted(location.waiting, "message")
-            redriven = (
-                f", unless it was redriven and is among {waiting} in the orders queue" if location.waiting else ""
-            )
-            fields["detail"] = f"not found{redriven}; look for its id in the files of `orders dlq drop`"
-        case Place.UNKNOWN:
-            searched = f"not in the table, the dead-letter queue or the logs of the last {LOG_DAYS} days"
-            fields["detail"] = f"{searched}; {hidden}" if hidden else searched
-    return fields
+def _locate(system: System, order_id: str, now: datetime) -> tuple[dict[str, Any], int]:
+    """Return where an order is, and the exit status. A dead letter of a stored order is a copy, so it is ignored."""
+    table, queue = system.table, system.queue("orders_queue")
+    if stored := table.find(order_id):
+        return {"status": "PROCESSED", **stored.to_document()}, 0
+    letters, hidden = peek(system.queue("orders_dlq"), dead_letter)
+    if own := [letter for letter in letters if letter.order_id == order_id]:
+        [letter] = with_reasons([max(own, key=lambda letter: letter.sent_at)], system.log)
+        document = {"status": "DEAD_LETTER", "what_to_do": letter.reason.kind.value, **letter.document()}
+        return document, 0
+    waiting = queue.depth().total
+    events = system.log.trace(order_id, since=now - timedelta(days=LOG_DAYS))
+    # It may have been stored since the first read.
+    if stored := table.find(order_id):
+        return {"status": "PROCESSED", **stored.to_document()}, 0
+    if not events:
+        status, detail = "UNKNOWN", f"not in the table, the dead-letter queue or the logs of the last {LOG_DAYS} days"
+    elif any(event.name in _STORED for event in events):
+        status, detail = "DELETED", "no longer in the table; see `orders restore --help`"
+    elif _may_be_in_queue(events[-1], waiting, queue.maximum_receives(), now):
+        status, detail = "PENDING", ""
+    else:
+        status, detail = "NOT_FOUND", "not found; look for its id in the files of `orders dlq drop`"
+        if waiting:
+            detail += f", unless it was redriven and is among {counted(waiting, 'message')} in the orders queue"
+    if hidden and status in ("UNKNOWN", "NOT_FOUND"):
+        detail += f"; {counted(hidden, 'dead letter')} hidden: run this again in a minute"
+    fields = {"order_id": order_id, "status": status, **_times(events), "detail": detail}
+    exit_status = 0 if status == "PENDING" else FAILED if hidden and status != "DELETED" else NOT_FOUND
+    return {name: value for name, value in fields.items() if value}, exit_status
+
+
+def _times(events: list[LogEvent]) -> dict[str, str]:
+    times: dict[str, str] = {}
+    for event in events:
+        if event.name == "order_accepted":
+            times.setdefault("accepted_at", format_timestamp(event.time))
+        elif event.name in _STORED:
+            times.setdefault("stored_at", format_timestamp(event.time))
+        times["last_event"] = f"{event.name} at {format_timestamp(event.time)}"
+    return times
+
+
+def _may_be_in_queue(last: LogEvent, waiting: int, maximum_receives: int, now: datetime) -> bool:
+    """Return whether the queue can still hold an order after its last event."""
+    if int(last.fields.get("receives", 0)) >= maximum_receives:
+        return False
+    age = now - last.time
+    return age < _COUNTS_LATE or (waiting > 0 and age < _LONGEST_PENDING)

@@ -5,22 +5,19 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
 import click
 
 from orders.domain.order import format_timestamp
-from orders_cli.clock import utc_now
 from orders_cli.commands.pause import mapping_state
 from orders_cli.console import print_fields, print_json, print_line, print_table, say
 from orders_cli.log import event_counts, metric_values
-from orders_cli.options import Target, on_system
+from orders_cli.options import Target, on_system, utc_now
 from orders_cli.queue import Depth
 from orders_cli.system import System
 
-_QUEUES = ("orders_queue", "orders_dlq", "notifications_dlq")
 _RATE_MINUTES = 5
 _COUNT_INTERVAL = timedelta(seconds=20)
 _OLDEST_METRIC = "ApproximateAgeOfOldestMessage"
@@ -39,14 +36,10 @@ def status(as_json: bool, target: Target) -> int:
     system = target.find()
     now = utc_now()
     began = now - timedelta(minutes=_RATE_MINUTES)
-    with ThreadPoolExecutor(4) as pool:
-        depths = pool.submit(_depths, system)
-        counts = pool.submit(_counts, system, began, now)
-        oldest = pool.submit(_oldest_seconds, system, now)
-        alarms = pool.submit(_alarms, system)
-    orders, dead, notifications = depths.result()
-    waiting = oldest.result() if orders.total else 0
-    numbers = _numbers(depths.result(), counts.result())
+    depths = _depths(system)
+    orders, dead, notifications = depths
+    waiting = _oldest_seconds(system, now) if orders.total else 0
+    numbers = _numbers(depths, _counts(system, began, now))
     rates = ("accepted", "refused", "stored", "failed_attempts", "notified")
     document: dict[str, Any] = {
         "system": system.name,
@@ -58,26 +51,25 @@ def status(as_json: bool, target: Target) -> int:
         "per_minute": {name: round(numbers[name] / _RATE_MINUTES, 1) for name in rates},
         "processing": mapping_state(system, "processing"),
         "notification": mapping_state(system, "notification"),
-        "alarms": alarms.result(),
+        "alarms": _alarms(system),
         "dashboard": system.dashboard_url,
         "runbook": "docs/runbook.md",
     }
     if as_json:
         print_json(document, indent=2)
         return 0
-    shown = {name.replace("_", " "): _shown(value) for name, value in document.items() if name != "alarms"}
+    active = document.pop("alarms")
+    shown = {
+        name.replace("_", " "): ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+        for name, value in document.items()
+    }
     if waiting is None:
         shown["oldest order seconds"] = "not reported yet"
-    shown["alarms"] = len(document["alarms"])
-    print_fields(shown)
-    if document["alarms"]:
+    print_fields({**shown, "alarms": len(active)})
+    if active:
         print_line("")
-        print_table(("ALARM", "SINCE", "RUNBOOK"), [list(alarm.values()) for alarm in document["alarms"]])
+        print_table(("ALARM", "SINCE", "RUNBOOK"), [list(alarm.values()) for alarm in active])
     return 0
-
-
-def _shown(value: Any) -> Any:
-    return ", ".join(f"{name} {part}" for name, part in value.items()) if isinstance(value, dict) else value
 
 
 def _oldest_seconds(system: System, now: datetime) -> int | None:
@@ -137,12 +129,11 @@ def watch(interval: float, count: int | None, as_json: bool, target: Target) -> 
 
 
 def _depths(system: System) -> list[Depth]:
-    with ThreadPoolExecutor(len(_QUEUES)) as pool:
-        return list(pool.map(lambda output: system.queue(output).depth(), _QUEUES))
+    return [system.queue(output).depth() for output in ("orders_queue", "orders_dlq", "notifications_dlq")]
 
 
 def _counts(system: System, began: datetime, now: datetime) -> Counter[str]:
-    return event_counts(system.client("cloudwatch"), f"{system.project}/{system.environment}", began, now)
+    return event_counts(system.client("cloudwatch"), system.metrics_namespace, began, now)
 
 
 def _numbers(depths: Sequence[Depth], counts: Counter[str]) -> dict[str, int]:

@@ -1,13 +1,11 @@
 """`orders submit`: one order, or a file of them."""
 
-import os
 import sys
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -16,24 +14,17 @@ from typing import Any, BinaryIO
 
 import click
 
-from orders.domain.order import ProcessedOrder
 from orders_cli.console import counted, print_json, print_line, print_table, progress, say
 from orders_cli.errors import FAILED, OperatorError
 from orders_cli.options import Mode, changes_system
 from orders_cli.order_api import OrderApi, Submission, Verdict
-from orders_cli.order_file import COLUMNS, OrderLine, UnreadableLine, order_line, read_orders
-from orders_cli.table import PAGE_SIZE, OrdersTable
+from orders_cli.order_file import COLUMNS, OrderLine, order_line, read_orders
 
-_VERDICTS = {
-    Verdict.ACCEPTED: "accepted",
-    Verdict.STORED_BEFORE: "stored already, not sent again",
-    Verdict.VALID: "valid, would be submitted",
-    Verdict.REFUSED: "refused",
-    Verdict.NOT_SUBMITTED: "not submitted",
-}
 _FAILURES = (Verdict.REFUSED, Verdict.NOT_SUBMITTED)
 
-Line = OrderLine | UnreadableLine
+# Orders that are submitted at once, and lines of a file that are read ahead.
+_CONCURRENCY = 8
+_CHUNK = 100
 
 
 @click.command(short_help="Submit one order, or a file of them.")
@@ -45,18 +36,13 @@ Line = OrderLine | UnreadableLine
 @click.option("--key", help="One order: its Idempotency-Key. Default: each call is a new order.")
 @click.option("--batch", help="Name of the batch. Default: the file's name; required for standard input.")
 @click.option(
-    "--concurrency", type=click.IntRange(1, 64), default=8, show_default=True, help="Orders submitted at once."
-)
-@click.option(
     "--token",
     envvar="ORDERS_TOKEN",
     show_envvar=True,
     help="A token, if the API requires one. Prefer the variable: others can see a command line.",
 )
 @changes_system
-def submit(
-    *, file: str | None, key: str | None, batch: str | None, concurrency: int, token: str | None, **more: Any
-) -> int:
+def submit(*, file: str | None, key: str | None, batch: str | None, token: str | None, **more: Any) -> int:
     """Submit one order, or all orders of FILE (- is standard input), to the API.
 
     \b
@@ -69,8 +55,8 @@ def submit(
 
     The same file can be submitted again, after an interruption or with corrected lines: no order is placed twice. Each
     line has an Idempotency-Key, derived from the batch, its content, the number of equal lines before it and the
-    table's id, which outsiders do not know. So two equal lines are two orders, and a changed line is a new order. A
-    line that an earlier file of the same batch held is "stored already": to order it again, name another --batch.
+    table's id, which outsiders do not know. So two equal lines are two orders, and a changed line is a new order. To
+    order a line of an earlier file of the same batch again, name another --batch.
 
     While the API is throttling or unavailable each order is retried, up to eight times.
     """
@@ -87,68 +73,58 @@ def submit(
         key = str(uuid.uuid4()) if key is None else key
         if not (_is_visible_ascii(key) and len(key) <= 255):
             raise click.UsageError("An Idempotency-Key is 1 to 255 visible ASCII characters.")
-        # Sent even if it is stored already: the API answers with the same id.
-        line = order_line(order, key)
-        lines: Iterable[Line] = [line if mode.dry_run else replace(line, order_id=None)]
+        lines: Iterable[OrderLine] = [order_line(order, key)]
     elif key or any(value is not None for value in order.values()):
         raise click.UsageError("Give either a FILE or one order, not both.")
     elif file == "-" and not batch:
         raise click.UsageError("Orders on standard input need a --batch, in place of a file's name.")
-    with _opened(file) as stream:
+    with _open(file) as stream:
         system = target.find()
         what = "an order" if file is None else f"the orders of {file}"
         mode.confirm_in_production(system, f"Submit {what}")
         api = None if mode.dry_run else OrderApi(system.outputs["api_endpoint"], token=token, sleep=stopped.wait)
         if stream is not None:
             lines = read_orders(stream, batch or Path(str(file)).name, system.table.table_id)
-        verdicts = submit_lines(lines, api=api, table=system.table, concurrency=concurrency, stopped=stopped)
+        verdicts = _submit_lines(lines, api, stopped)
         return _report_one(verdicts, mode) if file is None else _report(verdicts, mode)
 
 
-def submit_lines(
-    lines: Iterable[Line], *, api: OrderApi | None, table: OrdersTable, concurrency: int, stopped: Event
-) -> Iterator[tuple[int, Submission]]:
+def _submit_lines(lines: Iterable[OrderLine], api: OrderApi | None, stopped: Event) -> Iterator[tuple[int, Submission]]:
     """Submit the orders of a file and yield number and result of each line, in their order.
 
     Without an `api` nothing is sent. An early end, such as Ctrl-C, sets `stopped`, which ends the retries of `api`, and
     waits for the responses of the orders that were sent.
     """
     remaining = iter(lines)
-    pool = ThreadPoolExecutor(concurrency)
+    pool = ThreadPoolExecutor(_CONCURRENCY)
     try:
-        while chunk := list(islice(remaining, PAGE_SIZE)):
-            stored = table.orders([line.order_id for line in chunk if isinstance(line, OrderLine) and line.order_id])
-            results = pool.map(partial(_submit, api=api, stored=stored), chunk)
+        while chunk := list(islice(remaining, _CHUNK)):
+            results = pool.map(partial(_submit, api=api), chunk)
             yield from zip([line.line for line in chunk], results, strict=True)
     finally:
         stopped.set()
         pool.shutdown(cancel_futures=True)
 
 
-def _submit(line: Line, *, api: OrderApi | None, stored: dict[str, ProcessedOrder | None]) -> Submission:
-    if isinstance(line, UnreadableLine):
-        return Submission(Verdict.REFUSED, code="UNREADABLE_LINE", detail=line.reason)
-    if line.order_id in stored:
-        found = stored[line.order_id]
-        if found is not None and found.order == line.order:
-            return Submission(Verdict.STORED_BEFORE, line.order_id)
-        return Submission(
-            Verdict.REFUSED, line.order_id, "OTHER_ORDER_STORED", "the table holds other content under this order id"
-        )
+def _submit(line: OrderLine, api: OrderApi | None) -> Submission:
+    if line.unreadable:
+        return Submission(Verdict.REFUSED, {"code": "UNREADABLE_LINE", "detail": line.unreadable})
     if api is None:
-        verdict = Verdict.REFUSED if line.order is None else Verdict.VALID
-        return Submission(verdict, line.order_id, None if line.order else "VALIDATION_FAILED")
+        return (
+            Submission(Verdict.VALID) if line.is_valid else Submission(Verdict.REFUSED, {"code": "VALIDATION_FAILED"})
+        )
     return api.submit(line.body, line.idempotency_key)
 
 
 def _report_one(results: Iterable[tuple[int, Submission]], mode: Mode) -> int:
     [(_, submission)] = results
+    is_accepted = submission.verdict is Verdict.ACCEPTED
     if mode.as_json:
-        print_json(_document(None, submission))
-    elif submission.verdict is Verdict.ACCEPTED:
-        print_line(str(submission.order_id))
-    if submission.verdict is not Verdict.ACCEPTED:
-        say(f"the order: {_VERDICTS[submission.verdict]} {_why(submission)}".rstrip())
+        print_json({"verdict": submission.verdict.name, **submission.document})
+    elif is_accepted:
+        print_line(submission.document["order_id"])
+    if not is_accepted:
+        say(f"the order: {submission.verdict.value} {_why(submission)}".rstrip())
     return FAILED if submission.verdict in _FAILURES else 0
 
 
@@ -158,23 +134,23 @@ def _is_visible_ascii(text: str) -> bool:
 
 def _report(results: Iterable[tuple[int, Submission]], mode: Mode) -> int:
     tally: Counter[Verdict] = Counter()
-    failed: list[tuple[int, Submission]] = []
+    failed: list[tuple[int, str, str]] = []
     is_complete = False
     try:
-        with progress("Checking" if mode.dry_run else "Submitting", None) as advance:
+        label = "Checking" if mode.dry_run else "Submitting"
+        with progress(label, None, is_shown=not mode.as_json) as advance:
             for line, submission in results:
                 tally[submission.verdict] += 1
                 advance(1)
                 if mode.as_json:
-                    print_json(_document(line, submission))
+                    print_json({"line": line, "verdict": submission.verdict.name, **submission.document})
                 elif submission.verdict in _FAILURES:
-                    failed.append((line, submission))
+                    failed.append((line, submission.verdict.value, _why(submission)))
         is_complete = True
     finally:
         if failed:
-            rows = [(line, _VERDICTS[submission.verdict], _why(submission)) for line, submission in failed]
-            print_table(("LINE", "VERDICT", "WHY"), rows)
-        parts = [f"{tally[verdict]:,} {words}" for verdict, words in _VERDICTS.items() if tally[verdict]]
+            print_table(("LINE", "VERDICT", "WHY"), failed)
+        parts = [f"{tally[verdict]:,} {verdict.value}" for verdict in Verdict if tally[verdict]]
         if tally or is_complete:
             say(f"{counted(tally.total(), 'order')}: {', '.join(parts) or 'the file is empty'}")
         if tally[Verdict.NOT_SUBMITTED] or (tally and not is_complete):
@@ -182,32 +158,18 @@ def _report(results: Iterable[tuple[int, Submission]], mode: Mode) -> int:
     return FAILED if any(tally[verdict] for verdict in _FAILURES) else 0
 
 
-def _document(line: int | None, submission: Submission) -> dict[str, object]:
-    fields = {
-        "line": line,
-        "verdict": submission.verdict.value,
-        "order_id": submission.order_id,
-        "code": submission.code,
-        "detail": submission.detail,
-        "errors": list(submission.errors) or None,
-        "request_id": submission.request_id,
-    }
-    return {name: value for name, value in fields.items() if value is not None}
-
-
 def _why(submission: Submission) -> str:
-    errors = "; ".join(f"{error['pointer'] or 'the line'} {error['detail']}" for error in submission.errors)
-    return " ".join(part for part in (submission.code, errors or submission.detail) if part)
+    document = submission.document
+    errors = "; ".join(f"{error['pointer'] or 'the line'} {error['detail']}" for error in document.get("errors", ()))
+    # API Gateway's own errors have a message.
+    reason = errors or document.get("detail") or document.get("message")
+    return " ".join(part for part in (document.get("code"), reason) if part)
 
 
-@contextmanager
-def _opened(file: str | None) -> Iterator[BinaryIO | None]:
+def _open(file: str | None) -> AbstractContextManager[BinaryIO | None]:
     if file is None or file == "-":
-        yield sys.stdin.buffer if file else None
-        return
+        return nullcontext(sys.stdin.buffer if file else None)
     try:
-        stream = open(file, "rb")  # noqa: SIM115 closed below, after errors that are not about opening
+        return open(file, "rb")
     except OSError as error:
-        raise OperatorError(f"{file} cannot be read ({os.strerror(error.errno or 0)}).") from error
-    with stream:
-        yield stream
+        raise OperatorError(f"{file} cannot be read ({error.strerror}).") from error

@@ -7,12 +7,10 @@ import click
 
 from orders.domain.order import format_timestamp
 from orders.domain.order_id import parse_order_id
-from orders_cli.clock import Moment, utc_now
 from orders_cli.console import counted, print_json, print_table, say
 from orders_cli.errors import NOT_FOUND, OperatorError
-from orders_cli.log import LogEvent
-from orders_cli.options import Target, on_system
-from orders_cli.order_location import LOG_DAYS
+from orders_cli.log import LOG_DAYS, LogEvent
+from orders_cli.options import Moment, Target, on_system, utc_now
 
 # Orders and messages have UUIDs; request ids come from API Gateway, such as JKJaXmPLvHcESHA=.
 _ID = re.compile(r"[A-Za-z0-9=+/_-]{8,128}")
@@ -42,16 +40,13 @@ def trace(some_id: str, since: datetime | None, as_json: bool, target: Target) -
         raise OperatorError(f"No event names {some_id}{hint}.", NOT_FOUND)
     if as_json:
         for event in events:
-            print_json({"time": _time(event), "function": event.function, "event": event.name, **event.fields})
+            shown = {"time": format_timestamp(event.time), "function": event.function, "event": event.name}
+            print_json({**shown, **event.fields})
     else:
-        rows = [[_time(event), event.function, event.name, _details(event, wanted)] for event in events]
+        rows = [[format_timestamp(event.time), event.function, event.name, _details(event, wanted)] for event in events]
         print_table(("TIME", "FUNCTION", "EVENT", "DETAILS"), rows)
     say(f"{counted(len(events), 'event')} in {(events[-1].time - events[0].time).total_seconds():.1f} s")
     return 0
-
-
-def _time(event: LogEvent) -> str:
-    return format_timestamp(event.time)
 
 
 def _details(event: LogEvent, wanted: str) -> str:

@@ -106,7 +106,6 @@ def reading_commands(order_id: str) -> list[str]:
         "watch --count 1",
         f"show {order_id}",
         "list --customer 001 --limit 1",
-        f"list --customer 001 --limit 1 --after {order_id}",
         f"trace {order_id}",
         "submit orders.csv --dry-run",
         f"notify {order_id} --dry-run",
@@ -166,7 +165,6 @@ def test_policy_suffices_for_every_command_and_allows_nothing_else(
             "dlq drop --yes --to dropped.jsonl",
             "dlq redrive --notifications --yes",
             "dlq drop --notifications --yes --to entries.jsonl",
-            "submit orders.csv",
             "pause",
             "resume",
         ]

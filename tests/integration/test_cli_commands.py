@@ -1,0 +1,742 @@
+"""The commands of `orders`, in process on moto: what they print, change and leave alone."""
+
+import csv
+import errno
+import io
+import json
+import os
+import re
+import stat
+import subprocess
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import NoCredentialsError
+
+from orders.domain.errors import StoreUnavailableError
+from orders.domain.message import write_message
+from orders.domain.order import AlreadyExists, Inserted, InsertResult, Order, ProcessedOrder, Refused, format_timestamp
+from orders.domain.order_id import derived_order_id
+from orders_cli import options
+from orders_cli.options import utc_now
+from orders_cli.order_api import Submission, Verdict
+from orders_cli.order_file import read_orders
+from orders_cli.program import run
+from orders_cli.queue import Pace, Queue
+from orders_cli.system import System
+from orders_cli.table import OrdersTable
+from support.machine.orders_command import COMMAND, Finished
+from support.sample_orders import SAMPLE_ORDER, submitted
+from support.stub_aws.events import item_of
+from support.stub_aws.logs import FakeLogs
+from support.stub_aws.sqs import refusal
+
+START = datetime.fromisoformat("2025-04-25T10:00:00+00:00")
+ORDER_ID_KEY = {
+    "KeySchema": [{"AttributeName": "order_id", "KeyType": "HASH"}],
+    "BillingMode": "PAY_PER_REQUEST",
+}
+
+
+class Shop:
+    """A system in moto: queues, table and a log, without functions and API; and the commands that run on it."""
+
+    def __init__(self, environment: str, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+        self.sqs = boto3.client("sqs")
+        self.dynamodb = boto3.client("dynamodb")
+        self.logs = FakeLogs()
+        name = f"order-processing-{environment}"
+        dlq = self.sqs.create_queue(QueueName=f"{name}-orders-dlq")["QueueUrl"]
+        arn = self.sqs.get_queue_attributes(QueueUrl=dlq, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        redrive = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": "5"})}
+        self.outputs = {
+            "api_endpoint": "http://api.invalid",
+            "orders_table_name": f"{name}-orders",
+            "orders_queue_url": self.sqs.create_queue(QueueName=f"{name}-orders", Attributes=redrive)["QueueUrl"],
+            "orders_dlq_url": dlq,
+            "notifications_dlq_url": self.sqs.create_queue(QueueName=f"{name}-notifications-dlq")["QueueUrl"],
+        }
+        index_key = [
+            {"AttributeName": "customer_id", "KeyType": "HASH"},
+            {"AttributeName": "submitted_at", "KeyType": "RANGE"},
+        ]
+        self.dynamodb.create_table(
+            TableName=f"{name}-orders",
+            AttributeDefinitions=[
+                {"AttributeName": field, "AttributeType": "S"} for field in ("order_id", "customer_id", "submitted_at")
+            ],
+            GlobalSecondaryIndexes=[
+                {"IndexName": "by_customer", "KeySchema": index_key, "Projection": {"ProjectionType": "ALL"}}
+            ],
+            **ORDER_ID_KEY,
+        )
+
+    def run(self, *arguments: str | Path, status: int = 0) -> Finished:
+        """Run a command, which must end with this status."""
+        self._capsys.readouterr()
+        found = run([str(argument) for argument in arguments])
+        printed = self._capsys.readouterr()
+        assert found == status, printed.err
+        return Finished(found, printed.out, printed.err)
+
+    def connect(self, service: str) -> Any:
+        return self.logs if service == "logs" else boto3.client(service)
+
+    def store(self, *orders: ProcessedOrder) -> None:
+        for order in orders:
+            self.dynamodb.put_item(TableName=self.outputs["orders_table_name"], Item=item_of(order))
+
+    def stored(self) -> dict[str, Any]:
+        items = self.dynamodb.scan(TableName=self.outputs["orders_table_name"])["Items"]
+        return {item["order_id"]["S"]: item for item in items}
+
+    def copy(self, *orders: ProcessedOrder) -> str:
+        """Create a table that holds `orders`, as DynamoDB restores one; return its name."""
+        attributes = [{"AttributeName": "order_id", "AttributeType": "S"}]
+        self.dynamodb.create_table(TableName="copy", AttributeDefinitions=attributes, **ORDER_ID_KEY)
+        for order in orders:
+            self.dynamodb.put_item(TableName="copy", Item=item_of(order))
+        return "copy"
+
+    def bury(self, *bodies: str, queue: str = "orders_dlq_url") -> None:
+        for body in bodies:
+            self.sqs.send_message(QueueUrl=self.outputs[queue], MessageBody=body)
+
+    def hide(self, number: int, queue: str = "orders_dlq_url") -> None:
+        self.sqs.receive_message(QueueUrl=self.outputs[queue], MaxNumberOfMessages=number, VisibilityTimeout=60)
+
+    def log(self, function: str, name: str, time: datetime, **fields: Any) -> None:
+        line = {"timestamp": int(time.timestamp() * 1000), "message": json.dumps({"message": name, **fields})}
+        self.logs.groups.setdefault(f"/aws/lambda/order-processing-dev-{function}", []).append(line)
+
+    def visible(self, queue: str = "orders_dlq_url") -> list[str]:
+        answer = self.sqs.receive_message(
+            QueueUrl=self.outputs[queue], MaxNumberOfMessages=10, VisibilityTimeout=0, WaitTimeSeconds=0
+        )
+        return sorted(message["Body"] for message in answer.get("Messages", []))
+
+
+class PutOneByOne:
+    """The table's store, which moto cannot run: it does not know PartiQL's INSERT with parameters."""
+
+    def __init__(self, dynamodb: Any, table_name: str) -> None:
+        self._dynamodb, self._table_name = dynamodb, table_name
+
+    def insert(self, orders: list[ProcessedOrder]) -> dict[str, InsertResult]:
+        for order in orders:
+            condition = "attribute_not_exists(order_id)"
+            self._dynamodb.put_item(TableName=self._table_name, Item=item_of(order), ConditionExpression=condition)
+        return {order.order_id: Inserted() for order in orders}
+
+
+@pytest.fixture(params=["dev"])
+def shop(
+    request: pytest.FixtureRequest,
+    aws: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> Shop:
+    made = Shop(request.param, capsys)
+    monkeypatch.setattr(
+        options, "find_system", lambda _: System("a shop of moto", made.outputs, made.connect, is_local=True)
+    )
+    monkeypatch.setattr("orders_cli.commands.restore.DynamoDbOrderTable", PutOneByOne)
+    # Long polling of an empty queue takes its second in moto too.
+    monkeypatch.setattr("orders_cli.queue._WAIT_SECONDS", 0)
+    monkeypatch.chdir(tmp_path)
+    return made
+
+
+in_production = pytest.mark.parametrize("shop", ["prod"], indirect=True)
+
+
+def order_of(number: int, **changes: Any) -> ProcessedOrder:
+    moment = format_timestamp(START + timedelta(minutes=number))
+    order = Order(**{**vars(SAMPLE_ORDER), "customer_id": "001", **changes})
+    return ProcessedOrder(derived_order_id(SAMPLE_ORDER, str(number)), order, moment, moment)
+
+
+POISON = ["poison 1", "poison 2", "<poison/>"]
+
+
+# list
+
+
+@pytest.mark.parametrize(
+    ("arguments", "numbers"),
+    [
+        ([], [4, 3, 2, 1, 0]),
+        (["--limit", "2"], [4, 3]),
+        (["--since", "2025-04-25T10:02:00Z"], [4, 3, 2]),
+        (["--until", "2025-04-25T10:02:00Z"], [2, 1, 0]),
+        (["--since", "2025-04-25T12:01:00+02:00", "--until", "2025-04-25T10:03"], [3, 2, 1]),
+        (["--since", "2026-01-01"], []),
+        (["--since", "2025-04-25", "--until", "2025-04-25"], [4, 3, 2, 1, 0]),
+        (["--until", "2025-04-24"], []),
+    ],
+)
+def test_list_selects_a_period_and_begins_with_the_last_order(
+    shop: Shop, arguments: list[str], numbers: list[int]
+) -> None:
+    shop.store(*map(order_of, range(5)), order_of(9, customer_id="002"))
+    listed = shop.run("list", "--customer", "001", "--json", *arguments)
+    found = [json.loads(line) for line in listed.out.splitlines()]
+    assert found == [order_of(number).to_document() for number in numbers]
+    assert ("there are more: raise --limit" in listed.err) == (arguments == ["--limit", "2"])
+
+
+def test_list_csv_holds_no_formula(shop: Shop) -> None:
+    shop.store(order_of(0, product_id="-1+cmd|' /C calc'!A0"), order_of(1, product_id='a "b", c'))
+    listed = shop.run("list", "--customer", "001", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(listed.out, newline="")))
+    assert [row["product_id"] for row in rows] == ['a "b", c', "'-1+cmd|' /C calc'!A0"]
+    assert [row["order_id"] for row in rows] == [order_of(1).order_id, order_of(0).order_id]
+
+
+def test_damaged_item_is_reported_by_its_id(shop: Shop) -> None:
+    shop.store(order_of(1), order_of(2))
+    shop.dynamodb.update_item(
+        TableName=shop.outputs["orders_table_name"],
+        Key={"order_id": {"S": order_of(1).order_id}},
+        UpdateExpression="REMOVE quantity",
+    )
+    listed = shop.run("list", "--customer", "001", status=1)
+    assert order_of(2).order_id in listed.out
+    for finished in (listed, shop.run("show", order_of(1).order_id, status=1)):
+        assert f"The item of order {order_of(1).order_id} is incomplete" in finished.err
+
+
+# show
+
+
+def test_show_stored_order(shop: Shop) -> None:
+    shop.store(order_of(1))
+    shown = shop.run("show", f" {order_of(1).order_id.upper()} ", "--json")
+    assert json.loads(shown.out) == {"status": "PROCESSED", **order_of(1).to_document()}
+
+
+def test_show_dead_letter_with_its_reason(shop: Shop) -> None:
+    shop.bury(write_message(submitted()), *POISON)
+    document = json.loads(shop.run("show", submitted().order_id, "--json").out)
+    assert (document["status"], document["reason"]) == ("DEAD_LETTER", "nothing was logged about it")
+    assert "customer_id" not in document
+    assert len(shop.visible()) == 4
+
+
+@pytest.mark.parametrize(
+    ("events", "state", "status", "place", "detail"),
+    [
+        ([], "", 3, "UNKNOWN", "not in the table"),
+        ([("order_accepted", 0)], "", 0, "PENDING", ""),
+        ([("order_accepted", 5)], "waiting", 0, "PENDING", ""),
+        ([("order_accepted", 5)], "", 3, "NOT_FOUND", "not found; look for its id in the files of `orders dlq drop`"),
+        ([("order_accepted", 9), ("order_failed", 5)], "waiting", 3, "NOT_FOUND", "unless it was redriven"),
+        ([("order_accepted", 9), ("order_failed", 5)], "hidden", 1, "NOT_FOUND", "; 1 dead letter hidden"),
+        ([("order_accepted", 9), ("order_stored", 5)], "", 3, "DELETED", "see `orders restore"),
+    ],
+)
+def test_show_order_that_is_not_stored(
+    shop: Shop, events: list[tuple[str, int]], state: str, status: int, place: str, detail: str
+) -> None:
+    for name, minutes_ago in events:
+        function = "submission" if name == "order_accepted" else "processing"
+        fields = {"order_id": submitted().order_id} | ({"receives": 5} if function == "processing" else {})
+        shop.log(function, name, utc_now() - timedelta(minutes=minutes_ago), **fields)
+    if state == "waiting":
+        shop.bury("another", queue="orders_queue_url")
+    if state == "hidden":
+        shop.bury(write_message(submitted()))
+        shop.hide(1)
+    document = json.loads(shop.run("show", submitted().order_id, "--json", status=status).out)
+    assert document["status"] == place
+    assert detail in document.get("detail", "")
+    assert ("stored_at" in document) == (place == "DELETED")
+
+
+@pytest.mark.parametrize("text", ["nonsense", "00000000-0000-8000-8000-000000000000", ""])
+def test_show_refuses_an_id_with_a_typo_before_any_call(shop: Shop, text: str) -> None:
+    err = shop.run("show", text, status=3).err
+    assert "checksum is wrong. Check it for typos" in err
+    assert "using" not in err
+
+
+# dlq
+
+
+def dead_orders(number: int) -> list[str]:
+    return [write_message(submitted(str(place))) for place in range(number)]
+
+
+def test_dlq_list_groups_by_reason_and_changes_nothing(shop: Shop) -> None:
+    shop.bury(*POISON, *dead_orders(2))
+    document = json.loads(shop.run("dlq", "list", "--json").out)
+    assert (document["messages"], document["hidden"]) == (5, 0)
+    assert [(group["count"], group["reason"], group["kind"]) for group in document["groups"]] == [
+        (3, "the message is not JSON", "UNREADABLE"),
+        (2, "nothing was logged about it", "UNKNOWN"),
+    ]
+    for since, number in {"1h": 5, "2999-01-01": 0}.items():
+        assert json.loads(shop.run("dlq", "list", "--json", "--since", since).out)["messages"] == number
+    assert len(shop.visible()) == 5
+
+
+def test_dlq_list_reads_a_long_queue(shop: Shop) -> None:
+    shop.bury(*[f"poison {number}" for number in range(120)])
+    assert json.loads(shop.run("dlq", "list", "--json").out)["messages"] == 120
+    assert Queue(shop.sqs, shop.outputs["orders_dlq_url"]).depth().visible == 120
+
+
+def test_dlq_show_prints_escaped_content(shop: Shop) -> None:
+    shop.bury("poison\twith [red]markup[/red]", *dead_orders(1))
+    out = shop.run("dlq", "show", "--reason", "NOT JSON").out
+    assert r"poison\twith [red]markup[/red]" in out
+    assert submitted("0").order_id not in out
+    assert len(shop.visible()) == 2
+
+
+@pytest.mark.parametrize("more", [[], ["--notifications"]], ids=["orders", "notifications"])
+@pytest.mark.parametrize(
+    ("command", "status", "said"),
+    [
+        (["list"], 0, "is empty"),
+        (["show"], 3, "No message in the dead-letter queue"),
+        (["redrive", "--yes"], 0, "there is nothing to redrive in the dead-letter queue"),
+        (["drop", "--yes", "--to", "dropped.jsonl"], 0, "there is nothing to drop in the dead-letter queue"),
+    ],
+    ids=["list", "show", "redrive", "drop"],
+)
+@pytest.mark.parametrize("hidden", [0, 1])
+def test_dlq_commands_report_an_empty_queue_and_hidden_messages(
+    shop: Shop, command: list[str], more: list[str], hidden: int, status: int, said: str
+) -> None:
+    queue = "notifications_dlq_url" if more else "orders_dlq_url"
+    if hidden:
+        shop.bury("seen by another reader", queue=queue)
+        shop.hide(1, queue)
+    err = shop.run("dlq", *command, *more, status=1 if hidden else status).err
+    assert ("1 message hidden by another reader or a killed run" in err) == bool(hidden)
+    assert hidden or said in err
+    assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["redrive", "drop"])
+def test_dlq_changes_nothing_without_consent(shop: Shop, command: str) -> None:
+    shop.bury(*POISON)
+    refused = shop.run("dlq", command, "--kind", "all", status=1)
+    assert "the message is not JSON" in refused.out
+    assert "Nothing was done: there is no terminal to ask for consent. Add --yes" in refused.err
+    assert f"would {command} 3 messages" in shop.run("dlq", command, "--kind", "all", "--dry-run", "--yes").err
+    assert shop.visible() == sorted(POISON)
+    assert shop.visible("orders_queue_url") == []
+    assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "moved"),
+    [
+        ([], "orders"),
+        (["--kind", "unknown", "--kind", "unreadable"], "orders poison"),
+        (["--kind", "all"], "orders poison"),
+        (["--reason", "NOT json"], "poison"),
+        (["--order", f" {submitted('1').order_id.upper()} "], "second"),
+    ],
+)
+def test_dlq_redrive_follows_the_advice_unless_told_otherwise(shop: Shop, arguments: list[str], moved: str) -> None:
+    [first, second] = dead_orders(2)
+    shop.bury(*POISON, first, second)
+    expected = {"orders": [first, second], "second": [second], "poison": POISON}
+    wanted = sorted(body for name in moved.split() for body in expected[name])
+    redriven = shop.run("dlq", "redrive", "--yes", "--json", *arguments)
+    assert json.loads(redriven.out)["redriven"] == len(wanted)
+    assert ("3 unreadable (select by --kind" in redriven.err) == ("poison" not in moved)
+    assert shop.visible("orders_queue_url") == wanted
+    assert len(shop.visible()) == 5 - len(wanted)
+
+
+def test_dlq_drop_follows_the_advice_and_can_be_undone(shop: Shop) -> None:
+    shop.bury(*POISON, *dead_orders(1))
+    document = json.loads(shop.run("dlq", "drop", "--yes", "--json", "--to", "dropped.jsonl").out)
+    assert (document["dropped"], document["file"], document["not_moved"]) == (3, "dropped.jsonl", 0)
+    assert shop.visible() == dead_orders(1)
+    assert Path("dropped.jsonl").stat().st_mode & 0o777 == 0o600
+    shop.run("dlq", "drop", "--yes", "--order", submitted("0").order_id, "--to", "order")
+    assert shop.visible() == []
+    shop.run("dlq", "redrive", "--from", "dropped.jsonl", "--limit", "2", "--yes")
+    shop.run("dlq", "redrive", "--from", "order", "--yes")
+    assert set(dead_orders(1)) < set(shop.visible("orders_queue_url")) < {*POISON, *dead_orders(1)}
+    assert len(Path("dropped.jsonl").read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("existing", "existing exists already and is not overwritten"),
+        ("missing/file", "missing/file cannot be created (No such file or directory). Name another file with --to."),
+    ],
+)
+def test_dlq_drop_to_an_impossible_file_is_an_error(shop: Shop, path: str, said: str) -> None:
+    shop.bury(*POISON)
+    Path("existing").write_text("precious")
+    err = shop.run("dlq", "drop", "--yes", "--to", path, status=1).err
+    assert said in err
+    assert ("using" in err) == (path != "existing")
+    assert (Path("existing").read_text(), shop.visible()) == ("precious", sorted(POISON))
+
+
+@pytest.mark.parametrize(
+    ("error", "fails_for", "status", "dropped"),
+    [(errno.EINVAL, "directory", 0, 3), (errno.EIO, "directory", 1, 0), (errno.ENOSPC, "file", 1, 0)],
+)
+def test_dlq_drop_on_a_disk_that_fails(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, error: int, fails_for: str, status: int, dropped: int
+) -> None:
+    shop.bury(*POISON)
+    fsync = os.fsync
+
+    def fail(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode) == (fails_for == "directory"):
+            raise OSError(error, os.strerror(error))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fail)
+    shop.run("dlq", "drop", "--yes", "--to", "dropped.jsonl", status=status)
+    assert len(shop.visible()) == 3 - dropped
+    assert Path("dropped.jsonl").exists() == (dropped == 3 or fails_for == "file")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("precious\n", "Line 1 of file is not a dropped message"),
+        ('{"body": ""}\n', "Line 1 of file is not a dropped message"),
+        ("never finished", "there is nothing to redrive in file"),
+        (None, "file cannot be read (No such file or directory)"),
+    ],
+)
+def test_dlq_redrive_from_another_file(shop: Shop, text: str | None, said: str) -> None:
+    if text is not None:
+        Path("file").write_text(text)
+    finished = shop.run("dlq", "redrive", "--from", "file", "--yes", status=0 if text == "never finished" else 1)
+    assert said in finished.err
+    assert shop.visible("orders_queue_url") == []
+
+
+def test_dlq_keeps_attributes_of_a_message(shop: Shop) -> None:
+    attributes = {
+        "text": {"DataType": "String", "StringValue": "ä"},
+        "bytes": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
+    }
+    shop.sqs.send_message(QueueUrl=shop.outputs["orders_dlq_url"], MessageBody="poison", MessageAttributes=attributes)
+    shop.run("dlq", "drop", "--yes", "--to", "dropped.jsonl")
+    shop.run("dlq", "redrive", "--from", "dropped.jsonl", "--yes")
+    received = shop.sqs.receive_message(QueueUrl=shop.outputs["orders_queue_url"], MessageAttributeNames=["All"])
+    assert [message["MessageAttributes"] for message in received["Messages"]] == [attributes]
+
+
+@pytest.mark.parametrize("command", ["redrive", "drop", "restore"])
+def test_interrupted_command_prints_counts_and_hides_nothing(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    shop.bury(*POISON, *dead_orders(22))
+    arguments = {
+        "redrive": ["dlq", "redrive", "--kind", "all"],
+        "drop": ["dlq", "drop", "--kind", "all", "--to", "dropped"],
+        "restore": ["restore", shop.copy(*map(order_of, range(25)))],
+    }[command]
+    waited: list[int] = []
+
+    def interrupt(_: object, number: int) -> None:
+        waited.append(number)
+        if len(waited) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Pace, "wait", interrupt)
+    err = shop.run(*arguments, "--yes", status=130).err
+    done = {"redrive": "messages redriven", "drop": "messages dropped", "restore": "orders restored"}[command]
+    assert f"orders: {sum(waited[:2])} {done}" in err
+    assert err.endswith("orders: stopped\n")
+    if command != "restore":
+        assert Queue(shop.sqs, shop.outputs["orders_dlq_url"]).depth().visible == 25 - sum(waited[:2])
+
+
+def test_dlq_entries_of_notifications(shop: Shop) -> None:
+    shop.bury("unexpected", queue="notifications_dlq_url")
+    [group] = json.loads(shop.run("dlq", "list", "--notifications", "--json").out)["groups"]
+    assert (group["count"], group["reason"], group["notifications"]) == (1, "not an entry of Lambda's", 0)
+    assert json.loads(shop.run("dlq", "show", "--notifications", "--json").out)["reason"] == group["reason"]
+    assert "not selected: 1 unreadable" in shop.run("dlq", "redrive", "--notifications", "--yes").err
+    redriven = shop.run("dlq", "redrive", "--notifications", "--kind", "all", "--yes", status=1)
+    assert "the stream no longer holds the orders of 1 entry" in redriven.err
+    shop.run("dlq", "drop", "--notifications", "--dry-run", "--to", "dropped.jsonl")
+    assert shop.visible("notifications_dlq_url") == ["unexpected"]
+    shop.run("dlq", "drop", "--notifications", "--yes", "--to", "dropped.jsonl")
+    assert shop.visible("notifications_dlq_url") == []
+    assert json.loads(Path("dropped.jsonl").read_text())["body"] == "unexpected"
+
+
+# submit
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The bodies that an API received which accepts everything."""
+    bodies: list[bytes] = []
+
+    def submit(self: object, body: bytes, key: str) -> Submission:
+        bodies.append(body)
+        return Submission(Verdict.ACCEPTED, {"order_id": "the id"})
+
+    monkeypatch.setattr("orders_cli.commands.submit.OrderApi.submit", submit)
+    return bodies
+
+
+ONE_ORDER = ["--customer", "001", "--product", "Banana", "--quantity", "1", "--date", "2025-04-25"]
+
+
+@in_production
+def test_submit_in_production_needs_consent(shop: Shop, api: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "Add --yes" in shop.run("submit", *ONE_ORDER, status=1).err
+    questions: list[str] = []
+
+    def answer_no(question: str, **_: Any) -> bool:
+        questions.append(question)
+        return False
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("orders_cli.options.click.confirm", answer_no)
+    shop.run("submit", *ONE_ORDER, status=1)
+    assert questions == ["This is order-processing-prod. Submit an order?"]
+    assert api == []
+    shop.run("submit", *ONE_ORDER, "--yes")
+    assert len(api) == 1
+
+
+def test_submit_elsewhere_asks_nothing(shop: Shop, api: list[bytes]) -> None:
+    assert shop.run("submit", *ONE_ORDER).out == "the id\n"
+    assert json.loads(api[0])["quantity"] == "1"
+    assert json.loads(shop.run("submit", *ONE_ORDER, "--dry-run", "--json").out)["verdict"] == "VALID"
+    assert "VALIDATION_FAILED" in shop.run("submit", *ONE_ORDER[:-1], "2025-02-30", "--dry-run", status=1).err
+    assert len(api) == 1
+
+
+def test_submit_file_keeps_the_order_of_lines(shop: Shop, api: list[bytes]) -> None:
+    rows = [f"001,Banana,{quantity},2025-04-25" for quantity in range(1, 302)]
+    Path("orders.csv").write_text("\n".join(["customer_id,product_id,quantity,order_date", *rows, "a,b"]))
+    for verdict, more in {"VALID": ["--dry-run"], "ACCEPTED": []}.items():
+        submitted = shop.run("submit", "orders.csv", "--json", *more, status=1)
+        found = [(line["line"], line["verdict"]) for line in map(json.loads, submitted.out.splitlines())]
+        assert found == [*((number, verdict) for number in range(2, 303)), (303, "REFUSED")]
+    assert len(api) == 301
+
+
+def test_submit_file_derives_unpredictable_keys_and_interrupts_with_counts(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys: list[str] = []
+
+    def submit(self: object, body: bytes, key: str) -> Submission:
+        keys.append(key)
+        if len(keys) == 3:
+            raise KeyboardInterrupt
+        return Submission(Verdict.ACCEPTED)
+
+    monkeypatch.setattr("orders_cli.commands.submit.OrderApi.submit", submit)
+    monkeypatch.setattr("orders_cli.commands.submit._CONCURRENCY", 1)
+    monkeypatch.setattr(OrdersTable, "table_id", "what only the account knows")
+    Path("orders.csv").write_text("customer_id,product_id,quantity,order_date\n" + "001,Banana,1,2025-04-25\n" * 5)
+    err = shop.run("submit", "orders.csv", status=130).err
+    assert "2 orders: 2 accepted" in err
+    assert "run the same command again for the rest" in err
+    predictable = read_orders(io.BytesIO(Path("orders.csv").read_bytes()), "orders.csv", "")
+    assert keys[0] not in [line.idempotency_key for line in predictable]
+    assert "5 orders: 5 valid, would be submitted" in shop.run("submit", "orders.csv", "--dry-run").err
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        (".", "orders: . cannot be read (Is a directory).\n"),
+        ("missing", "orders: missing cannot be read (No such file or directory).\n"),
+    ],
+)
+def test_submit_unreadable_file_is_an_error_before_any_call(shop: Shop, file: str, said: str) -> None:
+    assert shop.run("submit", file, status=1).err == said
+
+
+def test_submit_file_in_utf16_is_refused(shop: Shop) -> None:
+    Path("orders.csv").write_bytes("customer_id".encode("utf-16"))
+    err = shop.run("submit", "orders.csv", status=1).err
+    assert "This is not a file of orders" in err
+    assert "empty" not in err
+
+
+# The command line
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--nonsense"],
+        ["nonsense"],
+        ["submit"],
+        ["submit", "--customer", "001"],
+        ["submit", "file", "--customer", "001"],
+        ["submit", "-"],
+        ["submit", "--batch", "b", *ONE_ORDER],
+        ["submit", "--key", "späte", *ONE_ORDER],
+        ["submit", "--key", "", *ONE_ORDER],
+        ["submit", "--token", "to\nken", *ONE_ORDER],
+        ["list"],
+        ["list", "--customer", "001", "--limit", "0"],
+        ["list", "--customer", "001", "--since", "1d", "--until", "2d"],
+        ["list", "--customer", "001", "--local", "--stack", "x"],
+        ["list", "--customer", "001", "--local", "--profile", "x"],
+        ["trace", 'a"b'],
+        ["watch", "--interval", "0"],
+        ["dlq", "redrive", "--rate", "0"],
+        ["dlq", "redrive", "--notifications", "--rate", "5"],
+        ["dlq", "show", "--notifications", "--order", submitted().order_id],
+        ["notify"],
+        ["list", "--customer", "001", "--format", "json"],
+        ["dlq", "redrive", "--kind", "nonsense"],
+        ["dlq", "redrive", "--order", "00000000-0000-8000-8000-000000000000"],
+    ],
+    ids=" ".join,
+)
+def test_usage_error_comes_before_any_call(shop: Shop, arguments: list[str]) -> None:
+    err = shop.run(*arguments, status=2).err
+    assert "Error: " in err
+    assert "using" not in err
+
+
+COMMANDS = ["status", "submit", "show", "list", "watch", "trace", "pause", "resume", "notify", "restore"]
+COMMANDS += [f"dlq {command}" for command in ("list", "show", "redrive", "drop")]
+
+
+@pytest.mark.parametrize("command", ["", "dlq", *COMMANDS])
+def test_help_of_every_command(command: str, shop: Shop) -> None:
+    out = shop.run(*command.split(), "--help").out
+    assert "..." not in out.partition("Commands:")[2], "a short help is cut"
+    if command in COMMANDS:
+        assert "System: the local stack" in out
+        assert "--json" in out
+
+
+def test_command_names_its_system_and_ignored_variables(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    assert shop.run("list", "--customer", "001", status=1).err.splitlines()[:2] == [
+        "orders: using order-processing-dev, a shop of moto",
+        "orders: AWS_PROFILE is ignored: this is the local stack",
+    ]
+
+
+def test_version_and_completion(shop: Shop) -> None:
+    assert re.fullmatch(r"orders \d+\.\d+\.\d+\n", shop.run("--version").out)
+    environment = {**os.environ, "_ORDERS_COMPLETE": "bash_complete", "COMP_WORDS": "orders dlq re", "COMP_CWORD": "2"}
+    completed = subprocess.run([COMMAND], env=environment, capture_output=True, text=True, check=False)
+    assert completed.stdout == "plain,redrive\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [(KeyboardInterrupt(), 130, "orders: stopped"), (NoCredentialsError(), 1, "AWS credentials are missing")],
+)
+def test_error_is_one_line_and_a_status(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, error: BaseException, status: int, said: str
+) -> None:
+    def fail(_: object) -> Callable[..., Any]:
+        raise error
+
+    monkeypatch.setattr(options, "find_system", fail)
+    err = shop.run("list", "--customer", "001", status=status).err
+    assert said in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_full_disk_is_one_sentence() -> None:
+    with Path("/dev/full").open("w") as full:
+        finished = subprocess.run([COMMAND, "--help"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert finished.returncode == 1
+    assert finished.stderr == "orders: The output cannot be written (No space left on device).\n"
+
+
+# restore
+
+
+def test_restore_compares_and_asks_first(shop: Shop) -> None:
+    shop.store(order_of(1), order_of(2))
+    before = shop.stored()
+    copy = shop.copy(order_of(1), order_of(2, quantity=9), order_of(3))
+    compared = shop.run("restore", copy, "--dry-run", "--json")
+    assert json.loads(compared.out) == {
+        "orders": 3,
+        "same": 1,
+        "missing": 1,
+        "different": {order_of(2).order_id: "the table holds other content"},
+        "restored": 0,
+        "already_stored": 0,
+        "refused": 0,
+    }
+    assert "1 order would be restored; nothing was done" in compared.err
+    assert "Nothing was done: there is no terminal" in shop.run("restore", copy, status=1).err
+    assert shop.stored() == before
+
+
+@pytest.mark.parametrize(
+    ("table", "status", "said"),
+    [("no-such-table", 3, "There is no table no-such-table"), ("order-processing-dev-orders", 2, "system's own table")],
+)
+def test_restore_from_another_table_is_an_error(shop: Shop, table: str, status: int, said: str) -> None:
+    assert said in shop.run("restore", table, status=status).err
+
+
+def test_restore_inserts_missing_orders_unchanged_and_once(shop: Shop) -> None:
+    shop.store(order_of(1), order_of(2))
+    copy = shop.copy(order_of(1), order_of(2, quantity=9), *map(order_of, range(3, 15)))
+    shop.dynamodb.put_item(TableName=copy, Item={"order_id": {"S": "broken"}, "customer_id": {"S": "001"}})
+    restored = shop.run("restore", copy, "--yes")
+    assert re.search(f"{order_of(2).order_id} +the table holds other content", restored.out)
+    assert re.search("broken +missing, and incomplete in the copy too", restored.out)
+    assert "12 orders restored" in restored.err
+    assert shop.stored() == {order_of(number).order_id: item_of(order_of(number)) for number in range(1, 15)}
+    assert "there is nothing to restore" in shop.run("restore", copy, "--yes").err
+
+
+@pytest.mark.parametrize(
+    ("result", "status", "said"),
+    [
+        (AlreadyExists(SAMPLE_ORDER), 0, "2 orders had been stored by someone else meanwhile"),
+        (Refused("ThrottlingError"), 1, "2 orders could not be stored: run this again"),
+        (StoreUnavailableError(), 1, "The table stopped taking orders (ClientError). Run this again"),
+    ],
+)
+def test_restore_reports_orders_that_are_not_inserted(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, result: InsertResult | Exception, status: int, said: str
+) -> None:
+    def insert(_: object, orders: list[ProcessedOrder]) -> dict[str, InsertResult]:
+        if isinstance(result, Exception):
+            raise result from refusal("ThrottlingException")
+        return {order.order_id: result for order in orders}
+
+    monkeypatch.setattr(PutOneByOne, "insert", insert)
+    err = shop.run("restore", shop.copy(order_of(1), order_of(2)), "--yes", status=status).err
+    assert said in err
+    assert "0 orders restored" in err
+
+
+def test_restore_refuses_an_unfinished_copy(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = shop.copy(order_of(1))
+    dynamodb = boto3.client("dynamodb")
+    monkeypatch.setattr(dynamodb, "describe_table", lambda **_: {"Table": {"TableStatus": "CREATING"}})
+    connect = shop.connect
+    monkeypatch.setattr(shop, "connect", lambda service: dynamodb if service == "dynamodb" else connect(service))
+    err = shop.run("restore", copy, "--yes", status=1).err
+    assert f"{copy} is still CREATING: wait for it with `aws dynamodb wait table-exists" in err
+    assert shop.stored() == {}

@@ -1,0 +1,132 @@
+"""Failed notifications: what an entry says, what the stream still holds, and how they are repeated."""
+
+import io
+import json
+from typing import Any
+
+import pytest
+
+from orders_cli.dead_letters import Kind, Reason
+from orders_cli.errors import OperatorError
+from orders_cli.notifications import ExpiredError, failed_notification, new_orders, notify
+from orders_cli.system import System
+from support.stub_aws.sqs import refusal
+
+# As Lambda's documentation shows it, for a DynamoDB stream.
+ENTRY: dict[str, Any] = {
+    "requestContext": {
+        "requestId": "316aa6d0-8154-xmpl-9af7-85d5f4a6bc81",
+        "functionArn": "arn:aws:lambda:us-east-2:123456789012:function:my-function",
+        "condition": "RetryAttemptsExhausted",
+        "approximateInvokeCount": 1,
+    },
+    "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+    "version": "1.0",
+    "timestamp": "2019-11-14T00:13:49.717Z",
+    "DDBStreamBatchInfo": {
+        "shardId": "shardId-00000001573689847184-864758bb",
+        "startSequenceNumber": "800000000003126276362",
+        "endSequenceNumber": "800000000003126276364",
+        "approximateArrivalOfFirstRecord": "2019-11-14T00:13:19Z",
+        "approximateArrivalOfLastRecord": "2019-11-14T00:13:20Z",
+        "batchSize": 2,
+        "streamArn": "arn:aws:dynamodb:us-east-2:123456789012:table/mytable/stream/2019-11-14T00:04:06.388",
+    },
+}
+
+
+def message(body: str) -> dict[str, Any]:
+    attributes = {"SentTimestamp": "1745575200000", "ApproximateReceiveCount": "1"}
+    return {"MessageId": "m1", "Body": body, "Attributes": attributes}
+
+
+LETTER = failed_notification(message(json.dumps(ENTRY)))
+
+
+def test_entry_has_reason_and_position() -> None:
+    assert LETTER.reason == Reason("RetryAttemptsExhausted, Unhandled", Kind.REFUSED)
+    document = LETTER.document()
+    assert (document["first_record"], document["notifications"]) == ("800000000003126276362", 2)
+    assert document["stored_between"] == "2019-11-14T00:13:19Z and 2019-11-14T00:13:20Z"
+
+
+@pytest.mark.parametrize("body", ["poison", "[]", "{}", '{"DDBStreamBatchInfo": {"startSequenceNumber": 5}}'])
+def test_other_messages_are_not_entries(body: str) -> None:
+    letter = failed_notification(message(body))
+    assert letter.reason.kind is Kind.UNREADABLE
+    with pytest.raises(ExpiredError):
+        new_orders(None, letter)
+
+
+class FakeStreams:
+    """One shard with pages of sequence numbers' last digits, those of inserts positive; or an error."""
+
+    def __init__(self, *pages: list[int], error: str | None = None) -> None:
+        self.pages = pages
+        self.error = error
+
+    def get_shard_iterator(self, **request: Any) -> dict[str, str]:
+        if self.error:
+            raise refusal(self.error, "GetShardIterator")
+        assert request["SequenceNumber"] == "800000000003126276362"
+        return {"ShardIterator": "0"}
+
+    def get_records(self, *, ShardIterator: str) -> dict[str, Any]:  # noqa: N803
+        number = int(ShardIterator)
+        records = [
+            {
+                "eventName": "INSERT" if digits > 0 else "MODIFY",
+                "dynamodb": {"SequenceNumber": f"800000000003126276{abs(digits)}", "NewImage": digits},
+            }
+            for digits in self.pages[number]
+        ]
+        following = {"NextShardIterator": str(number + 1)} if number + 1 < len(self.pages) else {}
+        return {"Records": records, **following}
+
+
+def test_stream_returns_the_orders_of_a_position_only() -> None:
+    items: list[Any] = list(new_orders(FakeStreams([362], [], [-363, 364, 365]), LETTER))
+    assert items == [362, 364]
+
+
+@pytest.mark.parametrize(
+    "streams",
+    [
+        FakeStreams([362], [], [], [], [], [], []),
+        FakeStreams(error="TrimmedDataAccessException"),
+        FakeStreams(error="ResourceNotFoundException"),
+    ],
+    ids=["partly", "trimmed", "another stream"],
+)
+def test_position_that_the_stream_lacks_is_expired(streams: FakeStreams) -> None:
+    with pytest.raises(ExpiredError):
+        new_orders(streams, LETTER)
+
+
+class FakeFunction:
+    """A notification function with one answer."""
+
+    def __init__(self, answer: bytes, **more: str) -> None:
+        self.answer = answer
+        self.more = more
+
+    def invoke(self, **request: Any) -> dict[str, Any]:
+        return {"Payload": io.BytesIO(self.answer), **self.more}
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        FakeFunction(b'{"batchItemFailures": [{"itemIdentifier": "0"}]}'),
+        FakeFunction(b'{"errorMessage": "secret"}', FunctionError="Unhandled"),
+        FakeFunction(b"null"),
+        FakeFunction(b"{}"),
+    ],
+    ids=["some failed", "error", "nothing", "something else"],
+)
+def test_anything_but_success_is_an_error(function: FakeFunction) -> None:
+    outputs = dict.fromkeys(("api_endpoint", "orders_queue_url", "orders_dlq_url", "notifications_dlq_url"), "")
+    system = System("here", {**outputs, "orders_table_name": "order-processing-dev-orders"}, lambda _: function)
+    with pytest.raises(OperatorError, match="Look for notification_failed in its log") as failure:
+        notify(system, [{}])
+    assert "secret" not in str(failure.value)

@@ -1,0 +1,101 @@
+"""Submission of orders to an API that is busy, down or wrong."""
+
+import json
+from collections.abc import Mapping
+from email.message import Message
+from http.client import RemoteDisconnected
+from typing import Any
+
+import pytest
+
+from orders_cli.errors import OperatorError
+from orders_cli.order_api import TRIES, HttpResponse, OrderApi, Submission, Verdict
+
+
+def response(status: int, document: Any = None, **headers: str) -> HttpResponse:
+    message = Message()
+    for name, value in headers.items():
+        message[name.replace("_", "-")] = value
+    return HttpResponse(status, message, json.dumps(document).encode() if document is not None else b"<html>")
+
+
+ACCEPTED = response(202, {"order_id": "the id", "status": "ACCEPTED"})
+
+
+class FakeApi:
+    """Returns its responses in turn and then the last one; raises exceptions."""
+
+    def __init__(self, *responses: HttpResponse | Exception) -> None:
+        self.responses = list(responses)
+        self.requests: list[tuple[str, bytes, Mapping[str, str]]] = []
+        self.pauses: list[float] = []
+
+    def __call__(self, url: str, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
+        self.requests.append((url, body, headers))
+        following = self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
+        if isinstance(following, Exception):
+            raise following
+        return following
+
+    def submit(self) -> Submission:
+        return OrderApi("https://api.example", transport=self, sleep=self.pauses.append).submit(b"{}", "the-key")
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        response(429),
+        response(500),
+        response(503, {"code": "QUEUE_UNAVAILABLE"}, Retry_After="1"),
+        response(504),
+        TimeoutError(),
+        ConnectionResetError(),
+        RemoteDisconnected(""),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value.status),
+)
+def test_transient_error_is_retried_with_the_same_key(trouble: HttpResponse | Exception) -> None:
+    api = FakeApi(trouble, trouble, ACCEPTED)
+    assert api.submit() == Submission(Verdict.ACCEPTED, {"order_id": "the id", "status": "ACCEPTED"})
+    headers = {"Content-Type": "application/json", "Idempotency-Key": "the-key"}
+    assert api.requests == [("https://api.example/orders", b"{}", headers)] * 3
+    assert len(api.pauses) == 2
+
+
+def test_retries_end_after_growing_pauses() -> None:
+    api = FakeApi(ConnectionRefusedError())
+    assert api.submit() == Submission(
+        Verdict.NOT_SUBMITTED, {"detail": "the API did not answer (ConnectionRefusedError)"}
+    )
+    assert len(api.requests) == TRIES
+    assert api.pauses[0] < api.pauses[3] < api.pauses[5]
+    assert sum(api.pauses) < 60
+
+
+@pytest.mark.parametrize(
+    ("value", "shortest", "longest"),
+    [("7", 7, 8), ("9" * 400, 60, 60), *[(invalid, 0, 1) for invalid in ("tomorrow", "-1", "１", "")]],
+)
+def test_pause_respects_a_valid_retry_after(value: str, shortest: float, longest: float) -> None:
+    api = FakeApi(response(429, None, Retry_After=value), ACCEPTED)
+    api.submit()
+    assert shortest <= api.pauses[0] <= longest
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [*((status, "VALIDATION_FAILED") for status in (400, 404, 413, 415, 422)), (403, "CUSTOMER_MISMATCH")],
+)
+def test_refusal_is_final(status: int, code: str) -> None:
+    document = {"code": code, "errors": [{"pointer": "/quantity", "detail": "must be a whole number"}]}
+    api = FakeApi(response(status, document))
+    assert api.submit() == Submission(Verdict.REFUSED, document)
+    assert len(api.requests) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_rejected_token_ends_the_command(status: int) -> None:
+    api = FakeApi(response(status, {"message": "Unauthorized"}))
+    with pytest.raises(OperatorError, match=rf"answers {status}: set ORDERS_TOKEN"):
+        api.submit()
+    assert len(api.requests) == 1
