@@ -109,3 +109,31 @@ class OrderApi:
                 submission = _read(response)
                 # A mismatch is about one order, and another status about the token.
                 if response.status in _UNAUTHORIZED and submission.document.get("code") != "CUSTOMER_MISMATCH":
+                    raise OperatorError(
+                        f"The API answers {response.status}: set ORDERS_TOKEN to a token that it accepts."
+                    )
+                if response.status not in _TRANSIENT:
+                    return submission
+                retry_after = response.headers.get("Retry-After", "")
+            if number < TRIES - 1 and self._sleep(_pause(number, retry_after)):
+                break
+        return submission
+
+
+def _pause(number: int, retry_after: str) -> float:
+    """Return a backoff with jitter, at least what the API asks for."""
+    backoff = min(0.25 * 2.0**number, _LONGEST_BACKOFF_SECONDS)
+    asked = float(retry_after) if retry_after.isascii() and retry_after.isdigit() else 0.0
+    return min(max(asked, backoff / 2) + random.uniform(0, backoff / 2), _LONGEST_PAUSE_SECONDS)  # noqa: S311
+
+
+def _read(response: HttpResponse) -> Submission:
+    try:
+        document = json.loads(response.body)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        document = {"code": f"HTTP {response.status}"}
+    if response.status in _TRANSIENT:
+        return Submission(Verdict.NOT_SUBMITTED, document)
+    return Submission(Verdict.ACCEPTED if response.status == 202 else Verdict.REFUSED, document)
