@@ -7,11 +7,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.loaders import Loader
 
-CLIENT_LIMITS = Config(
-    connect_timeout=1,
-    read_timeout=4,
-    retries={"mode": "standard", "total_max_attempts": 2},
-)
+CLIENT_LIMITS = Config(connect_timeout=1, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 2})
 """How long a call may take: two tries of at most (1 + 4) s and one back-off of at most 1 s.
 
 So a call ends within 11 s, and within 13 s if the first address of the service does not answer. Functions that a client

@@ -31,10 +31,7 @@ _ORDER_FIELDS = {"customer_id": str, "product_id": str, "quantity": int, "order_
 def write_message(submitted: SubmittedOrder) -> str:
     """Return the message text that carries `submitted`."""
     # dataclasses.asdict copies every field and takes twenty times as long.
-    return json.dumps(
-        {"version": VERSION, **vars(submitted), "order": vars(submitted.order)},
-        separators=(",", ":"),
-    )
+    return json.dumps({"version": VERSION, **vars(submitted), "order": vars(submitted.order)}, separators=(",", ":"))
 
 
 def read_message(text: str, rules: OrderRules) -> SubmittedOrder:

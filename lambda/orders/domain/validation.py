@@ -36,12 +36,7 @@ class OrderRules:
         """
         if not self.is_order(document):
             raise OrderInvalidError(*self._violations(document))
-        return Order(
-            customer_id=document["customer_id"],
-            product_id=document["product_id"],
-            quantity=int(document["quantity"]),
-            order_date=document["order_date"],
-        )
+        return Order(**{**document, "quantity": int(document["quantity"])})
 
     @cached_property
     def _validator(self) -> Any:
