@@ -374,9 +374,8 @@ def _code() -> dict[str, str]:
     """Return the configuration without its comments and texts for people, by file."""
     folder = REPOSITORY / "terraform-backend"
     comment = r"#[^\n]*"
-    heredoc = r"<<-EOT\n.*?\n\s*EOT\n"
-    text = r"\b(description|error_message)\s*=[^\n]*"
-    for_people = re.compile(f"{comment}|{heredoc}|{text}", re.DOTALL)
+    text = r"\b(description|error_message)\s*=(?:\s*<<-EOT\n.*?\n\s*EOT\n|[^\n]*)"
+    for_people = re.compile(f"{comment}|{text}", re.DOTALL)
     return {str(path.relative_to(folder)): for_people.sub("", path.read_text()) for path in folder.rglob("*.tf")}
 
 
