@@ -213,6 +213,18 @@ INVARIANTS = [
         lambda each, system: each.default == (None if each.dimensions else "0"),
     ),
     Invariant(
+        "a function compares the customer exactly if its route requires a token",
+        lambda system: system.routes,
+        lambda route, system: (route.authorization == "JWT") == (route.customer_claim is not None),
+    ),
+    Invariant(
+        "an API has either its default endpoint or a domain with TLS 1.2 over IPv4 and IPv6",
+        lambda system: system.apis,
+        lambda api, system: (
+            api.has_default_endpoint != bool(api.domains) and set(api.domains) <= {("TLS_1_2", "dualstack")}
+        ),
+    ),
+    Invariant(
         "no throttle stops all requests",
         lambda system: system.throttles,
         lambda throttle, system: throttle.rate_limit >= 1 and throttle.burst_limit >= 1,

@@ -95,6 +95,22 @@ class LogGroup:
 
 
 @dataclass(frozen=True)
+class Route:
+    key: str
+    authorization: str
+    customer_claim: str | None
+    """The claim that the route's function compares with the customer."""
+
+
+@dataclass(frozen=True)
+class Api:
+    name: str
+    has_default_endpoint: bool
+    domains: tuple[tuple[str, str], ...]
+    """TLS version and IP address type of each."""
+
+
+@dataclass(frozen=True)
 class Throttle:
     """The limits of an API's stage, or of one of its routes that has its own."""
 
@@ -139,6 +155,8 @@ class System:
     functions: tuple[Function, ...]
     event_sources: tuple[EventSource, ...]
     log_groups: tuple[LogGroup, ...]
+    apis: tuple[Api, ...]
+    routes: tuple[Route, ...]
     throttles: tuple[Throttle, ...]
     alarms: tuple[Alarm, ...]
     metric_filters: tuple[MetricFilter, ...]
@@ -257,6 +275,28 @@ def from_template(resources: Mapping[str, Document]) -> System:
                 "by default": stage.get("DefaultRouteSettings", {}),
                 **stage.get("RouteSettings", {}),
             }.items()
+        ),
+        apis=tuple(
+            Api(
+                name,
+                not api.get("DisableExecuteApiEndpoint"),
+                tuple(
+                    (configuration["SecurityPolicy"], configuration["IpAddressType"])
+                    for _, domain in all_of("AWS::ApiGatewayV2::DomainName")
+                    for configuration in domain["DomainNameConfigurations"]
+                ),
+            )
+            for name, api in all_of("AWS::ApiGatewayV2::Api")
+        ),
+        routes=tuple(
+            Route(
+                route["RouteKey"],
+                route["AuthorizationType"],
+                resources[name.replace("Route", "Function")]["Properties"]["Environment"]["Variables"].get(
+                    "JWT_CUSTOMER_CLAIM"
+                ),
+            )
+            for name, route in all_of("AWS::ApiGatewayV2::Route")
         ),
         alarms=tuple(
             Alarm(

@@ -10,12 +10,19 @@ from infrastructure.system import from_template
 from support.repository.cloudformation import Template
 
 EMAIL = {"NotificationEmail": "operations@example.com"}
+TOKENS = {"JwtIssuer": "https://login.example.com", "JwtAudience": "shop"}
+DOMAIN = {
+    "ApiDomainName": "api.example.com",
+    "ApiCertificateArn": "arn:aws:acm:eu-west-1:123456789012:certificate/1234abcd-12ab-34cd-56ef-1234567890ab",
+}
 # Everything that a deployment can have, as deployed_twice has it.
 EVERYTHING = {
     **EMAIL,
     "NoOrdersAlarmMinutes": "60",
     "CompletedOrderEmail": "sales@example.com",
     "AlertsHttpsEndpoint": "https://events.example.com/sns",
+    **TOKENS,
+    **DOMAIN,
 }
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
@@ -30,6 +37,8 @@ CHOICES: list[dict[str, str]] = [
     {"ApiThrottlingRateLimit": "1", "ApiThrottlingBurstLimit": "1", "LogRetentionDays": "1"},
     {"NoOrdersAlarmMinutes": "1440", "LatencyAlarmThresholdMs": "100", "RunbookUrl": "https://wiki.example.com/run"},
     {"SubmissionThrottlingRateLimit": "1", "StatusThrottlingBurstLimit": "1"},
+    TOKENS,
+    DOMAIN,
 ]
 
 
@@ -143,6 +152,15 @@ BREAKS: dict[str, list[tuple[str, Any]]] = {
     "a metric without dimensions is zero where nothing is counted; one with them cannot be": [
         ("OrdersAcceptedMetric/MetricTransformations/0/DefaultValue", None),
         ("OrdersRefusedByCodeMetric/MetricTransformations/0/DefaultValue", 0),
+    ],
+    "a function compares the customer exactly if its route requires a token": [
+        ("SubmissionFunction/Environment/Variables/JWT_CUSTOMER_CLAIM", None),
+        ("StatusRoute/AuthorizationType", "NONE"),
+    ],
+    "an API has either its default endpoint or a domain with TLS 1.2 over IPv4 and IPv6": [
+        ("OrdersApi/DisableExecuteApiEndpoint", False),
+        ("OrdersDomain/DomainNameConfigurations/0/SecurityPolicy", "TLS_1_0"),
+        ("OrdersDomain/DomainNameConfigurations/0/IpAddressType", "ipv4"),
     ],
     "no throttle stops all requests": [
         ("DefaultStage/DefaultRouteSettings/ThrottlingRateLimit", 0),
