@@ -59,19 +59,12 @@ def distribution_group(item: pytest.Item) -> str:
 
 
 @pytest.fixture(scope="session")
-def other_storefront_port() -> int:
-    """The port of a second storefront whose origin the API of `local_stack` allows."""
-    return free_port()
-
-
-@pytest.fixture(scope="session")
-def local_stack(other_storefront_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+def local_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     """The running system as `make run` starts it, with IAM enforced."""
     settings = Settings(
         storefront_port=free_port(),
         aws_port=free_port(),
         local_directory=tmp_path_factory.mktemp("local-stack"),
-        other_origins=(f"http://127.0.0.1:{other_storefront_port}",),
     )
     with LocalStack(settings) as running:
         yield running

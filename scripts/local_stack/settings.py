@@ -30,8 +30,6 @@ class Settings:
     completed_order_email: str = "orders@example.com"
     """No e-mail leaves the machine, so this address is subscribed. The backend's default subscribes none."""
     local_directory: Path = REPOSITORY / ".local"
-    other_origins: tuple[str, ...] = ()
-    """Origins besides the storefront's whose pages may call the orders API."""
     redeploy_from: Path | None = None
     """A directory whose lambda/ is deployed on each change while the stack runs; `make run` sets the checkout."""
     project: str = "order-processing"
@@ -49,7 +47,7 @@ class Settings:
     @property
     def origins(self) -> tuple[str, ...]:
         """The origins whose pages may call the orders API."""
-        return tuple(f"http://{host}:{self.storefront_port}" for host in ("localhost", LOOPBACK)) + self.other_origins
+        return tuple(f"http://{host}:{self.storefront_port}" for host in ("localhost", LOOPBACK))
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":

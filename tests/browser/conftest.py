@@ -1,4 +1,4 @@
-"""Chromium, the storefront and a scripted order API. Each test has its own server, API and browser context."""
+"""Chromium, the storefront and a scripted order API; each test has its own server, API and browser context."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ _ARGUMENTS = [
     "--disable-gpu",
     "--disable-quic",
     "--disable-sync",
-    # Hosts without TLS that are not localhost: a storefront behind a plain load balancer, and a hostile page.
+    # Hosts without TLS other than localhost: a storefront behind a plain load balancer, and a hostile page.
     "--host-resolver-rules=MAP storefront.example 127.0.0.1, MAP hostile.example 127.0.0.1",
     "--no-first-run",
 ]
@@ -35,21 +35,21 @@ def _found_chromium() -> str | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without Chromium, skip one test instead of a hundred."""
+    """Without Chromium, skip one test instead of all."""
     if _found_chromium() or os.environ.get("CI") == "true":
         return
-    silent = [item for item in items if _HERE in item.path.parents][1:]
-    config.hook.pytest_deselected(items=silent)
-    items[:] = [item for item in items if item not in silent]
+    skipped = [item for item in items if _HERE in item.path.parents][1:]
+    config.hook.pytest_deselected(items=skipped)
+    items[:] = [item for item in items if item not in skipped]
 
 
 @pytest.fixture(scope="session")
 def chromium_options() -> dict[str, Any]:
     """The options with which Playwright starts Chromium."""
     executable = require_program(
-        _found_chromium() or _CHROMIUMS[0], "no test of the storefront in a browser runs (apt-get install chromium)"
+        _found_chromium() or _CHROMIUMS[0], "install it for the browser tests (apt-get install chromium)"
     )
-    # Chromium's sandbox refuses to run as root.
+    # Chromium's sandbox does not run as root.
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     return {"executable_path": executable, "args": _ARGUMENTS + sandbox}
 
@@ -89,17 +89,9 @@ def serve() -> Iterator[Callable[..., str]]:
         yield lambda *arguments: stack.enter_context(_served(*arguments))
 
 
-@pytest.fixture(scope="session")
-def in_page(chromium: Browser) -> Iterator[Callable[..., Any]]:
-    """Evaluate JavaScript in a page that may import the storefront's modules but runs none of them."""
-    with _served(None) as url, closing(chromium.new_page()) as page:
-        page.goto(f"{url}/health")
-        yield page.evaluate
-
-
 @pytest.fixture
 def stopped_page(chromium: Browser) -> Iterator[Page]:
-    """A page that may import the storefront's modules, with empty storage and a clock that only the test advances."""
+    """A page that can import the storefront's modules, with empty storage and a clock that only the test advances."""
     with _served(None) as url, closing(chromium.new_context()) as context:
         page = context.new_page()
         page.clock.install(time="2026-03-01T10:00:00Z")
@@ -110,7 +102,7 @@ def stopped_page(chromium: Browser) -> Iterator[Page]:
 
 @pytest.fixture
 def new_visit(chromium: Browser, api: FakeOrderApi, serve: Callable[..., str]) -> Iterator[Callable[..., Visit]]:
-    """Begin a visit with these options of the browser context; the page's errors fail the test."""
+    """Begin a visit with options of the browser context; errors of the page fail the test."""
     visits: list[Visit] = []
     with ExitStack() as stack:
 

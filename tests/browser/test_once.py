@@ -1,4 +1,4 @@
-"""One wish is one order: double clicks, reloads, two tabs."""
+"""One decision to order is one order: double clicks, reloads, several tabs."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from browser.fake_order_api import HANG, FakeOrderApi, problem
 from browser.visit import Visit
 
-SIZES = {"phone": (320, 640), "tablet": (768, 1024), "desktop": (1280, 800)}
+SIZES = {"phone": (320, 640), "desktop": (1280, 800)}
 UNAVAILABLE = problem(503, "QUEUE_UNAVAILABLE", "Please try again.", retry_after=600)
 
 
@@ -79,24 +79,6 @@ def test_double_click_on_an_invalid_order_changes_nothing_else(new_visit: Callab
     expect(visit.page.get_by_role("radio", checked=True)).to_have_count(0)
 
 
-def test_different_order_within_a_second_is_placed(visit: Visit, api: FakeOrderApi) -> None:
-    visit.place()
-    visit.expect_accepted()
-    visit.place(product="Pear", quantity="3")
-    visit.expect_accepted("3 × Pear")
-    assert len(api.accepted) == 2
-
-
-def test_clicks_while_the_order_is_sent_do_nothing(visit: Visit, api: FakeOrderApi) -> None:
-    api.script.append(HANG)
-    visit.place()
-    expect(visit.place_button).to_have_text("Placing your order…")
-    visit.place_button.click(force=True)
-    visit.page.get_by_label("Quantity").press("Enter")
-    api.release()
-    expect_one_order(visit, api)
-
-
 def test_reload_while_the_order_is_sent_finds_the_same_order(visit: Visit, api: FakeOrderApi) -> None:
     api.script.append(HANG)
     visit.place()
@@ -125,24 +107,6 @@ def test_another_tab_shows_what_one_sends_and_keeps_its_own_form(visit: Visit, a
     expect(other.notice).to_be_empty()
     other.place_button.click()
     other.expect_accepted("3 × Pear")
-    assert [submission["product_id"] for submission in api.submissions] == ["Banana", "Pear"]
-
-
-def test_order_abandoned_in_another_tab_is_not_sent_again(visit_with_clock: Visit, api: FakeOrderApi) -> None:
-    visit = visit_with_clock
-    api.script.append(HANG)
-    visit.place()
-    expect(visit.place_button).to_have_text("Placing your order…")
-    other = visit.another_tab()
-    expect(other.notice).to_contain_text("Another tab is sending your order for 2 × Banana.")
-    other.start_over_button.click()
-    other.place(product="Pear")
-    other.expect_accepted("2 × Pear")
-    visit.page.clock.run_for(15_000)
-    expect(visit.notice).to_contain_text(
-        "You finished your order for 2 × Banana in another tab, or started over there."
-    )
-    visit.page.clock.run_for(60_000)
     assert [submission["product_id"] for submission in api.submissions] == ["Banana", "Pear"]
 
 

@@ -40,7 +40,7 @@ def test_page_talks_to_the_storefront_and_the_api_only(visit: Visit, api: FakeOr
     assert set(api.submissions[0]) == {"customer_id", "product_id", "quantity", "order_date"}
 
 
-@pytest.mark.parametrize("name", ["main.js", "view.js", "style.css"])
+@pytest.mark.parametrize("name", ["view.js", "style.css"])
 def test_page_never_runs_code_of_two_releases_and_says_so(
     new_visit: Callable[..., Visit], api: FakeOrderApi, name: str
 ) -> None:

@@ -1,4 +1,4 @@
-"""The whole story on the real local stack: from the form, through every part of the system, to PROCESSED."""
+"""An order on the local stack: from the form through every part of the system to PROCESSED."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,12 +27,11 @@ def stored_orders(local_stack: LocalStack, customer_id: str) -> list[dict[str, A
     return list(answer["Items"])
 
 
-def test_an_order_goes_from_the_form_to_processed(visit: Visit, local_stack: LocalStack) -> None:
+def test_order_goes_from_the_form_to_processed(visit: Visit, local_stack: LocalStack) -> None:
     visit.place(product="Banana", quantity="2", customer_id="whole-story", order_date="2025-04-25")
     expect(visit.receipts.first).to_contain_text("Accepted")
     visit.expect_processed("2 × Banana", timeout_seconds=30)
     visit.expect_accessible()
-    visit.screenshot("local-stack-processed")
 
     [item] = stored_orders(local_stack, "whole-story")
     assert item["product_id"] == {"S": "Banana"}
@@ -44,10 +43,10 @@ def test_an_order_goes_from_the_form_to_processed(visit: Visit, local_stack: Loc
     visit.expect_processed("2 × Banana")
 
 
-def test_an_order_whose_answer_was_lost_is_stored_once(visit: Visit, local_stack: LocalStack) -> None:
+def test_order_whose_response_was_lost_is_stored_once(visit: Visit, local_stack: LocalStack) -> None:
     keys: list[str | None] = []
 
-    def lose_the_first_answer(route: Route) -> None:
+    def lose_the_first_response(route: Route) -> None:
         if route.request.method != "POST":
             route.continue_()
             return
@@ -58,7 +57,7 @@ def test_an_order_whose_answer_was_lost_is_stored_once(visit: Visit, local_stack
         assert route.fetch().status == 202
         route.abort("connectionreset")
 
-    visit.page.route("**/orders", lose_the_first_answer)
+    visit.page.route("**/orders", lose_the_first_response)
     visit.place(customer_id="lost-answer")
     expect(visit.notice).to_contain_text("The shop cannot be reached.")
     visit.expect_processed(timeout_seconds=30)

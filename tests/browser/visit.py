@@ -1,4 +1,4 @@
-"""A reader's visit to the storefront in real Chromium, and what they do there."""
+"""A customer's visit to the storefront in Chromium."""
 
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -7,14 +7,10 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 
-from support.repository.files import REPOSITORY
-
-SCREENSHOTS = REPOSITORY / ".local" / "screenshots"
-
-# Every rule of WCAG 2.2 A and AA that can be checked by machine, and axe's own good practice.
+# WCAG 2.2 A and AA, and axe's best practices.
 _AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
-# Chromium writes this about any failed request, whatever the page does with it.
+# Chromium logs this for every failed request.
 _FAILED_REQUEST = "Failed to load resource:"
 
 
@@ -47,7 +43,7 @@ class Visit:
 
     def open(self) -> None:
         self.page.goto(self.storefront_url)
-        expect(self.place_button).to_be_enabled()  # the page has made itself ready
+        expect(self.place_button).to_be_enabled()  # the page has started
 
     def another_tab(self) -> "Visit":
         """Open the storefront in a second tab of the same browser."""
@@ -100,7 +96,7 @@ class Visit:
         expect(self.receipts.first).to_contain_text(text)
 
     def expect_accepted(self, title: str = "2 × Banana") -> None:
-        """The newest order is this one; whether it is processed yet does not matter."""
+        """The newest order is this one, processed or not."""
         expect(self.receipts.first.get_by_role("heading")).to_have_text(title)
 
     def expect_processed(self, title: str = "2 × Banana", timeout_seconds: float = 5) -> None:
@@ -119,7 +115,7 @@ class Visit:
         assert widths[0] <= widths[1], f"the page is {widths[0]} px wide in a window of {widths[1]} px"
 
     def expect_nothing_cut_off(self) -> None:
-        """Nothing reaches out of the element that holds it."""
+        """No element is wider than its container."""
         cut_off = self.page.evaluate(
             """() => Array.from(document.querySelectorAll("body :not(.visually-hidden)"))
               .filter((element) => getComputedStyle(element).display !== "inline" && element.clientWidth > 1)
@@ -127,7 +123,3 @@ class Visit:
               .map((element) => `${element.localName}.${element.className}`)"""
         )
         assert cut_off == [], f"cut off: {cut_off}"
-
-    def screenshot(self, name: str) -> None:
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True, animations="disabled")

@@ -1,7 +1,7 @@
-"""What somebody who took over a function would try, as data: every action worth having, on every part of the system.
+"""Calls of AWS APIs that an attacker with a function's credentials would try, on every part of the system.
 
-The arguments are such that the service refuses them once the caller is authorized, wherever that is possible: an attempt
-that should not have been permitted then still does no harm.
+Where possible the service refuses the arguments once the caller is authorized, so that a call that should not have been
+permitted does no harm.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,12 +17,9 @@ from support.deployment.stack import DeployedStack
 FUNCTIONS = ("submission", "processing", "status", "notification")
 QUEUES = ("orders", "orders-dlq", "notifications-dlq")
 TOPICS = ("alerts", "order-completed")
-INDEX = "by_customer"
 
-STRANGER = "210987654321"
-"""An account that has nothing to do with the system."""
+OTHER_ACCOUNT = "210987654321"
 
-# How each service says it, in its own protocol.
 _DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
 
 
@@ -33,20 +30,17 @@ class Attempt:
     action: str
     """The IAM action that it needs, such as "sqs:SendMessage"."""
     subject: str
-    """What it is tried on, such as "queue orders"."""
-    service: str
+    """Its target, such as "queue orders"."""
     operation: str
     arguments: Mapping[str, Any] = field(repr=False)
+    service: str
 
     def make(self, client: Callable[[str], Any]) -> None:
-        """Make the call with clients that `client` gives; raises ClientError where it is refused."""
+        """Make the call; raise ClientError if it is refused."""
         getattr(client(self.service), xform_name(self.operation))(**self.arguments)
 
     def is_permitted_to(self, client: Callable[[str], Any]) -> bool:
-        """Make the call; return whether the caller whose clients these are may make it.
-
-        A denial has to be of this very action, or the attempt proves nothing.
-        """
+        """Make the call; return whether the caller is authorized. A denial must name this very action."""
         try:
             self.make(client)
         except ClientError as error:
@@ -58,72 +52,69 @@ class Attempt:
         return True
 
 
+Calls = Mapping[str, Mapping[str, Any]]
+
 _POLICY = '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}'
-_NO_KEY: Mapping[str, Any] = {}  # names no order, and is refused for that
+_NO_KEY: Mapping[str, Any] = {}
 _NOTHING = {"S": "nothing"}
 
-_ON_A_QUEUE: Mapping[str, Mapping[str, Any]] = {
+_ON_A_QUEUE: Calls = {
     "SendMessage": {"MessageBody": ""},
     "ReceiveMessage": {"MaxNumberOfMessages": 11},
     "DeleteMessage": {"ReceiptHandle": "nothing"},
-    "ChangeMessageVisibility": {"ReceiptHandle": "nothing", "VisibilityTimeout": 0},
     "PurgeQueue": {},
     "GetQueueAttributes": {"AttributeNames": ["All"]},
     "SetQueueAttributes": {"Attributes": {"VisibilityTimeout": "-1"}},
-    "AddPermission": {"Label": "stranger", "AWSAccountIds": [STRANGER], "Actions": ["*"]},
-    "DeleteQueue": {},
+    "AddPermission": {"Label": "other", "AWSAccountIds": [OTHER_ACCOUNT], "Actions": ["*"]},
 }
-
-_ON_A_TOPIC: Mapping[str, Mapping[str, Any]] = {
+_ON_A_TOPIC: Calls = {
     "Publish": {"Message": ""},
     "Subscribe": {"Protocol": "nothing", "Endpoint": "nothing"},
-    "GetTopicAttributes": {},
     "SetTopicAttributes": {"AttributeName": "nothing", "AttributeValue": ""},
-    "AddPermission": {"Label": "stranger", "AWSAccountId": [STRANGER], "ActionName": ["*"]},
     "DeleteTopic": {},
 }
-
-_ON_A_FUNCTION: Mapping[str, Mapping[str, Any]] = {
+_ON_A_FUNCTION: Calls = {
     "Invoke": {"Qualifier": "live", "Payload": b"{"},
     "GetFunction": {},
     "UpdateFunctionCode": {"ZipFile": b""},
-    "UpdateFunctionConfiguration": {"Runtime": "nothing"},
-    "CreateAlias": {"Name": "!", "FunctionVersion": "999"},
-    "PutFunctionConcurrency": {"ReservedConcurrentExecutions": 1_000_000},
-    "AddPermission": {"StatementId": "s", "Action": "*", "Principal": STRANGER, "Qualifier": "nothing"},
-    "CreateFunctionUrlConfig": {"AuthType": "NOTHING"},
-    "DeleteFunction": {"Qualifier": "999"},
+    "AddPermission": {"StatementId": "s", "Action": "*", "Principal": OTHER_ACCOUNT, "Qualifier": "nothing"},
 }
-
-_ON_A_LOG: Mapping[str, Mapping[str, Any]] = {
+_ON_A_LOG: Calls = {
     "CreateLogStream": {"logStreamName": ":"},
     "PutLogEvents": {"logStreamName": "nothing", "logEvents": [{"timestamp": 0, "message": "nothing"}]},
     "FilterLogEvents": {},
-    "GetLogEvents": {"logStreamName": "nothing"},
-    "PutRetentionPolicy": {"retentionInDays": 2},
-    "DeleteLogStream": {"logStreamName": "nothing"},
     "DeleteLogGroup": {},
 }
-
-_ON_A_ROLE: Mapping[str, Mapping[str, Any]] = {
-    "GetRolePolicy": {"PolicyName": "nothing"},
+_ON_A_ROLE: Calls = {
     "PutRolePolicy": {"PolicyName": "everything", "PolicyDocument": _POLICY},
-    "AttachRolePolicy": {"PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess"},
     "UpdateAssumeRolePolicy": {"PolicyDocument": "{}"},
-    "DeleteRolePermissionsBoundary": {},
-    "DeleteRole": {},
 }
-
-# With a key that is named, what is to be decrypted is looked at last.
-_ON_A_KEY: Mapping[str, Mapping[str, Any]] = {
+_ON_A_KEY: Calls = {
     "Decrypt": {"CiphertextBlob": b"nothing"},
     "Encrypt": {"Plaintext": b"order"},
     "GenerateDataKey": {"KeySpec": "AES_256"},
     "DescribeKey": {},
-    "CreateGrant": {"GranteePrincipal": f"arn:aws:iam::{STRANGER}:root", "Operations": ["Decrypt"]},
+    "CreateGrant": {"GranteePrincipal": f"arn:aws:iam::{OTHER_ACCOUNT}:root", "Operations": ["Decrypt"]},
     "PutKeyPolicy": {"PolicyName": "default", "Policy": "{}"},
-    "DisableKey": {},
     "ScheduleKeyDeletion": {"PendingWindowInDays": 1},
+}
+_ON_A_TABLE: Calls = {
+    "GetItem": {"Key": {"order_id": _NOTHING}},
+    "Query": {"KeyConditionExpression": "order_id = :id", "ExpressionAttributeValues": {":id": _NOTHING}},
+    "Scan": {},
+    "PutItem": {"Item": _NO_KEY},
+    "UpdateItem": {"Key": _NO_KEY},
+    "DeleteItem": {"Key": _NO_KEY},
+    "UpdateTable": {"BillingMode": "NOTHING"},
+    "DeleteTable": {},
+}
+_ON_THE_ACCOUNT: Mapping[str, Calls] = {
+    "iam": {"CreateUser": {"UserName": "!"}, "CreateRole": {"RoleName": "!", "AssumeRolePolicyDocument": "{}"}},
+    "dynamodb": {"ListTables": {}},
+    "lambda": {"ListEventSourceMappings": {}},
+    "cloudwatch": {"DeleteAlarms": {"AlarmNames": ["nothing"]}},
+    "cloudformation": {"DeleteStack": {"StackName": "nothing"}},
+    "secretsmanager": {"GetSecretValue": {"SecretId": "nothing"}},
 }
 
 
@@ -131,33 +122,21 @@ def attempts_on(stack: DeployedStack, key_id: str) -> Iterator[Attempt]:
     """Yield all attempts on a deployed stack, and on a key of its account."""
     for queue in QUEUES:
         yield from _each("sqs", f"queue {queue}", _ON_A_QUEUE, QueueUrl=stack.queue_url(queue))
-        yield Attempt(
-            "sqs:StartMessageMoveTask",
-            f"queue {queue}",
-            "sqs",
-            "StartMessageMoveTask",
-            {"SourceArn": stack.arn("sqs", f"{stack.prefix}-{queue}")},
-        )
     for topic in TOPICS:
         yield from _each("sns", f"topic {topic}", _ON_A_TOPIC, TopicArn=stack.arn("sns", f"{stack.prefix}-{topic}"))
     yield from _on_the_table(stack.outputs["orders_table_name"])
     yield from _on_the_stream(stack)
     for function in FUNCTIONS:
-        name = f"{stack.prefix}-{function}"
+        name, role = f"{stack.prefix}-{function}", stack.role(function)
         yield from _each("lambda", f"function {function}", _ON_A_FUNCTION, FunctionName=name)
         yield from _each("logs", f"log {function}", _ON_A_LOG, logGroupName=f"/aws/lambda/{name}")
-        yield from _each("iam", f"role {function}", _ON_A_ROLE, RoleName=stack.role(function).rpartition("/")[2])
-        yield Attempt(
-            "sts:AssumeRole",
-            f"role {function}",
-            "sts",
-            "AssumeRole",
-            {"RoleArn": stack.role(function), "RoleSessionName": "taken-over"},
-        )
-    access_log = f"/aws/vendedlogs/apigateway/{stack.prefix}-orders"
-    yield from _each("logs", "log access", _ON_A_LOG, logGroupName=access_log)
+        yield from _each("iam", f"role {function}", _ON_A_ROLE, RoleName=role.rpartition("/")[2])
+        yield from _each("sts", f"role {function}", {"AssumeRole": {"RoleArn": role, "RoleSessionName": "attack"}})
     yield from attempts_on_key(key_id)
-    yield from _on_the_account(stack)
+    for service, calls in _ON_THE_ACCOUNT.items():
+        yield from _each(service, "account", calls)
+    route = {"ApiId": urlsplit(stack.outputs["api_endpoint"]).netloc.split(".")[0], "RouteId": "nothing"}
+    yield Attempt("apigateway:PATCH", "api", "UpdateRoute", route, "apigatewayv2")
 
 
 def attempts_on_key(key_id: str) -> Iterator[Attempt]:
@@ -165,53 +144,29 @@ def attempts_on_key(key_id: str) -> Iterator[Attempt]:
     yield from _each("kms", "key", _ON_A_KEY, KeyId=key_id)
 
 
-def _each(service: str, subject: str, calls: Mapping[str, Mapping[str, Any]], **named_by: str) -> Iterator[Attempt]:
-    # One operation is not called what it needs.
-    called = {"Invoke": "InvokeFunction"}
+def _each(service: str, subject: str, calls: Calls, **target: str) -> Iterator[Attempt]:
     for operation, arguments in calls.items():
-        action = f"{service}:{called.get(operation, operation)}"
-        yield Attempt(action, subject, service, operation, {**named_by, **arguments})
+        action = f"{service}:{'InvokeFunction' if operation == 'Invoke' else operation}"
+        yield Attempt(action, subject, operation, {**target, **arguments}, service)
 
 
 def _on_the_table(name: str) -> Iterator[Attempt]:
-    table = "table orders"
-    calls: Mapping[str, Mapping[str, Any]] = {
-        "GetItem": {"Key": {"order_id": _NOTHING}},
-        "Query": {"KeyConditionExpression": "order_id = :id", "ExpressionAttributeValues": {":id": _NOTHING}},
-        "Scan": {},
-        "PutItem": {"Item": _NO_KEY},
-        "UpdateItem": {"Key": _NO_KEY},
-        "DeleteItem": {"Key": _NO_KEY},
-        "DescribeTable": {},
-        "UpdateTable": {"BillingMode": "NOTHING"},
-        "UpdateContinuousBackups": {"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True}},
-        "CreateBackup": {"BackupName": "!!!"},
-        "DeleteTable": {},
-    }
-    yield from _each("dynamodb", table, calls, TableName=name)
-    several: Mapping[str, Mapping[str, Any]] = {
+    yield from _each("dynamodb", "table orders", _ON_A_TABLE, TableName=name)
+    batches: Calls = {
         "BatchGetItem": {"RequestItems": {name: {"Keys": [{"order_id": _NOTHING}]}}},
         "BatchWriteItem": {"RequestItems": {name: [{"DeleteRequest": {"Key": _NO_KEY}}]}},
     }
-    yield from _each("dynamodb", table, several)
-    statements = {
+    yield from _each("dynamodb", "table orders", batches)
+    for action, statement in {
         "PartiQLInsert": f'INSERT INTO "{name}" VALUE {{}}',
         "PartiQLSelect": f"SELECT * FROM \"{name}\" WHERE order_id = 'nothing'",
         "PartiQLUpdate": f"UPDATE \"{name}\" SET quantity = 1 WHERE order_id = 'nothing'",
         "PartiQLDelete": f"DELETE FROM \"{name}\" WHERE order_id = 'nothing'",
-    }
-    for action, statement in statements.items():
-        arguments = {"Statements": [{"Statement": statement}]}
-        yield Attempt(f"dynamodb:{action}", table, "dynamodb", "BatchExecuteStatement", arguments)
-    transaction = {"TransactItems": [{"Delete": {"TableName": name, "Key": _NO_KEY}}]}
-    yield Attempt("dynamodb:DeleteItem", table, "dynamodb", "TransactWriteItems", transaction)
-    query = {
-        "TableName": name,
-        "IndexName": INDEX,
-        "KeyConditionExpression": "customer_id = :id",
-        "ExpressionAttributeValues": {":id": _NOTHING},
-    }
-    yield Attempt("dynamodb:Query", "index", "dynamodb", "Query", query)
+    }.items():
+        statements = {"Statements": [{"Statement": statement}]}
+        yield Attempt(f"dynamodb:{action}", "table orders", "BatchExecuteStatement", statements, "dynamodb")
+    query = {"KeyConditionExpression": "customer_id = :id", "ExpressionAttributeValues": {":id": _NOTHING}}
+    yield from _each("dynamodb", "index", {"Query": query}, TableName=name, IndexName="by_customer")
 
 
 def _on_the_stream(stack: DeployedStack) -> Iterator[Attempt]:
@@ -219,52 +174,11 @@ def _on_the_stream(stack: DeployedStack) -> Iterator[Attempt]:
     stream = stack.client("dynamodb").describe_table(TableName=table)["Table"]["LatestStreamArn"]
     streams = stack.client("dynamodbstreams")
     [shard, *_] = streams.describe_stream(StreamArn=stream)["StreamDescription"]["Shards"]
-    place: Mapping[str, Any] = {"ShardId": shard["ShardId"], "ShardIteratorType": "LATEST"}
-    iterator = streams.get_shard_iterator(StreamArn=stream, **place)["ShardIterator"]
+    position = {"StreamArn": stream, "ShardId": shard["ShardId"], "ShardIteratorType": "LATEST"}
     for operation, arguments in {
         "ListStreams": {"TableName": table},
         "DescribeStream": {"StreamArn": stream},
-        "GetShardIterator": {"StreamArn": stream, **place},
-        "GetRecords": {"ShardIterator": iterator},
+        "GetShardIterator": position,
+        "GetRecords": {"ShardIterator": streams.get_shard_iterator(**position)["ShardIterator"]},
     }.items():
-        yield Attempt(f"dynamodb:{operation}", "stream orders", "dynamodbstreams", operation, arguments)
-
-
-def _on_the_account(stack: DeployedStack) -> Iterator[Attempt]:
-    account = "account"
-    calls: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
-        "iam": {
-            "CreateUser": {"UserName": "!"},
-            "CreateAccessKey": {"UserName": "nobody"},
-            "CreateRole": {"RoleName": "!", "AssumeRolePolicyDocument": "{}"},
-            "ListRoles": {},
-        },
-        "sqs": {"ListQueues": {}},
-        "sns": {"ListTopics": {}, "ListSubscriptions": {}},
-        "dynamodb": {"ListTables": {}},
-        "lambda": {"ListFunctions": {}, "ListEventSourceMappings": {}},
-        "kms": {"ListKeys": {}, "CreateKey": {"KeySpec": "NOTHING"}},
-        "logs": {"DescribeLogGroups": {}},
-        "cloudwatch": {
-            "PutMetricData": {"Namespace": "AWS/SQS", "MetricData": [{"MetricName": "nothing", "Value": 0.0}]},
-            "SetAlarmState": {"AlarmName": "nothing", "StateValue": "OK", "StateReason": "nothing"},
-            "DisableAlarmActions": {"AlarmNames": ["nothing"]},
-            "DeleteAlarms": {"AlarmNames": ["nothing"]},
-        },
-        "cloudformation": {"DescribeStacks": {}, "DeleteStack": {"StackName": "nothing"}},
-        "ssm": {"GetParameter": {"Name": "nothing"}},
-        "secretsmanager": {"GetSecretValue": {"SecretId": "nothing"}},
-        "ec2": {"DescribeInstances": {}},
-    }
-    for service, operations in calls.items():
-        yield from _each(service, account, operations)
-    # Actions that are not called what the operation is.
-    yield Attempt("s3:ListAllMyBuckets", account, "s3", "ListBuckets", {})
-    api: Mapping[str, Any] = {"ApiId": urlsplit(stack.outputs["api_endpoint"]).netloc.split(".")[0]}
-    for verb, operation, arguments in (
-        ("GET", "GetApi", api),
-        ("PATCH", "UpdateRoute", {**api, "RouteId": "nothing"}),
-        ("DELETE", "DeleteRouteSettings", {**api, "StageName": "nothing", "RouteKey": "nothing"}),
-        ("POST", "CreateRoute", {**api, "RouteKey": "nothing"}),
-    ):
-        yield Attempt(f"apigateway:{verb}", "api", "apigatewayv2", operation, arguments)
+        yield Attempt(f"dynamodb:{operation}", "stream orders", operation, arguments, "dynamodbstreams")

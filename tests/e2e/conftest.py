@@ -1,4 +1,4 @@
-"""The deployed stack, once a way to deploy for all end-to-end tests: real zip, real deployment, IAM enforced."""
+"""The deployed stack, one for each way to deploy, for all end-to-end tests: real zip, real deployment, IAM enforced."""
 
 import json
 import uuid
@@ -15,7 +15,6 @@ from support.prerequisites import require_program
 
 @pytest.fixture(scope="session")
 def terraform_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    """The same system, deployed with Terraform."""
     require_program("terraform", "install Terraform 1.9 or newer to run the end-to-end tests against it")
     settings = Settings(
         storefront_port=free_port(),
@@ -29,19 +28,25 @@ def terraform_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalS
 
 @pytest.fixture(scope="session", params=["cloudformation", "terraform"])
 def stack(request: pytest.FixtureRequest) -> DeployedStack:
-    """The stack, deployed in each way; every test that asks for it runs against both."""
+    """The stack, deployed each way: every test that uses it runs against both."""
     deployed_by = {"cloudformation": "local_stack", "terraform": "terraform_stack"}
     return DeployedStack(request.getfixturevalue(deployed_by[request.param]))
 
 
+@pytest.fixture(scope="session")
+def one_stack(local_stack: LocalStack) -> DeployedStack:
+    """The stack deployed by CloudFormation, for tests of what does not depend on the way to deploy."""
+    return DeployedStack(local_stack)
+
+
 @pytest.fixture
 def raw_announcements(stack: DeployedStack) -> Iterator[Callable[[], list[Any]]]:
-    """Return a function that reads what was published on order-completed since it was last called."""
+    """Return a function that reads what was published on order-completed since its last call."""
     with stack.subscribed_queue(stack.outputs["order_completed_topic_arn"], f"test-{uuid.uuid4().hex}") as read:
         yield read
 
 
 @pytest.fixture
 def announcements(raw_announcements: Callable[[], list[Any]]) -> Callable[[], list[Any]]:
-    """Return the same as JSON documents of orders."""
+    """Return a function that reads the orders announced since its last call."""
     return lambda: [json.loads(message["Message"]) for message in raw_announcements()]

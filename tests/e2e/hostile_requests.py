@@ -1,6 +1,7 @@
-"""Hostile requests, and valid ones at the edge of the rules, with the response that each must get.
+"""Raw requests that no honest client sends, and valid ones at the limits, with the response that each must get.
 
-Every request contains MARKER, so that an echo of its content is found.
+The unit tests hold every rule of a document and of an order, property-based. This table holds what the network, the
+gateway and the handlers together make of bytes. Each request carries MARKER, so that a test finds any echo of it.
 """
 
 import json
@@ -15,30 +16,21 @@ from uuid import UUID
 from orders.domain.json_document import MAX_DEPTH
 from orders.domain.order import Order
 from orders.domain.order_id import random_order_id
-from unit.hostile_strategies import EDGES, VALID
 
 MARKER = f"marker{secrets.token_hex(8)}"
-"""Unique text that is a valid customer_id and product_id."""
+"""A valid customer ID and product ID that no other test uses."""
 
-ORDER: Mapping[str, Any] = {
-    "customer_id": MARKER,
-    "product_id": MARKER,
-    "quantity": 1,
-    "order_date": "2025-04-25",
-}
+ORDER: Mapping[str, Any] = {"customer_id": MARKER, "product_id": MARKER, "quantity": 1, "order_date": "2025-04-25"}
 MAX_BODY_BYTES = 16 * 1024
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
 JSON: Headers = ((b"Content-Type", b"application/json"),)
-IN_A_HEADER: Headers = ((b"X-Marker", MARKER.encode()),)
+MARKED: Headers = ((b"X-Marker", MARKER.encode()),)
+"""For a request whose body cannot carry the marker."""
 
 STATUS_OF = {
-    "BODY_MISSING": 400,
-    "INVALID_JSON": 400,
-    "INVALID_ENCODING": 400,
-    "DUPLICATE_KEY": 400,
-    "NESTING_TOO_DEEP": 400,
+    **dict.fromkeys(("BODY_MISSING", "INVALID_JSON", "INVALID_ENCODING", "DUPLICATE_KEY", "NESTING_TOO_DEEP"), 400),
     "IDEMPOTENCY_KEY_INVALID": 400,
     "ORDER_NOT_FOUND": 404,
     "PAYLOAD_TOO_LARGE": 413,
@@ -49,53 +41,38 @@ STATUS_OF = {
 
 @dataclass(frozen=True)
 class HostileRequest:
-    """One request as bytes, and its expected result."""
+    """One request, as bytes, and the response to it."""
 
     name: str
     status: int
     code: str | None = None
-    """The problem's code; None where the order is accepted or found, and where API Gateway answers by itself."""
-    pointers: tuple[str, ...] | None = None
-    """The places that a 422 names, where it matters."""
+    """The problem's code; None if the order is accepted or found, or if API Gateway itself responds."""
+    pointer: str | None = None
+    """The only pointer of a 422, where the test checks it."""
     stored: Order | None = None
-    """The order that is stored, where it is accepted."""
+    """The order that is stored, if it is accepted."""
     method: bytes = b"POST"
     target: bytes = b"/orders"
     headers: Headers = field(default=(), repr=False)
     rest: bytes = field(default=b"", repr=False)
-    """What follows the headers."""
-
-    @property
-    def content(self) -> bytes:
-        """All that a client chose."""
-        return self.target + b"".join(name + value for name, value in self.headers) + self.rest
+    """The bytes after the headers."""
 
 
-def sized(body: bytes) -> Headers:
+def length_of(body: bytes) -> Headers:
     return ((b"Content-Length", str(len(body)).encode()),)
 
 
-def refused(
-    name: str, code: str, body: bytes, headers: Headers = JSON, pointers: tuple[str, ...] | None = None
-) -> HostileRequest:
-    """POST /orders, refused by the function."""
-    return HostileRequest(name, STATUS_OF[code], code, pointers, headers=(*headers, *sized(body)), rest=body)
+def refused(name: str, code: str, body: bytes, headers: Headers = JSON, pointer: str | None = None) -> HostileRequest:
+    """Return a POST /orders that the function refuses."""
+    headers = (*MARKED, *headers, *length_of(body))
+    return HostileRequest(name, STATUS_OF[code], code, pointer, headers=headers, rest=body)
 
 
-def accepted(
-    name: str, body: bytes, headers: Headers = JSON, target: bytes = b"/orders", **stored: Any
-) -> HostileRequest:
-    """POST /orders, accepted and stored with the fields `stored` and the rest as in ORDER."""
-    order = Order(**{**ORDER, **stored})
-    return HostileRequest(name, 202, stored=order, target=target, headers=(*headers, *sized(body)), rest=body)
-
-
-def asked(name: str, order_id: bytes, code: str | None = None, rest: bytes = b"") -> HostileRequest:
-    """GET /orders/{order_id}: found, or with the code of a problem."""
-    status = STATUS_OF[code] if code else 200
-    target = b"/orders/" + order_id
+def accepted(name: str, body: bytes | None = None, headers: Headers = JSON, **stored: Any) -> HostileRequest:
+    """Return a POST /orders that is accepted and stored with the fields `stored`, the others as in ORDER."""
+    body = order() if body is None else body
     return HostileRequest(
-        name, status, code, method=b"GET", target=target, headers=(*IN_A_HEADER, *sized(rest)), rest=rest
+        name, 202, stored=Order(**{**ORDER, **stored}), headers=(*headers, *length_of(body)), rest=body
     )
 
 
@@ -107,20 +84,14 @@ def by_gateway(
     headers: Headers = JSON,
     rest: bytes | None = None,
 ) -> HostileRequest:
-    """A request that API Gateway answers by itself, before any function is asked."""
+    """Return a request that API Gateway, or its HTTP parser, refuses before it calls a function."""
     body = order() if rest is None and method == b"POST" else rest or b""
-    return HostileRequest(
-        name,
-        status,
-        method=method,
-        target=target,
-        headers=(*IN_A_HEADER, *headers, *(() if rest is not None else sized(body))),
-        rest=body,
-    )
+    headers = (*MARKED, *headers, *(() if rest is not None else length_of(body)))
+    return HostileRequest(name, status, method=method, target=target, headers=headers, rest=body)
 
 
 def order(**changes: Any) -> bytes:
-    """Return ORDER, changed, as JSON."""
+    """Return ORDER with these changes, as JSON."""
     return json.dumps({**ORDER, **changes}).encode()
 
 
@@ -133,13 +104,7 @@ def with_literal(name: str, literal: bytes | str) -> bytes:
 
 def plus(member: bytes | str) -> bytes:
     """Return ORDER as JSON with one more member."""
-    text = member if isinstance(member, bytes) else member.encode()
-    return order()[:-1] + b", " + text + b"}"
-
-
-def pad(headers: Headers) -> Headers:
-    """Return headers that carry the marker, for a body that cannot."""
-    return (*IN_A_HEADER, *headers)
+    return order()[:-1] + b", " + (member if isinstance(member, bytes) else member.encode()) + b"}"
 
 
 def content_type(value: bytes) -> Headers:
@@ -150,218 +115,162 @@ def keyed(key: bytes) -> Headers:
     return (*JSON, (b"Idempotency-Key", key))
 
 
-def issued_id() -> str:
-    return random_order_id(os.urandom(12))
-
-
-def sealed(order_id: str, version: str, variant: str) -> bytes:
-    """Return an id of another version or variant, with the checksum that belongs to it."""
-    head = UUID(order_id[:14] + version + order_id[15:19] + variant + order_id[20:]).bytes[:12]
-    return str(UUID(bytes=head + zlib.crc32(head).to_bytes(4, "big"))).encode()
-
-
-def encodings() -> Iterable[HostileRequest]:
-    text = order().decode()
-    yield refused("UTF-16 with a byte order mark", "INVALID_ENCODING", text.encode("utf-16"), pad(JSON))
-    yield refused("UTF-16 big endian", "INVALID_JSON", text.encode("utf-16-be"), pad(JSON))
-    yield refused("UTF-32 with a byte order mark", "INVALID_ENCODING", text.encode("utf-32"), pad(JSON))
-    yield refused("EBCDIC", "INVALID_ENCODING", text.encode("cp037"), pad(JSON))
-    yield refused("UTF-8 with a byte order mark", "INVALID_JSON", b"\xef\xbb\xbf" + order())
-    for name, byte_sequence in {
-        "an invalid byte": b"\xff",
-        "an overlong NUL": b"\xc0\x80",
-        "a raw surrogate pair": b"\xed\xa0\xbd\xed\xb8\x80",
-        "an incomplete sequence": b"\xe2\x82",
-        "Latin-1": b"caf\xe9",
-        "U+FFFD itself": "\N{REPLACEMENT CHARACTER}".encode(),
-        # The emulator's gateway replaces each by three bytes, more than 16 KiB in all.
-        "6000 invalid bytes": b"\xff" * 6000,
-    }.items():
-        yield refused(name, "INVALID_ENCODING", with_literal("product_id", b'"%b"' % byte_sequence))
-    yield refused("invalid UTF-8 after the document", "INVALID_ENCODING", order() + b"\xff")
-    for value, code in {
-        b"application/json; charset=utf-8": "INVALID_ENCODING",
-        b"text/plain": "UNSUPPORTED_MEDIA_TYPE",
-        b"application/octet-stream": "UNSUPPORTED_MEDIA_TYPE",
-    }.items():
-        invalid = with_literal("product_id", b'"\xff"')
-        yield refused(f"invalid UTF-8 as {value.decode()}", code, invalid, content_type(value))
-
-
-def surrogates_and_escapes() -> Iterable[HostileRequest]:
-    yield refused("an escaped surrogate", "INVALID_JSON", with_literal("product_id", r'"\ud800"'))
-    yield refused("an escaped surrogate in a key", "INVALID_JSON", plus(r'"\ud800": 1'))
-    yield refused("an escaped surrogate pair", "VALIDATION_FAILED", with_literal("product_id", r'"\ud83c\udf4c"'))
-    yield refused("U+FFFD, escaped", "VALIDATION_FAILED", with_literal("product_id", r'"\ufffd"'))
-    yield refused("a raw NUL in a string", "INVALID_JSON", with_literal("product_id", '"a\0b"'))
-    yield accepted("letters as escapes", with_literal("product_id", r'"\u0042\u0061nana"'), product_id="Banana")
-    yield accepted("a key as escapes", order().replace(b'"quantity"', rb'"\u0071uantity"'))
-
-
 def documents() -> Iterable[HostileRequest]:
-    for name, body in {
+    text = order().decode()
+    raw = {
+        "0xff": b"\xff",
+        "an overlong slash": b"\xc0\xaf",
+        "a surrogate": b"\xed\xa0\x80",
+        "a code point beyond the last": b"\xf4\x90\x80\x80",
+        "a truncated sequence": b"\xe2\x82",
+        "Latin-1": b"caf\xe9",
+        "U+FFFD": "\N{REPLACEMENT CHARACTER}".encode(),
+        # The emulator's gateway makes three bytes of each, more than 16 KiB; the client sent fewer.
+        "6000 invalid bytes": b"\xff" * 6000,
+    }
+    not_utf8 = {
+        "UTF-16 with a byte order mark": text.encode("utf-16"),
+        "UTF-32 with a byte order mark": text.encode("utf-32"),
+        "an invalid byte after the document": order() + b"\xff",
+        "16 KiB of invalid bytes": b"\xff" * MAX_BODY_BYTES,
+        **{f"{name} in a string": with_literal("product_id", b'"%b"' % value) for name, value in raw.items()},
+    }
+    not_json = {
+        "UTF-16 without a byte order mark": text.encode("utf-16-be"),
+        "UTF-8 with a byte order mark": b"\xef\xbb\xbf" + order(),
+        "an escaped high surrogate": with_literal("product_id", r'"\ud800"'),
+        "an escaped pair in reverse": with_literal("product_id", r'"\ude00\ud83d"'),
+        "an escaped surrogate in a key": plus(r'"\ud800": 1'),
+        "a raw line feed in a string": with_literal("product_id", '"a\nb"'),
+        "a raw NUL in a string": with_literal("product_id", '"a\0b"'),
         "two documents": order() + order(),
-        "a NUL at the end": order() + b"\0",
-        "a comment": order() + b"// comment",
-        "no closing brace": order()[:-1],
+        "trailing garbage": order() + b"x",
+        "a leading no-break space": "\N{NO-BREAK SPACE}".encode() + order(),
+        "a comment": order().replace(b", ", b", /* comment */", 1),
+        "a trailing comma": order()[:-1] + b",}",
         "a form": b"customer_id=" + MARKER.encode() + b"&quantity=1",
         "XML": b"<order><customer_id>" + MARKER.encode() + b"</customer_id></order>",
-        "NaN": with_literal("quantity", "NaN"),
-        "4301 digits": with_literal("quantity", "9" * 4301),
+        "a space": b" ",
+        "16 KiB of spaces": b" " * MAX_BODY_BYTES,
+        "64 lists that never close": b"[" * MAX_DEPTH,
+        "a quantity of 4301 digits": with_literal("quantity", "9" * 4301),
+        **{
+            f"quantity {literal}": with_literal("quantity", literal)
+            for literal in ("NaN", "Infinity", "-Infinity", "01", "+1", ".5", "1.", "0x10", "1_000", "１", "None")
+        },
+    }
+    duplicate = {
+        "with another value": plus('"quantity": 2'),
+        "with the same value": plus('"quantity": 1'),
+        "written with an escape": plus(r'"\u0071uantity": 2'),
+        "that is unknown": plus('"x": 1, "x": 2'),
+        "in an inner object": plus('"x": [{"y": 1, "y": 2}]'),
+    }
+    too_deep = {
+        "65 lists": b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1),
+        "65 objects": b'{"a":' * (MAX_DEPTH + 1) + b"1" + b"}" * (MAX_DEPTH + 1),
+        "8000 lists": b"[" * 8000 + b"]" * 8000,
+        "8000 lists that never close": b"[" * 8000,
+        "an order with 64 lists": plus(b'"x": ' + b"[" * MAX_DEPTH + b"]" * MAX_DEPTH),
+    }
+    filling = "é" * ((MAX_BODY_BYTES - len(plus('"x": ""'))) // 2)
+    too_large = {
+        "16 KiB and a byte": order().ljust(MAX_BODY_BYTES + 1),
+        "1 MiB": order().ljust(1024 * 1024),
+        "16 KiB and a byte of invalid JSON": MARKER.encode().ljust(MAX_BODY_BYTES + 1, b"{"),
+        "16 KiB and an invalid byte": b"\xff" * (MAX_BODY_BYTES + 1),
+        "6000 times U+FFFD": "\N{REPLACEMENT CHARACTER}".encode() * 6000,
+        "16 KiB and a byte in half as many characters": plus(f'"x": "{filling}"').ljust(MAX_BODY_BYTES + 1),
+    }
+    for code, bodies in {
+        "INVALID_ENCODING": not_utf8,
+        "INVALID_JSON": not_json,
+        "DUPLICATE_KEY": {f"a duplicate key {name}": body for name, body in duplicate.items()},
+        "NESTING_TOO_DEEP": too_deep,
+        "PAYLOAD_TOO_LARGE": too_large,
+        "BODY_MISSING": {"an empty body": b""},
     }.items():
-        yield refused(name, "INVALID_JSON", body)
-    for name, body in {"a space": b" ", "line feeds": b"\r\n\r\n", "16 KiB of spaces": b" " * MAX_BODY_BYTES}.items():
-        yield refused(f"only {name}", "INVALID_JSON", body, pad(JSON))
-    for body in (b"null", b"-1.5e3", b"[]", b"{}"):
-        yield refused(f"{body.decode()} instead of an order", "VALIDATION_FAILED", body, pad(JSON))
-    yield refused("an order in a list", "VALIDATION_FAILED", b"[" + order() + b"]", pointers=("",))
-    yield refused("an empty body", "BODY_MISSING", b"", pad(JSON))
-    yield HostileRequest("no body and no length", 400, "BODY_MISSING", headers=pad(JSON))
-    yield accepted("whitespace wherever JSON permits it", b" \r\n\t" + order().replace(b" ", b"\n\t ") + b"\r\n")
-    yield accepted(
-        "members in reverse without whitespace",
-        json.dumps(dict(reversed(list(ORDER.items())))).replace(" ", "").encode(),
-    )
+        yield from (refused(name, code, body) for name, body in bodies.items())
+    yield HostileRequest("no body and no length", 400, "BODY_MISSING", headers=(*MARKED, *JSON))
+    yield refused("invalid UTF-8 as text", "UNSUPPORTED_MEDIA_TYPE", b'"\xff"', content_type(b"text/plain"))
+    yield accepted("letters as escapes", with_literal("product_id", r'"\u0042anana"'), product_id="Banana")
+    yield accepted("all kinds of whitespace", b" \r\n\t" + order().replace(b" ", b"\n\t ") + b"\r\n")
+    yield accepted("16 KiB", order().ljust(MAX_BODY_BYTES))
 
 
-def duplicate_keys() -> Iterable[HostileRequest]:
-    yield refused("a key twice", "DUPLICATE_KEY", plus('"quantity": 2'))
-    yield refused("a key again as escapes", "DUPLICATE_KEY", plus(r'"custome\u0072\u005Fid": "002"'))
-    yield refused("a key twice in a list", "DUPLICATE_KEY", plus('"x": [{"y": 1}, {"y": 1, "y": 2}]'))
-    yield refused("the same key of two objects", "VALIDATION_FAILED", plus('"x": {"a": 1}, "y": {"a": 1}'))
-    yield refused("a key in two cases", "VALIDATION_FAILED", plus('"Quantity": 2'), pointers=("/Quantity",))
-
-
-def depths() -> Iterable[HostileRequest]:
-    def nested(opening: bytes, closing: bytes, levels: int) -> bytes:
-        return opening * levels + json.dumps(MARKER).encode() + closing * levels
-
-    yield refused("64 lists", "VALIDATION_FAILED", nested(b"[", b"]", MAX_DEPTH), pointers=("",))
-    yield refused("65 objects", "NESTING_TOO_DEEP", nested(b'{"a":', b"}", MAX_DEPTH + 1))
-    yield refused("an order with 64 lists", "NESTING_TOO_DEEP", plus(b'"x": ' + nested(b"[", b"]", MAX_DEPTH)))
-    yield refused("8000 unclosed lists", "NESTING_TOO_DEEP", b"[" * 8000, pad(JSON))
-    yield refused("brackets in a string", "VALIDATION_FAILED", with_literal("product_id", '"' + "[{" * 100 + '"'))
-
-
-def sizes() -> Iterable[HostileRequest]:
-    at_limit = MAX_BODY_BYTES
-    yield accepted("16 KiB", order().ljust(at_limit))
-    yield accepted("16 KiB less a byte", order().ljust(at_limit - 1))
-    yield refused("16 KiB and a byte", "PAYLOAD_TOO_LARGE", order().ljust(at_limit + 1))
-    yield refused("1 MiB", "PAYLOAD_TOO_LARGE", order().ljust(1024 * 1024))
-    yield refused("16 KiB and a byte of no JSON", "PAYLOAD_TOO_LARGE", MARKER.encode().ljust(at_limit + 1, b"{"))
-    marked = (*JSON, *IN_A_HEADER)
-    replacements = "\N{REPLACEMENT CHARACTER}".encode() * 6000
-    yield refused("6000 times U+FFFD itself", "PAYLOAD_TOO_LARGE", replacements, marked)
-    yield refused("16 KiB that are not UTF-8", "INVALID_ENCODING", b"\xff" * at_limit, marked)
-    yield refused("16 KiB and a byte that are not UTF-8", "PAYLOAD_TOO_LARGE", b"\xff" * (at_limit + 1), marked)
-    for excess, code in {0: "VALIDATION_FAILED", 1: "PAYLOAD_TOO_LARGE"}.items():
-        body = plus(b'"x": ""')
-        filling = "é" * ((at_limit - len(body)) // 2)
-        body = plus(f'"x": "{filling}"').ljust(at_limit + excess)
-        yield refused(f"half as many characters as 16 KiB and {excess} bytes", code, body)
-    yield refused(
-        "as many members as fit", "VALIDATION_FAILED", plus(", ".join(f'"{number:x}": 0' for number in range(1600)))
-    )
-
-
-def fields() -> Iterable[HostileRequest]:
-    """Yield orders with one value at the edge of its rule, valid or invalid."""
-    for name in ORDER:
-        for value in EDGES[name]:
-            label = f"{name}: {type(value).__name__} {str(value)[:40]!r} of {len(str(value))} characters"
-            body = order(**{name: value})
-            if value in VALID[name] and type(value) in (int, str):
-                stored: dict[str, Any] = {name: int(value) if name == "quantity" else value}
-                yield accepted(label, body, **stored)
-            else:
-                yield refused(label, "VALIDATION_FAILED", body, pointers=(f"/{name}",))
-    # Python has no integer for the one, and reads the other as infinity.
-    for literal in ("-0", "1E400"):
-        body = with_literal("quantity", literal)
-        yield refused(f"quantity: {literal}", "VALIDATION_FAILED", body, pointers=("/quantity",))
-
-
-def members() -> Iterable[HostileRequest]:
-    for key in ("", "__proto__", "k" * 8000, "\0", "quantity ", "ｑuantity", "order_id", "a/b~c"):
-        pointer = "/" + key.replace("~", "~0").replace("/", "~1")
-        yield refused(f"another member {key[:20]!r}", "VALIDATION_FAILED", order(**{key: MARKER}), pointers=(pointer,))
-    for name in ORDER:
+def orders() -> Iterable[HostileRequest]:
+    invalid: dict[str, list[str]] = {
+        "quantity": [
+            *("1.0", "1e0", "-0", "0", "-1", "10000", "18446744073709551616", "1E400", "1e-400", "0.5", "9" * 4300),
+            *('""', '"01"', '"+1"', '" 1"', '"1.0"', '"1e3"', '"10000"', '"0x1"', '"1_0"', '"１"', '"²"', r'"1\n"'),
+        ],
+        "order_date": [
+            *('"2026-02-30"', '"2025-02-29"', '"1900-02-29"', '"0000-01-01"', '"2025-13-01"', '"2025-W17-5"'),
+            *('"20250425"', '"2025-4-25"', '"12025-04-25"', '"2025-04-25T00:00:00Z"', r'"2025-04-25\n"', "20250425"),
+            '"２０２５-04-25"',
+        ],
+        "customer_id": [
+            *('""', '" "', f'"{"c" * 65}"', '"a b"', '".a"', '"__proto__"', '"../../etc/passwd"', r'"001\n"', "1"),
+            *(r'"001\u0000"', '"00１"', '"а001"', '"a\u200db"', '"a\u202eb"', '"\N{BANANA}"', "\"1' OR '1'='1\""),
+        ],
+        "product_id": [
+            *('""', f'"{"p" * 129}"', '" Banana"', '"Banana "', r'"Banana\n"', r'"Ban\tana"', '"Granny\u00a0Smith"'),
+            *('"\u202eananaB"', '"<script>alert(1)</script>"', '"=1+1"', r'"\ud83c\udf4c"', r'"\ufffd"', "1"),
+        ],
+    }
+    for name, literals in invalid.items():
+        for literal in (*literals, "true", "null", "[]", "{}"):
+            shown = f"{name} {literal[:30]!a}"
+            yield refused(shown, "VALIDATION_FAILED", with_literal(name, literal), pointer=f"/{name}")
         body = json.dumps({key: value for key, value in ORDER.items() if key != name}).encode()
-        yield refused(f"no {name}", "VALIDATION_FAILED", body, pointers=(f"/{name}",))
+        yield refused(f"no {name}", "VALIDATION_FAILED", body, pointer=f"/{name}")
+    for key in ("", "__proto__", "\0", "Quantity", "a/b~c"):
+        pointer = "/" + key.replace("~", "~0").replace("/", "~1")
+        yield refused(f"the unknown key {key!a}", "VALIDATION_FAILED", order(**{key: MARKER}), pointer=pointer)
+    for name, body in {"null": b"null", "a number": b"-1.5e3", "a list": b"[" + order() + b"]"}.items():
+        yield refused(f"{name} instead of an order", "VALIDATION_FAILED", body, pointer="")
+    yield refused("1600 unknown keys", "VALIDATION_FAILED", plus(", ".join(f'"{n:x}": 0' for n in range(1600))))
+    valid: dict[str, list[Any]] = {
+        "quantity": [9999],
+        "order_date": ["2024-02-29", "0001-01-01", "9999-12-31"],
+        "customer_id": ["constructor", "Z._-9" + "c" * 59],
+        "product_id": ["x", "-._", "Granny  Smith 2.0_b-c", "p" * 128, "__proto__"],
+    }
+    for name, values in valid.items():
+        for value in values:
+            yield accepted(f"valid {name} {value}"[:60], order(**{name: value}), **{name: value})
+    yield accepted('quantity "9999"', order(quantity="9999"), quantity=9999)
 
 
-def idempotency_keys() -> Iterable[HostileRequest]:
-    for name, key in {
-        "an empty key": b"",
-        "a key of nothing but spaces": b"   ",
-        "a key with a space": b"a b",
-        "a key with a tab": b"a\tb",
-        "a key of 256 characters": MARKER.encode().ljust(256, b"k"),
-        "a key of 8000 characters": MARKER.encode().ljust(8000, b"k"),
-        "a key in UTF-8": "clé".encode(),
-        "a key in Latin-1": b"cl\xe9",
-        "a key with a no-break space": "a\u00a0b".encode(),
-        "a key of full-width digits": "１２３".encode(),
-        "a key with a control character": b"a\x01b",
-        "a key with DEL": b"a\x7fb",
-    }.items():
-        yield refused(name, "IDEMPOTENCY_KEY_INVALID", order(), keyed(key))
-    for name, key in {
-        "a key of one character": b"!",
-        "a key of 255 characters": MARKER.encode().ljust(255, b"~"),
-        "a key with a comma": b"a,b",
-        "a key of nothing but a comma": b",",
-        "a key of quotation marks and brackets": b"\"';<>{}\\%00",
-        "a key with spaces around it, which are not part of it": b"  around\t",
-    }.items():
-        yield accepted(name, order(), keyed(key))
-    yield accepted("a key in a header of capitals", order(), (*JSON, (b"IDEMPOTENCY-KEY", b"capitals")))
-    # API Gateway joins two by a comma and hands one key over; the emulator adds a space, which is in no key.
+def headers() -> Iterable[HostileRequest]:
+    for key in (b"", b"a b", b"a\tb", b"k" * 256, b"l" * 8000, "clé".encode(), b"cl\xe9", b"a\x7fb"):
+        yield refused(f"the key {key[:20]!r}", "IDEMPOTENCY_KEY_INVALID", order(), keyed(key))
+    for key in (b"!", b"~" * 255, b"a,b", b"\"';<>{}\\%00", b"  around\t"):
+        yield accepted(f"the valid key {key[:20]!r}", headers=keyed(key))
+    # API Gateway joins two values with a comma and no space; the emulator adds a space, which no key may hold.
     yield refused("two keys", "IDEMPOTENCY_KEY_INVALID", order(), (*keyed(b"a"), (b"idempotency-key", b"b")))
-    yield refused("the body is judged before the key", "VALIDATION_FAILED", order(quantity=0), keyed(b"a b"))
-
-
-def media_types() -> Iterable[HostileRequest]:
+    yield refused("an invalid order with an invalid key", "VALIDATION_FAILED", order(quantity=0), keyed(b"a b"))
     for value in (
-        *(b"", b"text/plain", b"application/problem+json", b"application/x-www-form-urlencoded", b"*/*"),
-        *(b"multipart/form-data; boundary=x", b"application/json, application/json", b"application/json\xa0"),
+        *(b"", b"json", b"text/plain", b"application/json5", b"application/problem+json", b"*/*"),
+        *(b"application/x-www-form-urlencoded", b"multipart/form-data; boundary=x", b"application/json, text/plain"),
         *(b"application/json; charset=utf-16", b"application/json; charset=utf-8; charset=latin-1"),
-        *(b"application/json; charset*=utf-8''x; charset*0=utf-8", b"\xef\xbb\xbfapplication/json"),
-        b"application/json; charset*" + b"9" * 5000 + b"=utf-16",
+        *(b"application/json; charset*=utf-16''x", b'application/json; charset="utf-8', b"application/json\xa0"),
     ):
-        yield refused(f"content type {value[:60]!r}", "UNSUPPORTED_MEDIA_TYPE", order(), content_type(value))
+        yield refused(f"content type {value!r}", "UNSUPPORTED_MEDIA_TYPE", order(), content_type(value))
     yield refused("no content type", "UNSUPPORTED_MEDIA_TYPE", order(), ())
-    yield refused("two content types", "UNSUPPORTED_MEDIA_TYPE", order(), (*JSON, *JSON))
-    yield refused("two content types that differ", "UNSUPPORTED_MEDIA_TYPE", order(), (*JSON, *content_type(b"a/b")))
-    for encoding in (b"gzip", b"identity", b"br", b"x", b""):
-        headers = (*JSON, (b"Content-Encoding", encoding))
-        yield refused(f"content encoding {encoding!r}", "UNSUPPORTED_MEDIA_TYPE", order(), headers)
-    for value in (
-        b"Application/JSON",
-        b"application/json;charset=utf-8",
-        b'application/json; charset="Utf-8"',
-        b'application/json; profile="\\"; charset=latin1"',
-    ):
-        yield accepted(f"content type {value!r}", order(), content_type(value))
-
-
-def other_headers() -> Iterable[HostileRequest]:
+    yield refused("two content types", "UNSUPPORTED_MEDIA_TYPE", order(), (*JSON, *content_type(b"a/b")))
+    for encoding in (b"gzip", b"identity", b""):
+        coded = (*JSON, (b"Content-Encoding", encoding))
+        yield refused(f"content encoding {encoding!r}", "UNSUPPORTED_MEDIA_TYPE", order(), coded)
+    for value in (b"Application/JSON", b"application/json ; ;; ", b'application/json;charset="Utf-8"; x="a;charset=b"'):
+        yield accepted(f"content type {value!r}", headers=content_type(value))
     for name, value in {
-        "Accept": b"application/xml",
-        "Accept-Charset": b"utf-16",
-        "Cookie": b"order=" + MARKER.encode(),
-        "Forwarded": b"for=192.0.2.1;host=evil.example",
-        "If-None-Match": b"*",
-        "Range": b"bytes=0-1",
-        "Referer": b"https://" + MARKER.encode() + b".example",
-        "User-Agent": b"\xff" + MARKER.encode(),
-        "X-Amzn-Trace-Id": b"Root=" + MARKER.encode(),
-        "X-Forwarded-Host": b"evil.example",
-        "X-HTTP-Method-Override": b"DELETE",
-        "__proto__": b"x",
+        b"Cookie": b"order=" + MARKER.encode(),
+        b"User-Agent": b"\xff" + MARKER.encode(),
+        b"X-Amzn-Trace-Id": b"Root=" + MARKER.encode(),
+        b"X-HTTP-Method-Override": b"DELETE",
     }.items():
-        yield accepted(f"the header {name} changes nothing", order(), (*JSON, (name.encode(), value)))
+        yield accepted(f"header {name.decode()}", headers=(*JSON, (name, value)))
 
 
 def framing() -> Iterable[HostileRequest]:
@@ -371,159 +280,85 @@ def framing() -> Iterable[HostileRequest]:
         parts = [body[start : start + size] for start in range(0, len(body), size)]
         return b"".join(b"%x%b\r\n%b\r\n" % (len(part), extension, part) for part in parts) + b"0\r\n"
 
-    yield HostileRequest(
-        "chunks of one byte", 202, stored=Order(**ORDER), headers=pad(chunked), rest=chunks(order(), 1) + b"\r\n"
-    )
-    yield HostileRequest(
-        "a chunk with an extension and a trailer",
-        202,
-        stored=Order(**ORDER),
-        headers=chunked,
-        rest=chunks(order(), len(order()), b";name=value") + b"Idempotency-Key: a b\r\n\r\n",
-    )
-    too_large = order().ljust(MAX_BODY_BYTES + 1)
-    yield HostileRequest(
-        "chunks of 16 KiB and a byte",
-        413,
-        "PAYLOAD_TOO_LARGE",
-        headers=chunked,
-        rest=chunks(too_large, 1000) + b"\r\n",
-    )
-    yield HostileRequest("no chunk at all", 400, "BODY_MISSING", headers=pad(chunked), rest=chunks(b"", 1) + b"\r\n")
-    yield accepted("100-continue is expected", order(), (*JSON, (b"Expect", b"100-continue")))
-    # What is no HTTP never reaches the API: whatever parses HTTP before it refuses by itself.
-    yield by_gateway("a chunk of no size", 400, headers=chunked, rest=b"x\r\n" + order())
-    yield by_gateway("a length of no number", 400, headers=(*JSON, (b"Content-Length", b"x")), rest=order())
-    yield by_gateway("a negative length", 400, headers=(*JSON, (b"Content-Length", b"-1")), rest=order())
-    yield by_gateway("two lengths", 400, headers=(*JSON, *sized(order()), (b"Content-Length", b"1")), rest=order())
+    stored, too_large = Order(**ORDER), order().ljust(MAX_BODY_BYTES + 1)
+    trailer = chunks(order(), len(order()), b";name=value") + b"Idempotency-Key: a b\r\n\r\n"
+    for name, status, code, rest in (
+        ("chunks of one byte", 202, None, chunks(order(), 1) + b"\r\n"),
+        ("a chunk with an extension and a trailer", 202, None, trailer),
+        ("chunks of 16 KiB and a byte", 413, "PAYLOAD_TOO_LARGE", chunks(too_large, 1000) + b"\r\n"),
+        ("no chunk", 400, "BODY_MISSING", chunks(b"", 1) + b"\r\n"),
+    ):
+        yield HostileRequest(
+            name, status, code, stored=None if code else stored, headers=(*MARKED, *chunked), rest=rest
+        )
+    yield accepted("Expect: 100-continue", headers=(*JSON, (b"Expect", b"100-continue")))
+    for name, invalid in {
+        "a length that is not a number": (b"Content-Length", b"x"),
+        "a negative length": (b"Content-Length", b"-1"),
+    }.items():
+        yield by_gateway(name, 400, headers=(*JSON, invalid), rest=order())
+    yield by_gateway("a chunk without a size", 400, headers=chunked, rest=b"x\r\n" + order())
+    yield by_gateway("two lengths", 400, headers=(*JSON, *length_of(order()), (b"Content-Length", b"1")), rest=order())
     yield by_gateway("a NUL in a header", 400, headers=keyed(b"a\0b"))
     yield by_gateway("a header without a name", 400, headers=(*JSON, (b"", b"x")))
     yield by_gateway("a space in a header's name", 400, headers=(*JSON, (b"Idempotency-Key ", b"x")))
 
 
-def methods() -> Iterable[HostileRequest]:
-    # An HTTP API answers 404 to a method that has no route; it has no 405.
-    for method in (b"PUT", b"PATCH", b"DELETE", b"HEAD", b"GET", b"TRACE", b"QUERY", b"BREW"):
-        yield by_gateway(f"{method.decode()} of the orders", 404, method)
-    for method in (b"POST", b"PUT", b"PATCH", b"DELETE", b"HEAD", b"TRACE"):
-        yield by_gateway(f"{method.decode()} of an order", 404, method, b"/orders/" + issued_id().encode())
+def targets() -> Iterable[HostileRequest]:
+    order_id = random_order_id(os.urandom(12))
+    pending = order_id.encode()
+    # An HTTP API responds 404 to a method that has no route; it has no 405.
+    for method in (b"PUT", b"DELETE", b"HEAD", b"GET", b"TRACE", b"BREW"):
+        yield by_gateway(f"{method.decode()} /orders", 404, method)
+    for method in (b"POST", b"PATCH", b"DELETE"):
+        yield by_gateway(f"{method.decode()} /orders/ID", 404, method, b"/orders/" + pending)
     yield by_gateway("OPTIONS without an origin", 204, b"OPTIONS")
     # The emulator's server writes every method in capitals, which HTTP does not ask for.
-    yield replace(accepted("a method in lower case", order()), method=b"post")
+    yield replace(accepted("a method in lower case"), method=b"post")
+    for target in (
+        *(b"/", b"/orders//", b"/ORDERS", b"/order", b"/orders%00", b"/orders%0a", b"/orders%252f", b"/orders\\"),
+        *(b"/orders#x", b"/orders;x=1", b"/orders.json", b"/./orders", b"/x/../orders", b"/%2e%2e/orders", b"*"),
+        *(b"/dev/orders", b"/@connections/x", b"http://evil.example/orders", b"/orders/" + MARKER.encode() + b"/items"),
+    ):
+        yield by_gateway(f"POST {target.decode().replace(MARKER, 'MARKER')}", 404, target=target)
+    # The emulator accepts one slash too many, at either end.
+    for target in (b"/orders?quantity=2&%ff=" + MARKER.encode(), b"/%6frders", b"/orders/", b"/orders%2f", b"//orders"):
+        yield replace(accepted(f"POST {target.decode().replace(MARKER, 'MARKER')}"), target=target)
 
+    def asked(name: str, text: bytes, code: str | None = None, rest: bytes = b"") -> HostileRequest:
+        status, headers = STATUS_OF[code] if code else 200, (*MARKED, *length_of(rest))
+        return HostileRequest(f"GET {name}", status, code, None, None, b"GET", b"/orders/" + text, headers, rest)
 
-def paths() -> Iterable[HostileRequest]:
-    for name, target in {
-        "the root": b"/",
-        "two slashes after it": b"/orders//",
-        "capitals": b"/ORDERS",
-        "another name": b"/order",
-        "a NUL after it": b"/orders%00",
-        "a line feed after it": b"/orders%0a",
-        "a space after it": b"/orders%20",
-        "a slash that is escaped twice": b"/orders%252f",
-        "a backslash after it": b"/orders\\",
-        "a fragment": b"/orders#x",
-        "a matrix parameter": b"/orders;x=1",
-        "an extension": b"/orders.json",
-        "a dot segment": b"/./orders",
-        "two dots": b"/x/../orders",
-        "two dots at the end": b"/orders/..",
-        "out and in again": b"/orders/../orders",
-        "an escaped dot": b"/%2e/orders",
-        "two escaped dots": b"/%2e%2e/orders",
-        "a stage before it": b"/dev/orders",
-        "the address of connections": b"/@connections/x",
-        "another host": b"http://evil.example/orders",
-        "no path but an asterisk": b"*",
-        "an id": b"/orders/" + MARKER.encode(),
-        "an id and more": b"/orders/" + MARKER.encode() + b"/items",
-    }.items():
-        yield by_gateway(f"POST to {name}", 404, target=target)
-    yield accepted("a query", order(), target=b"/orders?quantity=2&customer_id=%00&%ff=" + MARKER.encode())
-    yield accepted("an empty query", order(), target=b"/orders?")
-    yield accepted("an escaped letter in the path", order(), target=b"/%6frders")
-    # The emulator forgives a slash too much, at either end.
-    yield accepted("a slash after the path", order(), target=b"/orders/")
-    yield accepted("an escaped slash after the path", order(), target=b"/orders%2f")
-    yield accepted("two slashes before the path", order(), target=b"//orders")
+    def sealed(version: str, variant: str) -> bytes:
+        head = UUID(order_id[:14] + version + order_id[15:19] + variant + order_id[20:]).bytes[:12]
+        return str(UUID(bytes=head + zlib.crc32(head).to_bytes(4, "big"))).encode()
 
-
-def order_ids() -> Iterable[HostileRequest]:
-    order_id = issued_id()
-    pending, lost = order_id.encode(), "ORDER_NOT_FOUND"
-    yield asked("an id that is on its way", pending)
-    yield asked("an id in capitals", pending.upper())
-    yield asked("an id with a query", pending + b"?order_id=" + MARKER.encode())
-    yield asked("an id as percent escapes", b"".join(b"%%%02x" % byte for byte in pending))
-    yield asked("an id asked with a body", pending, rest=order())
-    swapped = next(
-        order_id[:i] + order_id[i + 1] + order_id[i] + order_id[i + 2 :]
-        for i in range(24, 35)
-        if order_id[i] != order_id[i + 1]
-    )
+    yield asked("a pending ID", pending)
+    yield asked("an ID in capitals", pending.upper())
+    yield asked("an ID with a query", pending + b"?order_id=" + MARKER.encode())
+    yield asked("an ID as percent escapes", b"".join(b"%%%02x" % byte for byte in pending))
+    yield asked("an ID with a body", pending, rest=order())
     for name, text in {
         "a wrong checksum": pending[:-1] + (b"0" if order_id[-1] != "0" else b"1"),
-        "two digits swapped": swapped.encode(),
-        "version 4 with its checksum": sealed(order_id, "4", order_id[19]),
-        "version 7 with its checksum": sealed(order_id, "7", order_id[19]),
-        "another variant with its checksum": sealed(order_id, "8", "c"),
-        "the nil UUID": str(UUID(int=0)).encode(),
-        "the greatest UUID": str(UUID(int=2**128 - 1)).encode(),
+        "version 4 with its checksum": sealed("4", order_id[19]),
+        "another variant with its checksum": sealed("8", "c"),
         "no hyphens": pending.replace(b"-", b""),
-        "braces": b"{%b}" % pending,
-        "escaped braces": b"%7B" + pending + b"%7D",
         "a URN": b"urn:uuid:" + pending,
-        "a quotation mark": b"%22" + pending + b"%22",
-        "a leading space": b"%20" + pending,
         "a trailing line feed": pending + b"%0A",
-        "a trailing NUL": pending + b"%00",
-        "nothing but a NUL": b"%00",
+        "a NUL": b"%00",
         "a full-width digit": b"%EF%BC%91" + pending[1:],
-        "a Kelvin sign": b"%E2%84%AA" + pending[1:],
         "invalid UTF-8": b"%FF" + pending[1:],
-        "an extension": pending + b".json",
-        "a matrix parameter": pending + b";x=1",
-        "a wildcard": b"*",
-        "a dot": b".",
-        "an escaped dot segment": b"%2e%2e",
-        "twice escaped": b"%2530",
+        "a dot segment": b"%2e%2e",
         "__proto__": b"__proto__",
-        "constructor": b"constructor",
-        "null": b"null",
-        "a negative number": b"-1",
-        "SQL": b"'%20OR%201=1--",
         "markup": b"%3Cscript%3E",
-        "a template": b"$%7B7*7%7D",
         "the marker": MARKER.encode(),
         "4000 digits": b"0" * 4000,
     }.items():
-        yield asked(f"an id with or of: {name}", text, lost)
-    for name, text in {
-        "an empty id": b"",
-        "a segment after it": pending + b"/" + MARKER.encode(),
-        "a slash after it": pending + b"/",
-        "an escaped slash": pending + b"%2f" + MARKER.encode(),
-    }.items():
-        yield by_gateway(f"GET of {name}", 404, b"GET", b"/orders/" + text)
-    yield by_gateway("GET of raw UTF-8", 400, b"GET", "/orders/é".encode())
-    yield by_gateway("GET of 64 KiB", 431, b"GET", b"/orders/" + b"0" * 64 * 1024)
+        yield asked(name, text, "ORDER_NOT_FOUND")
+    for name, text in {"an empty ID": b"", "a segment after the ID": pending + b"/" + MARKER.encode()}.items():
+        yield by_gateway(f"GET {name}", 404, b"GET", b"/orders/" + text)
+    yield by_gateway("GET raw UTF-8", 400, b"GET", "/orders/é".encode())
+    yield by_gateway("GET 64 KiB", 431, b"GET", b"/orders/" + b"0" * 64 * 1024)
 
 
-HOSTILE_REQUESTS = [
-    *encodings(),
-    *surrogates_and_escapes(),
-    *documents(),
-    *duplicate_keys(),
-    *depths(),
-    *sizes(),
-    *fields(),
-    *members(),
-    *idempotency_keys(),
-    *media_types(),
-    *other_headers(),
-    *framing(),
-    *methods(),
-    *paths(),
-    *order_ids(),
-]
+HOSTILE_REQUESTS = [*documents(), *orders(), *headers(), *framing(), *targets()]

@@ -1,4 +1,4 @@
-"""What schemathesis cannot know of the API."""
+"""What schemathesis cannot derive from the schema."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ import schemathesis
 
 @schemathesis.hook
 def filter_body(context: schemathesis.HookContext, body: Any) -> bool:
-    """Leave out orders whose quantity is a float without fraction.
+    """Skip orders whose quantity is a float without a fraction.
 
-    JSON Schema counts 1.0 as an integer (draft 2020-12, section 4.2.3), and so does schemathesis; the
-    contract refuses it, which no schema can state. hostile_requests.py sends such numbers.
+    JSON Schema counts 1.0 as an integer (draft 2020-12, section 4.2.3), and so does schemathesis. The
+    contract refuses it, which no schema can state; hostile_requests.py sends such numbers.
     """
     quantity = body.get("quantity") if isinstance(body, dict) else None
     return not (isinstance(quantity, float) and quantity.is_integer())

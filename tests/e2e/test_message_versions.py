@@ -1,23 +1,18 @@
-"""The message's shape changes while orders are in flight: none is lost, also where the change is rolled back.
+"""The message format changes while orders are in flight: none is lost, even if the change is rolled back.
 
-Version 2 is made up. It comes into the real zip as whoever changes the shape would write it, and is deployed as the runbook says:
-first what reads it, then what writes it.
+Version 2 exists only here. It is added to the real zip and deployed as the runbook says: first the code that reads it,
+then the code that writes it.
 """
 
 import json
 import uuid
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from local_stack import LocalStack
-from orders.domain.errors import MessageVersionUnknownError
 from support.deployment.package import changed_zip, lambda_zip
 from support.deployment.stack import DeployedStack
-from support.machine.orders_command import OrdersCommand
 from support.sample_orders import SAMPLE_BODY
 from support.waiting import wait_for
 
@@ -58,128 +53,66 @@ def write_message(submitted):
 """
 
 
-class Functions:
-    """The two functions that messages go between, and the versions of their code."""
-
-    NAMES = ("submission", "processing")
-
-    def __init__(self, stack: DeployedStack) -> None:
-        self._stack = stack
-        self._lambda = stack.client("lambda")
-        self._zip = lambda_zip("local")
-        self.former = {name: self.live(name) for name in self.NAMES}
-
-    def live(self, name: str) -> str:
-        """Return the version that serves orders."""
-        return str(self._lambda.get_alias(FunctionName=f"{self._stack.prefix}-{name}", Name="live")["FunctionVersion"])
-
-    def point(self, name: str, version: str) -> None:
-        """Let a version serve orders."""
-        self._lambda.update_alias(FunctionName=f"{self._stack.prefix}-{name}", Name="live", FunctionVersion=version)
-
-    def deploy(self, name: str, more: str) -> None:
-        """Publish the project's zip, with `more` at the end of message.py, and let it serve orders."""
-        version = self._lambda.update_function_code(
-            FunctionName=f"{self._stack.prefix}-{name}",
-            ZipFile=changed_zip(self._zip, "orders/domain/message.py", more=more),
-            Publish=True,
-        )["Version"]
-        self.point(name, version)
-
-    def restore(self) -> None:
-        """Let what served orders before serve them again."""
-        for name, version in self.former.items():
-            self.deploy(name, "")
-            self.point(name, version)
-
-
-@pytest.fixture(scope="module")
-def stack(local_stack: LocalStack) -> DeployedStack:
-    """The stack of one way to deploy: the code is the same in the other."""
-    return DeployedStack(local_stack)
+Deploy = Callable[[str, str], None]
 
 
 @pytest.fixture
-def customer() -> str:
-    return f"versions-{uuid.uuid4().hex[:8]}"
+def deploy(one_stack: DeployedStack) -> Iterator[Deploy]:
+    """Return a function that deploys a Lambda function with a text appended to message.py; undo it afterwards."""
+    functions, former = one_stack.client("lambda"), lambda_zip("local")
+
+    def name_of(function: str) -> dict[str, str]:
+        return {"FunctionName": f"{one_stack.prefix}-{function}"}
+
+    def point(function: str, version: str) -> None:
+        functions.update_alias(**name_of(function), Name="live", FunctionVersion=version)
+
+    def deploy(function: str, more: str) -> None:
+        code = changed_zip(former, "orders/domain/message.py", more=more)
+        point(function, functions.update_function_code(**name_of(function), ZipFile=code, Publish=True)["Version"])
+
+    versions = {
+        function: functions.get_alias(**name_of(function), Name="live")["FunctionVersion"]
+        for function in ("submission", "processing")
+    }
+    yield deploy
+    for function, version in versions.items():
+        deploy(function, "")
+        point(function, version)
 
 
-@pytest.fixture
-def functions(stack: DeployedStack) -> Iterator[Functions]:
-    functions = Functions(stack)
-    yield functions
-    functions.restore()
+def test_orders_in_flight_are_stored_across_a_change_of_the_format(one_stack: DeployedStack, deploy: Deploy) -> None:
+    stack, customer = one_stack, f"versions-{uuid.uuid4().hex[:8]}"
+    placed: list[str] = []
 
+    def place(number: int) -> None:
+        answers = [stack.api.post(SAMPLE_BODY.replace(b"001", customer.encode())) for _ in range(number)]
+        placed.extend(answer.json()["order_id"] for answer in answers)
 
-def place(stack: DeployedStack, customer: str, number: int) -> list[str]:
-    """Place a customer's orders at the API; return their ids."""
-    answers = [stack.api.post(SAMPLE_BODY.replace(b"001", customer.encode())) for _ in range(number)]
-    assert [answer.status for answer in answers] == [202] * number
-    return [answer.json()["order_id"] for answer in answers]
+    def require_all_stored_once() -> None:
+        wait_for("every order", lambda: set(stack.order_ids_of(customer)) >= set(placed), seconds=60)
+        assert Counter(stack.order_ids_of(customer)) == dict.fromkeys(placed, 1)
 
+    def versions_waiting() -> list[int]:
+        receive = stack.client("sqs").receive_message
+        options = {"MaxNumberOfMessages": 10, "VisibilityTimeout": 0, "WaitTimeSeconds": 0}
+        messages = receive(QueueUrl=stack.outputs["orders_queue_url"], **options).get("Messages", [])
+        return sorted(json.loads(message["Body"])["version"] for message in messages)
 
-def wait_until_stored_once(stack: DeployedStack, customer: str, order_ids: list[str]) -> None:
-    wait_for("every order", lambda: set(stack.order_ids_of(customer)) >= set(order_ids), seconds=60)
-    assert Counter(stack.order_ids_of(customer)) == dict.fromkeys(order_ids, 1)
-
-
-def versions_waiting(stack: DeployedStack, number: int) -> list[int]:
-    """Return the versions of the messages in the orders queue, once there are so many, and leave them there."""
-    sqs, seen = stack.client("sqs"), dict[str, int]()
-
-    def all_seen() -> bool:
-        messages = sqs.receive_message(
-            QueueUrl=stack.outputs["orders_queue_url"], MaxNumberOfMessages=10, VisibilityTimeout=0, WaitTimeSeconds=0
-        ).get("Messages", [])
-        seen.update({message["MessageId"]: json.loads(message["Body"])["version"] for message in messages})
-        return len(seen) == number
-
-    wait_for("the messages", all_seen)
-    return sorted(seen.values())
-
-
-def test_orders_in_flight_are_stored_whatever_shape_their_messages_have(
-    stack: DeployedStack, functions: Functions, customer: str
-) -> None:
     with stack.processing_off():
-        order_ids = place(stack, customer, 3)
-        for name in functions.NAMES:
-            functions.deploy(name, READS_VERSION_2)
-        order_ids += place(stack, customer, 2)
-        # In the worst order: what is written changes while the function that reads is still the one before.
-        functions.deploy("submission", READS_VERSION_2 + WRITES_VERSION_2)
-        order_ids += place(stack, customer, 4)
-        assert versions_waiting(stack, 9) == [1] * 5 + [2] * 4
+        place(3)
+        for function in ("submission", "processing"):
+            deploy(function, READS_VERSION_2)
+        place(2)
+        # Only submission writes version 2; processing has the code that reads both.
+        deploy("submission", READS_VERSION_2 + WRITES_VERSION_2)
+        place(4)
+        wait_for("messages of both versions", lambda: versions_waiting() == [1] * 5 + [2] * 4)
+    require_all_stored_once()
 
-    wait_until_stored_once(stack, customer, order_ids)
-    # And rolled back by one deployment: what the later code has written is still read.
-    functions.deploy("processing", READS_VERSION_2 + WRITES_VERSION_2)
+    # Roll back by one deployment: the earlier code still reads what the later one wrote.
+    deploy("processing", READS_VERSION_2 + WRITES_VERSION_2)
     with stack.processing_off():
-        order_ids += place(stack, customer, 2)
-        functions.deploy("processing", READS_VERSION_2)
-    wait_until_stored_once(stack, customer, order_ids)
-
-
-def test_orders_of_a_version_that_is_not_read_wait_in_the_dead_letter_queue_and_are_stored_once_it_is(
-    stack: DeployedStack, functions: Functions, customer: str, local_stack: LocalStack, tmp_path: Path
-) -> None:
-    orders = OrdersCommand(local_stack, tmp_path)
-    reason = MessageVersionUnknownError.REASON
-
-    def waiting() -> dict[str, Any] | None:
-        groups = json.loads(orders.run("dlq", "list", "--json").out)["groups"]
-        return next((group for group in groups if group["reason"] == reason and group["count"] == 3), None)
-
-    with stack.quick_redelivery():
-        functions.deploy("submission", READS_VERSION_2 + WRITES_VERSION_2)
-        order_ids = place(stack, customer, 3)
-        group = wait_for("the orders in the dead-letter queue", waiting, seconds=60)
-    assert "do not drop" in group["what_to_do"]
-    assert stack.order_ids_of(customer) == []
-    assert stack.api.get(order_ids[0]).json()["status"] == "PENDING"
-
-    functions.deploy("processing", READS_VERSION_2)
-    orders.run("dlq", "redrive", "--yes", "--reason", reason)
-
-    wait_until_stored_once(stack, customer, order_ids)
-    assert waiting() is None
+        place(2)
+        deploy("processing", READS_VERSION_2)
+    require_all_stored_once()

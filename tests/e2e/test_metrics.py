@@ -1,17 +1,16 @@
-"""What happens to an order is counted by the deployed metric filters, over the deployed functions' own logs."""
+"""The deployed metric filters count what happens to an order, in the deployed functions' own logs."""
 
 from datetime import UTC, datetime, timedelta
 
 from aws_emulator.metric_filters import matches
-from local_stack import LocalStack
 from support.deployment.stack import DeployedStack
 from support.waiting import wait_for
 
 FUNCTIONS = ("submission", "processing", "status", "notification")
 
 
-def test_an_order_is_counted_once_by_each_function(local_stack: LocalStack) -> None:
-    stack = DeployedStack(local_stack)
+def test_order_is_counted_once_by_each_function(one_stack: DeployedStack) -> None:
+    stack = one_stack
     order_id = stack.api.post(stack.sample_body).json()["order_id"]
     wait_for("the announcement", lambda: stack.events("notification", "order_notified", order_id))
     counted = {}
@@ -26,11 +25,6 @@ def test_an_order_is_counted_once_by_each_function(local_stack: LocalStack) -> N
         "OrdersStored": 1,
         "OrdersNotified": 1,
     }
-
-
-def test_cloudwatch_has_the_counts(local_stack: LocalStack) -> None:
-    stack = DeployedStack(local_stack)
-    stack.wait_until_processed(stack.api.post(stack.sample_body).json()["order_id"])
     now = datetime.now(UTC)
     for metric in ("OrdersAccepted", "OrdersStored"):
         found = stack.client("cloudwatch").get_metric_statistics(

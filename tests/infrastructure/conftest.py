@@ -131,7 +131,7 @@ def deployed_twice(variables: dict[str, Any], tmp_path_factory: pytest.TempPathF
         certificate = emulator.client("acm").request_certificate(DomainName="*.example.com")["CertificateArn"]
         zone = emulator.client("route53").create_hosted_zone(Name="example.com", CallerReference="tests")
         zone_id = zone["HostedZone"]["Id"].rpartition("/")[2]
-        stack = Stack("orders", tmp_path_factory.mktemp("stack"), emulator.environment)
+        stack = Stack("orders", tmp_path_factory.mktemp("stack"), emulator)
         package = package_of_functions("local")
         stack.take_code(package)
         stack.deploy(

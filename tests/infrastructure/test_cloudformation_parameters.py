@@ -71,17 +71,16 @@ CASES = [
 def propose(lambda_zip: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Propose]:
     """Return a function that asks for a new stack with these parameters; it raises ClientError if they are refused."""
     with running_emulator(tmp_path_factory.mktemp("emulator"), REGION) as emulator:
-        stack = Stack("orders", tmp_path_factory.mktemp("stack"), emulator.environment)
+        stack = Stack("orders", tmp_path_factory.mktemp("stack"), emulator)
         stack.take_code(lambda_zip)
-        emulator.client("s3").upload_file(str(stack.package()), stack.bucket, "template")
-        cloudformation = emulator.client("cloudformation")
+        template_url, cloudformation = stack.package(), emulator.client("cloudformation")
 
         def ask(parameters: dict[str, str]) -> None:
             cloudformation.create_change_set(
                 StackName="orders",
                 ChangeSetName="proposal",
                 ChangeSetType="CREATE",
-                TemplateURL=f"{emulator.endpoint_url}/{stack.bucket}/template",
+                TemplateURL=template_url,
                 Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
                 Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
             )

@@ -55,7 +55,7 @@ ENVIRONMENT = {
 @pytest.fixture(scope="module")
 def invoke() -> Iterator[Callable[[str, dict[str, Any]], dict[str, Any]]]:
     """Return a Python function that invokes a Lambda function in a Debian system."""
-    debian = debian_root("debian13", "trixie", ["python3"])
+    debian = debian_root()
     own_folder = Path(tempfile.mkdtemp(prefix="lambda-", dir=debian / "tmp"))
     inside = Path("/") / own_folder.relative_to(debian)
 

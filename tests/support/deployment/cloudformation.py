@@ -1,89 +1,97 @@
-"""A CloudFormation stack of the backend, packaged and deployed with the commands that a user types."""
+"""A CloudFormation stack of the backend, packaged and deployed as the AWS CLI does it, without the CLI's pauses.
+
+test_readme.py runs the commands of the AWS CLI.
+"""
 
 import hashlib
 import json
 import shutil
-import subprocess
-import sys
-from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from support.deployment.emulator import Emulator
 from support.repository.cloudformation import TEMPLATE
+from support.waiting import wait_for
 
 
 class StackError(Exception):
-    """A command failed; the text is what it said."""
+    """A deployment failed; the text holds the reasons."""
 
 
 class Stack:
-    """The stack `name`; `directory` holds its template and its zip as cloudformation/ and dist/ of the project do.
+    """The stack `name`; `directory` holds its template, which a test may change, and its zip."""
 
-    `environment` is all that the AWS CLI sees of the environment.
-    """
-
-    def __init__(self, name: str, directory: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, name: str, directory: Path, emulator: Emulator) -> None:
         self.name = name
-        self.bucket = f"artifacts-of-{name}"
-        self.template = directory / "cloudformation" / TEMPLATE.name
-        self._packaged = directory / "packaged.yaml"
-        self._dist = directory / "dist"
-        self._environment = environment
-        self.template.parent.mkdir(parents=True)
-        self._dist.mkdir()
+        self.template = directory / TEMPLATE.name
+        self._bucket = f"artifacts-of-{name}"
+        self._cloudformation = emulator.client("cloudformation")
+        self._s3 = emulator.client("s3")
+        self._endpoint_url = emulator.endpoint_url
+        self._code = b""
+        directory.mkdir(parents=True, exist_ok=True)
         shutil.copy(TEMPLATE, self.template)
-        self._aws("s3", "mb", f"s3://{self.bucket}")
+        location = {"CreateBucketConfiguration": {"LocationConstraint": emulator.region}}
+        self._s3.create_bucket(Bucket=self._bucket, **location)
 
     def take_code(self, zip_path: Path) -> None:
-        """Put a zip where the template looks for it, with the record that scripts/build_lambda.py writes of it."""
-        shutil.copy(zip_path, self._dist / "orders-arm64.zip")
-        record = {"inputs": "", "zip": hashlib.sha256(zip_path.read_bytes()).hexdigest()}
-        (self._dist / "orders-arm64.inputs").write_text(json.dumps(record))
+        """Deploy this zip from now on."""
+        self._code = zip_path.read_bytes()
 
-    def package(self) -> Path:
-        """Upload the zip; return the path of the template that names it."""
-        self._aws(
-            *("cloudformation", "package", "--template-file", str(self.template)),
-            *("--s3-bucket", self.bucket, "--output-template-file", str(self._packaged)),
-        )
-        return self._packaged
+    def package(self) -> str:
+        """Upload the zip and the template; return the template's URL."""
+        record = {"inputs": "", "zip": hashlib.sha256(self._code).hexdigest()}
+        code = f"{{S3Bucket: {self._bucket}, S3Key: {self._upload(self._code)}}}"
+        inputs = f"s3://{self._bucket}/{self._upload(json.dumps(record).encode())}"
+        template = self.template.read_text().replace("Code: ../dist/orders-arm64.zip", f"Code: {code}")
+        template = template.replace("Location: ../dist/orders-arm64.inputs", f"Location: {inputs}")
+        assert "../dist" not in template
+        return f"{self._endpoint_url}/{self._bucket}/{self._upload(template.encode())}"
 
     def deploy(self, **parameters: str) -> None:
-        """Package, then create the stack or bring it up to date; parameters not given stay as they are."""
-        self.package()
-        overrides = [f"{name}={value}" for name, value in parameters.items()]
-        self._aws(
-            *("cloudformation", "deploy", "--template-file", str(self._packaged), "--stack-name", self.name),
-            *("--s3-bucket", self.bucket, "--capabilities", "CAPABILITY_IAM"),
-            *(("--parameter-overrides", *overrides) if overrides else ()),
-        )
+        """Package, then create or update the stack; parameters that are not given keep their values."""
+        stack = self._found()
+        given: list[dict[str, Any]] = [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()]
+        known = [each["ParameterKey"] for each in (stack or {}).get("Parameters", [])]
+        given += [{"ParameterKey": name, "UsePreviousValue": True} for name in known if name not in parameters]
+        write = self._cloudformation.update_stack if stack else self._cloudformation.create_stack
+        capabilities = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+        write(StackName=self.name, TemplateURL=self.package(), Parameters=given, Capabilities=capabilities)
+        if self._finished() not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+            events = self._cloudformation.describe_stack_events(StackName=self.name)["StackEvents"]
+            raise StackError([each for each in events if each["ResourceStatus"].endswith("_FAILED")])
 
     def delete(self) -> None:
-        """Delete the stack and wait for the end of it."""
-        self._aws("cloudformation", "delete-stack", "--stack-name", self.name)
-        self._aws("cloudformation", "wait", "stack-delete-complete", "--stack-name", self.name)
+        """Delete the stack."""
+        self._cloudformation.delete_stack(StackName=self.name)
+        assert self._finished() in (None, "DELETE_COMPLETE")
 
     def description(self) -> dict[str, Any]:
-        """Return what CloudFormation says of the stack."""
-        answer = self._aws("cloudformation", "describe-stacks", "--stack-name", self.name, "--output", "json")
-        stack: dict[str, Any] = json.loads(answer)["Stacks"][0]
+        """Return the stack as DescribeStacks returns it."""
+        stack: dict[str, Any] = self._cloudformation.describe_stacks(StackName=self.name)["Stacks"][0]
         return stack
 
     def outputs(self) -> dict[str, str]:
         """Return the outputs by name."""
         return {output["OutputKey"]: output["OutputValue"] for output in self.description()["Outputs"]}
 
-    def _aws(self, *arguments: str) -> str:
-        finished = subprocess.run(
-            [sys.executable, "-W", "ignore", "-m", "awscli", *arguments],
-            env=self._environment,
-            cwd=self._dist,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        if finished.returncode != 0:
-            raise StackError(f"aws {' '.join(arguments)} failed\n{finished.stdout}\n{finished.stderr}")
-        return finished.stdout
+    def _upload(self, content: bytes) -> str:
+        key = hashlib.sha256(content).hexdigest()
+        self._s3.put_object(Bucket=self._bucket, Key=key, Body=content)
+        return key
+
+    def _found(self) -> dict[str, Any] | None:
+        with suppress(self._cloudformation.exceptions.ClientError):
+            return self.description()
+        return None
+
+    def _finished(self) -> str | None:
+        """Wait until the stack does not change any more; return its status, or None if it is deleted."""
+
+        def finished() -> list[str | None]:
+            stack = self._found()
+            status = stack["StackStatus"] if stack else None
+            return [] if status and status.endswith("_IN_PROGRESS") else [status]
+
+        return wait_for(f"the stack {self.name}", finished, seconds=120)[0]

@@ -133,6 +133,12 @@ class DeployedStack:
             )
             assert not answer.get("Failed")
 
+    def messages(self, queue: str) -> int:
+        """Return the number of messages in a queue, received ones too, without receiving any."""
+        names = [f"ApproximateNumberOfMessages{state}" for state in ("", "NotVisible", "Delayed")]
+        answer = self._sqs.get_queue_attributes(QueueUrl=self.queue_url(queue), AttributeNames=names)
+        return sum(map(int, answer["Attributes"].values()))
+
     def dead_letters(self) -> list[Any]:
         """Return the messages of the orders' dead-letter queue and leave them there, visible."""
         return list(

@@ -1,7 +1,7 @@
-"""This machine and the programs on it, as a person would use them.
+"""Programs as a person runs them.
 
-shell               a bash, typed into; `typed_commands`, what a document tells people to type there
-orders_command      the operator's tool, as it is installed
-preloaded_commands  it and the AWS CLI, many times over without their start
+shell               a bash, and the commands of a document run in it
+orders_command      the installed operator tool
+preloaded_commands  the operator tool and the AWS CLI, without their start-up time
 debian              a Debian system in a folder
 """

@@ -1,4 +1,4 @@
-"""The command `orders` as a person runs it: the installed one, as a process of its own, on a running local stack."""
+"""The installed command `orders`, run as a process on a local stack."""
 
 import os
 import subprocess
@@ -11,8 +11,8 @@ from local_stack import LocalStack
 
 COMMAND = Path(sys.prefix) / "bin" / "orders"
 
-# What must not lead the tool away from the local stack.
-_OF_SOMEBODY_ELSE = {
+# Settings of another account, which the tool must ignore on a local stack.
+_OTHER_ACCOUNT = {
     "AWS_PROFILE": "production",
     "AWS_REGION": "eu-central-1",
     "AWS_ACCESS_KEY_ID": "somebody",
@@ -25,8 +25,6 @@ _OF_SOMEBODY_ELSE = {
 
 @dataclass(frozen=True)
 class Finished:
-    """A command that has ended."""
-
     status: int
     out: str
     err: str
@@ -40,13 +38,11 @@ class OrdersCommand:
         self._stack_file = local.settings.local_directory / "stack.json"
 
     def arguments(self, *arguments: str | Path) -> list[str | Path]:
-        """Return the whole command line."""
         return [COMMAND, *arguments, "--stack-file", self._stack_file]
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the command sees of the environment: settings that lead to somebody's account."""
-        return {**os.environ, **_OF_SOMEBODY_ELSE}
+        return {**os.environ, **_OTHER_ACCOUNT}
 
     def start(self, *arguments: str | Path, **more: Any) -> "subprocess.Popen[str]":
         """Start the command; its output is text in pipes."""

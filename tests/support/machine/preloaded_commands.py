@@ -1,8 +1,7 @@
-"""Commands written in Python, many times over, without loading their libraries each time.
+"""Python commands without the time to import their libraries, for a shell that runs a hundred of them.
 
-`serve SOCKET` loads the AWS CLI and the operator's tool once. `run SOCKET PROGRAM …` has a fork of it be that program: with the
-caller's arguments, standard streams, directory and environment, and to the caller's exit status. So a shell that types a
-hundred commands takes seconds and not a minute; what runs is the same code.
+`serve SOCKET` imports the AWS CLI and the operator tool once. `run SOCKET PROGRAM …` lets a fork of it run the program
+with the caller's arguments, standard streams, directory and environment, and exits with its status.
 """
 
 import array
@@ -16,32 +15,28 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-_STREAMS = (0, 1, 2)
+Programs = Mapping[str, Callable[[list[str]], int]]
 
 
 def run(socket_path: str, program: str, arguments: list[str]) -> int:
-    """Have the server be `program`; return its exit status."""
-    request = json.dumps(
-        {"program": program, "arguments": arguments, "directory": os.getcwd(), "environment": dict(os.environ)}
-    )
+    """Let the server run a program; return its exit status."""
+    request = json.dumps([program, arguments, os.getcwd(), dict(os.environ)]).encode()
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(socket_path)
-        connection.sendmsg(
-            [f"{len(request.encode()):8}".encode()],
-            [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", _STREAMS))],
-        )
-        connection.sendall(request.encode())
-        answer = connection.recv(16)
-    return int(answer) if answer else 1
+        streams = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", (0, 1, 2)))]
+        connection.sendmsg([f"{len(request):8}".encode()], streams)
+        connection.sendall(request)
+        status = connection.recv(16)
+    return int(status) if status else 1
 
 
 def serve(socket_path: str) -> None:
-    """Be whatever program is asked for, in a fork each, until stopped."""
+    """Run each requested program in a fork, until killed."""
     before = dict(os.environ)
     programs = _programs()
-    # The AWS CLI says to itself where its data is.
-    of_libraries = {name: value for name, value in os.environ.items() if name not in before}
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks
+    # The AWS CLI stores the location of its data in the environment.
+    own = {name: value for name, value in os.environ.items() if name not in before}
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(socket_path)
         listening.listen(16)
@@ -50,39 +45,38 @@ def serve(socket_path: str) -> None:
             if os.fork() == 0:
                 listening.close()
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                _answer(connection, programs, of_libraries)
+                _run_requested(connection, programs, own)
             connection.close()
 
 
-def _programs() -> Mapping[str, Callable[[list[str]], int]]:
+def _programs() -> Programs:
     import awscli.clidriver
 
     from orders_cli import program
     from support.stub_aws import command_line
 
+    driver = awscli.clidriver.create_clidriver()
     return {
-        "aws": lambda arguments: int(awscli.clidriver.create_clidriver().main(arguments)),
+        "aws": lambda arguments: int(driver.main(arguments)),
         "aws-check": command_line.main,
         "orders": program.run,
     }
 
 
-def _answer(
-    connection: socket.socket, programs: Mapping[str, Callable[[list[str]], int]], of_libraries: dict[str, str]
-) -> None:
-    header, streams, _, _ = socket.recv_fds(connection, 8, len(_STREAMS))
+def _run_requested(connection: socket.socket, programs: Programs, own: dict[str, str]) -> None:
+    header, streams, _, _ = socket.recv_fds(connection, 8, 3)
     text = b""
     while len(text) < int(header):
         text += connection.recv(65536)
-    request = json.loads(text)
-    for stream, ours in zip(_STREAMS, streams, strict=True):
-        os.dup2(ours, stream)
-    os.chdir(request["directory"])
+    program, arguments, directory, environment = json.loads(text)
+    for stream, descriptor in enumerate(streams):
+        os.dup2(descriptor, stream)
+    os.chdir(directory)
     os.environ.clear()
-    os.environ.update(of_libraries | request["environment"])
+    os.environ.update(own | environment)
     status = 1
     try:
-        status = programs[request["program"]](request["arguments"])
+        status = programs[program](arguments)
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else 1
     except BaseException:
@@ -96,22 +90,19 @@ def _answer(
 
 @contextmanager
 def preloaded(directory: Path) -> Iterator[Callable[[str], str]]:
-    """Start a server for the length of a `with` block; yield what gives a program's command for a shell script."""
+    """Start a server; yield a function that returns a program's command for a shell script."""
     import shlex
     import subprocess
 
     from support.waiting import wait_for
 
-    path = directory / "commands"
-    this = Path(__file__)
-    server = subprocess.Popen(
-        [sys.executable, "-W", "ignore", this, "serve", path],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)},
-    )
+    path, this = directory / "commands", str(Path(__file__))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+    server = subprocess.Popen([sys.executable, "-W", "ignore", this, "serve", path], env=environment)
     try:
         wait_for("the preloaded commands", lambda: path.exists() or server.poll() is not None)
         assert server.poll() is None, "the server of preloaded commands has ended"
-        yield lambda program: shlex.join([sys.executable, "-I", "-S", str(this), "run", str(path), program])
+        yield lambda program: shlex.join([sys.executable, "-I", "-S", this, "run", str(path), program])
     finally:
         server.kill()
         server.wait()

@@ -1,21 +1,25 @@
-"""A shell that a person works in: what one command sets, the next one has."""
+"""A shell that keeps its variables and directory between commands, and the commands of a document run in it."""
 
 import re
+import shlex
 import subprocess
 import threading
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from support.repository.files import REPOSITORY
 
 _ASSIGNMENT = re.compile(r"([A-Z][A-Z_]*)=")
 
 
 @dataclass(frozen=True)
-class Answer:
-    """How a command ended, and what it said on both of its outputs."""
+class Finished:
+    """A command's exit status and its output on both streams; for an assignment, the variable's value."""
 
     status: int
     text: str
@@ -45,8 +49,8 @@ class Shell:
         self._bash.kill()
         self._bash.communicate()
 
-    def run(self, command: str, seconds: float = 120) -> Answer:
-        """Type a command and wait for its end; what is said of an assignment is the variable's value."""
+    def run(self, command: str, seconds: float = 120) -> Finished:
+        """Run a command to its end."""
         assert self._bash.stdin
         assert self._bash.stdout
         variable = _ASSIGNMENT.match(command)
@@ -59,8 +63,96 @@ class Shell:
         try:
             for line in self._bash.stdout:
                 if line.startswith(self._mark):
-                    return Answer(int(line.split()[1]), "".join(lines).rstrip("\n"))
+                    return Finished(int(line.split()[1]), "".join(lines).rstrip("\n"))
                 lines.append(line)
         finally:
             watch.cancel()
         raise AssertionError(f"the shell ended, or was stopped after {seconds} s, in: {command}\n{''.join(lines)}")
+
+
+@dataclass(kw_only=True)
+class DocumentReader:
+    """Runs a document's commands as written, except for what a test must fill in or replace.
+
+    Tables are keyed by the beginning of a command on one line; the longest match applies.
+    """
+
+    shell: Shell
+    filled_in: dict[str, str] = field(default_factory=dict)
+    """The values of placeholders in angle brackets."""
+    replaced: dict[str, str] = field(default_factory=dict)
+    """Texts that are replaced in each command."""
+    expected: dict[str, str] = field(default_factory=dict)
+    """Patterns that a command's output must match. Without one it must print something other than None."""
+    after: dict[str, Callable[[], object]] = field(default_factory=dict)
+    """What happens after a command."""
+    output: str = ""
+    """The last command's output."""
+
+    def run_all(self, commands: Sequence[str], not_run: Mapping[str, str]) -> None:
+        """Run the commands in their order. For each in `not_run`, which states the reason, check only its spelling."""
+        for command in commands:
+            beginning = beginning_in({**self.expected, **not_run}, command)
+            if beginning in not_run:
+                self._require_valid(command)
+            else:
+                finished = self.run(command)
+                assert finished.status == 0, f"{command}\nended with {finished.status}:\n{finished.text}"
+                pattern = self.expected[beginning] if beginning else r"\A(?!None\Z)[\s\S]"
+                assert re.search(pattern, finished.text, re.MULTILINE), (
+                    f"{command}\nmust print {pattern!r}, but printed:\n{finished.text}"
+                )
+
+    def run(self, command: str) -> Finished:
+        """Run one command of the document."""
+        finished = self.shell.run(self._completed(command))
+        self.output = finished.text
+        if beginning := beginning_in(self.after, command):
+            self.after[beginning]()
+        return finished
+
+    def _completed(self, command: str) -> str:
+        for documented, used in self.replaced.items():
+            command = command.replace(documented, used)
+        for name, value in self.filled_in.items():
+            command = command.replace(f"<{name}>", value)
+        assert not (left := re.findall(r"<[a-z][a-z _-]*>", command)), f"{left} is not filled in: {command}"
+        return command
+
+    def _require_valid(self, command: str) -> None:
+        """Fail unless a command names an existing AWS API, Terraform variable, file or make target.
+
+        With ONLY_CHECK set, the shell's `aws` must be stub_aws/command_line.py.
+        """
+        program, *arguments = shlex.split(self._completed(command), comments=True)
+        if program == "aws":
+            finished = self.shell.run(f"ONLY_CHECK=1 {self._completed(command)}")
+            assert finished.status == 0, f"{command}\nis not a valid command:\n{finished.text}"
+        elif program == "terraform":
+            directory = REPOSITORY / "terraform-backend"
+            if arguments[0].startswith("-chdir="):
+                directory = REPOSITORY / arguments.pop(0).removeprefix("-chdir=")
+            variables = re.findall(r'(?m)^variable "(\w+)"', (directory / "variables.tf").read_text())
+            for option, value in pairwise(arguments):
+                assert option != "-var" or value.partition("=")[0] in variables, f"{value} is not a variable: {command}"
+            for argument in arguments:
+                if argument.startswith("-var-file="):
+                    assert (directory / argument.removeprefix("-var-file=")).exists(), command
+        elif program == "make":
+            assert re.search(rf"(?m)^{arguments[0]}:", (REPOSITORY / "Makefile").read_text()), command
+
+
+def in_one_line(command: str) -> str:
+    """Return a command without line breaks."""
+    return re.sub(r"\s*\\\n\s*", " ", command)
+
+
+def beginning_in(table: Mapping[str, object], command: str) -> str | None:
+    """Return the longest key of a table that a command begins with."""
+    return max((each for each in table if in_one_line(command).startswith(each)), key=len, default=None)
+
+
+def write_command(path: Path, *lines: str) -> None:
+    """Write an executable shell script."""
+    path.write_text("\n".join(["#!/bin/bash", *lines, ""]))
+    path.chmod(0o755)

@@ -1,4 +1,4 @@
-"""A web server of the storefront, made in a Debian root by the very script that makes it on EC2.
+"""A web server of the storefront, installed in a Debian root by the user data of its EC2 instances.
 
 Only its address differs: loopback and a free port instead of every interface and port 80.
 """
@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from local_stack.machine import free_port
 from support.deployment.frontend import LISTEN_ADDRESS, REPOSITORY_URL
 from support.machine.debian import debian_root
 from support.repository.git import git
@@ -41,7 +40,7 @@ _STAND_INS = {
 
 @dataclass(frozen=True)
 class Installation:
-    """What became of the script."""
+    """The result of the script."""
 
     root: Path
     status: int
@@ -49,7 +48,7 @@ class Installation:
 
     @property
     def pauses(self) -> list[int]:
-        """The seconds that were waited before something was tried again."""
+        """The seconds of each pause before a retry."""
         noted = self.root / "tmp" / "pauses"
         return [int(line) for line in noted.read_text().split()] if noted.exists() else []
 
@@ -60,8 +59,8 @@ class Installation:
 
 @contextmanager
 def new_machine() -> Iterator[Path]:
-    """Yield the folder of a fresh Debian 13 that has a network and no Apache; delete it in the end."""
-    pristine = debian_root("debian13", "trixie", ["python3"])
+    """Yield the folder of a fresh Debian 13 with a network and without Apache; delete it afterwards."""
+    pristine = debian_root()
     folder = Path(tempfile.mkdtemp(prefix="web-server-", dir=pristine.parent))
     root = folder / "root"
     try:
@@ -79,11 +78,11 @@ def new_machine() -> Iterator[Path]:
 
 
 def add_repository(root: Path, branch: str = "main", folder: str = "frontend") -> None:
-    """Commit the checkout's storefront, as it is now, to a new repository in the machine's /srv/repository."""
+    """Commit the checkout's storefront to a new repository in the machine's /srv/repository."""
     repository = root / "srv" / "repository"
     shutil.rmtree(repository, ignore_errors=True)
     shutil.copytree(FRONTEND, repository / folder, ignore=shutil.ignore_patterns("__pycache__", "config.js"))
-    # What may lie in a folder and is not to be seen.
+    # Files that must not be served.
     (repository / folder / "notes.txt").write_text("private\n")
     (repository / folder / "leak.js").symlink_to("/etc/passwd")
     identity = ["-c", "user.name=Tests", "-c", "user.email=tests@example.com"]
@@ -96,12 +95,12 @@ def add_repository(root: Path, branch: str = "main", folder: str = "frontend") -
 
 
 def install(root: Path, script: str, port: int) -> Installation:
-    """Run the script as the machine's first start does, to listen on this port of loopback."""
+    """Run the script as the first boot does, to listen on this port of loopback."""
     assert script.count(LISTEN_ADDRESS) == 2
     (root / "tmp" / "user-data").write_text(script.replace(LISTEN_ADDRESS, f"127.0.0.1:{port}"))
     environment = {
         "PATH": f"/tmp/stand-ins:{_PATH}",
-        # git's own way to fetch an address from elsewhere.
+        # Git fetches the repository's address from the local one.
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": "url.file:///srv/repository.insteadOf",
         "GIT_CONFIG_VALUE_0": REPOSITORY_URL,
@@ -110,28 +109,12 @@ def install(root: Path, script: str, port: int) -> Installation:
     return Installation(root, ran.returncode, ran.stdout)
 
 
-@contextmanager
-def running_web_server(script: str, port: int | None = None) -> Iterator[tuple[Installation, int]]:
-    """Make a machine with the storefront in its repository and run the script; yield what became of it and the port."""
-    with new_machine() as root:
-        add_repository(root)
-        port = port or free_port()
-        installation = install(root, script, port)
-        yield installation, port
-
-
 def _in_root(root: Path, environment: dict[str, str], command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
-    # A file and no pipe: Apache, which goes on, would keep a pipe open.
+    # A file, because Apache keeps running and would keep a pipe open.
+    variables = [f"{name}={value}" for name, value in environment.items()]
     with (root / "tmp" / "output").open("w+") as output:
         ran = subprocess.run(
-            [
-                "chroot",
-                str(root),
-                "/usr/bin/env",
-                "--ignore-environment",
-                *(f"{k}={v}" for k, v in environment.items()),
-                *command,
-            ],
+            ["chroot", str(root), "/usr/bin/env", "--ignore-environment", *variables, *command],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -143,7 +126,7 @@ def _in_root(root: Path, environment: dict[str, str], command: Sequence[str]) ->
 
 
 def _apache(root: Path) -> int | None:
-    """Return the process id of the machine's Apache while it runs."""
+    """Return the process ID of the machine's Apache if it runs."""
     noted = root / "run" / "apache2" / "apache2.pid"
     if not noted.exists():
         return None

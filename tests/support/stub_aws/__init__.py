@@ -1,7 +1,7 @@
-"""AWS, played by a test itself where no emulator does what the test is about.
+"""AWS, replaced by the test where the emulator does not do what the test is about.
 
-events          what AWS hands to the functions
-sqs, logs       services as far as the operator's tool uses them, in memory and failing on request
+events          what AWS sends to the functions
+sqs, logs       the operator tool's calls of these services, in memory and with failures on request
 command_line    the AWS CLI up to its first call
 patience        how long the functions wait for an AWS that does not answer
 """

@@ -1,8 +1,4 @@
-"""`aws` as far as the network: takes the AWS CLI's arguments and makes no call.
-
-It ends with status 0 if the command, its options and the parameters of its first call are such as the AWS CLI and the
-service's model know, and otherwise as `aws` does.
-"""
+"""The AWS CLI up to its first call: exits with 0 if command, options and parameters are valid, else as `aws` does."""
 
 from typing import NoReturn
 
@@ -11,7 +7,7 @@ from awscli.clidriver import create_clidriver
 
 
 class AboutToCall(BaseException):
-    """The command would now make its first call; no `except Exception` on the way may take it for a failure."""
+    """The first call. A BaseException, so that the CLI does not handle it as a failure."""
 
 
 def _stop(**_: object) -> NoReturn:
@@ -19,8 +15,7 @@ def _stop(**_: object) -> NoReturn:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the AWS CLI with `arguments` up to its first call; return the exit status."""
-    # The AWS CLI would take the beginning of an option for the option.
+    # The AWS CLI accepts abbreviated options.
     CLIArgParser._get_option_tuples = lambda parser, text: []
     driver = create_clidriver()
     driver.session.register("before-call", _stop)

@@ -1,4 +1,4 @@
-"""Events as AWS hands them to the functions."""
+"""Events that AWS sends to the functions."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""How long the functions wait for AWS at most, computed from their own clients' settings."""
+"""The longest time that the functions wait for AWS, computed from their clients' settings."""
 
 from typing import Any
 
@@ -7,8 +7,8 @@ from botocore.retries.standard import ExponentialBackoff, RetryContext
 
 from orders.adapters.clients import CLIENT_LIMITS
 
-# The time to connect counts for each address that an endpoint's name stands for: allow for a dead one before the one
-# that takes the request and stays silent.
+# The connect timeout applies to each address of an endpoint: allow for one that does not accept connections, then one
+# that accepts the request and does not answer.
 _ADDRESSES = 2
 
 
@@ -18,6 +18,6 @@ def longest_call_seconds() -> float:
     config = client.meta.config
     tries = config.retries["total_max_attempts"]
     assert config.retries["mode"] == "standard"
-    longest_pause = ExponentialBackoff(random=lambda: 1.0)  # of what chance shortens
+    longest_pause = ExponentialBackoff(random=lambda: 1.0)
     pauses = [longest_pause.delay_amount(RetryContext(attempt_number=number)) for number in range(1, tries)]
     return float(tries * (_ADDRESSES * config.connect_timeout + config.read_timeout) + sum(pauses))

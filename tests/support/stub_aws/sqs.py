@@ -1,4 +1,4 @@
-"""SQS as far as the operator's tool uses it, in memory, with a clock of its own and failures on request."""
+"""The operator tool's calls of SQS, in memory, with a clock of its own and failures on request."""
 
 import itertools
 from collections.abc import Callable
@@ -8,11 +8,11 @@ from botocore.exceptions import ClientError
 
 
 class Crash(BaseException):
-    """The process is killed here."""
+    """The process is killed."""
 
 
 class FakeSqs:
-    """Queues by their URLs. `before_call` is told the number of each call and may raise; `now` is in seconds."""
+    """Queues by their URLs. `before_call` gets the number of each call and may raise; `now` is in seconds."""
 
     def __init__(self, *urls: str) -> None:
         self.queues: dict[str, list[dict[str, Any]]] = {url: [] for url in urls}
@@ -36,7 +36,7 @@ class FakeSqs:
         return [message["body"] for message in self.queues[url]]
 
     def visible_bodies(self, url: str) -> list[str]:
-        """Return the bodies that a receive could bring."""
+        """Return the bodies that a receive can return."""
         return [message["body"] for message in self.queues[url] if message["visible"] <= self.now]
 
     def get_queue_attributes(self, *, QueueUrl: str, AttributeNames: list[str]) -> dict[str, Any]:  # noqa: N803
