@@ -15,7 +15,7 @@ from orders_cli.log import EventLog, LogEvent
 # Between the clocks of SQS, Lambda and CloudWatch Logs.
 _CLOCK_TOLERANCE = timedelta(minutes=1)
 
-_FAILURES = '{ $.message = "order_failed" || $.message = "order_conflict" }'
+_FAILURES = ("order_failed", "order_conflict")
 
 
 class Kind(Enum):
@@ -90,10 +90,12 @@ def with_reasons(letters: Sequence[DeadLetter], log: EventLog) -> list[DeadLette
     if not letters:
         return []
     since = min(letter.sent_at for letter in letters) - _CLOCK_TOLERANCE
+    pattern = " || ".join(f'$.message = "{name}"' for name in _FAILURES)
     reasons: dict[str | None, Reason] = {}
-    for event in log.search("processing", _FAILURES, since):
-        reason = _reason(event)
-        reasons |= {event.fields.get(name): reason for name in ("message_id", "order_id")}
+    for event in log.search("processing", f"{{ {pattern} }}", since):
+        if event.name in _FAILURES:
+            reason = _reason(event)
+            reasons |= {event.fields.get(name): reason for name in ("message_id", "order_id")}
     reasons.pop(None, None)
     # A message that was moved has another id than when it failed; its order has not.
     return [

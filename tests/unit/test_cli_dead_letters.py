@@ -79,6 +79,7 @@ def event(name: str = "order_failed", **fields: Any) -> dict[str, Any]:
             Reason("own", Kind.REFUSED),
         ),
         (ORDER, [event(message_id="m2", order_id="o2", reason="AccessDenied"), event(reason="no id")], UNKNOWN),
+        (ORDER, [event("order_duplicate", message_id="m1", order_id="o1")], UNKNOWN),
     ],
 )
 def test_reason_is_what_was_logged_last(letter: DeadLetter, events: list[dict[str, Any]], reason: Reason) -> None:

@@ -1,4 +1,4 @@
-"""Failed notifications: what an entry says, what the stream still holds, and how they are repeated."""
+"""Failed notifications: entries of the queue, positions in the stream, and the invocation that repeats them."""
 
 import io
 import json

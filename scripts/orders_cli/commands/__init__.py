@@ -1,1 +1,1 @@
-"""The commands, one file each: options in, words and tables out. What they do is beside this folder."""
+"""The commands: options in, sentences and tables out."""
