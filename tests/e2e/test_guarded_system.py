@@ -1,8 +1,7 @@
-"""The backend with everything on that guards it: tokens, a key of the shop's own, bounded roles, throttled routes.
+"""The backend with every optional protection: tokens, a customer-managed key, a permissions boundary, throttles.
 
-Deployed by CloudFormation with IAM enforced; that Terraform plans the same is shown in tests/infrastructure. The emulator
-asks for tokens, issued by its own Cognito, and evaluates key policies for calls of KMS, but encrypts nothing with a key. The
-tests share one deployment, and the last one ends its use.
+Deployed by CloudFormation with IAM enforced; tests/infrastructure compares it with Terraform's. The emulator validates
+tokens of its own Cognito and evaluates key policies, but encrypts nothing. The last test makes the deployment unusable.
 """
 
 import json
@@ -40,8 +39,6 @@ USES_OF_THE_KEY = {
 
 @dataclass(frozen=True)
 class Guarded:
-    """The deployed system, and what guards it."""
-
     emulator: Emulator
     outputs: Mapping[str, str]
     sign_in: SignIn
@@ -61,14 +58,12 @@ class Guarded:
         return self.api.post(body, {**JSON_TYPE, **_bearer(token), **headers})
 
     def status(self, order_id: str, token: str | None) -> Answer:
-        """Ask for an order with a token."""
         return self.api.send("GET", f"/orders/{order_id}", headers=_bearer(token))
 
     def is_processed(self, order_id: str, token: str) -> bool:
         return bool(self.status(order_id, token).json()["status"] == "PROCESSED")
 
     def role(self, function: str) -> str:
-        """Return the ARN of a function's role."""
         configuration = self.emulator.client("lambda").get_function_configuration(FunctionName=f"{PREFIX}-{function}")
         return str(configuration["Role"])
 
@@ -99,7 +94,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
         )
         guarded = Guarded(emulator, stack.outputs(), sign_in, shop, till, key, boundary["Policy"]["Arn"])
         for function in FUNCTIONS:
-            # The emulator forgets it of a CloudFormation deployment: see the template's own test.
+            # The emulator ignores the template's boundary; test_cloudformation_template.py checks it.
             emulator.client("iam").put_role_permissions_boundary(
                 RoleName=guarded.role(function).rpartition("/")[2], PermissionsBoundary=guarded.boundary_arn
             )
@@ -110,11 +105,8 @@ def _allowing(actions: list[str]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": actions, "Resource": "*"}})
 
 
-# Tokens
-
-
 @pytest.mark.parametrize("kind", ["IdToken", "AccessToken"])
-def test_whoever_has_signed_in_can_order_and_follow_the_order(guarded: Guarded, kind: str) -> None:
+def test_signed_in_customer_can_order_and_follow_the_order(guarded: Guarded, kind: str) -> None:
     token = guarded.sign_in.token(guarded.shop, kind)
 
     accepted = guarded.order(token)
@@ -142,7 +134,7 @@ def test_customers_order_and_read_only_for_themselves(guarded: Guarded) -> None:
         assert {**hidden.json(), "request_id": ""} == {**unknown.json(), "request_id": ""}
 
 
-def test_every_application_of_the_audience_is_served(guarded: Guarded) -> None:
+def test_every_application_of_the_audience_is_accepted(guarded: Guarded) -> None:
     assert guarded.order(guarded.sign_in.token(guarded.till)).status == 202
 
 
@@ -160,16 +152,16 @@ def _wrong_tokens(guarded: Guarded) -> dict[str, str | None]:
     }
 
 
-def test_nobody_else_gets_as_far_as_a_function(guarded: Guarded) -> None:
+def test_request_with_an_invalid_token_reaches_no_function(guarded: Guarded) -> None:
     order_id = guarded.order(guarded.sign_in.token(guarded.shop)).json()["order_id"]
     for what, token in _wrong_tokens(guarded).items():
         for answer in (guarded.order(token), guarded.status(order_id, token)):
             assert (answer.status, answer.json()) == (401, {"message": "Unauthorized"}), what
 
 
-def test_a_browser_may_ask_beforehand_without_a_token(guarded: Guarded) -> None:
+def test_preflight_request_needs_no_token(guarded: Guarded) -> None:
     template = Template.read().resources(NotificationEmail="you@example.com", JwtIssuer="https://a", JwtAudience="a")
-    # The emulator forgets CORS of a CloudFormation deployment.
+    # The emulator ignores the template's CORS settings.
     guarded.emulator.client("apigatewayv2").update_api(
         ApiId=guarded.outputs["ApiEndpoint"].split("//")[1].split(".")[0],
         CorsConfiguration=template["OrdersApi"]["Properties"]["CorsConfiguration"],
@@ -187,11 +179,8 @@ def test_a_browser_may_ask_beforehand_without_a_token(guarded: Guarded) -> None:
     assert "authorization" in answer.headers["access-control-allow-headers"]
 
 
-# The key
-
-
 def test_queues_and_logs_are_encrypted_with_the_key(guarded: Guarded) -> None:
-    # The emulator forgets it of all else in a CloudFormation deployment: see the template's own test.
+    # The emulator ignores the other keys of the template; test_cloudformation_template.py checks them.
     client = guarded.emulator.client
     keys = {
         **{
@@ -207,10 +196,8 @@ def test_queues_and_logs_are_encrypted_with_the_key(guarded: Guarded) -> None:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_each_role_uses_the_key_for_what_its_function_does_and_for_nothing_else(
-    guarded: Guarded, function: str
-) -> None:
-    assumed = guarded.emulator.client("sts").assume_role(RoleArn=guarded.role(function), RoleSessionName="taken-over")
+def test_role_uses_the_key_only_for_its_functions_work(guarded: Guarded, function: str) -> None:
+    assumed = guarded.emulator.client("sts").assume_role(RoleArn=guarded.role(function), RoleSessionName="test")
     keys = assumed["Credentials"]
     credentials = Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
     client = cache(replace(guarded.emulator.connection, credentials=credentials).client)
@@ -218,20 +205,16 @@ def test_each_role_uses_the_key_for_what_its_function_does_and_for_nothing_else(
     assert used == USES_OF_THE_KEY[function]
 
 
-def test_an_alarm_still_notifies(guarded: Guarded) -> None:
+def test_alarm_still_notifies(guarded: Guarded) -> None:
     with subscribed_queue(guarded.emulator.client, guarded.outputs["AlertsTopicArn"], "person") as read:
         guarded.emulator.client("cloudwatch").set_alarm_state(
             AlarmName=f"{PREFIX}-orders-dlq", StateValue="ALARM", StateReason="a drill"
         )
-        [told] = wait_for("the notification", read)
-    assert f"{PREFIX}-orders-dlq" in told["Subject"] + told["Message"]
+        [message] = wait_for("the notification", read)
+    assert f"{PREFIX}-orders-dlq" in message["Subject"] + message["Message"]
 
 
-# Bounds
-
-
-def test_a_role_can_do_no_more_than_its_boundary_allows(guarded: Guarded) -> None:
-    # All of the above was done within a boundary that allows the services which the system is made of.
+def test_role_can_do_no_more_than_its_boundary_allows(guarded: Guarded) -> None:
     guarded.emulator.client("iam").create_policy_version(
         PolicyArn=guarded.boundary_arn, PolicyDocument=_allowing(["logs:*"]), SetAsDefault=True
     )
