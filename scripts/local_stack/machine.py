@@ -48,7 +48,7 @@ def _answers(port: int) -> bool:
 
 
 def free_port() -> int:
-    """Return a free port of loopback, below the ports of outgoing connections, which would take it before its server."""
+    """Return a free port of loopback that no outgoing connection takes before its server does."""
     while True:
         port = 10_000 + secrets.randbelow(20_000)
         with socket.socket() as probe, contextlib.suppress(OSError):
