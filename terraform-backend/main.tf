@@ -304,6 +304,7 @@ locals {
     permissions_boundary_arn = var.permissions_boundary_arn
     kms_key_arn              = var.kms_key_arn
     log_retention_days       = var.log_retention_days
+    tracing_enabled          = var.tracing_enabled
   }
 
   # Submission and status compare this claim with the order's customer_id.

@@ -233,6 +233,13 @@ variable "snap_start_enabled" {
   nullable    = false
 }
 
+variable "tracing_enabled" {
+  description = "Whether AWS X-Ray traces the functions. Traces are billed; of a million orders a month they cost more than storing the orders."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 ################################################################################
 # Entry point
 ################################################################################

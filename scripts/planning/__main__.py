@@ -30,7 +30,7 @@ TARGET = Workload("target", 1_000_000, orders_per_batch=10)
 VARIANTS = {
     "as deployed": Choices(has_storefront=False),
     "an e-mail per order": Choices(has_storefront=False, orders_are_mailed=True),
-    "no tracing": Choices(has_storefront=False, is_traced=False),
+    "tracing": Choices(has_storefront=False, is_traced=True),
     "SnapStart for submission and status": Choices(has_storefront=False, has_snapstart=True),
     "customer-managed key": Choices(has_storefront=False, has_customer_key=True),
 }
@@ -261,7 +261,7 @@ def cost(context: click.Context) -> None:
 @click.option("--orders-per-batch", type=click.FloatRange(1, 10), help="Instead of the model's.")
 @click.option("--months-kept", type=click.IntRange(min=0), help="Months of orders in the table.")
 @click.option("--snapstart", "has_snapstart", is_flag=True, help="With snap_start_enabled.")
-@click.option("--no-tracing", "is_traced", flag_value=False, default=True, help="Without X-Ray.")
+@click.option("--tracing", "is_traced", is_flag=True, help="With X-Ray.")
 @click.option("--email", "orders_are_mailed", is_flag=True, help="With completed_order_email.")
 @click.option("--customer-key", "has_customer_key", is_flag=True, help="With kms_key_arn.")
 @click.option("--log-days", "log_retention_days", type=click.IntRange(min=1), default=30, help="log_retention_days.")

@@ -209,7 +209,7 @@ class Choices:
     """Differences from the deployment that the Terraform files make by default."""
 
     has_snapstart: bool = False
-    is_traced: bool = True
+    is_traced: bool = False
     orders_are_mailed: bool = False
     has_customer_key: bool = False
     log_retention_days: int = 30

@@ -22,9 +22,6 @@ Client = Callable[[str], Any]
 Permission = tuple[str, str]
 """An action and its target."""
 
-# The emulator has no X-Ray.
-TRACES: set[Permission] = {("xray:PutTraceSegments", "everything"), ("xray:PutTelemetryRecords", "everything")}
-
 OWN_PERMISSIONS: dict[str, set[Permission]] = {
     "submission": {("sqs:SendMessage", "queue orders")},
     "processing": {
@@ -69,7 +66,7 @@ def test_role_policies_allow_exactly_the_listed_permissions(stack: DeployedStack
         for action in as_list(statement["Action"])
         for resource in as_list(statement["Resource"])
     }
-    assert allowed == permissions_of(function) | TRACES
+    assert allowed == permissions_of(function)
 
 
 def as_list(value: str | list[str]) -> list[str]:

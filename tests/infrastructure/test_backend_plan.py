@@ -104,6 +104,12 @@ def test_what_a_customer_waits_for_starts_from_a_snapshot_if_asked_for(
         assert production[address]["publish"], "a snapshot is taken of a published version only"
 
 
+def test_functions_are_traced_only_on_request(resources: Resources, production: Resources) -> None:
+    for deployed, mode in ((resources, "PassThrough"), (production, "Active")):
+        functions = [deployed[f"module.{function}.aws_lambda_function.this"] for function in FUNCTIONS]
+        assert [each["tracing_config"] for each in functions] == [[{"mode": mode}]] * len(FUNCTIONS)
+
+
 def test_mapping_concurrency_fits_a_new_account_by_default(resources: Resources, production: Resources) -> None:
     # A new account has 10 concurrent executions for all functions.
     for deployed, chosen in ((resources, 3), (production, 50)):

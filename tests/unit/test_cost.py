@@ -107,7 +107,7 @@ def test_bill_of_a_million_orders_in_full_batches(prices: PriceTable) -> None:
 
 
 def test_bill_of_logs_traces_and_storage(prices: PriceTable) -> None:
-    found = amounts(month(prices, TARGET))
+    found = amounts(month(prices, TARGET, Choices(has_storefront=False, is_traced=True)))
     own_lines = sum(
         getattr(ORDER_BYTES, f"{name}_log") for name in ("submission", "status", "processing", "notification")
     )
@@ -220,7 +220,7 @@ def test_per_million_excludes_fixed_lines(prices: PriceTable) -> None:
         ["compare", "--orders-per-batch", "10"],
         ["show", "idle"],
         ["show", "--orders", "5000", "--snapstart", "--customer-key"],
-        ["show", "million-a-month", "--no-storefront", "--private-instances", "--email", "--no-tracing"],
+        ["show", "million-a-month", "--no-storefront", "--private-instances", "--email", "--tracing"],
     ],
 )
 def test_command_prints(arguments: list[str]) -> None:
@@ -261,7 +261,7 @@ def test_every_price_has_a_source_and_is_used(prices: PriceTable) -> None:
         assert re.match(r"https://|public repositories|an article|no page", price.seen), price.name
         assert price.page_date == "not stated" or re.match(r"20\d\d", price.page_date), price.name
     choices = (
-        Choices(has_customer_key=True, has_snapstart=True, orders_are_mailed=True),
+        Choices(has_customer_key=True, has_snapstart=True, orders_are_mailed=True, is_traced=True),
         Choices(instances_are_private=True),
     )
     used = {

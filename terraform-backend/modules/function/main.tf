@@ -40,10 +40,14 @@ data "aws_iam_policy_document" "this" {
     resources = ["${aws_cloudwatch_log_group.this.arn}:*"]
   }
 
-  statement {
-    sid       = "SendTraces"
-    actions   = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
-    resources = ["*"] # X-Ray knows no resource for these actions.
+  dynamic "statement" {
+    for_each = var.shared.tracing_enabled ? [true] : []
+
+    content {
+      sid       = "SendTraces"
+      actions   = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+      resources = ["*"] # These actions do not support resources.
+    }
   }
 
   # Reading the environment, a received message, the table or its stream.
@@ -99,7 +103,7 @@ resource "aws_lambda_function" "this" {
   }
 
   tracing_config {
-    mode = "Active"
+    mode = var.shared.tracing_enabled ? "Active" : "PassThrough"
   }
 
   dynamic "snap_start" {

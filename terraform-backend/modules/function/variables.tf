@@ -50,5 +50,6 @@ variable "shared" {
     permissions_boundary_arn = optional(string)
     kms_key_arn              = optional(string)
     log_retention_days       = number
+    tracing_enabled          = bool
   })
 }
