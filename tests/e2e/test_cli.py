@@ -243,7 +243,7 @@ def test_signal_ends_a_command_that_can_be_repeated(
 ) -> None:
     work = work_of(command, stack, orders, customer)
     with orders.start(*work.arguments) as process:
-        wait_for(f"{command} to begin", lambda: work.done() > 0, seconds=60)
+        wait_for(f"{command} to move its first items", lambda: work.done() > 10, seconds=60)
         process.send_signal(number)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 128 + number, err
