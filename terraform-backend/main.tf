@@ -5,9 +5,7 @@
 #
 # Its monitoring is in monitoring.tf.
 
-################################################################################
-# Naming and lookups
-################################################################################
+# --- Naming and lookups ---
 
 data "aws_caller_identity" "current" {}
 
@@ -16,7 +14,7 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
-  # First part of every name, so that several deployments live in one account.
+  # Every name begins with it, so several deployments fit into one account.
   prefix = "${var.project}-${var.environment}"
 
   queue_names = {
@@ -25,31 +23,20 @@ locals {
     notifications_dlq = "${local.prefix}-notifications-dlq"
   }
 
-  # After as many failed receives a message is moved to the dead-letter queue.
+  # After this many receives a message is moved to the dead-letter queue.
   maximum_receives = 5
 
-  # Composed and not read from the queues: a queue's policy names the queue itself,
-  # and orders and orders_dlq name each other. The other way out, policies as
-  # resources of their own, makes the provider wait 25 s for each of them.
-  queue_arns = {
-    for queue, name in local.queue_names : queue => join(":", [
-      "arn",
-      data.aws_partition.current.partition,
-      "sqs",
-      data.aws_region.current.name,
-      data.aws_caller_identity.current.account_id,
-      name,
-    ])
-  }
+  # Composed instead of read from the queues: a queue's policy names the queue itself, and orders and orders_dlq name
+  # each other. Policies as resources of their own would make the provider wait 25 s for each.
+  sqs_arn    = "arn:${data.aws_partition.current.partition}:sqs:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}"
+  queue_arns = { for queue, name in local.queue_names : queue => "${local.sqs_arn}:${name}" }
 }
 
-################################################################################
-# Storage
-################################################################################
+# --- Storage ---
 
 resource "aws_dynamodb_table" "orders" {
   name         = "${local.prefix}-orders"
-  billing_mode = "PAY_PER_REQUEST" # Orders come in waves; between them the table costs nothing.
+  billing_mode = "PAY_PER_REQUEST" # no cost between waves of orders
   hash_key     = "order_id"
 
   attribute {
@@ -67,7 +54,7 @@ resource "aws_dynamodb_table" "orders" {
     type = "S"
   }
 
-  # For the operator: all orders of a customer, in the order they came.
+  # For `orders list --customer`.
   global_secondary_index {
     name            = "by_customer"
     hash_key        = "customer_id"
@@ -75,7 +62,7 @@ resource "aws_dynamodb_table" "orders" {
     projection_type = "ALL"
   }
 
-  # An order is written once and never changed, so its new image is all of it.
+  # Orders are never changed, so the new image is enough.
   stream_enabled   = true
   stream_view_type = "NEW_IMAGE"
 
@@ -91,18 +78,22 @@ resource "aws_dynamodb_table" "orders" {
   }
 }
 
-################################################################################
-# Messaging: queues
-################################################################################
+# --- Messaging: queues ---
 
-data "aws_iam_policy_document" "queue" {
-  for_each = local.queue_arns
+data "aws_iam_policy_document" "secure_transport" {
+  for_each = merge(
+    { for queue, arn in local.queue_arns : queue => { action = "sqs:*", arn = arn } },
+    {
+      alerts          = { action = "sns:Publish", arn = aws_sns_topic.alerts.arn }
+      order_completed = { action = "sns:Publish", arn = aws_sns_topic.order_completed.arn }
+    },
+  )
 
   statement {
     sid       = "DenyInsecureTransport"
     effect    = "Deny"
-    actions   = ["sqs:*"]
-    resources = [each.value]
+    actions   = [each.value.action]
+    resources = [each.value.arn]
 
     principals {
       type        = "*"
@@ -120,19 +111,18 @@ data "aws_iam_policy_document" "queue" {
 resource "aws_sqs_queue" "orders" {
   name = local.queue_names.orders
 
-  # Six times the function's timeout, as AWS asks for: a batch that ran into its
-  # timeout, or was throttled and tried again, is not handed out a second time
-  # while the first may still be at work.
+  # AWS's minimum for a function's queue. A batch that timed out or was throttled is not delivered again while the
+  # first delivery may still be in progress.
   visibility_timeout_seconds = 6 * var.processing_timeout_seconds
 
   message_retention_seconds = 4 * 24 * 60 * 60 # a long weekend
-  receive_wait_time_seconds = 20               # long polling: fewer, cheaper receives
+  receive_wait_time_seconds = 20               # long polling
   max_message_size          = 256 * 1024       # a message is an order of at most 16 KiB
 
   kms_master_key_id       = var.kms_key_arn
   sqs_managed_sse_enabled = var.kms_key_arn == null ? true : null
 
-  policy = data.aws_iam_policy_document.queue["orders"].json
+  policy = data.aws_iam_policy_document.secure_transport["orders"].json
 
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.orders_dlq.arn # must exist before
@@ -140,12 +130,11 @@ resource "aws_sqs_queue" "orders" {
   })
 }
 
-# Orders that were received five times and not stored. Each waits for a person.
+# Orders that were received five times and not stored.
 resource "aws_sqs_queue" "orders_dlq" {
   name = local.queue_names.orders_dlq
 
-  # The longest SQS offers: a message keeps its age when it is moved here, so of
-  # these days a person has ten at least.
+  # SQS's maximum. A message keeps its age when it is moved, so at least ten days remain.
   message_retention_seconds = 14 * 24 * 60 * 60
   receive_wait_time_seconds = 20
   max_message_size          = 256 * 1024
@@ -153,7 +142,7 @@ resource "aws_sqs_queue" "orders_dlq" {
   kms_master_key_id       = var.kms_key_arn
   sqs_managed_sse_enabled = var.kms_key_arn == null ? true : null
 
-  policy = data.aws_iam_policy_document.queue["orders_dlq"].json
+  policy = data.aws_iam_policy_document.secure_transport["orders_dlq"].json
 
   redrive_allow_policy = jsonencode({
     redrivePermission = "byQueue"
@@ -161,8 +150,7 @@ resource "aws_sqs_queue" "orders_dlq" {
   })
 }
 
-# Where in the stream the announcements are that failed for good. The orders
-# themselves are safe in the table.
+# Stream positions of permanently failed notifications. The orders are in the table.
 resource "aws_sqs_queue" "notifications_dlq" {
   name = local.queue_names.notifications_dlq
 
@@ -173,20 +161,14 @@ resource "aws_sqs_queue" "notifications_dlq" {
   kms_master_key_id       = var.kms_key_arn
   sqs_managed_sse_enabled = var.kms_key_arn == null ? true : null
 
-  policy = data.aws_iam_policy_document.queue["notifications_dlq"].json
+  policy = data.aws_iam_policy_document.secure_transport["notifications_dlq"].json
 
-  # The notification function writes to it; no queue may use it as its own.
-  redrive_allow_policy = jsonencode({
-    redrivePermission = "denyAll"
-  })
+  redrive_allow_policy = jsonencode({ redrivePermission = "denyAll" })
 }
 
-################################################################################
-# Messaging: topics
-################################################################################
+# --- Messaging: topics ---
 
-# Encrypted with the customer's key or not at all: CloudWatch may not use the key that
-# AWS manages for SNS, so alarms could not be published.
+# Not encrypted without a customer's key: CloudWatch may not use SNS's own key, so it could publish no alarm.
 resource "aws_sns_topic" "alerts" {
   name              = "${local.prefix}-alerts"
   display_name      = "Alerts of ${local.prefix}"
@@ -194,6 +176,8 @@ resource "aws_sns_topic" "alerts" {
 }
 
 data "aws_iam_policy_document" "alerts" {
+  source_policy_documents = [data.aws_iam_policy_document.secure_transport["alerts"].json]
+
   statement {
     sid       = "AcceptAlarmsOfThisAccount"
     actions   = ["sns:Publish"]
@@ -210,24 +194,6 @@ data "aws_iam_policy_document" "alerts" {
       values   = [data.aws_caller_identity.current.account_id]
     }
   }
-
-  statement {
-    sid       = "DenyInsecureTransport"
-    effect    = "Deny"
-    actions   = ["sns:Publish"]
-    resources = [aws_sns_topic.alerts.arn]
-
-    principals {
-      type        = "*"
-      identifiers = ["*"]
-    }
-
-    condition {
-      test     = "Bool"
-      variable = "aws:SecureTransport"
-      values   = ["false"]
-    }
-  }
 }
 
 resource "aws_sns_topic_policy" "alerts" {
@@ -241,7 +207,7 @@ resource "aws_sns_topic_subscription" "alerts_email" {
   endpoint  = var.notification_email
 }
 
-# A second channel: SNS stops sending to an e-mail address that unsubscribed or bounced.
+# A second channel, because SNS stops sending to an e-mail address that unsubscribed or bounced.
 resource "aws_sns_topic_subscription" "alerts_https" {
   count = var.alerts_https_endpoint == null ? 0 : 1
 
@@ -256,29 +222,9 @@ resource "aws_sns_topic" "order_completed" {
   kms_master_key_id = var.kms_key_arn
 }
 
-data "aws_iam_policy_document" "order_completed" {
-  statement {
-    sid       = "DenyInsecureTransport"
-    effect    = "Deny"
-    actions   = ["sns:Publish"]
-    resources = [aws_sns_topic.order_completed.arn]
-
-    principals {
-      type        = "*"
-      identifiers = ["*"]
-    }
-
-    condition {
-      test     = "Bool"
-      variable = "aws:SecureTransport"
-      values   = ["false"]
-    }
-  }
-}
-
 resource "aws_sns_topic_policy" "order_completed" {
   arn    = aws_sns_topic.order_completed.arn
-  policy = data.aws_iam_policy_document.order_completed.json
+  policy = data.aws_iam_policy_document.secure_transport["order_completed"].json
 }
 
 resource "aws_sns_topic_subscription" "order_completed_email" {
@@ -289,9 +235,7 @@ resource "aws_sns_topic_subscription" "order_completed_email" {
   endpoint  = var.completed_order_email
 }
 
-################################################################################
-# Functions: what they share
-################################################################################
+# --- Functions: what they share ---
 
 locals {
   lambda_zip_path = coalesce(var.lambda_zip_path, "../dist/orders-${var.lambda_architecture}.zip")
@@ -322,7 +266,7 @@ data "aws_iam_policy_document" "function_trust" {
     }
   }
 
-  # All functions wait for this document, so a missing package is said once.
+  # Every function depends on this document, so a missing package is reported once.
   lifecycle {
     precondition {
       condition     = fileexists(local.lambda_zip_path)
@@ -331,98 +275,63 @@ data "aws_iam_policy_document" "function_trust" {
   }
 }
 
-################################################################################
-# Functions: order submission
-################################################################################
+# --- Functions: order submission ---
 
 module "submission" {
   source = "./modules/function"
+  shared = local.function_settings
 
-  name        = "submission"
-  description = "Validates an order and puts it into the orders queue."
-  shared      = local.function_settings
+  function = {
+    name        = "submission"
+    description = "Validates an order and puts it into the orders queue."
 
-  # A customer waits for it, and a cold start is bound by the processor, which
-  # comes with the memory. Of the memory itself it needs a twentieth.
-  memory_size_mb = 1024
+    # A customer waits for it. A cold start is limited by the processor, which grows with the memory.
+    memory_size_mb = 1024
 
-  # Over the 13 s that the function waits for the queue at most, and well under the 30 s
-  # of the API, so that a slow queue becomes our own 503.
-  timeout_seconds = 15
+    # More than the 13 s that the function waits for SQS, and less than the API's limit of 30 s, so a slow queue becomes
+    # the function's 503.
+    timeout_seconds = 15
 
-  reserved_concurrency = var.submission_reserved_concurrency
+    reserved_concurrency  = var.submission_reserved_concurrency
+    snap_start_enabled    = var.snap_start_enabled
+    environment_variables = merge(local.customer_claim, { ORDERS_QUEUE_URL = aws_sqs_queue.orders.url })
 
-  snap_start_enabled = var.snap_start_enabled
-
-  environment_variables = merge(local.customer_claim, { ORDERS_QUEUE_URL = aws_sqs_queue.orders.url })
-
-  policy_json = data.aws_iam_policy_document.submission.json
-}
-
-data "aws_iam_policy_document" "submission" {
-  statement {
-    sid       = "QueueOrders"
-    actions   = ["sqs:SendMessage"]
-    resources = [local.queue_arns.orders]
-  }
-
-  dynamic "statement" {
-    for_each = var.kms_key_arn[*]
-
-    content {
-      sid       = "EncryptQueuedOrders"
-      actions   = ["kms:GenerateDataKey"]
-      resources = [statement.value]
+    permissions = {
+      QueueOrders = { actions = ["sqs:SendMessage"], resources = [local.queue_arns.orders] }
     }
+    key_permissions = { EncryptQueuedOrders = ["kms:GenerateDataKey"] }
   }
 }
 
-################################################################################
-# Functions: order processing
-################################################################################
+# --- Functions: order processing ---
 
 module "processing" {
   source = "./modules/function"
+  shared = local.function_settings
 
-  name        = "processing"
-  description = "Stores queued orders exactly once."
-  shared      = local.function_settings
+  function = {
+    name        = "processing"
+    description = "Stores queued orders exactly once."
 
-  # Nobody waits for it, and it mostly waits itself: half of what submission has.
-  memory_size_mb  = 512
-  timeout_seconds = var.processing_timeout_seconds
+    # No customer waits for it, and it mostly waits for DynamoDB.
+    memory_size_mb  = 512
+    timeout_seconds = var.processing_timeout_seconds
 
-  reserved_concurrency = var.processing_reserved_concurrency
+    reserved_concurrency  = var.processing_reserved_concurrency
+    environment_variables = { ORDERS_TABLE_NAME = aws_dynamodb_table.orders.name }
 
-  environment_variables = {
-    ORDERS_TABLE_NAME = aws_dynamodb_table.orders.name
-  }
-
-  policy_json = data.aws_iam_policy_document.processing.json
-}
-
-data "aws_iam_policy_document" "processing" {
-  statement {
-    sid       = "ReceiveOrders"
-    actions   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
-    resources = [local.queue_arns.orders]
-  }
-
-  # Inserts only: nothing in this system can change or delete an order.
-  statement {
-    sid       = "StoreOrders"
-    actions   = ["dynamodb:BatchGetItem", "dynamodb:PartiQLInsert"]
-    resources = [aws_dynamodb_table.orders.arn]
-  }
-
-  dynamic "statement" {
-    for_each = var.kms_key_arn[*]
-
-    content {
-      sid       = "EncryptStoredOrders"
-      actions   = ["kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"]
-      resources = [statement.value]
+    permissions = {
+      ReceiveOrders = {
+        actions   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+        resources = [local.queue_arns.orders]
+      }
+      # Inserts only: no function can change or delete an order.
+      StoreOrders = {
+        actions   = ["dynamodb:BatchGetItem", "dynamodb:PartiQLInsert"]
+        resources = [aws_dynamodb_table.orders.arn]
+      }
     }
+    key_permissions = { EncryptStoredOrders = ["kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"] }
   }
 }
 
@@ -430,101 +339,61 @@ resource "aws_lambda_event_source_mapping" "orders" {
   event_source_arn = aws_sqs_queue.orders.arn
   function_name    = module.processing.alias_arn
 
-  batch_size              = 10 # the most that SQS hands out at once
+  batch_size              = 10 # SQS's maximum
   function_response_types = ["ReportBatchItemFailures"]
 
-  # Without a limit of its own the mapping grows until it is throttled, and each
-  # throttled delivery uses up one of an order's five receives.
+  # Without a limit the mapping scales until it is throttled, and each throttled delivery uses up one of five receives.
   scaling_config {
     maximum_concurrency = var.processing_maximum_concurrency
   }
 }
 
-################################################################################
-# Functions: order status
-################################################################################
+# --- Functions: order status ---
 
 module "status" {
   source = "./modules/function"
+  shared = local.function_settings
 
-  name        = "status"
-  description = "Tells how far an order has come."
-  shared      = local.function_settings
+  function = {
+    name                  = "status"
+    description           = "Tells how far an order has come."
+    memory_size_mb        = 1024 # a customer waits, as for submission
+    timeout_seconds       = 15
+    snap_start_enabled    = var.snap_start_enabled
+    environment_variables = merge(local.customer_claim, { ORDERS_TABLE_NAME = aws_dynamodb_table.orders.name })
 
-  # As for submission: a customer waits.
-  memory_size_mb  = 1024
-  timeout_seconds = 15
-
-  snap_start_enabled = var.snap_start_enabled
-
-  environment_variables = merge(local.customer_claim, { ORDERS_TABLE_NAME = aws_dynamodb_table.orders.name })
-
-  policy_json = data.aws_iam_policy_document.status.json
-}
-
-data "aws_iam_policy_document" "status" {
-  statement {
-    sid       = "ReadOrders"
-    actions   = ["dynamodb:GetItem"]
-    resources = [aws_dynamodb_table.orders.arn]
+    permissions = {
+      ReadOrders = { actions = ["dynamodb:GetItem"], resources = [aws_dynamodb_table.orders.arn] }
+    }
   }
 }
 
-################################################################################
-# Functions: order notification
-################################################################################
+# --- Functions: order notification ---
 
 module "notification" {
   source = "./modules/function"
+  shared = local.function_settings
 
-  name        = "notification"
-  description = "Announces completed orders."
-  shared      = local.function_settings
+  function = {
+    name                  = "notification"
+    description           = "Announces completed orders."
+    memory_size_mb        = 512
+    timeout_seconds       = 30 # ten notifications of a slow topic
+    environment_variables = { ORDER_COMPLETED_TOPIC_ARN = aws_sns_topic.order_completed.arn }
 
-  # As for processing: nobody waits. Ten announcements of a slow topic fit in the time.
-  memory_size_mb  = 512
-  timeout_seconds = 30
-
-  environment_variables = {
-    ORDER_COMPLETED_TOPIC_ARN = aws_sns_topic.order_completed.arn
-  }
-
-  policy_json = data.aws_iam_policy_document.notification.json
-}
-
-data "aws_iam_policy_document" "notification" {
-  statement {
-    sid       = "ReadStoredOrders"
-    actions   = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
-    resources = [aws_dynamodb_table.orders.stream_arn]
-  }
-
-  statement {
-    sid       = "ListStreamsOfOrders"
-    actions   = ["dynamodb:ListStreams"]
-    resources = ["${aws_dynamodb_table.orders.arn}/stream/*"]
-  }
-
-  statement {
-    sid       = "AnnounceCompletedOrders"
-    actions   = ["sns:Publish"]
-    resources = [aws_sns_topic.order_completed.arn]
-  }
-
-  statement {
-    sid       = "KeepFailedNotifications"
-    actions   = ["sqs:SendMessage"]
-    resources = [local.queue_arns.notifications_dlq]
-  }
-
-  dynamic "statement" {
-    for_each = var.kms_key_arn[*]
-
-    content {
-      sid       = "EncryptNotifications"
-      actions   = ["kms:GenerateDataKey"]
-      resources = [statement.value]
+    permissions = {
+      ReadStoredOrders = {
+        actions   = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
+        resources = [aws_dynamodb_table.orders.stream_arn]
+      }
+      ListStreamsOfOrders = {
+        actions   = ["dynamodb:ListStreams"]
+        resources = ["${aws_dynamodb_table.orders.arn}/stream/*"]
+      }
+      AnnounceCompletedOrders = { actions = ["sns:Publish"], resources = [aws_sns_topic.order_completed.arn] }
+      KeepFailedNotifications = { actions = ["sqs:SendMessage"], resources = [local.queue_arns.notifications_dlq] }
     }
+    key_permissions = { EncryptNotifications = ["kms:GenerateDataKey"] }
   }
 }
 
@@ -535,10 +404,9 @@ resource "aws_lambda_event_source_mapping" "stored_orders" {
   batch_size              = 10
   parallelization_factor  = var.notification_parallelization_factor
   function_response_types = ["ReportBatchItemFailures"]
-  starting_position       = "TRIM_HORIZON" # LATEST could miss orders stored while the mapping starts.
+  starting_position       = "TRIM_HORIZON" # LATEST could miss orders stored while the mapping starts
 
-  # A failing record holds back the ones behind it in its shard: split off what is
-  # good, try the rest for an hour at most, then leave it to a person.
+  # A failing record blocks its shard. Lambda splits the batch and retries for at most an hour.
   bisect_batch_on_function_error = true
   maximum_retry_attempts         = 10
   maximum_record_age_in_seconds  = 60 * 60
@@ -556,9 +424,7 @@ resource "aws_lambda_event_source_mapping" "stored_orders" {
   }
 }
 
-################################################################################
-# Entry point
-################################################################################
+# --- Entry point ---
 
 resource "aws_apigatewayv2_api" "orders" {
   name          = "${local.prefix}-orders"
@@ -576,8 +442,7 @@ resource "aws_apigatewayv2_api" "orders" {
   }
 }
 
-# Asks for a token before a function is called. A browser's preflight has none, and
-# the API answers it by itself.
+# Requires a token before a function is called. The API answers preflight requests, which have none, itself.
 resource "aws_apigatewayv2_authorizer" "jwt" {
   count = var.jwt_issuer == null ? 0 : 1
 
@@ -591,19 +456,13 @@ resource "aws_apigatewayv2_authorizer" "jwt" {
     audience = var.jwt_audience
   }
 
-  # When it goes, it goes after the routes have let go of it: API Gateway keeps one
-  # that is in use.
+  # API Gateway does not delete an authorizer that a route uses.
   lifecycle {
     create_before_destroy = true
   }
 }
 
-locals {
-  authorization_type = var.jwt_issuer == null ? "NONE" : "JWT"
-}
-
-# The prefix /aws/vendedlogs/ keeps the account's policy for delivered logs, which
-# has a size limit, from growing with every deployment.
+# /aws/vendedlogs/ keeps the account's policy for log delivery, which has a size limit, from growing.
 resource "aws_cloudwatch_log_group" "access" {
   name              = "/aws/vendedlogs/apigateway/${local.prefix}-orders"
   retention_in_days = var.log_retention_days
@@ -611,18 +470,17 @@ resource "aws_cloudwatch_log_group" "access" {
 }
 
 locals {
-  # A route without limits of its own has those of the stage.
-  route_limits = {
-    submission = {
-      route_key = aws_apigatewayv2_route.submission.route_key
-      rate      = var.submission_throttling_rate_limit
-      burst     = var.submission_throttling_burst_limit
-    }
+  authorization_type = var.jwt_issuer == null ? "NONE" : "JWT"
 
-    status = {
-      route_key = aws_apigatewayv2_route.status.route_key
-      rate      = var.status_throttling_rate_limit
-      burst     = var.status_throttling_burst_limit
+  # A route without limits has those of the stage.
+  route_limits = {
+    (aws_apigatewayv2_route.submission.route_key) = {
+      rate  = var.submission_throttling_rate_limit
+      burst = var.submission_throttling_burst_limit
+    }
+    (aws_apigatewayv2_route.status.route_key) = {
+      rate  = var.status_throttling_rate_limit
+      burst = var.status_throttling_burst_limit
     }
   }
 }
@@ -639,19 +497,19 @@ resource "aws_apigatewayv2_stage" "default" {
     throttling_burst_limit   = var.api_throttling_burst_limit
   }
 
-  # A route's own settings take the place of all the stage's, so each is said again.
+  # A route's settings replace all settings of the stage.
   dynamic "route_settings" {
     for_each = { for route, limits in local.route_limits : route => limits if limits.rate != null || limits.burst != null }
 
     content {
-      route_key                = route_settings.value.route_key
+      route_key                = route_settings.key
       detailed_metrics_enabled = true
       throttling_rate_limit    = coalesce(route_settings.value.rate, var.api_throttling_rate_limit)
       throttling_burst_limit   = coalesce(route_settings.value.burst, var.api_throttling_burst_limit)
     }
   }
 
-  # request_id is the one in the functions' logs and in every problem document.
+  # request_id is also in the functions' logs and in every error response.
   access_log_settings {
     destination_arn = aws_cloudwatch_log_group.access.arn
     format = jsonencode({

@@ -1,9 +1,6 @@
-# What is counted, and what raises an alarm. To add an alarm, add an entry here, in the order
-# of an order's path, and a section of the same name to the runbook.
+# Alarms and metrics, in the order of an order's path. A new alarm needs a section of the same name in the runbook.
 
-################################################################################
-# Monitoring: alarms
-################################################################################
+# --- Monitoring: alarms ---
 
 locals {
   functions = {
@@ -13,8 +10,7 @@ locals {
     notification = module.notification
   }
 
-  # A failed order is delivered again after the visibility timeout. An alarm that looks
-  # back for less would return to OK between two deliveries.
+  # A failed order is delivered again after the visibility timeout. A shorter alarm would return to OK in between.
   redelivery_minutes = ceil(aws_sqs_queue.orders.visibility_timeout_seconds / 60)
 
   alarms = merge(
@@ -22,7 +18,6 @@ locals {
       api-5xx = {
         description         = "The API answered with a 5xx status. A customer could not place or follow an order; the storefront asks the customer to retry. Look first at the request in ${aws_cloudwatch_log_group.access.name}, then find its request_id in the functions' logs."
         metric              = { namespace = "AWS/ApiGateway", name = "5xx", dimensions = { ApiId = aws_apigatewayv2_api.orders.id } }
-        threshold           = 0
         evaluation_periods  = 5
         datapoints_to_alarm = 1
       }
@@ -35,9 +30,8 @@ locals {
         datapoints_to_alarm = 3
       }
 
-      # In a quiet minute p99 is the slowest request, and at night that is a cold start. One
-      # such minute is normal, three of five are not. CloudWatch could ignore a percentile of
-      # few requests, but for p99 fewer than 1000 a minute are few.
+      # In a quiet minute p99 is the slowest request, often a cold start: one such minute is normal, three of five are
+      # not. CloudWatch's option to ignore percentiles of few requests would ignore p99 below 1000 requests a minute.
       api-slow = {
         description         = "API p99 latency exceeded ${var.latency_alarm_threshold_ms} ms in three of the last five minutes. Customers wait or give up. Look first at function_latency_ms in ${aws_cloudwatch_log_group.access.name}: it separates our functions' time from API Gateway's."
         metric              = { namespace = "AWS/ApiGateway", name = "Latency", dimensions = { ApiId = aws_apigatewayv2_api.orders.id }, statistic = "p99" }
@@ -62,40 +56,33 @@ locals {
         datapoints_to_alarm = 3
       }
 
-      # Covers a disabled or missing event source mapping, because the metric exists while the
-      # queue holds a message. It leaves out messages that were received three times or more,
-      # so failing orders are processing-failing's.
+      # Also raised for a disabled or missing mapping. The metric excludes messages received three times or more:
+      # failing orders raise processing-failing.
       orders-waiting = {
         description = "An accepted order has waited in ${local.queue_names.orders} for more than five minutes. Customers see it as pending; it is kept for four days. Look first at whether the event source mapping of ${module.processing.function_name} is enabled, then at the function's log. If neither shows a fault, raise processing_maximum_concurrency."
         metric      = { namespace = "AWS/SQS", name = "ApproximateAgeOfOldestMessage", dimensions = { QueueName = aws_sqs_queue.orders.name }, statistic = "Maximum" }
         threshold   = 5 * 60
       }
 
-      # Partial batch failures do not count as Lambda errors. The next delivery may succeed
-      # after one failure; failures in two different minutes do not resolve themselves.
+      # Partial batch failures do not count as Lambda errors. After one failure the next delivery may succeed.
       processing-failing = {
         description         = "Orders could not be stored in two different minutes, so retries do not resolve it. Each is delivered up to five times before it moves to ${local.queue_names.orders_dlq}; its customer sees it as pending. Look first at reason and error of order_failed and request_failed in the log of ${module.processing.function_name}."
         metric              = { namespace = local.metric_namespace, name = "ProcessingFailed" }
-        threshold           = 0
         evaluation_periods  = max(5, 2 * local.redelivery_minutes + 2)
         datapoints_to_alarm = 2
       }
 
-      # SQS may stop a metric six hours after the last action on a queue; the alarm must not
-      # return to OK for that reason.
+      # Missing data is ignored, because SQS may stop a metric six hours after the last action on a queue.
       orders-dlq = {
         description        = "An order was received five times, could not be stored, and stays in ${local.queue_names.orders_dlq} until fourteen days after it was accepted. Its customer sees it as pending. Look first at the reason (`orders dlq list`), fix the cause, then move the order back (`orders dlq redrive`)."
         metric             = { namespace = "AWS/SQS", name = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = aws_sqs_queue.orders_dlq.name }, statistic = "Maximum" }
-        threshold          = 0
         treat_missing_data = "ignore"
       }
 
-      # The announcements of all orders or of a whole shard are missing: fewer than 98 % of
-      # what was stored, in each of three times five minutes. A quotient, because orders
-      # in flight make the difference of a busy shop positive; REPEAT and ignore, because
-      # without new orders there is no data, and the stored ones are still not announced.
-      # The quotient of 0 and 0 is no datapoint. FILL, because a function that is not invoked logs
-      # nothing, so there is no OrdersNotified at all where the alarm matters most.
+      # Fewer than 98 % of stored orders were announced in each of three times five minutes: all announcements, or those
+      # of a shard, are missing. A quotient, because orders in flight are a positive difference in a busy shop. FILL,
+      # because a function that is not invoked logs no OrdersNotified. REPEAT and ignore, because without new orders
+      # there is no data (0 / 0 is no datapoint), and the stored ones are still not announced.
       notifications-late = {
         description = "Orders were stored and not announced for more than ten minutes. The orders are safe; subscribers to completed orders are not informed. Look first at whether the event source mapping of ${module.notification.function_name} is enabled, then at the function's log, then at AWS Health for SNS."
         metrics = {
@@ -112,7 +99,6 @@ locals {
       notification-failing = {
         description         = "Stored orders could not be announced in at least two of the last ten minutes. The orders are safe; Lambda retries each announcement for up to an hour before it moves to ${local.queue_names.notifications_dlq}. Look first at error of notification_failed in the log of ${module.notification.function_name}."
         metric              = { namespace = local.metric_namespace, name = "NotificationFailed" }
-        threshold           = 0
         evaluation_periods  = 10
         datapoints_to_alarm = 2
       }
@@ -120,32 +106,28 @@ locals {
       notifications-dlq = {
         description        = "A stored order could not be announced, and retries have ended. The order is safe; subscribers are not informed. ${local.queue_names.notifications_dlq} keeps its position in the table's stream, which keeps records for one day. Look first at the log of ${module.notification.function_name}, fix the cause, then announce it again (`orders dlq redrive --notifications`)."
         metric             = { namespace = "AWS/SQS", name = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = aws_sqs_queue.notifications_dlq.name }, statistic = "Maximum" }
-        threshold          = 0
         treat_missing_data = "ignore"
       }
 
-      # Its own notification may fail too and count again, hence the long time and no OK.
+      # Its own notification may fail and count again, hence the long time and no notification of OK.
       alerts-undelivered = {
         description         = "An alarm could not be delivered to a subscriber of ${aws_sns_topic.alerts.name}. The on-call engineer may miss failed orders. Look first at the topic's subscriptions: one may have been deleted, or its address may bounce."
         metric              = { namespace = "AWS/SNS", name = "NumberOfNotificationsFailed", dimensions = { TopicName = aws_sns_topic.alerts.name } }
-        threshold           = 0
         evaluation_periods  = 15
         datapoints_to_alarm = 1
         notify_when_ok      = false
       }
     },
 
-    # An alarm notifies only when its state changes, so orders-dlq is silent about further
-    # dead letters. Processing logs each last failure at once. Two alarms take turns minute by
-    # minute: dead letters of adjacent minutes notify separately, those of one minute share
-    # an e-mail.
+    # An alarm notifies only when its state changes, so orders-dlq does not report further dead letters. Processing logs
+    # each last failure. Two alarms take alternate minutes, so dead letters of adjacent minutes notify separately and
+    # those of one minute share an e-mail.
     {
       for minute, comparison in { even = "==", odd = "!=" } : "dead-letter-${minute}-minute" => {
         description                    = "An order failed for the fifth time and was moved to ${local.queue_names.orders_dlq}. Its customer sees it as pending. Look first at the reason (`orders dlq list`). This alarm reports new dead letters; orders-dlq stays raised until the queue is empty."
         runbook_section                = "orders-dlq"
         metrics                        = { failed = { namespace = local.metric_namespace, name = "OrdersDeadLettered" } }
         expression                     = "IF(failed > 0, 2 * FLOOR(MINUTE(failed) / 2) ${comparison} MINUTE(failed), 0)"
-        threshold                      = 0
         notify_when_ok                 = false
       }
     },
@@ -155,7 +137,6 @@ locals {
         description         = "${function.function_name} failed with an unexpected error, or ran out of time or memory. Its orders are delivered again, or customers receive a 5xx status. Look first at its log around this time, then roll back or fix the code."
         runbook_section     = "function-errors"
         metric              = { namespace = "AWS/Lambda", name = "Errors", dimensions = { FunctionName = function.function_name } }
-        threshold           = 0
         evaluation_periods  = name == "processing" ? max(5, local.redelivery_minutes + 2) : 5
         datapoints_to_alarm = 1
       }
@@ -166,13 +147,12 @@ locals {
         description         = "${function.function_name} was throttled: its reserved concurrency, or the account's, is used up. Customers receive a 503 status, or valid orders move to the dead-letter queue without being processed. Look first at the concurrent executions of all functions in the account. Raise the limit, or stop what uses it."
         runbook_section     = "function-throttles"
         metric              = { namespace = "AWS/Lambda", name = "Throttles", dimensions = { FunctionName = function.function_name } }
-        threshold           = 0
         evaluation_periods  = 5
         datapoints_to_alarm = 1
       }
     },
 
-    # Without requests nothing is logged, so missing data is the failure.
+    # Without requests nothing is logged, so missing data breaches.
     var.no_orders_alarm_minutes == null ? {} : {
       no-orders = {
         description         = "No order has been accepted for ${var.no_orders_alarm_minutes} minutes. Customers may be unable to order. Look first at whether the storefront and the API answer, then on the dashboard ${local.prefix} at whether requests arrive and why they are rejected."
@@ -186,15 +166,13 @@ locals {
   )
 }
 
-################################################################################
-# Monitoring: metrics of the orders
-################################################################################
+# --- Monitoring: metrics of the orders ---
 
 locals {
   metric_namespace = "${var.project}/${var.environment}"
 
-  # Each filter counts log events, so the code needs no metrics library. The local stack and
-  # the tests evaluate the patterns too, and know only comparisons of fields joined by &&.
+  # Filters count log events, so the code needs no metrics library. The local stack and the tests evaluate the patterns
+  # too, and support only comparisons of fields joined by &&.
   metric_filters = {
     OrdersAccepted      = { log_group_name = module.submission.log_group_name, pattern = "{ $.message = \"order_accepted\" }" }
     OrdersRefused       = { log_group_name = module.submission.log_group_name, pattern = "{ $.message = \"order_refused\" }" }
@@ -205,7 +183,6 @@ locals {
     OrdersFailed        = { log_group_name = module.processing.log_group_name, pattern = "{ $.message = \"order_failed\" }" }
     OrdersNotified      = { log_group_name = module.notification.log_group_name, pattern = "{ $.message = \"order_notified\" }" }
 
-    # Whatever made the last permitted receive fail.
     OrdersDeadLettered = { log_group_name = module.processing.log_group_name, pattern = "{ $.level = \"ERROR\" && $.receives >= ${local.maximum_receives} }" }
 
     SubmissionFailed   = { log_group_name = module.submission.log_group_name, pattern = "{ $.message = \"request_failed\" }" }
@@ -213,16 +190,13 @@ locals {
     StatusFailed       = { log_group_name = module.status.log_group_name, pattern = "{ $.message = \"request_failed\" }" }
     NotificationFailed = { log_group_name = module.notification.log_group_name, pattern = "{ $.message = \"notification_failed\" }" }
 
-    # DynamoDB reports throttling and missing permissions for each order, and the batch goes on.
+    # DynamoDB reports throttling and missing permissions for each order.
     ProcessingFailedByOrder = { log_group_name = module.processing.log_group_name, pattern = "{ $.message = \"order_failed\" }", metric_name = "ProcessingFailed" }
   }
 }
 
-################################################################################
-# Monitoring: dashboard
-################################################################################
+# --- Monitoring: module ---
 
-# Creates the alarms and the metric filters as well.
 module "monitoring" {
   source = "./modules/monitoring"
 
@@ -235,63 +209,4 @@ module "monitoring" {
   api_id           = aws_apigatewayv2_api.orders.id
   queue_names      = local.queue_names
   function_names   = { for name, function in local.functions : name => function.function_name }
-}
-
-################################################################################
-# Addresses of earlier releases
-################################################################################
-
-moved {
-  from = aws_cloudwatch_metric_alarm.failure
-  to   = module.monitoring.aws_cloudwatch_metric_alarm.this
-}
-
-moved {
-  from = aws_cloudwatch_log_metric_filter.orders
-  to   = module.monitoring.aws_cloudwatch_log_metric_filter.this
-}
-
-moved {
-  from = aws_cloudwatch_dashboard.orders
-  to   = module.monitoring.aws_cloudwatch_dashboard.this
-}
-
-moved {
-  from = module.submission.aws_cloudwatch_metric_alarm.errors
-  to   = module.monitoring.aws_cloudwatch_metric_alarm.this["submission-errors"]
-}
-
-moved {
-  from = module.submission.aws_cloudwatch_metric_alarm.throttles
-  to   = module.monitoring.aws_cloudwatch_metric_alarm.this["submission-throttles"]
-}
-
-moved {
-  from = module.processing.aws_cloudwatch_metric_alarm.errors
-  to   = module.monitoring.aws_cloudwatch_metric_alarm.this["processing-errors"]
-}
-
-moved {
-  from = module.processing.aws_cloudwatch_metric_alarm.throttles
-  to   = module.monitoring.aws_cloudwatch_metric_alarm.this["processing-throttles"]
-}
-
-moved {
-  from = module.status.aws_cloudwatch_metric_alarm.errors
-  to   = module.monitoring.aws_cloudwatch_metric_alarm.this["status-errors"]
-}
-
-moved {
-  from = module.status.aws_cloudwatch_metric_alarm.throttles
-  to   = module.monitoring.aws_cloudwatch_metric_alarm.this["status-throttles"]
-}
-
-moved {
-  from = module.notification.aws_cloudwatch_metric_alarm.errors
-  to   = module.monitoring.aws_cloudwatch_metric_alarm.this["notification-errors"]
-}
-
-moved {
-  from = module.notification.aws_cloudwatch_metric_alarm.throttles
-  to   = module.monitoring.aws_cloudwatch_metric_alarm.this["notification-throttles"]
 }

@@ -1,17 +1,9 @@
-# What others build on. The CloudFormation deployment has the same outputs.
-
-################################################################################
-# Storage
-################################################################################
+# The CloudFormation deployment has the same outputs.
 
 output "orders_table_name" {
   description = "Name of the table of stored orders."
   value       = aws_dynamodb_table.orders.name
 }
-
-################################################################################
-# Messaging
-################################################################################
 
 output "orders_queue_url" {
   description = "URL of the queue of accepted orders."
@@ -38,18 +30,10 @@ output "order_completed_topic_arn" {
   value       = aws_sns_topic.order_completed.arn
 }
 
-################################################################################
-# Entry point
-################################################################################
-
 output "api_endpoint" {
   description = "Address of the API, without a trailing slash. Orders are posted to <api_endpoint>/orders. Use it as the storefront's api_url."
   value       = var.api_domain_name == null ? aws_apigatewayv2_api.orders.api_endpoint : "https://${aws_apigatewayv2_api_mapping.orders[0].domain_name}"
 }
-
-################################################################################
-# Monitoring
-################################################################################
 
 output "dashboard_name" {
   description = "Name of the CloudWatch dashboard, which shows an order's path from left to right."

@@ -1,6 +1,4 @@
-# Versions and the one provider. Nothing here is tied to an account, a region
-# or an endpoint: credentials, AWS_REGION and (for the local emulator)
-# AWS_ENDPOINT_URL come from the environment.
+# Versions and the provider. Credentials, the region and an endpoint come from the environment.
 
 terraform {
   required_version = ">= 1.9" # cross-variable validation
@@ -12,7 +10,7 @@ terraform {
     }
   }
 
-  # State is a local file until a team shares it: see backend.tf.example.
+  # State is a local file; backend.tf.example shares it.
 }
 
 provider "aws" {

@@ -1,9 +1,6 @@
-# What may differ between two deployments. Everything else is a decision of the
-# design and stands, with its reason, in main.tf.
+# What may differ between two deployments. Constants of the design are in main.tf, with their reasons.
 
-################################################################################
-# Naming and lookups
-################################################################################
+# --- Naming and lookups ---
 
 variable "project" {
   description = "Name of the system, the first part of every resource name and the value of the tag Project."
@@ -70,9 +67,7 @@ variable "permissions_boundary_arn" {
   }
 }
 
-################################################################################
-# Storage
-################################################################################
+# --- Storage ---
 
 variable "deletion_protection_enabled" {
   description = "Whether the orders table is protected against deletion. Null protects it in prod only. To destroy a protected deployment, first apply false."
@@ -80,9 +75,7 @@ variable "deletion_protection_enabled" {
   default     = null
 }
 
-################################################################################
-# Messaging
-################################################################################
+# --- Messaging ---
 
 variable "notification_email" {
   description = "E-mail address that receives every alarm. No alarm arrives before the subscription is confirmed. Confirm it as described in docs/runbook.md and not by the link in AWS's e-mail, or anyone who has an alarm's e-mail can unsubscribe the address."
@@ -123,9 +116,7 @@ variable "completed_order_email" {
   }
 }
 
-################################################################################
-# Functions
-################################################################################
+# --- Functions ---
 
 variable "lambda_architecture" {
   description = "Processor architecture of the functions, \"arm64\" or \"x86_64\". The package contains compiled code and must be built for the same architecture. arm64 costs 20 % less."
@@ -240,9 +231,7 @@ variable "tracing_enabled" {
   nullable    = false
 }
 
-################################################################################
-# Entry point
-################################################################################
+# --- Entry point ---
 
 variable "cors_allowed_origins" {
   description = "Origins whose pages may call the API from a browser: \"*\" for any, or the storefront's, e.g. \"https://shop.example.com\". The default lets any web page place orders; the staging and prod profiles name the storefront."
@@ -434,9 +423,7 @@ variable "status_throttling_burst_limit" {
   }
 }
 
-################################################################################
-# Monitoring
-################################################################################
+# --- Monitoring ---
 
 variable "log_retention_days" {
   description = "Days to keep every log. More days cost more storage; fewer leave less to investigate after a failure."

@@ -18,13 +18,16 @@ module "network" {
   source = "./modules/network"
   count  = var.existing_network == null ? 1 : 0
 
-  prefix                   = local.prefix
-  cidr_block               = var.vpc_cidr
-  availability_zones       = var.availability_zones
-  instance_type            = var.instance_type
-  has_private_subnets      = var.instances_are_private
-  flow_log_retention_days  = var.flow_logs_enabled ? var.log_retention_days : null
-  permissions_boundary_arn = var.permissions_boundary_arn
+  prefix = local.prefix
+
+  network = {
+    cidr_block               = var.vpc_cidr
+    availability_zones       = var.availability_zones
+    instance_type            = var.instance_type
+    has_private_subnets      = var.instances_are_private
+    flow_log_retention_days  = var.flow_logs_enabled ? var.log_retention_days : null
+    permissions_boundary_arn = var.permissions_boundary_arn
+  }
 }
 
 data "aws_subnet" "existing" {

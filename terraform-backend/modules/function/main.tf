@@ -1,29 +1,37 @@
-# One function of the order processing system with all that every function has:
-# a log, a role, and published versions behind the alias `live`.
+# A Lambda function with its log, its role, and the alias `live` for published versions.
 
 locals {
-  function_name = "${var.shared.prefix}-${var.name}"
+  function_name = "${var.shared.prefix}-${var.function.name}"
+
+  # Every function reads encrypted data: its environment, a message, the table or its stream.
+  key_permissions = var.shared.kms_key_arn == null ? {} : merge(var.function.key_permissions, { DecryptWithCustomerKey = ["kms:Decrypt"] })
+
+  # X-Ray's actions have no resource.
+  trace_actions     = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+  trace_permissions = var.shared.tracing_enabled ? { SendTraces = { actions = local.trace_actions, resources = ["*"] } } : {}
+
+  permissions = merge(var.function.permissions, local.trace_permissions, {
+    WriteOwnLog = {
+      actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+      resources = ["${aws_cloudwatch_log_group.this.arn}:*"]
+    }
+  }, { for sid, actions in local.key_permissions : sid => { actions = actions, resources = [var.shared.kms_key_arn] } })
 }
 
 data "aws_region" "current" {}
 
-################################################################################
-# Log
-################################################################################
+# --- Log ---
 
-# Created here and not by Lambda, which would keep it for ever.
+# Lambda would create it without a retention period.
 resource "aws_cloudwatch_log_group" "this" {
   name              = "/aws/lambda/${local.function_name}"
   retention_in_days = var.shared.log_retention_days
   kms_key_id        = var.shared.kms_key_arn
 }
 
-################################################################################
-# Role
-################################################################################
+# --- Role ---
 
-# Roles are global where functions are regional: the region in the name lets the
-# same deployment live in two regions of one account.
+# Roles are global. The region in the name allows the same deployment in two regions.
 resource "aws_iam_role" "this" {
   name                 = "${local.function_name}-${data.aws_region.current.name}"
   description          = "What the function ${local.function_name} may do."
@@ -32,32 +40,13 @@ resource "aws_iam_role" "this" {
 }
 
 data "aws_iam_policy_document" "this" {
-  source_policy_documents = [var.policy_json]
-
-  statement {
-    sid       = "WriteOwnLog"
-    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    resources = ["${aws_cloudwatch_log_group.this.arn}:*"]
-  }
-
   dynamic "statement" {
-    for_each = var.shared.tracing_enabled ? [true] : []
+    for_each = local.permissions
 
     content {
-      sid       = "SendTraces"
-      actions   = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
-      resources = ["*"] # These actions do not support resources.
-    }
-  }
-
-  # Reading the environment, a received message, the table or its stream.
-  dynamic "statement" {
-    for_each = var.shared.kms_key_arn[*]
-
-    content {
-      sid       = "DecryptWithCustomerKey"
-      actions   = ["kms:Decrypt"]
-      resources = [statement.value]
+      sid       = statement.key
+      actions   = statement.value.actions
+      resources = statement.value.resources
     }
   }
 }
@@ -68,31 +57,28 @@ resource "aws_iam_role_policy" "this" {
   policy = data.aws_iam_policy_document.this.json
 }
 
-################################################################################
-# Function
-################################################################################
+# --- Function ---
 
 resource "aws_lambda_function" "this" {
   function_name = local.function_name
-  description   = var.description
+  description   = var.function.description
   role          = aws_iam_role.this.arn
 
   filename         = var.shared.zip_path
   source_code_hash = fileexists(var.shared.zip_path) ? filebase64sha256(var.shared.zip_path) : null # `destroy` needs no package
-  handler          = "orders.handlers.${var.name}.handler"
+  handler          = "orders.handlers.${var.function.name}.handler"
   runtime          = "python3.13"
   architectures    = [var.shared.architecture]
 
-  # A version is what the alias can point to, and go back to.
-  publish = true
+  publish = true # the alias points to a version
 
-  memory_size                    = var.memory_size_mb
-  timeout                        = var.timeout_seconds
-  reserved_concurrent_executions = var.reserved_concurrency
+  memory_size                    = var.function.memory_size_mb
+  timeout                        = var.function.timeout_seconds
+  reserved_concurrent_executions = var.function.reserved_concurrency
   kms_key_arn                    = var.shared.kms_key_arn
 
   environment {
-    variables = var.environment_variables
+    variables = var.function.environment_variables
   }
 
   logging_config {
@@ -107,15 +93,14 @@ resource "aws_lambda_function" "this" {
   }
 
   dynamic "snap_start" {
-    for_each = var.snap_start_enabled ? [true] : []
+    for_each = var.function.snap_start_enabled ? [true] : []
 
     content {
       apply_on = "PublishedVersions"
     }
   }
 
-  # Lambda checks the role's permissions when a mapping is made, and the first
-  # invocation needs them: they must be there before the function is.
+  # Lambda checks the role's permissions when it creates a mapping.
   depends_on = [aws_iam_role_policy.this]
 }
 

@@ -1,8 +1,6 @@
 # Alarms, metrics counted from the logs, and the dashboard.
 
-################################################################################
-# Alarms
-################################################################################
+# --- Alarms ---
 
 resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = var.alarms
@@ -53,9 +51,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   ok_actions    = each.value.notify_when_ok ? [var.alerts_topic_arn] : []
 }
 
-################################################################################
-# Metrics of the orders
-################################################################################
+# --- Metrics of the orders ---
 
 resource "aws_cloudwatch_log_metric_filter" "this" {
   for_each = var.metric_filters
@@ -74,38 +70,22 @@ resource "aws_cloudwatch_log_metric_filter" "this" {
   }
 }
 
-################################################################################
-# Dashboard
-################################################################################
+# --- Dashboard ---
 
 data "aws_region" "current" {}
 
 locals {
-  # One row of graphs under the other. The first two follow an order from left to right:
-  # what passes each part of the path and, below, how long it takes. The third shows the
-  # path as a whole.
+  # The first two rows follow an order from left to right: the traffic of each part of the path, and its latency. The
+  # third row shows failures and the path as a whole.
   dashboard_rows = [
     [
-      {
-        title = "API: requests"
-        stat  = "Sum"
-        metrics = [
-          ["AWS/ApiGateway", "Count", "ApiId", var.api_id],
-          ["AWS/ApiGateway", "4xx", "ApiId", var.api_id],
-          ["AWS/ApiGateway", "5xx", "ApiId", var.api_id],
-        ]
-      },
-      {
-        title   = "Submission: orders"
-        stat    = "Sum"
-        metrics = [for name in ["OrdersAccepted", "OrdersRefused"] : [var.metric_namespace, name]]
-      },
+      { title = "API: requests", stat = "Sum", metrics = [for name in ["Count", "4xx", "5xx"] : ["AWS/ApiGateway", name, "ApiId", var.api_id]] },
+      { title = "Submission: orders", stat = "Sum", metrics = [for name in ["OrdersAccepted", "OrdersRefused"] : [var.metric_namespace, name]] },
       {
         title = "Orders queue: orders"
         stat  = "Maximum"
         metrics = [
-          ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", var.queue_names.orders],
-          ["AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "QueueName", var.queue_names.orders],
+          for state in ["Visible", "NotVisible"] : ["AWS/SQS", "ApproximateNumberOfMessages${state}", "QueueName", var.queue_names.orders]
         ]
       },
       {
@@ -113,17 +93,12 @@ locals {
         stat    = "Sum"
         metrics = [for name in ["OrdersStored", "OrdersDuplicate", "OrdersConflict", "OrdersFailed"] : [var.metric_namespace, name]]
       },
-      {
-        title   = "Notification: orders"
-        stat    = "Sum"
-        metrics = [[var.metric_namespace, "OrdersNotified"]]
-      },
+      { title = "Notification: orders", stat = "Sum", metrics = [[var.metric_namespace, "OrdersNotified"]] },
       {
         title = "Dead letters: messages"
         stat  = "Maximum"
         metrics = [
-          ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", var.queue_names.orders_dlq],
-          ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", var.queue_names.notifications_dlq],
+          for queue in ["orders_dlq", "notifications_dlq"] : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", var.queue_names[queue]]
         ]
       },
     ],
@@ -134,34 +109,23 @@ locals {
         metrics     = [["AWS/ApiGateway", "Latency", "ApiId", var.api_id]]
         annotations = { horizontal = [{ label = "api-slow", value = var.alarms.api-slow.threshold }] }
       },
-      {
-        title   = "Submission: p99 duration, ms"
-        stat    = "p99"
-        metrics = [["AWS/Lambda", "Duration", "FunctionName", var.function_names.submission]]
-      },
+      { title = "Submission: p99 duration, ms", stat = "p99", metrics = [["AWS/Lambda", "Duration", "FunctionName", var.function_names.submission]] },
       {
         title       = "Orders queue: age of the oldest order, s"
         stat        = "Maximum"
         metrics     = [["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", var.queue_names.orders]]
         annotations = { horizontal = [{ label = "orders-waiting", value = var.alarms.orders-waiting.threshold }] }
       },
-      {
-        title   = "Processing: p99 duration, ms"
-        stat    = "p99"
-        metrics = [["AWS/Lambda", "Duration", "FunctionName", var.function_names.processing]]
-      },
+      { title = "Processing: p99 duration, ms", stat = "p99", metrics = [["AWS/Lambda", "Duration", "FunctionName", var.function_names.processing]] },
       {
         title   = "Notification: age of the oldest order, ms"
         stat    = "Maximum"
         metrics = [["AWS/Lambda", "IteratorAge", "FunctionName", var.function_names.notification]]
       },
       {
-        title = "Functions: errors and throttles"
-        stat  = "Sum"
-        metrics = [
-          for pair in setproduct(["Errors", "Throttles"], values(var.function_names)) :
-          ["AWS/Lambda", pair[0], "FunctionName", pair[1]]
-        ]
+        title   = "Functions: errors and throttles"
+        stat    = "Sum"
+        metrics = [for pair in setproduct(["Errors", "Throttles"], values(var.function_names)) : ["AWS/Lambda", pair[0], "FunctionName", pair[1]]]
       },
     ],
     [
@@ -179,7 +143,6 @@ locals {
         ]
       },
       {
-        # Running sums: a gap stays open until the orders have been caught up.
         title = "Cumulative orders: accepted, stored, notified"
         stat  = "Sum"
         metrics = concat(

@@ -3,10 +3,6 @@ variable "prefix" {
   type        = string
 }
 
-################################################################################
-# Alarms
-################################################################################
-
 variable "alerts_topic_arn" {
   description = "Topic that every alarm notifies."
   type        = string
@@ -40,7 +36,7 @@ variable "alarms" {
     evaluation_periods  = optional(number, 1)
     datapoints_to_alarm = optional(number)
     comparison_operator = optional(string, "GreaterThanThreshold")
-    threshold           = number
+    threshold           = optional(number, 0)
     treat_missing_data  = optional(string, "notBreaching")
     notify_when_ok      = optional(bool, true)
   }))
@@ -50,10 +46,6 @@ variable "alarms" {
     error_message = "Give each alarm either a metric, or an expression over metrics."
   }
 }
-
-################################################################################
-# Metrics of the orders
-################################################################################
 
 variable "metric_namespace" {
   description = "Namespace of the metrics that are counted from the logs."
@@ -69,10 +61,6 @@ variable "metric_filters" {
     dimensions     = optional(map(string))
   }))
 }
-
-################################################################################
-# Dashboard
-################################################################################
 
 variable "api_id" {
   description = "ID of the API, for the dashboard."

@@ -18,25 +18,25 @@ data "aws_ec2_instance_type_offerings" "zones" {
 
   filter {
     name   = "instance-type"
-    values = [var.instance_type]
+    values = [var.network.instance_type]
   }
 }
 
 locals {
   suitable_zones = sort(setintersection(data.aws_availability_zones.region.names, data.aws_ec2_instance_type_offerings.zones.locations))
-  zones          = var.availability_zones != null ? var.availability_zones : slice(local.suitable_zones, 0, min(2, length(local.suitable_zones)))
+  zones          = var.network.availability_zones != null ? var.network.availability_zones : slice(local.suitable_zones, 0, min(2, length(local.suitable_zones)))
 
   # A zone's range depends on its place among all zones of the region and not on the zones chosen. Otherwise a change
   # of zones would give a zone a range that is still in use.
   places        = { for place, zone in sort(data.aws_availability_zones.region.names) : zone => place }
-  public_cidrs  = { for zone in local.zones : zone => cidrsubnet(var.cidr_block, 4, lookup(local.places, zone, 0)) }
-  private_cidrs = { for zone in local.zones : zone => cidrsubnet(var.cidr_block, 4, 8 + lookup(local.places, zone, 0)) if var.has_private_subnets }
+  public_cidrs  = { for zone in local.zones : zone => cidrsubnet(var.network.cidr_block, 4, lookup(local.places, zone, 0)) }
+  private_cidrs = { for zone in local.zones : zone => cidrsubnet(var.network.cidr_block, 4, 8 + lookup(local.places, zone, 0)) if var.network.has_private_subnets }
 }
 
 # --- Public subnets ---
 
 resource "aws_vpc" "storefront" {
-  cidr_block           = var.cidr_block
+  cidr_block           = var.network.cidr_block
   enable_dns_hostnames = true
 
   tags = { Name = var.prefix }
@@ -44,7 +44,7 @@ resource "aws_vpc" "storefront" {
   lifecycle {
     precondition {
       condition     = length(local.zones) >= 2 && length(setsubtract(local.zones, local.suitable_zones)) == 0
-      error_message = "Choose two or more zones that offer ${var.instance_type} as availability_zones (${join(", ", local.suitable_zones)}), or another instance_type."
+      error_message = "Choose two or more zones that offer ${var.network.instance_type} as availability_zones (${join(", ", local.suitable_zones)}), or another instance_type."
     }
   }
 }
@@ -150,10 +150,10 @@ resource "aws_route_table_association" "private" {
 # --- Flow log ---
 
 resource "aws_cloudwatch_log_group" "flow" {
-  count = var.flow_log_retention_days == null ? 0 : 1
+  count = var.network.flow_log_retention_days == null ? 0 : 1
 
   name              = "/aws/vpc/${var.prefix}"
-  retention_in_days = var.flow_log_retention_days
+  retention_in_days = var.network.flow_log_retention_days
 }
 
 data "aws_iam_policy_document" "flow_log_trust" {
@@ -173,7 +173,7 @@ resource "aws_iam_role" "flow_log" {
 
   name                 = "${var.prefix}-flow-log-${data.aws_region.current.name}" # roles are global
   assume_role_policy   = data.aws_iam_policy_document.flow_log_trust.json
-  permissions_boundary = var.permissions_boundary_arn
+  permissions_boundary = var.network.permissions_boundary_arn
 }
 
 data "aws_iam_policy_document" "flow_log" {
