@@ -23,7 +23,7 @@ hypothesis.settings.load_profile("repeatable")
 
 
 # Fixtures that take long to set up. Tests that share one run in the same process, one after the other.
-SHARED_FIXTURES = ("terraform_stack", "deployed_twice", "plan", "production_plan", "backend", "emulator")
+SHARED_FIXTURES = ("terraform_stack", "deployed_twice", "frontend", "backend", "emulator")
 
 # The slowest first, so that no process is left with a long file at the end.
 FOLDERS = ("e2e", "infrastructure", "browser", "integration", "unit")

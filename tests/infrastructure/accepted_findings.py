@@ -27,7 +27,7 @@ FRONTEND_BY_DEFAULT: Final[Findings] = {
     "CKV2_AWS_28": "a web application firewall is paid by the month and by request: web_acl_arn",
 }
 
-FRONTEND_WITH_EVERYTHING_ON: Final[Findings] = {
+FRONTEND_WITH_EVERY_OPTION: Final[Findings] = {
     "CKV_AWS_378": "the listener is HTTPS; checkov does not connect a listener and a target group of different modules",
     "CKV_AWS_158": "flow logs hold addresses and ports and are encrypted with the key of CloudWatch Logs",
     "CKV2_AWS_76": "which rules the web ACL has is the affair of whoever gives its ARN; no web server runs Java",
@@ -67,9 +67,9 @@ TEMPLATE_ALWAYS: Final[Findings] = {
 
 ACCEPTED: Final[Mapping[str, Findings]] = {
     "terraform-frontend by default": {**FRONTEND_ALWAYS, **FRONTEND_BY_DEFAULT},
-    "terraform-frontend with everything on": {**FRONTEND_ALWAYS, **FRONTEND_WITH_EVERYTHING_ON},
+    "terraform-frontend with every option": {**FRONTEND_ALWAYS, **FRONTEND_WITH_EVERY_OPTION},
     "terraform-backend by default": {**BACKEND_ALWAYS, **BACKEND_BY_DEFAULT},
-    "terraform-backend with everything on": BACKEND_ALWAYS,
+    "terraform-backend with every option": BACKEND_ALWAYS,
     "cloudformation": TEMPLATE_ALWAYS,
 }
 """All that may be found, by what is looked at."""

@@ -1,31 +1,84 @@
-"""The backend's Terraform folder, planned against an emulator: once for all tests that look at the same plan."""
+"""Each plan is computed once per session, and one deployment of each kind serves all tests that only read."""
 
+import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infrastructure.deployed_system import DeployedSystem, Description
+from infrastructure.deployed_system import Description, describe
 from infrastructure.deployer import deployer_environment
+from support.deployment.api import JSON_TYPE, DeployedApi
 from support.deployment.cloudformation import Stack
 from support.deployment.emulator import Emulator, running_emulator
-from support.deployment.package import lambda_zip as package_of_functions
+from support.deployment.frontend import VARIABLES
+from support.deployment.package import lambda_zip as local_package
 from support.deployment.sign_in import SignIn
-from support.deployment.terraform import Plan, TerraformRoot
+from support.deployment.terraform import Plan, Resources, TerraformRoot
 from support.prerequisites import require_program
+from support.repository.cloudformation import ACCOUNT, REGION, parameters_of
 from support.repository.files import REPOSITORY
+from support.sample_orders import SAMPLE_BODY
 
-REGION = "eu-west-1"
 OTHER_REGION = "ap-southeast-2"
-ACCOUNT = "000000000000"
 KEY = f"arn:aws:kms:{OTHER_REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-ISSUER = "https://login.example.com/shop/"
 CERTIFICATE = f"arn:aws:acm:{OTHER_REGION}:{ACCOUNT}:certificate/1234abcd-12ab-34cd-56ef-1234567890ab"
+ZONE = "Z0123456789ABCDEFGHIJ"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/Boundary"
-RUNBOOK_URL = f"https://wiki.example.com/{'r' * 275}"  # as long as it may be
+RUNBOOK_URL = f"https://wiki.example.com/{'r' * 275}"  # the maximum length
+
+# Every variable of the backend but the project, the environment and the region, with another value than its default.
+CHOSEN: dict[str, Any] = {
+    "notification_email": "operations@example.com",
+    "completed_order_email": "sales@example.com",
+    "alerts_https_endpoint": "https://events.example.com/sns",
+    "kms_key_arn": KEY,
+    "permissions_boundary_arn": BOUNDARY,
+    "processing_timeout_seconds": 60,
+    "processing_maximum_concurrency": 50,
+    "processing_reserved_concurrency": 50,
+    "submission_reserved_concurrency": 40,
+    "notification_parallelization_factor": 4,
+    "snap_start_enabled": True,
+    "tracing_enabled": True,
+    "cors_allowed_origins": ["https://shop.example.com", "https://till.example.com"],
+    "jwt_issuer": "https://login.example.com/shop/",
+    "jwt_audience": ["shop", "till"],
+    "jwt_customer_claim": "custom:customer",
+    "api_domain_name": "api.example.com",
+    "api_certificate_arn": CERTIFICATE,
+    "api_hosted_zone_id": ZONE,
+    "api_throttling_rate_limit": 20,
+    "api_throttling_burst_limit": 30,
+    "submission_throttling_rate_limit": 10,
+    "status_throttling_burst_limit": 15,
+    "log_retention_days": 365,
+    "runbook_url": RUNBOOK_URL,
+    "latency_alarm_threshold_ms": 1500,
+    "no_orders_alarm_minutes": 120,
+    "orders_alarm_per_minute": 100,
+    "requests_alarm_per_minute": 1000,
+    "client_errors_alarm_per_minute": 50,
+}
+
+# The frontend with every option.
+FRONTEND_CHOSEN: dict[str, Any] = {
+    **VARIABLES,
+    **{"environment": "prod", "aws_region": OTHER_REGION, "permissions_boundary_arn": BOUNDARY},
+    **{"vpc_cidr": "172.16.0.0/20", "availability_zones": [f"{OTHER_REGION}{zone}" for zone in "abc"]},
+    **{"instances_are_private": True, "flow_logs_enabled": True},
+    **{"allowed_cidrs": ["203.0.113.0/24", "198.51.100.0/24"], "access_log_bucket": "shop-access-logs"},
+    "certificate_arn": CERTIFICATE,
+    **{"domain_name": "shop.example.com", "hosted_zone_id": ZONE},
+    "web_acl_arn": f"arn:aws:wafv2:{OTHER_REGION}:{ACCOUNT}:regional/webacl/shop/1234abcd",
+    **{"repository_ref": "1a2b3c4d" * 5, "root_device_name": "/dev/sda1", "instance_type": "c8g.medium"},
+    **{"min_size": 3, "max_size": 9, "runbook_url": RUNBOOK_URL},
+    "alerts_topic_arn": f"arn:aws:sns:{OTHER_REGION}:{ACCOUNT}:alerts",
+}
 
 
 @pytest.fixture(scope="session")
@@ -37,26 +90,28 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 @pytest.fixture(scope="session")
 def lambda_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A package that is never run, but can be started: a snapshot is taken of functions that are ready."""
-    path = tmp_path_factory.mktemp("package") / "orders.zip"
+    """A package whose functions do nothing."""
+    return _package(tmp_path_factory.mktemp("package") / "orders.zip", "def handler(event, context): ...\n")
+
+
+def _package(path: Path, code: str) -> Path:
     with zipfile.ZipFile(path, "w") as package:
         package.writestr("orders/__init__.py", "")
         for function in ("submission", "processing", "status", "notification"):
-            package.writestr(f"orders/handlers/{function}.py", "def handler(event, context): ...\n")
+            package.writestr(f"orders/handlers/{function}.py", code)
     return path
 
 
 @pytest.fixture(scope="session")
 def variables(lambda_zip: Path) -> dict[str, Any]:
-    """The variables that a deployment cannot do without."""
+    """The variables without a default."""
     return {"notification_email": "operations@example.com", "lambda_zip_path": str(lambda_zip)}
 
 
 @pytest.fixture(scope="session")
 def backend(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> TerraformRoot:
-    """The backend's folder, used by an identity that has nothing but docs/deployer-policy.json."""
     directory = tmp_path_factory.mktemp("terraform") / "terraform-backend"
-    return TerraformRoot(REPOSITORY / "terraform-backend", directory, deployer_environment(emulator, ACCOUNT))
+    return TerraformRoot(REPOSITORY / "terraform-backend", directory, emulator.environment)
 
 
 @pytest.fixture(scope="session")
@@ -67,112 +122,107 @@ def plan(backend: TerraformRoot, variables: dict[str, Any]) -> Plan:
 
 @pytest.fixture(scope="session")
 def production_plan(backend: TerraformRoot, variables: dict[str, Any]) -> Plan:
-    """Another deployment in the same account, with everything that can be chosen."""
-    chosen = {
-        "environment": "prod",
-        "aws_region": OTHER_REGION,
-        "kms_key_arn": KEY,
-        "permissions_boundary_arn": BOUNDARY,
-        "completed_order_email": "sales@example.com",
-        "alerts_https_endpoint": "https://events.example.com/sns",
-        "lambda_architecture": "x86_64",
-        "processing_timeout_seconds": 60,
-        "processing_maximum_concurrency": 50,
-        "processing_reserved_concurrency": 60,
-        "submission_reserved_concurrency": 40,
-        "notification_parallelization_factor": 4,
-        "snap_start_enabled": True,
-        "tracing_enabled": True,
-        "cors_allowed_origins": ["https://shop.example.com"],
-        "jwt_issuer": ISSUER,
-        "jwt_audience": ["shop", "till"],
-        "jwt_customer_claim": "custom:customer",
-        "api_domain_name": "api.example.com",
-        "api_certificate_arn": CERTIFICATE,
-        "api_hosted_zone_id": "Z0123456789ABCDEFGHIJ",
-        "api_throttling_rate_limit": 20,
-        "api_throttling_burst_limit": 30,
-        "submission_throttling_rate_limit": 10,
-        "status_throttling_burst_limit": 15,
-        "log_retention_days": 365,
-        "runbook_url": RUNBOOK_URL,
-        "latency_alarm_threshold_ms": 1500,
-        "no_orders_alarm_minutes": 120,
-        "orders_alarm_per_minute": 100,
-        "requests_alarm_per_minute": 1000,
-        "client_errors_alarm_per_minute": 50,
-    }
-    return backend.plan({**variables, **chosen})
+    """The backend in another environment and region of the account, with every option."""
+    others = {"environment": "prod", "aws_region": OTHER_REGION, "lambda_architecture": "x86_64"}
+    return backend.plan({**variables, **CHOSEN, **others})
+
+
+@pytest.fixture(scope="session")
+def frontend(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> TerraformRoot:
+    directory = tmp_path_factory.mktemp("terraform") / "terraform-frontend"
+    return TerraformRoot(REPOSITORY / "terraform-frontend", directory, emulator.environment)
+
+
+@pytest.fixture(scope="session")
+def frontend_plan(frontend: TerraformRoot) -> Plan:
+    """The frontend with all defaults."""
+    return frontend.plan(VARIABLES)
+
+
+@pytest.fixture(scope="session")
+def frontend_production_plan(frontend: TerraformRoot) -> Plan:
+    """The frontend in another environment and region of the account, with every option."""
+    return frontend.plan(FRONTEND_CHOSEN)
 
 
 @dataclass(frozen=True)
 class DeployedTwice:
-    """The backend, deployed side by side by CloudFormation and by Terraform, and what the APIs say of both."""
+    """The backend with every option, deployed by CloudFormation as dev and by Terraform as staging."""
 
+    emulator: Emulator
+    root: TerraformRoot
+    variables: Mapping[str, Any]
     cloudformation: Description
     terraform: Description
-    plan: Plan
-    """Terraform's plan for what is deployed, in which therefore everything is known."""
-    sign_in: SignIn
-    application: str
-    api_endpoints: tuple[str, str]
-    default_endpoints: list[str]
+    resources: Resources
+    """What Terraform applied."""
+    outputs: Mapping[str, Any]
+    second_plan: Plan
+    """Terraform's plan for what is deployed, in which everything is known."""
+    new_code_plan: Plan
+    endpoints: tuple[str, str]
+    """The output of each deployment."""
+    orders: list[tuple[int, int, str]]
+    """For each API: status of a customer's own order, and status and code of an order for another customer."""
 
 
 @pytest.fixture(scope="session")
-def deployed_twice(variables: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedTwice]:
-    """Deploy both, with all that can be chosen to be there and otherwise their defaults.
-
-    Not to the emulator of the other tests, which look for what is left there.
-    """
+def deployed_twice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedTwice]:
+    """Both deployments side by side. Terraform acts as an identity with nothing but docs/deployer-policy.json."""
     require_program("terraform", "install Terraform 1.9 or newer to compare the two deployments")
-    with running_emulator(tmp_path_factory.mktemp("emulator"), REGION) as emulator:
+    with running_emulator(tmp_path_factory.mktemp("emulator"), REGION) as emulator, ThreadPoolExecutor() as threads:
+        everything = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
+        emulator.client("iam").create_policy(PolicyName="Boundary", PolicyDocument=json.dumps(everything))
         sign_in = SignIn(emulator.client("cognito-idp"), "customers")
         application = sign_in.application("shop")
-        certificate = emulator.client("acm").request_certificate(DomainName="*.example.com")["CertificateArn"]
         zone = emulator.client("route53").create_hosted_zone(Name="example.com", CallerReference="tests")
         zone_id = zone["HostedZone"]["Id"].rpartition("/")[2]
-        stack = Stack("orders", tmp_path_factory.mktemp("stack"), emulator)
-        package = package_of_functions("local")
-        stack.take_code(package)
-        stack.deploy(
-            Environment="dev",
-            NotificationEmail=variables["notification_email"],
-            NoOrdersAlarmMinutes="60",
-            CompletedOrderEmail="sales@example.com",
-            AlertsHttpsEndpoint="https://events.example.com/sns",
-            SnapStartEnabled="true",
-            TracingEnabled="true",
-            JwtIssuer=sign_in.issuer,
-            JwtAudience=application,
-            ApiDomainName="api.dev.example.com",
-            ApiCertificateArn=certificate,
-            ApiHostedZoneId=zone_id,
-        )
-        staging = {
-            **variables,
-            "lambda_zip_path": str(package),
-            "environment": "staging",
-            "no_orders_alarm_minutes": 60,
-            "completed_order_email": "sales@example.com",
-            "alerts_https_endpoint": "https://events.example.com/sns",
-            "snap_start_enabled": True,
-            "tracing_enabled": True,
+        chosen = {
+            **CHOSEN,
+            "kms_key_arn": emulator.client("kms").create_key()["KeyMetadata"]["Arn"],
             "jwt_issuer": sign_in.issuer,
             "jwt_audience": [application],
-            "api_domain_name": "api.staging.example.com",
-            "api_certificate_arn": certificate,
+            "jwt_customer_claim": "sub",
+            "api_certificate_arn": emulator.client("acm").request_certificate(DomainName="*.example.com")[
+                "CertificateArn"
+            ],
             "api_hosted_zone_id": zone_id,
         }
+        stack = Stack("orders", tmp_path_factory.mktemp("stack"), emulator)
+        package = local_package("local")
+        stack.take_code(package)
+        dev = {**chosen, "environment": "dev", "api_domain_name": "api.dev.example.com"}
+        by_cloudformation = threads.submit(stack.deploy, **parameters_of(dev))
         directory = tmp_path_factory.mktemp("terraform") / "terraform-backend"
-        terraform = TerraformRoot(REPOSITORY / "terraform-backend", directory, emulator.environment)
-        terraform.apply(staging)
-        yield DeployedTwice(
-            DeployedSystem(emulator.client, "order-processing-dev").describe(),
-            DeployedSystem(emulator.client, "order-processing-staging").describe(),
-            terraform.plan(staging, refresh=False),
-            sign_in,
-            application,
-            (stack.outputs()["ApiEndpoint"], terraform.outputs()["api_endpoint"]),
-            [api["ApiEndpoint"] for api in emulator.client("apigatewayv2").get_apis()["Items"]],
+        root = TerraformRoot(
+            REPOSITORY / "terraform-backend", directory, deployer_environment(emulator, ACCOUNT, zone_id)
         )
+        staging = {**chosen, "environment": "staging", "lambda_zip_path": str(package)}
+        staging["api_domain_name"] = "api.staging.example.com"
+        root.apply(staging)
+        by_cloudformation.result()
+        new_zip = _package(tmp_path_factory.mktemp("package") / "orders.zip", "handler = print\n")
+        yield DeployedTwice(
+            emulator,
+            root,
+            staging,
+            describe(emulator.client, "order-processing-dev"),
+            describe(emulator.client, "order-processing-staging"),
+            root.applied(),
+            root.outputs(),
+            root.plan(staging),
+            root.plan({**staging, "lambda_zip_path": str(new_zip)}, refresh=False),
+            (stack.outputs()["ApiEndpoint"], root.outputs()["api_endpoint"]),
+            _orders(emulator, sign_in.token(application), sign_in.customer_id),
+        )
+
+
+def _orders(emulator: Emulator, token: str, customer: str) -> list[tuple[int, int, str]]:
+    headers = {**JSON_TYPE, "Authorization": f"Bearer {token}"}
+    orders = []
+    # The emulator serves no domains, and the default endpoint although it is disabled.
+    for each in emulator.client("apigatewayv2").get_apis()["Items"]:
+        api = DeployedApi(each["ApiEndpoint"])
+        own, other = api.post(SAMPLE_BODY.replace(b"001", customer.encode()), headers), api.post(SAMPLE_BODY, headers)
+        orders.append((own.status, other.status, other.json().get("code")))
+    return orders

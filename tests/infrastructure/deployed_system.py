@@ -1,6 +1,6 @@
-"""What the AWS APIs say of a deployed backend, in words that do not depend on how it was deployed.
+"""A description of a deployed backend from the AWS APIs. Equal deployments have equal descriptions.
 
-Names, ids and ARNs are told by what they belong to, so two deployments of the same system read the same.
+Generated names and IDs are replaced by the resource they belong to.
 """
 
 import json
@@ -8,46 +8,24 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 Description = dict[str, Any]
-"""What is known of each resource, by a name such as "queue orders-dlq"."""
+"""Each resource's settings, by a name such as "queue orders-dlq"."""
 
-# When something was made or last changed, what it holds, and what AWS counts: none of it is a setting.
-_NOT_A_SETTING = {
-    "AlarmConfigurationUpdatedTimestamp",
-    "ApiEndpoint",
-    "ApproximateNumberOfMessages",
-    "ApproximateNumberOfMessagesDelayed",
-    "ApproximateNumberOfMessagesNotVisible",
-    "CreateDate",
-    "CreatedDate",
-    "CreatedTimestamp",
-    "CreationDateTime",
-    "IndexSizeBytes",
-    "ItemCount",
-    "LastModified",
-    "LastModifiedTimestamp",
-    "LastProcessingResult",
-    "LastUpdatedDate",
-    "LatestStreamLabel",
-    "RevisionId",
-    "RoleId",
-    "StateReason",
-    "StateReasonData",
-    "StateTransitionedTimestamp",
-    "StateUpdatedTimestamp",
-    "StateValue",
-    "TableId",
-    "TableSizeBytes",
-    "creationTime",
-    "storedBytes",
-}
-
-# CloudFormation marks all that it makes; nobody can keep it from doing so.
-_CLOUDFORMATION_TAG = "aws:cloudformation:"
+# Times, contents and states.
+_NOT_A_SETTING = """
+    AlarmConfigurationUpdatedTimestamp ApiEndpoint ApproximateNumberOfMessages ApproximateNumberOfMessagesDelayed
+    ApproximateNumberOfMessagesNotVisible CreateDate CreatedDate CreatedTimestamp CreationDateTime IndexSizeBytes
+    ItemCount LastModified LastModifiedTimestamp LastProcessingResult LastUpdatedDate LatestStreamLabel RevisionId
+    RoleId StateReason StateReasonData StateTransitionedTimestamp StateUpdatedTimestamp StateValue TableId
+    TableSizeBytes creationTime storedBytes
+"""
 
 
-class DeployedSystem:
-    """The backend that was deployed under `prefix`, read through clients that `client` makes."""
+def describe(client: Callable[[str], Any], prefix: str) -> Description:
+    """Return the settings of all resources whose names begin with `prefix`. `client` makes boto3 clients."""
+    return _Reader(client, prefix).describe()
 
+
+class _Reader:
     def __init__(self, client: Callable[[str], Any], prefix: str) -> None:
         self._client = client
         self._prefix = prefix
@@ -55,31 +33,19 @@ class DeployedSystem:
         self._ids: dict[str, str] = {}
 
     def describe(self) -> Description:
-        """Return all that the APIs say of the system's resources."""
+        # Roles and the API come first, because later parts contain their IDs.
+        first = (self._roles, self._api, self._table, self._queues, self._topics)
+        then = (self._functions, self._mappings, self._log_groups, self._alarms, self._dashboards)
         raw: Description = {}
-        # Roles first and the API before what is made for it: later parts name their ids.
-        for part in (
-            self._roles,
-            self._api,
-            self._table,
-            self._queues,
-            self._topics,
-            self._functions,
-            self._mappings,
-            self._log_groups,
-            self._alarms,
-            self._dashboards,
-        ):
+        for part in (*first, *then):
             raw.update(part())
-        return {self._told(name): self._neutral(settings) for name, settings in sorted(raw.items())}
+        return {self._renamed(name): self._neutral(settings) for name, settings in sorted(raw.items())}
 
     def _mine(self, name: str) -> bool:
         return name.startswith(self._prefix)
 
     def _short(self, name: str) -> str:
         return name.replace(self._prefix, "").lstrip("-")
-
-    # Reading
 
     def _table(self) -> Description:
         dynamodb = self._client("dynamodb")
@@ -144,7 +110,7 @@ class DeployedSystem:
                 "ReservedConcurrency": function.get("Concurrency"),
                 "Tags": function.get("Tags", {}),
                 "Versions": {
-                    # A version's own description tells what it is made of, the function's what it is for.
+                    # CloudFormation's version has a description of its own: see the template.
                     version["Version"]: {setting: version[setting] for setting in version.keys() - {"Description"}}
                     for version in functions.list_versions_by_function(FunctionName=name)["Versions"]
                 },
@@ -162,7 +128,7 @@ class DeployedSystem:
             policy = functions.get_policy(FunctionName=name, Qualifier=qualifier)["Policy"]
         except functions.exceptions.ResourceNotFoundException:
             return []
-        # CloudFormation makes the statement's id up.
+        # CloudFormation generates the Sid.
         return [{**statement, "Sid": "<sid>"} for statement in json.loads(policy)["Statement"]]
 
     def _mappings(self) -> Description:
@@ -190,8 +156,7 @@ class DeployedSystem:
             described[f"log {name}"] = {**group, "Tags": logs.list_tags_for_resource(resourceArn=arn)["tags"]}
             for metric_filter in logs.describe_metric_filters(logGroupName=name)["metricFilters"]:
                 [metric] = metric_filter["metricTransformations"]
-                # Met by nobody: what counts is the metric, and what is counted into it.
-                del metric_filter["filterName"]
+                del metric_filter["filterName"]  # generated by CloudFormation
                 by = "".join(f" by {dimension}" for dimension in metric.get("dimensions") or {})
                 described[f"metric {metric['metricName']}{by} of {metric_filter['filterPattern']}"] = metric_filter
         return described
@@ -212,7 +177,7 @@ class DeployedSystem:
             described.update(self._domains(apis, api_id))
             for authorizer in apis.get_authorizers(ApiId=api_id)["Items"]:
                 self._ids[authorizer["AuthorizerId"]] = "<authorizer>"
-                described["authorizer"] = authorizer
+                described[f"authorizer {self._short(authorizer['Name'])}"] = authorizer
             for route in apis.get_routes(ApiId=api_id)["Items"]:
                 self._ids[route["RouteId"]] = "<route>"
                 described[f"route {route['RouteKey']}"] = route
@@ -245,7 +210,7 @@ class DeployedSystem:
         return {
             f"alarm {self._short(alarm['AlarmName'])}": {
                 **alarm,
-                # Terraform puts them in an order of its own.
+                # Terraform sorts them.
                 **({"Metrics": {query["Id"]: query for query in alarm["Metrics"]}} if "Metrics" in alarm else {}),
                 "Tags": cloudwatch.list_tags_for_resource(ResourceARN=alarm["AlarmArn"])["Tags"],
             }
@@ -269,10 +234,10 @@ class DeployedSystem:
             if not self._mine(function["FunctionName"]):
                 continue
             name = function["Role"].rpartition("/")[2]
-            # Met by nobody: a role is told by its function.
-            told = self._short(function["FunctionName"])
-            self._ids[name] = f"<role {told}>"
-            described[f"role {told}"] = {
+            # CloudFormation generates the name.
+            label = self._short(function["FunctionName"])
+            self._ids[name] = f"<role {label}>"
+            described[f"role {label}"] = {
                 **iam.get_role(RoleName=name)["Role"],
                 "Policies": {
                     policy: iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
@@ -283,41 +248,39 @@ class DeployedSystem:
             }
         return described
 
-    # Telling
-
-    def _told(self, text: str) -> str:
-        for its_id, told in self._ids.items():
-            text = text.replace(its_id, told)
+    def _renamed(self, text: str) -> str:
+        for its_id, label in self._ids.items():
+            text = text.replace(its_id, label)
         return text.replace(self._prefix, "<prefix>").replace(f"/{self._environment}", "/<environment>")
 
     def _neutral(self, value: Any, name: str = "") -> Any:
-        """Return `value` without names, ids and moments, and with every list that has no order in one."""
+        """Return `value` without generated names, IDs and times, and with unordered lists sorted."""
         match value:
             case _ if name in ("Tags", "TagSet"):
                 return self._tags(value)
             case Mapping():
                 neutral = {
-                    self._told(key): self._neutral(each, key)
+                    self._renamed(key): self._neutral(each, key)
                     for key, each in value.items()
-                    if key not in _NOT_A_SETTING and key != "ResponseMetadata"
+                    if key not in _NOT_A_SETTING.split() and key != "ResponseMetadata"
                 }
-                # What is empty is not set.
+                # Empty means not set.
                 return {key: each for key, each in neutral.items() if each not in (None, "", [], {})}
             case list():
                 items = [self._neutral(each) for each in value]
-                # The dashboard's graphs are in the order in which they are shown.
+                # Graphs are shown in their order.
                 return items if name in ("metrics", "widgets") else sorted(items, key=_sortable)
             case str() if value == self._environment:
                 return "<environment>"
             case str():
-                return self._told(value)
+                return self._renamed(value)
             case _:
                 return value
 
     def _tags(self, tags: Any) -> dict[str, str]:
         if isinstance(tags, list):
             tags = {tag["Key"]: tag["Value"] for tag in tags}
-        return {key: self._neutral(value) for key, value in tags.items() if not key.startswith(_CLOUDFORMATION_TAG)}
+        return {key: self._neutral(value) for key, value in tags.items() if not key.startswith("aws:cloudformation:")}
 
 
 def _documents(attributes: Mapping[str, Any]) -> Description:

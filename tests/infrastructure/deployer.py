@@ -12,21 +12,21 @@ from support.repository.files import REPOSITORY
 POLICY = REPOSITORY / "docs" / "deployer-policy.json"
 
 
-def deployer_policy(account: str, region: str) -> str:
+def deployer_policy(account: str, region: str, zone: str) -> str:
     """Return the documented policy as a reader fills it in."""
     filled_in = {"PARTITION": "aws", "ACCOUNT": account, "REGION": region, "BUCKET": "artifacts-of-orders"}
-    filled_in |= {"KEY": "*", "ZONE": "Z0123456789ABCDEFGHIJ"}
+    filled_in |= {"KEY": "*", "ZONE": zone}
     text = POLICY.read_text(encoding="utf-8")
     for placeholder, value in filled_in.items():
         text = text.replace(placeholder, value)
     return text
 
 
-def deployer_environment(emulator: Emulator, account: str) -> Mapping[str, str]:
+def deployer_environment(emulator: Emulator, account: str, zone: str) -> Mapping[str, str]:
     """Make a user with nothing but the policy, and return the environment of a program that acts as this user."""
     iam = emulator.client("iam")
     iam.create_user(UserName="deployer")
-    document = deployer_policy(account, emulator.region)
+    document = deployer_policy(account, emulator.region, zone)
     iam.put_user_policy(UserName="deployer", PolicyName="deployer", PolicyDocument=document)
     key = iam.create_access_key(UserName="deployer")["AccessKey"]
     credentials = Credentials(key["AccessKeyId"], key["SecretAccessKey"])

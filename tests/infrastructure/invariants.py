@@ -1,69 +1,120 @@
-"""What must hold of every deployment, stated once for Terraform and CloudFormation.
+"""What must hold for every deployment. Checked on the template; test_parity.py proves that Terraform deploys the same.
 
-To add an invariant, add an entry. A sentence says what holds, `of` finds what it holds for, `holds` decides about one of
-these.
+To add an invariant, add a function that yields each resource it is about, and whether it holds for that resource.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from infrastructure.system import Alarm, MetricFilter, Queue, Statement, System, Topic
+from support.repository.cloudformation import arn, queue_url
 from support.repository.documented_commands import RUNBOOK
 from support.repository.markdown import anchors_of
 
-VISIBLE_MESSAGES = ("AWS/SQS", "ApproximateNumberOfMessagesVisible")
+Properties = Mapping[str, Any]
+Checks = Iterator[tuple[str, bool]]
 
-# How far CloudWatch looks back for an alarm with periods of less than an hour.
+# CloudWatch's limit for alarms with periods of less than an hour.
 DAY_SECONDS = 24 * 60 * 60
 
-# X-Ray knows no resource.
+# X-Ray's actions have no resource.
 ACTIONS_WITHOUT_RESOURCE = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 
-
-@dataclass(frozen=True)
-class Invariant:
-    """A sentence, and how to tell whether it is true of a system."""
-
-    sentence: str
-    of: Callable[[System], Iterable[Any]]
-    holds: Callable[[Any, System], bool]
+INVARIANTS: dict[str, Callable[["System"], Checks]] = {}
 
 
-def refuses_plain_http(holder: Queue | Topic, action: str) -> bool:
-    """Whether the holder's own policy denies `action` on itself to everybody who does not come by TLS."""
-    return any(
-        (each.effect, each.principal, each.actions, each.resources) == ("Deny", "*", (action,), (holder.arn,))
-        and each.condition == {"Bool": {"aws:SecureTransport": "false"}}
-        for each in holder.policy
-    )
+class System:
+    """A template's resources, resolved, by type and logical ID."""
+
+    def __init__(self, resources: Mapping[str, Properties]) -> None:
+        self._resources = resources
+
+    def of(self, kind: str) -> dict[str, Properties]:
+        """Return the properties of the resources of a type, such as SQS::Queue."""
+        return {id_: each["Properties"] for id_, each in self._resources.items() if each["Type"] == f"AWS::{kind}"}
+
+    def queue(self, queue_arn: str | None) -> Properties | None:
+        """Return the queue with this ARN, or None."""
+        return next((each for each in self.of("SQS::Queue").values() if queue_arn_of(each) == queue_arn), None)
+
+    def mappings_of_queues(self) -> Iterator[tuple[str, Properties, Properties, Properties]]:
+        """Yield each mapping from a queue with its ID, the queue and the function."""
+        functions = {each["FunctionName"]: each for each in self.of("Lambda::Function").values()}
+        for id_, mapping in self.of("Lambda::EventSourceMapping").items():
+            if queue := self.queue(mapping["EventSourceArn"]):
+                yield id_, mapping, queue, functions[mapping["FunctionName"].split(":")[6]]
+
+    def queues_with_dead_letters(self) -> Iterator[tuple[str, Properties, Properties]]:
+        """Yield each queue that has a redrive policy with its ID and its dead-letter queue."""
+        for id_, queue in self.of("SQS::Queue").items():
+            if policy := queue.get("RedrivePolicy"):
+                yield id_, queue, self.queue(policy["deadLetterTargetArn"]) or {}
+
+    def dead_letter_queues(self) -> set[str]:
+        """Return the names of the queues that hold failed messages."""
+        arns = {each.get("RedrivePolicy", {}).get("deadLetterTargetArn") for each in self.of("SQS::Queue").values()}
+        arns |= {failure_destination(each) for each in self.of("Lambda::EventSourceMapping").values()}
+        return {each["QueueName"] for each in self.of("SQS::Queue").values() if queue_arn_of(each) in arns}
+
+    def resource_policy(self, kind: str, holders: str, holder: str) -> list[Properties]:
+        """Return the statements of the resource policy of a queue or topic."""
+        policies = [policy for policy in self.of(kind).values() if holder in policy[holders]]
+        return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+
+    def permissions(self) -> Iterator[tuple[str, Properties]]:
+        """Yield each statement of each function's role."""
+        for id_, role in self.of("IAM::Role").items():
+            for statement in role["Policies"][0]["PolicyDocument"]["Statement"]:
+                yield f"{statement['Sid']} of {id_}", statement
 
 
-def watches(alarm: Alarm, queue: Queue) -> bool:
-    """Whether the alarm goes off as soon as a message is visible in the queue, and only then."""
+def queue_arn_of(queue: Properties) -> str:
+    return arn("sqs", queue["QueueName"])
+
+
+def failure_destination(mapping: Properties) -> str | None:
+    destination: str | None = mapping.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+    return destination
+
+
+def many(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def metrics_of(alarm: Properties) -> list[tuple[str, str]]:
+    """Return namespace and name of each metric of an alarm."""
+    metrics = [query["MetricStat"]["Metric"] for query in alarm.get("Metrics", []) if "MetricStat" in query]
+    return [(each["Namespace"], each["MetricName"]) for each in metrics or [alarm]]
+
+
+def is_dead_letter_alarm(alarm: Properties) -> bool:
+    return ("AWS/SQS", "ApproximateNumberOfMessagesVisible") in metrics_of(alarm)
+
+
+def is_raised_by_any_message(alarm: Properties, queue: str) -> bool:
     return (
-        alarm.metrics == (VISIBLE_MESSAGES,)
-        and alarm.dimensions == {"QueueName": queue.name}
-        and (alarm.statistic, alarm.threshold, alarm.missing_data) == ("Maximum", 0, "ignore")
+        is_dead_letter_alarm(alarm)
+        and alarm["Dimensions"] == [{"Name": "QueueName", "Value": queue}]
+        and (alarm["Statistic"], alarm["Threshold"], alarm["TreatMissingData"]) == ("Maximum", 0, "ignore")
     )
 
 
-def is_heard_of(alarm: Alarm, system: System) -> bool:
-    """Whether the alarm notifies a topic, and every topic that it notifies sends e-mails."""
-    heard = {topic.arn for topic in system.topics if not all(each.startswith("https:") for each in topic.subscribers)}
-    return bool(alarm.topics) and heard.issuperset(alarm.topics)
+def denies_insecure_transport(policy: list[Properties], action: str, resource: str) -> bool:
+    return {
+        **{"Sid": "DenyInsecureTransport", "Effect": "Deny", "Principal": "*", "Action": action},
+        **{"Resource": resource, "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
+    } in policy
 
 
 @cache
 def sections_of_the_runbook() -> frozenset[str]:
-    """Return the anchor of each of the runbook's headings."""
+    """Return the anchor of each heading."""
     return frozenset(anchors_of(RUNBOOK))
 
 
-def leads_to_its_section(alarm: str, description: str) -> bool:
-    """Whether an alarm's text ends in a link to the section about it, and the runbook has that."""
+def links_its_section(alarm: str, description: str) -> bool:
+    """Whether an alarm's description ends in a link to its section of the runbook."""
     link = re.search(r"[.] Runbook: [^ #]+#([a-z0-9-]+)$", description)
     if link is None or link[1] not in sections_of_the_runbook():
         return False
@@ -71,198 +122,235 @@ def leads_to_its_section(alarm: str, description: str) -> bool:
     return is_new_dead_letter or alarm.endswith("-" + link[1].removeprefix("function-"))
 
 
-def is_counted(alarm: Alarm, filters: Iterable[MetricFilter]) -> bool:
-    """Whether filters count into every metric of the log that the alarm watches."""
-    counted = {each.metric for each in filters if not each.dimensions}
-    return counted.issuperset(metric for metric in alarm.metrics if not metric[0].startswith("AWS/"))
+def invariant(sentence: str) -> Callable[[Callable[[System], Checks]], None]:
+    def add(checks: Callable[[System], Checks]) -> None:
+        INVARIANTS[sentence] = checks
+
+    return add
 
 
-def names_its_resources(statement: Statement) -> bool:
-    """Whether the statement is about certain resources, as far as its actions know any."""
-    return "*" not in statement.resources or ACTIONS_WITHOUT_RESOURCE.issuperset(statement.actions)
+@invariant("the visibility timeout is at least six times the function's timeout")
+def _(system: System) -> Checks:
+    for id_, _, queue, function in system.mappings_of_queues():
+        yield id_, int(queue["VisibilityTimeout"]) >= 6 * int(function["Timeout"])
 
 
-INVARIANTS = [
-    Invariant(
-        "a received order is hidden for six times the timeout of the function that works on it",
-        lambda system: system.received_queues(),
-        lambda pair, system: (
-            pair[1].visibility_timeout_seconds >= 6 * system.function(pair[0].function).timeout_seconds
-        ),
-    ),
-    Invariant(
-        "what was received exactly five times goes to a dead-letter queue",
-        lambda system: system.received_queues(),
-        lambda pair, system: pair[1].receives == 5 and system.queue(pair[1].dead_letter_arn) is not None,
-    ),
-    Invariant(
-        "a dead-letter queue keeps a message for longer than the queue that it comes from",
-        lambda system: [queue for queue in system.queues if queue.dead_letter_arn],
-        lambda queue, system: (
-            (dead_letters := system.queue(queue.dead_letter_arn)) is not None
-            and dead_letters.retention_seconds > queue.retention_seconds
-        ),
-    ),
-    Invariant(
-        "a dead-letter queue takes messages from its own queue only",
-        lambda system: [queue for queue in system.queues if queue.dead_letter_arn],
-        lambda queue, system: (
-            (dead_letters := system.queue(queue.dead_letter_arn)) is not None
-            and dead_letters.admitted_sources == (queue.arn,)
-        ),
-    ),
-    Invariant(
-        "every queue refuses what does not come by TLS",
-        lambda system: system.queues,
-        lambda queue, system: refuses_plain_http(queue, "sqs:*"),
-    ),
-    Invariant(
-        "every topic refuses what does not come by TLS",
-        lambda system: system.topics,
-        lambda topic, system: refuses_plain_http(topic, "sns:Publish"),
-    ),
-    Invariant(
-        "a topic admits this account's alarms only",
-        lambda system: [each for topic in system.topics for each in topic.policy if each.effect == "Allow"],
-        lambda statement, system: (
-            statement.principal == {"Service": "cloudwatch.amazonaws.com"}
-            and statement.condition.get("StringEquals", {}).keys() == {"aws:SourceAccount"}
-        ),
-    ),
-    Invariant(
-        "every queue is encrypted",
-        lambda system: system.queues,
-        lambda queue, system: queue.is_encrypted,
-    ),
-    Invariant(
-        "every table is encrypted",
-        lambda system: system.tables,
-        lambda table, system: table.is_encrypted,
-    ),
-    Invariant(
-        "every table can be brought back to any moment",
-        lambda system: system.tables,
-        lambda table, system: table.is_recoverable,
-    ),
-    Invariant(
-        "every function that works on a batch reports which of its items failed",
-        lambda system: system.event_sources,
-        lambda source, system: source.responses == ("ReportBatchItemFailures",),
-    ),
-    Invariant(
-        "what is received from a queue is worked on by a limited number of executions",
-        lambda system: system.received_queues(),
-        lambda pair, system: pair[0].maximum_concurrency is not None,
-    ),
-    Invariant(
-        "no more executions work on a queue than are reserved",
-        lambda system: system.received_queues(),
-        lambda pair, system: (
-            (reserved := system.function(pair[0].function).reserved_concurrency) is None
-            or (pair[0].maximum_concurrency or 1000) <= reserved
-        ),
-    ),
-    Invariant(
-        "what a stream's function fails at for good is kept in a queue",
-        lambda system: [source for source in system.event_sources if "/stream/" in source.source_arn],
-        lambda source, system: system.queue(source.failures_arn) is not None and source.retries not in (None, -1),
-    ),
-    Invariant(
-        "every dead-letter queue has an alarm on its visible messages",
-        lambda system: system.dead_letter_queues(),
-        lambda queue, system: any(watches(alarm, queue) for alarm in system.alarms),
-    ),
-    Invariant(
-        "every alarm on visible messages watches a dead-letter queue that exists",
-        lambda system: [alarm for alarm in system.alarms if VISIBLE_MESSAGES in alarm.metrics],
-        lambda alarm, system: any(watches(alarm, queue) for queue in system.dead_letter_queues()),
-    ),
-    Invariant(
-        "every alarm reaches a subscriber",
-        lambda system: system.alarms,
-        is_heard_of,
-    ),
-    Invariant(
-        "every alarm ends in a link to its section of the runbook",
-        lambda system: system.alarms,
-        lambda alarm, system: leads_to_its_section(alarm.name, alarm.description),
-    ),
-    Invariant(
-        "an alarm looks back over a day at most",
-        lambda system: system.alarms,
-        lambda alarm, system: 0 < alarm.period_seconds * alarm.periods <= DAY_SECONDS,
-    ),
-    Invariant(
-        "missing data is a failure where something is expected, and nowhere else",
-        lambda system: system.alarms,
-        lambda alarm, system: alarm.comparison.startswith("LessThan") == (alarm.missing_data == "breaching"),
-    ),
-    Invariant(
-        "every alarm on a metric of the log watches one that is counted",
-        lambda system: [alarm for alarm in system.alarms if not alarm.metrics[0][0].startswith("AWS/")],
-        lambda alarm, system: is_counted(alarm, system.metric_filters),
-    ),
-    Invariant(
-        "every metric of the log is counted where a function logs",
-        lambda system: system.metric_filters,
-        lambda each, system: each.log_group in {function.log_group for function in system.functions},
-    ),
-    Invariant(
-        "a metric without dimensions is zero where nothing is counted; one with them cannot be",
-        lambda system: system.metric_filters,
-        lambda each, system: each.default == (None if each.dimensions else "0"),
-    ),
-    Invariant(
-        "a function compares the customer exactly if its route requires a token",
-        lambda system: system.routes,
-        lambda route, system: (route.authorization == "JWT") == (route.customer_claim is not None),
-    ),
-    Invariant(
-        "an API has either its default endpoint or a domain with TLS 1.2 over IPv4 and IPv6",
-        lambda system: system.apis,
-        lambda api, system: (
-            api.has_default_endpoint != bool(api.domains) and set(api.domains) <= {("TLS_1_2", "dualstack")}
-        ),
-    ),
-    Invariant(
-        "no throttle stops all requests",
-        lambda system: system.throttles,
-        lambda throttle, system: throttle.rate_limit >= 1 and throttle.burst_limit >= 1,
-    ),
-    Invariant(
-        "no reservation stops a function",
-        lambda system: system.functions,
-        lambda function, system: function.reserved_concurrency != 0,
-    ),
-    Invariant(
-        "a function may do exactly what is listed",
-        lambda system: system.permissions,
-        lambda statement, system: not any("*" in action for action in statement.actions),
-    ),
-    Invariant(
-        "a function may use exactly what is listed, as far as AWS can tell it apart",
-        lambda system: system.permissions,
-        lambda statement, system: names_its_resources(statement),
-    ),
-    Invariant(
-        "every log is kept for a limited time",
-        lambda system: system.log_groups,
-        lambda group, system: group.retention_days is not None,
-    ),
-    Invariant(
-        "every function writes to a log of the system",
-        lambda system: system.functions,
-        lambda function, system: function.log_group in {group.name for group in system.log_groups},
-    ),
-]
+@invariant("a message moves to a dead-letter queue after exactly five receives")
+def _(system: System) -> Checks:
+    for id_, _, queue, _ in system.mappings_of_queues():
+        policy = queue.get("RedrivePolicy", {})
+        is_there = system.queue(policy.get("deadLetterTargetArn")) is not None
+        yield id_, is_there and policy["maxReceiveCount"] == 5
 
 
-def violations(system: System) -> Iterator[tuple[str, str]]:
-    """Yield the sentence of each invariant that does not hold, with what it does not hold for."""
-    for invariant in INVARIANTS:
-        subjects = list(invariant.of(system))
-        if not subjects:
-            yield invariant.sentence, "there is nothing left that it could hold for"
-        for subject in subjects:
-            if not invariant.holds(subject, system):
-                yield invariant.sentence, str(subject)
+@invariant("a dead-letter queue retains messages longer than their source queue")
+def _(system: System) -> Checks:
+    for id_, queue, dead_letters in system.queues_with_dead_letters():
+        yield id_, dead_letters.get("MessageRetentionPeriod", 0) > queue["MessageRetentionPeriod"]
+
+
+@invariant("a dead-letter queue accepts messages from its source queue only")
+def _(system: System) -> Checks:
+    for id_, queue, dead_letters in system.queues_with_dead_letters():
+        sources = dead_letters.get("RedriveAllowPolicy", {}).get("sourceQueueArns")
+        yield id_, sources == [queue_arn_of(queue)]
+
+
+@invariant("every queue denies insecure transport")
+def _(system: System) -> Checks:
+    for id_, queue in system.of("SQS::Queue").items():
+        policy = system.resource_policy("SQS::QueuePolicy", "Queues", queue_url(queue["QueueName"]))
+        yield id_, denies_insecure_transport(policy, "sqs:*", queue_arn_of(queue))
+
+
+@invariant("every topic denies insecure transport")
+def _(system: System) -> Checks:
+    for id_, topic in system.of("SNS::Topic").items():
+        topic_arn = arn("sns", topic["TopicName"])
+        policy = system.resource_policy("SNS::TopicPolicy", "Topics", topic_arn)
+        yield id_, denies_insecure_transport(policy, "sns:Publish", topic_arn)
+
+
+@invariant("a topic accepts this account's alarms only")
+def _(system: System) -> Checks:
+    for id_, policy in system.of("SNS::TopicPolicy").items():
+        for statement in policy["PolicyDocument"]["Statement"]:
+            if statement["Sid"] == "AcceptAlarmsOfThisAccount" or statement["Effect"] == "Allow":
+                is_alarms = statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+                condition = statement["Condition"].get("StringEquals", {})
+                yield id_, is_alarms and condition.keys() == {"aws:SourceAccount"}
+
+
+@invariant("every queue is encrypted")
+def _(system: System) -> Checks:
+    for id_, queue in system.of("SQS::Queue").items():
+        yield id_, bool(queue.get("SqsManagedSseEnabled") or queue.get("KmsMasterKeyId"))
+
+
+@invariant("every table is encrypted")
+def _(system: System) -> Checks:
+    for id_, table in system.of("DynamoDB::Table").items():
+        yield id_, table.get("SSESpecification", {}).get("SSEEnabled", False)
+
+
+@invariant("every table has point-in-time recovery")
+def _(system: System) -> Checks:
+    for id_, table in system.of("DynamoDB::Table").items():
+        yield id_, table.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled", False)
+
+
+@invariant("every event source mapping reports batch item failures")
+def _(system: System) -> Checks:
+    for id_, mapping in system.of("Lambda::EventSourceMapping").items():
+        yield id_, mapping.get("FunctionResponseTypes") == ["ReportBatchItemFailures"]
+
+
+@invariant("the concurrency of a queue's mapping is limited")
+def _(system: System) -> Checks:
+    for id_, mapping, _, _ in system.mappings_of_queues():
+        yield id_, "MaximumConcurrency" in mapping.get("ScalingConfig", {})
+
+
+@invariant("a queue's mapping uses no more executions than are reserved")
+def _(system: System) -> Checks:
+    for id_, mapping, _, function in system.mappings_of_queues():
+        reserved = function.get("ReservedConcurrentExecutions")
+        maximum = mapping.get("ScalingConfig", {}).get("MaximumConcurrency", 1000)
+        yield id_, reserved is None or int(maximum) <= int(reserved)
+
+
+@invariant("a stream's mapping stops retrying and keeps failed records in a queue")
+def _(system: System) -> Checks:
+    for id_, mapping in system.of("Lambda::EventSourceMapping").items():
+        if "/stream/" in mapping["EventSourceArn"]:
+            is_kept = system.queue(failure_destination(mapping)) is not None
+            yield id_, is_kept and mapping.get("MaximumRetryAttempts", -1) != -1
+
+
+@invariant("every dead-letter queue has an alarm on its visible messages")
+def _(system: System) -> Checks:
+    for queue in system.dead_letter_queues():
+        yield queue, any(is_raised_by_any_message(alarm, queue) for alarm in system.of("CloudWatch::Alarm").values())
+
+
+@invariant("every alarm on visible messages is about an existing dead-letter queue")
+def _(system: System) -> Checks:
+    for id_, alarm in system.of("CloudWatch::Alarm").items():
+        if is_dead_letter_alarm(alarm):
+            yield id_, any(is_raised_by_any_message(alarm, queue) for queue in system.dead_letter_queues())
+
+
+@invariant("every alarm notifies a topic with an e-mail subscription")
+def _(system: System) -> Checks:
+    subscriptions = system.of("SNS::Subscription").values()
+    mailed = {each["TopicArn"] for each in subscriptions if each["Protocol"] == "email"}
+    for id_, alarm in system.of("CloudWatch::Alarm").items():
+        topics = alarm.get("AlarmActions", [])
+        yield id_, bool(topics) and mailed.issuperset(topics)
+
+
+@invariant("every alarm ends in a link to its section of the runbook")
+def _(system: System) -> Checks:
+    for id_, alarm in system.of("CloudWatch::Alarm").items():
+        yield id_, links_its_section(alarm["AlarmName"], alarm["AlarmDescription"])
+
+
+@invariant("an alarm evaluates at most one day")
+def _(system: System) -> Checks:
+    for id_, alarm in system.of("CloudWatch::Alarm").items():
+        period = alarm.get("Period") or alarm["Metrics"][0]["MetricStat"]["Period"]
+        yield id_, 0 < int(period) * int(alarm["EvaluationPeriods"]) <= DAY_SECONDS
+
+
+@invariant("missing data breaches exactly in alarms that expect something")
+def _(system: System) -> Checks:
+    for id_, alarm in system.of("CloudWatch::Alarm").items():
+        is_expecting = alarm["ComparisonOperator"].startswith("LessThan")
+        yield id_, is_expecting == (alarm["TreatMissingData"] == "breaching")
+
+
+@invariant("every alarm on a metric of the logs is about one that is counted")
+def _(system: System) -> Checks:
+    filters = [each["MetricTransformations"][0] for each in system.of("Logs::MetricFilter").values()]
+    counted = {(each["MetricNamespace"], each["MetricName"]) for each in filters if not each.get("Dimensions")}
+    for id_, alarm in system.of("CloudWatch::Alarm").items():
+        if not metrics_of(alarm)[0][0].startswith("AWS/"):
+            yield id_, counted.issuperset(metrics_of(alarm))
+
+
+@invariant("every metric of the logs is counted in the log of a function")
+def _(system: System) -> Checks:
+    logs = {each.get("LoggingConfig", {}).get("LogGroup") for each in system.of("Lambda::Function").values()}
+    for id_, metric_filter in system.of("Logs::MetricFilter").items():
+        yield id_, metric_filter["LogGroupName"] in logs
+
+
+@invariant("a metric of the logs has the default 0, or dimensions")
+def _(system: System) -> Checks:
+    for id_, metric_filter in system.of("Logs::MetricFilter").items():
+        [metric] = metric_filter["MetricTransformations"]
+        yield id_, metric.get("DefaultValue") == (None if metric.get("Dimensions") else 0)
+
+
+@invariant("a function compares the customer exactly if its route requires a token")
+def _(system: System) -> Checks:
+    for id_, route in system.of("ApiGatewayV2::Route").items():
+        function = system.of("Lambda::Function")[id_.replace("Route", "Function")]
+        compares = "JWT_CUSTOMER_CLAIM" in function["Environment"]["Variables"]
+        yield id_, compares == (route["AuthorizationType"] == "JWT")
+
+
+@invariant("an API has either its default endpoint or a domain with TLS 1.2 over IPv4 and IPv6")
+def _(system: System) -> Checks:
+    domains = [each["DomainNameConfigurations"][0] for each in system.of("ApiGatewayV2::DomainName").values()]
+    is_secure = all((each["SecurityPolicy"], each["IpAddressType"]) == ("TLS_1_2", "dualstack") for each in domains)
+    for id_, api in system.of("ApiGatewayV2::Api").items():
+        yield id_, bool(api.get("DisableExecuteApiEndpoint")) == bool(domains) and is_secure
+
+
+@invariant("no throttle stops all requests")
+def _(system: System) -> Checks:
+    for id_, stage in system.of("ApiGatewayV2::Stage").items():
+        for settings in (stage["DefaultRouteSettings"], *stage["RouteSettings"].values()):
+            limits = (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"])
+            yield id_, all(float(limit) >= 1 for limit in limits)
+
+
+@invariant("no reservation stops a function")
+def _(system: System) -> Checks:
+    for id_, function in system.of("Lambda::Function").items():
+        yield id_, function.get("ReservedConcurrentExecutions") != 0
+
+
+@invariant("a role allows exact actions")
+def _(system: System) -> Checks:
+    for name, statement in system.permissions():
+        yield name, not any("*" in action for action in many(statement["Action"]))
+
+
+@invariant("a role allows exact resources wherever the actions have any")
+def _(system: System) -> Checks:
+    for name, statement in system.permissions():
+        has_none = ACTIONS_WITHOUT_RESOURCE.issuperset(many(statement["Action"]))
+        yield name, has_none or "*" not in many(statement["Resource"])
+
+
+@invariant("every log has a retention period")
+def _(system: System) -> Checks:
+    for id_, log in system.of("Logs::LogGroup").items():
+        yield id_, "RetentionInDays" in log
+
+
+@invariant("every function writes to a log group of the system")
+def _(system: System) -> Checks:
+    logs = {each["LogGroupName"] for each in system.of("Logs::LogGroup").values()}
+    for id_, function in system.of("Lambda::Function").items():
+        yield id_, function.get("LoggingConfig", {}).get("LogGroup") in logs
+
+
+def violations(resources: Mapping[str, Properties]) -> Iterator[tuple[str, str]]:
+    """Yield the sentence of each violated invariant with the resource, or with "nothing" if it is about none."""
+    system = System(resources)
+    for sentence, checks in INVARIANTS.items():
+        found = list(checks(system))
+        yield from ((sentence, subject) for subject, holds in found or [("nothing", False)] if not holds)

@@ -1,209 +1,136 @@
-"""Every value that would cost an order or money is refused, with a message that says what to choose."""
+"""Every value that would cost an order or money is refused, with a message that states what to choose."""
 
-import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infrastructure.variable_rules import Case, assert_refused, rules_of
-from support.deployment.terraform import TerraformRoot
-from support.repository.files import REPOSITORY
+from infrastructure.variable_rules import Case, cases, errors_of_each, rules_of
+from support.deployment.terraform import Diagnostic, TerraformRoot
 
 REQUIRED = {"notification_email": "operations@example.com"}
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-ARM64 = {"lambda_architecture": "arm64"}
-TILL = {"jwt_audience": ["till"]}
 CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/1234abcd-12ab-34cd-56ef-1234567890ab"
-API_DOMAIN = {"api_domain_name": "api.example.com", "api_certificate_arn": CERTIFICATE}
-TEN_BATCHES = {"processing_maximum_concurrency": 10}
+ISSUER = {"jwt_issuer": "https://login.example.com"}
+DOMAIN = {"api_domain_name": "api.example.com", "api_certificate_arn": CERTIFICATE}
+EMAIL = "Give one complete e-mail address"
+RATES = [-1, 0, 0.5, 10001]
+BURSTS = [-1, 0, 1.5, 5001]
 
-REFUSED = [
-    *(
-        Case("project", value, "2 to 25 lower-case letters")
-        for value in ("", "a", "Shop", "1shop", "shop-", "my--shop", "my_shop", "s" * 26, "shop\n")
+# Invalid values by variable and advice. "|" separates strings; every list of strings begins with the empty one.
+REFUSED: list[Case] = [
+    *cases("project", "2 to 25 lower-case letters", f"|a|Shop|1shop|shop-|my--shop|my_shop|shop\n|{'s' * 26}"),
+    *cases("environment", '"dev", "staging" or "prod"', "|production|Dev|dev "),
+    *cases("aws_region", 'such as "eu-central-1"', "|Ireland|eu-west-1a|eu"),
+    *cases(
+        "kms_key_arn",
+        "Give the ARN of a KMS key",
+        f"|alias/orders|1234abcd-12ab-34cd-56ef-1234567890ab|arn:aws:kms:eu-west-1:123456789012:alias/orders|*|{KEY}/*",
     ),
-    *(Case("environment", value, '"dev", "staging" or "prod"') for value in ("", "production", "Dev", "dev ")),
-    *(Case("aws_region", value, 'such as "eu-central-1"') for value in ("", "Ireland", "eu-west-1a", "eu")),
-    *(
-        Case("kms_key_arn", value, "Give the ARN of a KMS key")
-        for value in (
-            "",
-            "alias/orders",
-            "1234abcd-12ab-34cd-56ef-1234567890ab",
-            "arn:aws:kms:eu-west-1:123456789012:alias/orders",
-            f"{KEY}/*",
-            "*",
-        )
+    *cases(
+        "permissions_boundary_arn",
+        "Give the ARN of a managed IAM policy",
+        "|Boundary|arn:aws:iam::123456789012:role/Boundary",
     ),
-    *(
-        Case("permissions_boundary_arn", value, "Give the ARN of a managed IAM policy")
-        for value in ("", "Boundary", "arn:aws:iam::123456789012:role/Boundary")
+    Case("notification_email", None, EMAIL),
+    *cases(
+        "notification_email",
+        EMAIL,
+        "|operations|operations@example|@example.com|a@example.com, b@example.com|operations@example.com\n"
+        "|Operations <operations@example.com>|operations@example..com",
     ),
-    *(
-        Case("notification_email", value, "Give one complete e-mail address")
-        for value in (
-            None,
-            "",
-            "operations",
-            "operations@example",
-            "@example.com",
-            "a@example.com, b@example.com",
-            "Operations <operations@example.com>",
-            "operations@example.com\n",
-            "operations@example..com",
-        )
-    ),
-    *(
-        Case("completed_order_email", value, "Give one complete e-mail address")
-        for value in ("", "nobody", "sales@example", "sales@example.com\n")
-    ),
+    *cases("completed_order_email", EMAIL, "|nobody|sales@example|sales@example.com\n"),
     Case("completed_order_email", "operations@example.com", "alarms would no longer arrive"),
+    Case("completed_order_email", "Operations@EXAMPLE.com", "alarms would no longer arrive"),
+    *cases(
+        "alerts_https_endpoint",
+        "an address that starts with https://",
+        "|https://|http://events.example.com|https://a b|https:///sns|https://a/#x|https://a\n",
+    ),
+    *cases("lambda_architecture", '"arm64" or "x86_64"', "|aarch64|amd64|x86-64|ARM64"),
+    *cases("lambda_zip_path", "Give the path of a .zip file", "|dist|orders.tar.gz", lambda_architecture="arm64"),
     *(
-        Case("alerts_https_endpoint", value, "an address that starts with https://")
-        for value in (
-            "",
-            "https://",
-            "http://events.example.com",
-            "https://a b",
-            "https:///sns",
-            "https://a/#x",
-            "https://a\n",
-        )
+        Case("lambda_zip_path", f"../dist/orders-{built}.zip", "for the other processor", {"lambda_architecture": run})
+        for built, run in (("x86_64", "arm64"), ("arm64", "x86_64"))
     ),
-    *(
-        Case("lambda_architecture", value, '"arm64" or "x86_64"')
-        for value in ("", "aarch64", "amd64", "x86-64", "ARM64")
+    *cases("processing_timeout_seconds", "Below 2, a cold start cannot finish", [-1, 0, 1, 2.5, 901]),
+    *cases("processing_maximum_concurrency", "from 2 to 1000", [-1, 0, 1, 2.5, 1001]),
+    *cases(
+        "processing_reserved_concurrency",
+        "at least processing_maximum_concurrency",
+        [-1, 0, 9, 10.5],
+        processing_maximum_concurrency=10,
     ),
-    *(Case("lambda_zip_path", value, "Give the path of a .zip file", ARM64) for value in ("", "dist", "orders.tar.gz")),
-    Case("lambda_zip_path", "../dist/orders-x86_64.zip", "built for the other processor", ARM64),
-    Case(
-        "lambda_zip_path",
-        "../dist/orders-arm64.zip",
-        "built for the other processor",
-        {"lambda_architecture": "x86_64"},
-    ),
-    *(
-        Case("processing_timeout_seconds", value, "Below 2, a cold start cannot finish")
-        for value in (-1, 0, 1, 2.5, 901)
-    ),
-    *(Case("processing_maximum_concurrency", value, "from 2 to 1000") for value in (-1, 0, 1, 2.5, 1001)),
-    *(
-        Case("processing_reserved_concurrency", value, "at least processing_maximum_concurrency", TEN_BATCHES)
-        for value in (-1, 0, 9, 10.5)
-    ),
-    *(Case("notification_parallelization_factor", value, "from 1 to 10") for value in (-1, 0, 1.5, 11)),
-    *(Case("submission_reserved_concurrency", value, "with 0 every order is refused") for value in (-1, 0, 1.5)),
+    *cases("notification_parallelization_factor", "from 1 to 10", [-1, 0, 1.5, 11]),
+    *cases("submission_reserved_concurrency", "with 0 every order is refused", [-1, 0, 1.5]),
     Case("cors_allowed_origins", [], "Name at least one origin"),
     *(
-        Case("cors_allowed_origins", [value], "scheme://host[:port]")
-        for value in (
-            "",
-            "shop.example.com",
-            "https://shop.example.com/",
-            "https://shop.example.com/orders",
-            "https://Shop.example.com",
-            "https://shop.example.com:",
-            "https://*.example.com",
-            "https://shop.example.com\n",
-            "https://a.example.com,https://b.example.com",
-            "null",
+        Case(case.variable, [case.value], case.advice)
+        for case in cases(
+            "cors_allowed_origins",
+            "scheme://host[:port]",
+            "|shop.example.com|https://shop.example.com/|https://shop.example.com/orders|https://Shop.example.com|null"
+            "|https://shop.example.com:|https://*.example.com|https://shop.example.com\n|https://a.com,https://b.com",
         )
     ),
     Case("cors_allowed_origins", ["https://shop.example.com", "shop"], "scheme://host[:port]"),
-    *(
-        Case("jwt_issuer", value, "Give the issuer as an https:// address", TILL)
-        for value in (
-            "",
-            "login.example.com",
-            "http://login.example.com",
-            "https://",
-            "https://login.example.com ",
-            "https://login.example.com\n",
-            "https://login.example.com/?tenant=shop",
-            "https://login.example.com/#shop",
-            "https://user@login.example.com",
-        )
+    *cases(
+        "jwt_issuer",
+        "Give the issuer as an https:// address",
+        "|login.example.com|http://login.example.com|https://|https://login.example.com |https://login.example.com\n"
+        "|https://login.example.com/?tenant=shop|https://login.example.com/#shop|https://user@login.example.com",
+        jwt_audience=["till"],
     ),
     Case("jwt_issuer", "https://login.example.com", "Name at least one application"),
     Case("jwt_audience", ["till"], "no token is required"),
-    *(
-        Case("jwt_audience", [value], "without spaces and commas", {"jwt_issuer": "https://login.example.com"})
-        for value in ("", " ", "shop,till", "shop\n")
-    ),
-    *(
-        Case(
-            "jwt_customer_claim", value, "Name a claim of 1 to 50", {**TILL, "jwt_issuer": "https://login.example.com"}
-        )
-        for value in ("", "customer id", "sub\n", "$.sub", "c" * 51)
+    *(Case("jwt_audience", [value], "without spaces and commas", ISSUER) for value in ("", " ", "shop,till", "shop\n")),
+    *cases(
+        "jwt_customer_claim",
+        "Name a claim of 1 to 50",
+        f"|customer id|sub\n|$.sub|{'c' * 51}",
+        **ISSUER,
+        jwt_audience=["till"],
     ),
     Case("jwt_customer_claim", "email", "no claim is"),
-    *(
-        Case("api_domain_name", value, "Give one complete name", {"api_certificate_arn": CERTIFICATE})
-        for value in (
-            "",
-            "api",
-            "*.example.com",
-            "API.example.com",
-            "https://api.example.com",
-            "api.example.com/",
-            "a.b.c\n",
-        )
+    *cases(
+        "api_domain_name",
+        "Give one complete name",
+        "|api|*.example.com|API.example.com|https://api.example.com|api.example.com/|a.b.c\n",
+        api_certificate_arn=CERTIFICATE,
     ),
     Case("api_domain_name", "api.example.com", "only with its certificate"),
-    *(
-        Case("api_certificate_arn", value, "Give the ARN of a certificate", {"api_domain_name": "api.example.com"})
-        for value in (
-            "",
-            "1234abcd-12ab-34cd-56ef-1234567890ab",
-            CERTIFICATE.replace(":acm:", ":iam:"),
-            f"{CERTIFICATE}\n",
-        )
+    *cases(
+        "api_certificate_arn",
+        "Give the ARN of a certificate",
+        f"|1234abcd-12ab-34cd-56ef-1234567890ab|{CERTIFICATE.replace(':acm:', ':iam:')}|{CERTIFICATE}\n",
+        api_domain_name="api.example.com",
     ),
     Case("api_certificate_arn", CERTIFICATE, "the certificate is not used"),
-    *(
-        Case("api_hosted_zone_id", value, "Give the ID of a hosted zone", API_DOMAIN)
-        for value in ("", "example.com", "/hostedzone/Z0123456789ABCDEFGHIJ", "Z0123\n")
+    *cases(
+        "api_hosted_zone_id",
+        "Give the ID of a hosted zone",
+        "|example.com|/hostedzone/Z0123456789ABCDEFGHIJ|Z0123\n",
+        **DOMAIN,
     ),
     Case("api_hosted_zone_id", "Z0123456789ABCDEFGHIJ", "no record is created"),
-    *(Case("api_throttling_rate_limit", value, "with 0 every order is refused") for value in (-1, 0, 0.5, 10001)),
-    *(Case("api_throttling_burst_limit", value, "with 0 every order is refused") for value in (-1, 0, 1.5, 5001)),
-    *(
-        Case(f"submission_throttling_{limit}", value, "with 0 every order is refused")
-        for limit, values in {"rate_limit": (-1, 0, 0.5, 10001), "burst_limit": (-1, 0, 1.5, 5001)}.items()
-        for value in values
+    *cases("api_throttling_rate_limit", "with 0 every order is refused", RATES),
+    *cases("api_throttling_burst_limit", "with 0 every order is refused", BURSTS),
+    *cases("submission_throttling_rate_limit", "with 0 every order is refused", RATES),
+    *cases("submission_throttling_burst_limit", "with 0 every order is refused", BURSTS),
+    *cases("status_throttling_rate_limit", "with 0 no customer can follow an order", RATES),
+    *cases("status_throttling_burst_limit", "with 0 no customer can follow an order", BURSTS),
+    *cases("log_retention_days", "Choose one of CloudWatch's retention periods", [-1, 0, 2, 31, 10000]),
+    *cases(
+        "runbook_url",
+        "Give an https address",
+        "|runbook.md|http://wiki.example.com/r|https://|https://wiki.example.com/r#alarms|https://wiki.example.com/a b"
+        f"|https://wiki.example.com/r\n|https://{'r' * 293}",
     ),
-    *(
-        Case(f"status_throttling_{limit}", value, "with 0 no customer can follow an order")
-        for limit, values in {"rate_limit": (-1, 0, 0.5, 10001), "burst_limit": (-1, 0, 1.5, 5001)}.items()
-        for value in values
-    ),
-    *(
-        Case("log_retention_days", value, "Choose one of CloudWatch's retention periods")
-        for value in (-1, 0, 2, 31, 10000)
-    ),
-    *(
-        Case("runbook_url", value, "Give an https address")
-        for value in (
-            "",
-            "runbook.md",
-            "http://wiki.example.com/runbook",
-            "https://",
-            "https://wiki.example.com/runbook#alarms",
-            "https://wiki.example.com/the runbook",
-            "https://wiki.example.com/runbook\n",
-            f"https://{'r' * 293}",
-        )
-    ),
-    *(
-        Case("latency_alarm_threshold_ms", value, "Below 100, a healthy API raises the alarm")
-        for value in (-1, 0, 99, 29001)
-    ),
-    *(Case("no_orders_alarm_minutes", value, "Below 5, any pause raises the alarm") for value in (-1, 0, 4, 7.5, 1441)),
-    *(
-        Case(f"{metric}_alarm_per_minute", value, "of at least 1")
-        for metric in ("orders", "requests", "client_errors")
-        for value in (-1, 0)
-    ),
+    *cases("latency_alarm_threshold_ms", "Below 100, a healthy API raises the alarm", [-1, 0, 99, 29001]),
+    *cases("no_orders_alarm_minutes", "Below 5, any pause raises the alarm", [-1, 0, 4, 7.5, 1441]),
+    *cases("orders_alarm_per_minute", "of at least 1", [-1, 0]),
+    *cases("requests_alarm_per_minute", "of at least 1", [-1, 0]),
+    *cases("client_errors_alarm_per_minute", "of at least 1", [-1, 0]),
 ]
 
 ACCEPTED: list[dict[str, Any]] = [
@@ -289,50 +216,33 @@ ACCEPTED: list[dict[str, Any]] = [
 
 
 @pytest.fixture(scope="module")
-def rules(tmp_path_factory: pytest.TempPathFactory) -> TerraformRoot:
-    return rules_of("terraform-backend", tmp_path_factory.mktemp("terraform"))
+def errors(tmp_path_factory: pytest.TempPathFactory) -> list[list[Diagnostic]]:
+    """The errors of each refused case, then of each accepted set. What a set leaves out is null."""
+    sets = [{**REQUIRED, **each} for each in [*(case.values for case in REFUSED), *ACCEPTED, {}]]
+    return errors_of_each("terraform-backend", sets, tmp_path_factory.mktemp("terraform"))
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=str)
-def test_a_wrong_value_is_refused_with_what_to_choose_instead(case: Case, rules: TerraformRoot) -> None:
-    assert_refused(case, rules, REQUIRED)
+def test_invalid_value_is_refused_once_with_advice(case: Case, errors: list[list[Diagnostic]]) -> None:
+    [error] = errors[REFUSED.index(case)]
+    assert case.advice in error
 
 
-@pytest.mark.parametrize("values", ACCEPTED, ids=["smallest", "largest"])
-def test_the_smallest_and_largest_sensible_values_are_accepted(values: dict[str, Any], rules: TerraformRoot) -> None:
-    errors = rules.errors({**REQUIRED, **values})
-    assert errors == [], "these values make sense"
+@pytest.mark.parametrize("number", [-3, -2, -1], ids=["smallest", "largest", "null"])
+def test_extreme_values_are_accepted(number: int, errors: list[list[Diagnostic]]) -> None:
+    assert errors[number] == []
 
 
-def test_null_means_the_default_as_from_a_module_that_passes_its_own_variables_on(rules: TerraformRoot) -> None:
-    declared = re.findall(r'(?m)^variable "(\w+)"', (REPOSITORY / "terraform-backend" / "variables.tf").read_text())
-    values = {**dict.fromkeys(declared), **REQUIRED}
-    assert rules.errors(values) == [], "null is no choice, so the default holds"
+def test_only_the_address_for_alarms_is_required(tmp_path: Path) -> None:
+    rules = rules_of("terraform-backend", tmp_path)
+    assert rules.errors({}) != []
+    assert rules.errors(REQUIRED) == []
 
 
-def test_completed_orders_address_is_compared_regardless_of_case(rules: TerraformRoot) -> None:
-    case = Case("completed_order_email", REQUIRED["notification_email"].upper(), "alarms would no longer arrive")
-    assert_refused(case, rules, REQUIRED)
-
-
-def test_only_the_address_for_alarms_has_to_be_given(rules: TerraformRoot) -> None:
-    assert rules.errors({}) != [], "without an address nobody would hear of a failed order"
-    assert rules.errors(REQUIRED) == [], "the rest has defaults"
-
-
-def test_a_missing_package_is_said_once_with_the_command_that_builds_it(
+def test_missing_package_is_reported_once_with_the_command_that_builds_it(
     backend: TerraformRoot, variables: dict[str, Any]
 ) -> None:
-    errors = backend.errors({**variables, "lambda_zip_path": "/nowhere/orders-arm64.zip"})
-    assert len(errors) == 1, f"one error and not one for each function: {errors}"
-    assert "no package of the functions at /nowhere/orders-arm64.zip" in errors[0]
-    assert "make build TARGET=arm64" in errors[0]
-
-
-def test_the_package_is_looked_for_under_the_name_of_its_processor(
-    backend: TerraformRoot, variables: dict[str, Any]
-) -> None:
-    chosen = {**variables, "lambda_architecture": "x86_64"}
-    del chosen["lambda_zip_path"]
-    errors = backend.errors(chosen)
-    assert "no package of the functions at ../dist/orders-x86_64.zip" in errors[0]
+    chosen = {"notification_email": variables["notification_email"], "lambda_architecture": "x86_64"}
+    [error] = backend.errors(chosen)
+    assert "no package of the functions at ../dist/orders-x86_64.zip" in error
+    assert "make build TARGET=x86_64" in error

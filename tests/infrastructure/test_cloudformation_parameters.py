@@ -1,7 +1,7 @@
-"""The template refuses what Terraform refuses, and takes what it takes: the cases are those of the Terraform variables."""
+"""The template refuses and accepts the same values as Terraform. The cases are those of test_backend_variables.py."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,12 +9,12 @@ from botocore.exceptions import ClientError
 
 from infrastructure.test_backend_variables import ACCEPTED, REFUSED
 from infrastructure.test_cloudformation_template import NOT_PARAMETERS
+from infrastructure.variable_rules import Case
 from support.deployment.cloudformation import Stack
-from support.deployment.emulator import running_emulator
-from support.repository.cloudformation import Template
+from support.deployment.emulator import Emulator
+from support.repository.cloudformation import Template, parameter_value, parameters_of
 from write_configuration import OTHER_NAMES, parameter_of
 
-REGION = "eu-west-1"
 EMAIL = {"NotificationEmail": "operations@example.com"}
 DOCUMENT = Template.read().document
 PARAMETERS = DOCUMENT["Parameters"]
@@ -22,39 +22,22 @@ PARAMETERS = DOCUMENT["Parameters"]
 Propose = Callable[[dict[str, str]], None]
 
 
-@dataclass(frozen=True)
-class Case:
-    """A value to be refused, and the advice that helps."""
-
-    parameter: str
-    value: str
-    advice: str
-
-    def __str__(self) -> str:
-        return f"{self.parameter}={self.value!r}"
-
-
-def _text(value: Any) -> str:
-    """Return a Terraform value as it is written on the command line of CloudFormation."""
-    if isinstance(value, list):
-        return ",".join(map(_text, value))
-    return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
-
-
-def _terraforms_cases() -> Iterator[Case]:
+def terraform_cases() -> Iterator[Case]:
     for case in REFUSED:
         if case.variable in NOT_PARAMETERS or case.variable in OTHER_NAMES:
             continue
-        name, value = parameter_of(case.variable), _text(case.value)
+        if case.value == "Operations@EXAMPLE.com":
+            continue  # CloudFormation compares case-sensitively
+        name, value = parameter_of(case.variable), parameter_value(case.value)
         if value == PARAMETERS[name].get("Default"):
-            continue  # What is left out is empty here, and null there.
+            continue  # empty is the default here, and null there
         if isinstance(case.value, list) and ("," in value or value != value.strip()):
-            continue  # Becomes a list of two, or is trimmed, before it is looked at.
+            continue  # CloudFormation splits it in two, or trims it
         yield Case(name, value, case.advice.replace(case.variable, name))
 
 
 CASES = [
-    *_terraforms_cases(),
+    *terraform_cases(),
     Case("CorsAllowedOrigins", "https://a.example.com,shop", "scheme://host[:port]"),
     Case("DeletionProtectionEnabled", "yes", '"true" or "false"'),
     Case("DeletionProtectionEnabled", "True", '"true" or "false"'),
@@ -68,50 +51,45 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def propose(lambda_zip: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Propose]:
-    """Return a function that asks for a new stack with these parameters; it raises ClientError if they are refused."""
-    with running_emulator(tmp_path_factory.mktemp("emulator"), REGION) as emulator:
-        stack = Stack("orders", tmp_path_factory.mktemp("stack"), emulator)
-        stack.take_code(lambda_zip)
-        template_url, cloudformation = stack.package(), emulator.client("cloudformation")
+def propose(emulator: Emulator, lambda_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> Propose:
+    """Return a function that proposes a new stack with these parameters. It raises ClientError if they are refused."""
+    stack = Stack("proposed", tmp_path_factory.mktemp("stack"), emulator)
+    stack.take_code(lambda_zip)
+    template_url, cloudformation = stack.package(), emulator.client("cloudformation")
 
-        def ask(parameters: dict[str, str]) -> None:
-            cloudformation.create_change_set(
-                StackName="orders",
-                ChangeSetName="proposal",
-                ChangeSetType="CREATE",
-                TemplateURL=template_url,
-                Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-                Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
-            )
-            cloudformation.delete_stack(StackName="orders")
+    def propose(parameters: dict[str, str]) -> None:
+        cloudformation.create_change_set(
+            StackName="proposed",
+            ChangeSetName="proposal",
+            ChangeSetType="CREATE",
+            TemplateURL=template_url,
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
+        )
+        cloudformation.delete_stack(StackName="proposed")
 
-        yield ask
+    return propose
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_a_wrong_value_is_refused(case: Case, propose: Propose) -> None:
+def test_invalid_value_is_refused_with_terraforms_advice(case: Case, propose: Propose) -> None:
     with pytest.raises(ClientError) as refusal:
-        propose({**EMAIL, case.parameter: case.value})
+        propose({**EMAIL, case.variable: case.value})
     assert refusal.value.response["Error"]["Code"] == "ValidationError"
-    assert case.parameter in refusal.value.response["Error"]["Message"]
-
-
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_the_advice_is_terraforms(case: Case) -> None:
-    # In the template's own words: CloudFormation shows them, the emulator not for every kind of rule.
-    words = [PARAMETERS[case.parameter]["ConstraintDescription"]]
-    words += [each["AssertDescription"] for rule in DOCUMENT["Rules"].values() for each in rule["Assertions"]]
-    assert any(case.advice in each for each in words)
+    assert case.variable in refusal.value.response["Error"]["Message"]
+    # CloudFormation prints the advice, the emulator not for every kind of rule.
+    texts = [PARAMETERS[case.variable]["ConstraintDescription"]]
+    texts += [each["AssertDescription"] for rule in DOCUMENT["Rules"].values() for each in rule["Assertions"]]
+    assert any(case.advice in text for text in texts)
 
 
 @pytest.mark.parametrize("values", ACCEPTED, ids=["smallest", "largest"])
-def test_the_smallest_and_largest_sensible_values_are_accepted(values: dict[str, Any], propose: Propose) -> None:
-    alike = {name: value for name, value in values.items() if name not in NOT_PARAMETERS and name not in OTHER_NAMES}
-    propose({**EMAIL, **{parameter_of(name): _text(value) for name, value in alike.items()}})
+def test_extreme_values_are_accepted(values: dict[str, Any], propose: Propose) -> None:
+    same = {name: value for name, value in values.items() if name not in NOT_PARAMETERS and name not in OTHER_NAMES}
+    propose({**EMAIL, **parameters_of(same)})
 
 
-def test_only_the_address_for_alarms_has_to_be_given(propose: Propose) -> None:
+def test_only_the_address_for_alarms_is_required(propose: Propose) -> None:
     propose(EMAIL)
     with pytest.raises(ClientError, match="NotificationEmail"):
         propose({})

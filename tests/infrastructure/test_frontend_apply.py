@@ -122,7 +122,7 @@ def replaced(plan: Plan) -> set[str]:
     return {change.address for change in plan.changes if "delete" in change.actions}
 
 
-def test_an_update_replaces_only_the_group_and_its_policy(storefront: Storefront) -> None:
+def test_update_replaces_only_the_group_and_its_policy(storefront: Storefront) -> None:
     if not (storefront.root.directory / "terraform.tfstate").exists():
         pytest.skip(f"this clone lacks commit {PREVIOUS_RELEASE}: fetch the whole history")
     plan = storefront.root.plan(DEPLOYED)
@@ -152,13 +152,13 @@ def test_servers_start_in_private_subnets_and_are_registered(storefront: Storefr
     assert instances(group) == storefront.healthy()
 
 
-def test_a_second_plan_changes_nothing(storefront: Storefront) -> None:
+def test_second_plan_changes_nothing(storefront: Storefront) -> None:
     for change in storefront.root.plan(DEPLOYED).changes:
         assert change.actions == ("update",), change.address
         assert change.attributes <= NOT_RETURNED.get(change.type, set()), f"known gaps of the emulator: {change}"
 
 
-def test_a_plan_leaves_the_capacity_to_the_scaling_policy(storefront: Storefront) -> None:
+def test_plan_leaves_the_capacity_to_the_scaling_policy(storefront: Storefront) -> None:
     [name] = storefront.groups()
     storefront.autoscaling.set_desired_capacity(AutoScalingGroupName=name, DesiredCapacity=4)
     changes = {change.address: change.attributes for change in storefront.root.plan(DEPLOYED).changes}
@@ -167,7 +167,7 @@ def test_a_plan_leaves_the_capacity_to_the_scaling_policy(storefront: Storefront
 
 
 @pytest.mark.parametrize("attempt", ["first", "second"])
-def test_a_broken_release_fails_and_the_old_group_serves(storefront: Storefront, attempt: str) -> None:
+def test_broken_release_fails_and_the_old_group_serves(storefront: Storefront, attempt: str) -> None:
     # The second attempt replaces the failed group. Terraform keeps the old one as a deposed object until then.
     [serving] = [group for group in storefront.groups().values() if instances(group) <= storefront.healthy()]
     with storefront.watched() as healthy, pytest.raises(TerraformError) as failure:
@@ -182,7 +182,7 @@ def test_a_broken_release_fails_and_the_old_group_serves(storefront: Storefront,
     assert policy["AutoScalingGroupName"] == serving["AutoScalingGroupName"], "it still scales"
 
 
-def test_a_release_serves_before_the_old_group_is_destroyed(storefront: Storefront) -> None:
+def test_release_serves_before_the_old_group_is_destroyed(storefront: Storefront) -> None:
     before = storefront.groups()
     assert len(before) >= 2, "the serving group and the failed one"
     with storefront.watched() as healthy:

@@ -8,63 +8,27 @@ from typing import Any
 
 import pytest
 
-from infrastructure.invariants import leads_to_its_section
+from infrastructure.conftest import BOUNDARY, FRONTEND_CHOSEN, RUNBOOK_URL
+from infrastructure.invariants import links_its_section
 from planning.cost import FOOTPRINT
 from support.deployment.emulator import Emulator
 from support.deployment.frontend import API_URL, IMAGE, LISTEN_ADDRESS, REPOSITORY_URL, VARIABLES, user_data
 from support.deployment.terraform import Plan, Resources, TerraformRoot
-from support.repository.files import REPOSITORY
 
 TAGS = {"Project": "order-processing", "Environment": "dev"}
-ACM, SNS = (
-    "arn:aws:acm:ap-southeast-2:123456789012:certificate/1234abcd",
-    "arn:aws:sns:ap-southeast-2:123456789012:alerts",
-)
-WEB_ACL = "arn:aws:wafv2:ap-southeast-2:123456789012:regional/webacl/shop/1234abcd"
-BOUNDARY = "arn:aws:iam::123456789012:policy/Boundary"
-RUNBOOK_URL = f"https://wiki.example.com/{'r' * 275}"  # the maximum length
-COMMIT = "1a2b3c4d" * 5
-ZONES = ["ap-southeast-2a", "ap-southeast-2b", "ap-southeast-2c"]
 
 # https://docs.aws.amazon.com/systems-manager/latest/userguide/verify-agent-signature.html
 SSM_AGENT_KEY = "1C5B395CBE5E74E2F1CA21592784DBF388D19D46"
 
-EVERYTHING: dict[str, Any] = {
-    **{"environment": "prod", "aws_region": "ap-southeast-2", "permissions_boundary_arn": BOUNDARY},
-    **{"vpc_cidr": "172.16.0.0/20", "availability_zones": ZONES, "instances_are_private": True},
-    **{"flow_logs_enabled": True, "allowed_cidrs": ["203.0.113.0/24", "198.51.100.0/24"]},
-    **{"certificate_arn": ACM, "domain_name": "shop.example.com", "hosted_zone_id": "Z0123456789ABCDEFGHIJ"},
-    **{"web_acl_arn": WEB_ACL, "access_log_bucket": "shop-access-logs", "repository_ref": COMMIT},
-    **{"root_device_name": "/dev/sda1", "instance_type": "c8g.medium", "min_size": 3, "max_size": 9},
-    **{"alerts_topic_arn": SNS, "runbook_url": RUNBOOK_URL},
-}
+
+@pytest.fixture(scope="module")
+def resources(frontend_plan: Plan) -> Resources:
+    return frontend_plan.resources
 
 
 @pytest.fixture(scope="module")
-def frontend(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> TerraformRoot:
-    directory = tmp_path_factory.mktemp("terraform") / "terraform-frontend"
-    return TerraformRoot(REPOSITORY / "terraform-frontend", directory, emulator.environment)
-
-
-@pytest.fixture(scope="module")
-def default_plan(frontend: TerraformRoot) -> Plan:
-    return frontend.plan(VARIABLES)
-
-
-@pytest.fixture(scope="module")
-def resources(default_plan: Plan) -> Resources:
-    return default_plan.resources
-
-
-@pytest.fixture(scope="module")
-def prod_plan(frontend: TerraformRoot) -> Plan:
-    """Another deployment in the same account, with every option."""
-    return frontend.plan({**VARIABLES, **EVERYTHING})
-
-
-@pytest.fixture(scope="module")
-def prod(prod_plan: Plan) -> Resources:
-    return prod_plan.resources
+def prod(frontend_production_plan: Plan) -> Resources:
+    return frontend_production_plan.resources
 
 
 def only(resources: Resources, kind: str) -> dict[str, Any]:
@@ -100,21 +64,21 @@ def test_only_zones_that_offer_the_instance_type_are_used(frontend: TerraformRoo
     assert "zones that offer a1.medium as availability_zones (eu-west-1b, eu-west-1c)" in error
 
 
-def test_options_cost_nothing_until_they_are_chosen(resources: Resources, prod: Resources) -> None:
+def test_options_create_nothing_until_they_are_chosen(resources: Resources, prod: Resources) -> None:
     for kind in ("aws_nat_gateway", "aws_flow_log", "aws_wafv2_web_acl_association", "aws_route53_record"):
         assert not resources.of_type(kind), kind
         assert prod.of_type(kind), kind
 
 
-def test_each_zone_of_private_servers_has_its_own_way_out(prod: Resources) -> None:
+def test_each_zone_of_private_servers_has_a_nat_gateway(prod: Resources) -> None:
     for kind in ("aws_nat_gateway.zone", "aws_eip.nat", "aws_route.nat", "aws_route_table_association.private"):
-        assert all(f'module.network[0].{kind}["{zone}"]' in prod for zone in ZONES)
+        assert all(f'module.network[0].{kind}["{zone}"]' in prod for zone in FRONTEND_CHOSEN["availability_zones"])
     interface = block(only(prod, "aws_launch_template"), "network_interfaces")
     assert interface["associate_public_ip_address"] == "false"
 
 
-def test_the_load_balancer_waits_for_the_internet_gateway(default_plan: Plan) -> None:
-    network = default_plan.document["configuration"]["root_module"]["module_calls"]["network"]["module"]
+def test_load_balancer_waits_for_the_internet_gateway(frontend_plan: Plan) -> None:
+    network = frontend_plan.document["configuration"]["root_module"]["module_calls"]["network"]["module"]
     waits = network["outputs"]["public_subnet_ids"]["depends_on"]
     assert {"aws_route.internet", "aws_route_table_association.public"} <= set(waits)
 
@@ -122,8 +86,11 @@ def test_the_load_balancer_waits_for_the_internet_gateway(default_plan: Plan) ->
 # Security
 
 
-def test_servers_accept_only_the_load_balancer_and_reach_only_the_web(resources: Resources, prod: Resources) -> None:
-    for deployed, ports, cidrs in ((resources, [80], ["0.0.0.0/0"]), (prod, [80, 443], EVERYTHING["allowed_cidrs"])):
+def test_servers_accept_only_the_load_balancer_and_reach_only_web_ports(resources: Resources, prod: Resources) -> None:
+    for deployed, ports, cidrs in (
+        (resources, [80], ["0.0.0.0/0"]),
+        (prod, [80, 443], FRONTEND_CHOSEN["allowed_cidrs"]),
+    ):
         ingress = deployed.of_type("aws_vpc_security_group_ingress_rule").values()
         admitted = {(rule["from_port"], rule["to_port"], rule["cidr_ipv4"]) for rule in ingress}
         # None: the load balancer's group.
@@ -136,14 +103,14 @@ def test_servers_accept_only_the_load_balancer_and_reach_only_the_web(resources:
         }
 
 
-def test_every_description_is_accepted_by_ec2(prod: Resources) -> None:
+def test_descriptions_are_accepted_by_ec2(prod: Resources) -> None:
     # The emulator accepts any: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html
     for address, values in prod.items():
         if "security_group" in address and values.get("description"):
             assert re.fullmatch(r"[a-zA-Z0-9 ._:/()#,@\[\]+=&;{}!$*-]{1,255}", values["description"]), address
 
 
-def test_a_certificate_turns_plain_http_into_a_redirect(resources: Resources, prod: Resources) -> None:
+def test_certificate_redirects_http_to_https(resources: Resources, prod: Resources) -> None:
     assert block(only(resources, "aws_lb_listener"), "default_action")["type"] == "forward"
     action = block(prod["module.web_servers.aws_lb_listener.http"], "default_action")
     assert (action["type"], block(action, "redirect")["protocol"]) == ("redirect", "HTTPS")
@@ -151,21 +118,21 @@ def test_a_certificate_turns_plain_http_into_a_redirect(resources: Resources, pr
     assert https["ssl_policy"] == "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09", "AWS's recommendation"
 
 
-def test_a_server_is_hardened(default_plan: Plan, resources: Resources, prod: Resources) -> None:
+def test_servers_are_hardened(frontend_plan: Plan, resources: Resources, prod: Resources) -> None:
     template = only(resources, "aws_launch_template")
     assert template["key_name"] is None, "no SSH"
     metadata = block(template, "metadata_options")
     assert (metadata["http_tokens"], metadata["http_put_response_hop_limit"]) == ("required", 1), "IMDSv2"
     assert block(block(template, "block_device_mappings"), "ebs")["encrypted"] == "true"
     assert {role["permissions_boundary"] for role in prod.of_type("aws_iam_role").values()} == {BOUNDARY}
-    [policy] = [data for name, data in default_plan.data.items() if name.endswith("policy_document.web_server")]
+    [policy] = [data for name, data in frontend_plan.data.items() if name.endswith("policy_document.web_server")]
     [statement] = policy["statement"]
     assert {action.partition(":")[0] for action in statement["actions"]} == {"ssm", "ssmmessages"}
     assert "ssm:GetParameter" not in statement["actions"]
 
 
-def test_the_agents_signing_key_is_aws_own(default_plan: Plan) -> None:
-    key = re.search(r"<<'KEY'\n(.*?)\nKEY\n", user_data(default_plan), re.DOTALL)
+def test_signing_key_of_the_agent_is_awss(frontend_plan: Plan) -> None:
+    key = re.search(r"<<'KEY'\n(.*?)\nKEY\n", user_data(frontend_plan), re.DOTALL)
     assert key
     packet = base64.b64decode(key[1])
     # RFC 4880, 4.2 and 12.2: a public key packet with a two-byte length, and its fingerprint.
@@ -177,20 +144,20 @@ def test_the_agents_signing_key_is_aws_own(default_plan: Plan) -> None:
 # Servers and releases
 
 
-def test_the_script_follows_the_variables(default_plan: Plan, prod_plan: Plan) -> None:
-    script = user_data(default_plan)
+def test_user_data_contains_the_variables(frontend_plan: Plan, frontend_production_plan: Plan) -> None:
+    script = user_data(frontend_plan)
     assert f'apiUrl: "{API_URL}"' in script
     assert f"connect-src {API_URL};" in script
     assert f"fetch --quiet --depth 1 '{REPOSITORY_URL}' 'main'" in script
     assert script.count(LISTEN_ADDRESS) == 2, "what Apache listens on and what its virtual host is for"
     assert "Strict-Transport-Security" not in script, "browsers ignore it without TLS"
-    assert f"'{COMMIT}'" in user_data(prod_plan)
-    assert 'Strict-Transport-Security "max-age=31536000"' in user_data(prod_plan)
+    assert f"'{FRONTEND_CHOSEN['repository_ref']}'" in user_data(frontend_production_plan)
+    assert 'Strict-Transport-Security "max-age=31536000"' in user_data(frontend_production_plan)
     [keep_alive] = re.findall(r"KeepAliveTimeout (\d+)", script)
-    assert int(keep_alive) > only(default_plan.resources, "aws_lb")["idle_timeout"], "else some requests get a 502"
+    assert int(keep_alive) > only(frontend_plan.resources, "aws_lb")["idle_timeout"], "else some requests get a 502"
 
 
-def test_a_server_is_the_chosen_one(resources: Resources, prod: Resources) -> None:
+def test_servers_have_the_chosen_type_and_image(resources: Resources, prod: Resources) -> None:
     for deployed, kind, device in ((resources, "t4g.micro", "/dev/xvda"), (prod, "c8g.medium", "/dev/sda1")):
         template = only(deployed, "aws_launch_template")
         assert (template["image_id"], template["instance_type"]) == (IMAGE, kind)
@@ -199,7 +166,7 @@ def test_a_server_is_the_chosen_one(resources: Resources, prod: Resources) -> No
     assert only(prod, "aws_launch_template")["credit_specification"] == [], "EC2 accepts it for T instances alone"
 
 
-def test_a_group_serves_only_when_the_load_balancer_reports_it_healthy(resources: Resources, prod: Resources) -> None:
+def test_group_serves_only_when_the_load_balancer_reports_it_healthy(resources: Resources, prod: Resources) -> None:
     for deployed, sizes in ((resources, (2, 4)), (prod, (3, 9))):
         group = only(deployed, "aws_autoscaling_group")
         assert group["health_check_type"] == "ELB"
@@ -210,13 +177,13 @@ def test_a_group_serves_only_when_the_load_balancer_reports_it_healthy(resources
     assert (stickiness["type"], stickiness["enabled"]) == ("lb_cookie", True), "a visit stays within a release"
 
 
-def test_the_default_image_is_debians_own(frontend: TerraformRoot, emulator: Emulator, default_plan: Plan) -> None:
+def test_default_image_is_debians(frontend: TerraformRoot, emulator: Emulator, frontend_plan: Plan) -> None:
     without_image = {name: value for name, value in VARIABLES.items() if name != "ami_id"}
     name = "debian-13-arm64-20260101-1"
     emulator.client("ec2").register_image(Name=name, Architecture="arm64", VirtualizationType="hvm")
     [error] = frontend.errors(without_image)
     assert "query returned no results" in error, "an image of that name by another publisher"
-    configured = default_plan.document["configuration"]["root_module"]["resources"]
+    configured = frontend_plan.document["configuration"]["root_module"]["resources"]
     [image] = [resource["expressions"] for resource in configured if resource["type"] == "aws_ami"]
     assert image["owners"]["constant_value"] == ["136693071363"], "https://wiki.debian.org/Cloud/AmazonEC2Image"
 
@@ -245,10 +212,13 @@ def test_alarm(
 
 
 def test_every_alarm_notifies_and_links_its_runbook_section(resources: Resources, prod: Resources) -> None:
-    for deployed, topics, runbook in ((resources, [], "docs/runbook.md"), (prod, [SNS], RUNBOOK_URL)):
+    for deployed, topics, runbook in (
+        (resources, [], "docs/runbook.md"),
+        (prod, [FRONTEND_CHOSEN["alerts_topic_arn"]], RUNBOOK_URL),
+    ):
         alarms = deployed.of_type("aws_cloudwatch_metric_alarm")
         for name, alarm in alarms.items():
-            assert leads_to_its_section(alarm["alarm_name"], alarm["alarm_description"]), name
+            assert links_its_section(alarm["alarm_name"], alarm["alarm_description"]), name
             assert f" {runbook}#" in alarm["alarm_description"], name
             assert len(alarm["alarm_description"]) < 900, "CloudWatch's limit is 1024, and names may be longer"
             assert (alarm["alarm_actions"] or [], alarm["ok_actions"] or []) == (topics, topics), name
@@ -277,7 +247,7 @@ def test_two_deployments_share_no_name(resources: Resources, prod: Resources) ->
     assert names(resources).isdisjoint(names(prod))
 
 
-def test_the_longest_names_fit(frontend: TerraformRoot) -> None:
+def test_longest_names_fit(frontend: TerraformRoot) -> None:
     plan = frontend.plan({**VARIABLES, "project": "a" * 25, "environment": "staging"})
     load_balancer = only(plan.resources, "aws_lb")["name"]
     assert len(load_balancer) == 32
@@ -285,11 +255,7 @@ def test_the_longest_names_fit(frontend: TerraformRoot) -> None:
     assert len(only(plan.resources, "aws_iam_role")["name"]) <= 64
 
 
-def test_the_files_are_formatted(frontend: TerraformRoot) -> None:
-    assert frontend.unformatted() == []
-
-
-def test_an_existing_network_is_used_unless_it_has_one_zone(frontend: TerraformRoot, emulator: Emulator) -> None:
+def test_existing_network_is_used_unless_it_has_one_zone(frontend: TerraformRoot, emulator: Emulator) -> None:
     ec2 = emulator.client("ec2")
     vpc_id = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
     first, second, beside_first = (

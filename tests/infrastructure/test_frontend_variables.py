@@ -1,11 +1,12 @@
-"""Every value that would cost customers or money is refused, with a message that says what to choose."""
+"""Every value that would cost customers or money is refused, with a message that states what to choose."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infrastructure.variable_rules import Case, assert_refused, rules_of
-from support.deployment.terraform import TerraformRoot
+from infrastructure.variable_rules import Case, cases, errors_of_each, rules_of
+from support.deployment.terraform import Diagnostic
 
 REQUIRED = {
     "api_url": "https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com",
@@ -22,7 +23,7 @@ NETWORK = {
 COMMIT = "1a2b3c4d" * 5
 DOMAIN = {"domain_name": "shop.example.com"}
 
-# What is refused, by variable and advice; "|" separates values, and every list starts with the empty one.
+# Invalid values by variable and advice. "|" separates strings; every list of strings begins with the empty one.
 ADVICE: list[tuple[str, str, str]] = [
     ("project", "2 to 25 lower-case letters", "|a|Shop|1shop|shop-|my--shop|shop\n|" + "s" * 26),
     ("environment", '"dev", "staging" or "prod"', "|production|Dev"),
@@ -102,8 +103,7 @@ MORE: list[tuple[str, str, list[Any]]] = [
 ]
 
 REFUSED = [
-    *(Case(name, value, advice) for name, advice, values in ADVICE for value in values.split("|")),
-    *(Case(name, value, advice) for name, advice, others in MORE for value in others),
+    *(case for name, advice, values in [*ADVICE, *MORE] for case in cases(name, advice, values)),
     Case("certificate_arn", "shop.example.com", "Give the ARN of a certificate", DOMAIN),
     Case("hosted_zone_id", "/hostedzone/Z0123456789ABCDEFGHIJ", "Give the ID of a hosted zone", DOMAIN),
     Case("max_size", 4, "from min_size to 100", {"min_size": 5}),
@@ -157,26 +157,29 @@ ACCEPTED: list[dict[str, Any]] = [
         "alerts_topic_arn": "arn:aws:sns:eu-west-1:123456789012:order-processing-prod-alerts",
         "runbook_url": f"https://{'r' * 292}",
     },
-    # A module that passes its own variables on passes null.
-    dict.fromkeys(("project", "environment", "vpc_cidr", "allowed_cidrs", "instance_type", "min_size", "runbook_url")),
+    {},
 ]
 
 
 @pytest.fixture(scope="module")
-def rules(tmp_path_factory: pytest.TempPathFactory) -> TerraformRoot:
-    return rules_of("terraform-frontend", tmp_path_factory.mktemp("terraform"))
+def errors(tmp_path_factory: pytest.TempPathFactory) -> list[list[Diagnostic]]:
+    """The errors of each refused case, then of each accepted set."""
+    sets = [{**REQUIRED, **each} for each in [*(case.values for case in REFUSED), *ACCEPTED]]
+    return errors_of_each("terraform-frontend", sets, tmp_path_factory.mktemp("terraform"))
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=str)
-def test_a_wrong_value_is_refused_with_advice(case: Case, rules: TerraformRoot) -> None:
-    assert_refused(case, rules, REQUIRED)
+def test_invalid_value_is_refused_once_with_advice(case: Case, errors: list[list[Diagnostic]]) -> None:
+    [error] = errors[REFUSED.index(case)]
+    assert case.advice in error
 
 
-@pytest.mark.parametrize("values", ACCEPTED, ids=["smallest", "largest", "null"])
-def test_extreme_values_are_accepted(values: dict[str, Any], rules: TerraformRoot) -> None:
-    assert rules.errors({**REQUIRED, **values}) == []
+@pytest.mark.parametrize("number", [-3, -2, -1], ids=["smallest", "largest", "null"])
+def test_extreme_values_are_accepted(number: int, errors: list[list[Diagnostic]]) -> None:
+    assert errors[number] == []
 
 
-@pytest.mark.parametrize("variable", REQUIRED)
-def test_variables_without_a_safe_default_are_required(variable: str, rules: TerraformRoot) -> None:
-    assert rules.errors({name: value for name, value in REQUIRED.items() if name != variable}) != []
+def test_variables_without_a_safe_default_are_required(tmp_path: Path) -> None:
+    errors = rules_of("terraform-frontend", tmp_path).errors({})
+    for name in REQUIRED:
+        assert any(f'variable "{name}" is not set' in error for error in errors), errors

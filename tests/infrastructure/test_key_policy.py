@@ -85,16 +85,16 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("request_", ALLOWED, ids=str)
-def test_logs_are_encrypted_alarms_notify_and_the_account_decides_by_iam(request_: Request) -> None:
+def test_logs_alarms_and_the_accounts_identities_may_use_the_key(request_: Request) -> None:
     assert request_.decision() == "Allow"
 
 
 @pytest.mark.parametrize("request_", REFUSED, ids=str)
-def test_nobody_else_may_use_the_key(request_: Request) -> None:
+def test_others_may_not_use_the_key(request_: Request) -> None:
     assert request_.decision() != "Allow"
 
 
-def test_a_key_policy_is_about_the_key_that_has_it() -> None:
+def test_key_policy_has_only_the_documented_placeholders() -> None:
     statements: list[Any] = json.loads(key_policy())["Statement"]
     assert {statement["Resource"] for statement in statements} == {"*"}
     assert not re.search(r"ACCOUNT|REGION|PARTITION", key_policy())
@@ -118,7 +118,7 @@ def test_event_selectors_are_valid_and_cover_queue_and_table() -> None:
     assert "arn:aws" not in text
 
 
-def test_event_selectors_log_every_way_to_change_an_order() -> None:
+def test_event_selectors_log_every_operation_that_changes_an_order() -> None:
     selectors = json.loads((REPOSITORY / "docs" / "cloudtrail-event-selectors.json").read_text())
     [logged] = [set(field["Equals"]) for field in selectors[1]["FieldSelectors"] if field["Field"] == "eventName"]
     dynamodb = botocore.session.get_session().get_service_model("dynamodb")

@@ -62,6 +62,7 @@ def test_choices_of_a_bill_are_the_defaults(plan: Plan) -> None:
     assert {function["tracing_config"][0]["mode"] == "Active" for function in functions} == {choices.is_traced}
     assert {bool(function["snap_start"]) for function in functions} == {choices.has_snapstart}
     assert {group["retention_in_days"] for group in groups} == {choices.log_retention_days}
+    assert ("aws_sns_topic_subscription.order_completed_email[0]" in resources) == choices.orders_are_mailed
 
 
 def test_access_log_line_has_the_fields_of_the_format() -> None:

@@ -1,14 +1,11 @@
-"""State that a team shares: in S3, under a lock, and nowhere else.
-
-The tests share one state and come in the order of its life. They take the examples as they are; the emulator's only wish is
-that a bucket is part of the path and not of the host.
-"""
+"""State in S3, under a lock. The tests share one state and run in order. They use the example files as they are."""
 
 import json
 import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,39 +18,36 @@ from support.prerequisites import missing, require_program
 from support.repository.files import REPOSITORY
 from support.waiting import wait_for
 
-BACKEND = REPOSITORY / "terraform-backend"
-EXAMPLE = BACKEND / "profiles" / "prod.s3.tfbackend.example"
+BACKEND, FRONTEND = REPOSITORY / "terraform-backend", REPOSITORY / "terraform-frontend"
 TOPIC = "aws_sns_topic.order_completed"
 
 
-def setting(name: str, example: Path = EXAMPLE) -> str:
-    """Return a setting of the example of a backend's configuration."""
-    match = re.search(rf'(?m)^{name} += "(.+)"$', example.read_text())
-    assert match, f"{name} is in {example}"
-    return match[1]
+def settings(folder: Path) -> dict[str, str]:
+    """Return the settings of the example of a backend's configuration."""
+    text = (folder / "profiles" / "prod.s3.tfbackend.example").read_text()
+    return dict(re.findall(r'(?m)^(\w+) += "(.+)"$', text))
 
 
+BUCKET, KEY, REGION = (settings(BACKEND)[name] for name in ("bucket", "key", "region"))
+
+
+@dataclass(frozen=True)
 class SharedState:
     """A working copy of terraform-backend whose state is in a bucket."""
 
-    def __init__(self, root: TerraformRoot, s3: Any, variables: dict[str, Any]) -> None:
-        self.root = root
-        self.s3 = s3
-        self.variables = variables
+    root: TerraformRoot
+    s3: Any
+    variables: dict[str, Any]
 
     def objects(self) -> dict[str, str]:
-        """Return what is in the bucket: keys and what tells one content from another."""
-        listed = self.s3.list_objects_v2(Bucket=setting("bucket")).get("Contents", [])
+        """Return the bucket's keys with their ETags."""
+        listed = self.s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])
         return {each["Key"]: each["ETag"] for each in listed}
 
     def resources(self) -> list[str]:
-        """Return the addresses of the managed resources in the state as it is in the bucket."""
-        body = self.s3.get_object(Bucket=setting("bucket"), Key=setting("key"))["Body"].read()
-        return [
-            f"{resource['type']}.{resource['name']}"
-            for resource in json.loads(body)["resources"]
-            if resource["mode"] == "managed"
-        ]
+        """Return the managed resources of the state in the bucket."""
+        state = json.loads(self.s3.get_object(Bucket=BUCKET, Key=KEY)["Body"].read())
+        return [f"{each['type']}.{each['name']}" for each in state["resources"] if each["mode"] == "managed"]
 
 
 @pytest.fixture(scope="module")
@@ -64,70 +58,71 @@ def shared(
     version = json.loads(subprocess.run([terraform, "version", "-json"], capture_output=True, check=True).stdout)
     if tuple(map(int, version["terraform_version"].split(".")[:2])) < (1, 11):
         missing("Terraform 1.11", "install it or a newer one to test shared state")
-    s3 = AwsConnection(emulator.endpoint_url, setting("region"), emulator.connection.credentials).client("s3")
-    s3.create_bucket(Bucket=setting("bucket"), CreateBucketConfiguration={"LocationConstraint": setting("region")})
-    # As the example says: filled in and named by the command that backend.tf.example gives.
+    s3 = AwsConnection(emulator.endpoint_url, REGION, emulator.connection.credentials).client("s3")
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     configuration = tmp_path_factory.mktemp("profiles") / "prod.s3.tfbackend"
-    shutil.copy(EXAMPLE, configuration)
+    shutil.copy(BACKEND / "profiles" / "prod.s3.tfbackend.example", configuration)
     root = TerraformRoot(
         BACKEND,
         tmp_path_factory.mktemp("terraform") / "terraform-backend",
         emulator.environment,
+        # The emulator knows buckets in the path only.
         backend_options=(f"-backend-config={configuration}", "-backend-config=use_path_style=true"),
     )
-    yield SharedState(root, s3, {**variables, "project": "shared"})
-    for key in s3.list_objects_v2(Bucket=setting("bucket")).get("Contents", []):
-        s3.delete_object(Bucket=setting("bucket"), Key=key["Key"])
-    s3.delete_bucket(Bucket=setting("bucket"))
+    shared = SharedState(root, s3, {**variables, "project": "shared"})
+    yield shared
+    for key in shared.objects():
+        s3.delete_object(Bucket=BUCKET, Key=key)
+    s3.delete_bucket(Bucket=BUCKET)
 
 
-def test_what_is_applied_is_in_the_bucket_and_nowhere_else(shared: SharedState) -> None:
+def test_state_is_in_the_bucket_only(shared: SharedState) -> None:
     shared.root.apply(shared.variables, target=TOPIC)
-
-    assert shared.objects().keys() == {setting("key")}, "and no lock is left"
+    assert shared.objects().keys() == {KEY}, "no lock remains"
     assert shared.resources() == [TOPIC]
     arn = shared.root.applied()[TOPIC]["arn"]
     local = [path for path in shared.root.directory.rglob("*") if path.is_file() and not path.is_symlink()]
-    knowing = [path for path in local if path.suffix != ".tf" and arn.encode() in path.read_bytes()]
-    assert knowing == [], "no copy of the state is left behind"
+    assert [path for path in local if path.suffix != ".tf" and arn.encode() in path.read_bytes()] == []
 
 
-def test_a_second_change_meanwhile_is_refused_and_says_who_holds_the_lock(shared: SharedState) -> None:
+def test_concurrent_change_is_refused_with_the_holder_of_the_lock(shared: SharedState) -> None:
     before = shared.objects()
-    lock = f"{setting('key')}.tflock"
-    with shared.root.asked_to_apply(shared.variables, TOPIC) as answer:
-        wait_for("the lock", lambda: lock in shared.objects())
-
+    variables = [f"-var={name}={value}" for name, value in shared.variables.items()]
+    with subprocess.Popen(
+        [shared.root.program, "apply", "-no-color", f"-target={TOPIC}", f"-replace={TOPIC}", *variables],
+        cwd=shared.root.directory,
+        env=shared.root.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as first:
+        wait_for("the lock", lambda: f"{KEY}.tflock" in shared.objects())
         with pytest.raises(TerraformError) as refusal:
             shared.root.apply({**shared.variables, "environment": "staging"}, target=TOPIC)
-
-        said = " ".join(str(refusal.value).split())
-        assert "Error acquiring the state lock" in said
-        assert "OperationTypeApply" in said
-        assert shared.objects()[setting("key")] == before[setting("key")], "the state is as it was"
-        answer("no")
-
-    assert shared.objects() == before, "the lock is gone with who held it"
+        message = " ".join(str(refusal.value).split())
+        assert "Error acquiring the state lock" in message
+        assert "OperationTypeApply" in message
+        assert shared.objects()[KEY] == before[KEY]
+        first.communicate("no\n")
+    assert shared.objects() == before, "the lock is gone"
     assert shared.resources() == [TOPIC]
 
 
-def test_destroy_leaves_an_empty_state_for_the_next_one(shared: SharedState, emulator: Emulator) -> None:
+def test_destroy_leaves_an_empty_state(shared: SharedState, emulator: Emulator) -> None:
     shared.root.destroy(shared.variables)
-
     assert shared.resources() == []
     topics = [topic["TopicArn"] for topic in emulator.client("sns").list_topics()["Topics"]]
     assert not [arn for arn in topics if ":shared-" in arn]
 
 
-def test_both_folders_keep_their_state_in_the_same_way_under_keys_of_their_own() -> None:
-    frontend = REPOSITORY / "terraform-frontend"
-    other = frontend / "profiles" / EXAMPLE.name
-    assert (frontend / "backend.tf.example").read_text() == (BACKEND / "backend.tf.example").read_text()
-    assert setting("bucket", other) == setting("bucket")
-    assert setting("key", other) != setting("key")
+def test_both_folders_share_a_bucket_under_different_keys() -> None:
+    assert (FRONTEND / "backend.tf.example").read_text() == (BACKEND / "backend.tf.example").read_text()
+    assert settings(FRONTEND)["bucket"] == BUCKET
+    assert settings(FRONTEND)["key"] != KEY
 
 
-@pytest.mark.parametrize("folder", ["terraform-backend", "terraform-frontend"])
-def test_without_it_state_is_a_local_file(folder: str) -> None:
-    code = "".join(path.read_text() for path in (REPOSITORY / folder).glob("*.tf") if path.name != "backend.tf")
-    assert not re.search(r"(?m)^\s*(backend|cloud)\b", code), "terraform init works as typed"
+@pytest.mark.parametrize("folder", [BACKEND, FRONTEND], ids=lambda folder: folder.name)
+def test_state_is_a_local_file_by_default(folder: Path) -> None:
+    code = "".join(path.read_text() for path in folder.glob("*.tf") if path.name != "backend.tf")
+    assert not re.search(r"(?m)^\s*(backend|cloud)\b", code)

@@ -11,16 +11,11 @@ import pytest
 import terraform_provider
 from support.prerequisites import require_program
 from support.repository.files import REPOSITORY
-from terraform_provider import PROVIDER, TerraformInitError, find_mirror, init, locked_version
+from terraform_provider import PROVIDER, TerraformInitError, find_mirror, init
 
-LOCK = f"""
-provider "{PROVIDER}" {{
-  version     = "5.100.0"
-  constraints = "~> 5.100"
-}}
-"""
+BACKEND, FRONTEND = REPOSITORY / "terraform-backend", REPOSITORY / "terraform-frontend"
 
-# Stands in for Terraform: the registry does not answer, a mirror does.
+# A Terraform for which the registry does not respond, and a mirror does.
 FAKE_TERRAFORM = """#!/bin/sh
 echo "$@" >> calls
 case "$*" in
@@ -32,10 +27,13 @@ esac
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A Terraform folder with a lock file."""
+    """A Terraform folder with a lock file and, as its own program, the fake Terraform."""
     folder = tmp_path / "root"
     folder.mkdir()
-    (folder / ".terraform.lock.hcl").write_text(LOCK)
+    lock = f'\nprovider "{PROVIDER}" {{\n  version     = "5.100.0"\n  constraints = "~> 5.100"\n}}\n'
+    (folder / ".terraform.lock.hcl").write_text(lock)
+    (folder / "terraform").write_text(FAKE_TERRAFORM)
+    (folder / "terraform").chmod(0o755)
     return folder
 
 
@@ -49,59 +47,43 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return folders
 
 
-@pytest.fixture
-def fake_terraform(tmp_path: Path) -> str:
-    program = tmp_path / "terraform"
-    program.write_text(FAKE_TERRAFORM)
-    program.chmod(0o755)
-    return str(program)
-
-
-def test_version_is_read_from_the_lock_file(root: Path) -> None:
-    assert locked_version(root) == "5.100.0"
-
-
 def test_mirror_must_have_the_locked_version(places: list[Path]) -> None:
     assert find_mirror("5.100.0", places) == places[1]
     assert find_mirror("5.99.0", places) is None
 
 
-def test_mirror_is_used_and_reported_after_the_registry_failed(
-    root: Path, places: list[Path], fake_terraform: str
-) -> None:
-    said: list[str] = []
-    init(fake_terraform, root, os.environ, said.append)
+def test_mirror_is_used_and_reported_after_the_registry_failed(root: Path, places: list[Path]) -> None:
+    messages: list[str] = []
+    init(str(root / "terraform"), root, os.environ, messages.append)
     first, second = (root / "calls").read_text().splitlines()
-    assert "-plugin-dir" not in first, "the registry is asked first"
+    assert "-plugin-dir" not in first
     assert f"-plugin-dir={places[1]}" in second
-    assert len(said) == 1
-    assert str(places[1]) in said[0]
+    [message] = messages
+    assert str(places[1]) in message
 
 
 def test_error_lists_the_searched_folders_without_registry_and_mirror(
-    root: Path, places: list[Path], fake_terraform: str, monkeypatch: pytest.MonkeyPatch
+    root: Path, places: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(terraform_provider, "usual_places", lambda: places[:1])
     with pytest.raises(TerraformInitError, match="could not connect") as error:
-        init(fake_terraform, root, os.environ)
+        init(str(root / "terraform"), root, os.environ)
     assert str(places[0]) in str(error.value)
 
 
-def test_nothing_is_reported_when_the_registry_answers(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    # A folder that needs no provider is one whose registry answers.
+def test_nothing_is_reported_when_the_registry_responds(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # A folder without a provider needs no registry.
     terraform = require_program("terraform", "install Terraform 1.9 or newer to test the infrastructure")
     init(terraform, root, os.environ)
-    assert capsys.readouterr().out == "", "nothing to say"
+    assert capsys.readouterr().out == ""
 
 
 def test_platform_without_a_checksum_in_the_lock_file_is_initialized(tmp_path: Path) -> None:
     terraform = require_program("terraform", "install Terraform 1.9 or newer to test the infrastructure")
-    folder = REPOSITORY / "terraform-backend"
-    shutil.copy(folder / "providers.tf", tmp_path)
-    (tmp_path / "variables.tf").write_text(
-        'variable "aws_region" {}\nvariable "project" {}\nvariable "environment" {}\n'
-    )
-    lock = (folder / ".terraform.lock.hcl").read_text()
+    shutil.copy(BACKEND / "providers.tf", tmp_path)
+    variables = ("aws_region", "project", "environment")
+    (tmp_path / "variables.tf").write_text("".join(f'variable "{name}" {{}}\n' for name in variables))
+    lock = (BACKEND / ".terraform.lock.hcl").read_text()
     (tmp_path / ".terraform.lock.hcl").write_text(re.sub(r'    "h1:.*\n', "", lock))
     init(terraform, tmp_path, os.environ)
     # It compares the unpacked provider with the lock file.
@@ -109,9 +91,6 @@ def test_platform_without_a_checksum_in_the_lock_file_is_initialized(tmp_path: P
 
 
 def test_both_folders_lock_the_same_provider_for_all_platforms() -> None:
-    backend, frontend = (
-        (REPOSITORY / folder / ".terraform.lock.hcl").read_text()
-        for folder in ("terraform-backend", "terraform-frontend")
-    )
-    assert backend == frontend
+    backend = (BACKEND / ".terraform.lock.hcl").read_text()
+    assert backend == (FRONTEND / ".terraform.lock.hcl").read_text()
     assert len(re.findall(r'"zh:[0-9a-f]{64}"', backend)) == 15

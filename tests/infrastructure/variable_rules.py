@@ -1,19 +1,21 @@
-"""The rules that Terraform variables keep to, tried on variables.tf alone: it takes no provider and no time."""
+"""The validation rules of a Terraform folder's variables, evaluated for many sets of values in one plan."""
 
+import json
+import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from local_stack.environment import without_personal_choices
-from support.deployment.terraform import TerraformRoot
+from support.deployment.terraform import Diagnostic, TerraformRoot
 from support.repository.files import REPOSITORY
 
 
 @dataclass(frozen=True)
 class Case:
-    """A value to be refused, what the message advises, and the other variables that the rule looks at."""
+    """An invalid value, the advice of its error message, and other variables that the rule reads."""
 
     variable: str
     value: Any
@@ -28,16 +30,52 @@ class Case:
         return {**self.others, self.variable: self.value}
 
 
+def cases(variable: str, advice: str, values: str | Sequence[Any], **others: Any) -> list[Case]:
+    """Return a case for each value; "|" separates strings."""
+    each_value = values.split("|") if isinstance(values, str) else values
+    return [Case(variable, value, advice, others) for value in each_value]
+
+
+def declared_variables(folder: str) -> list[str]:
+    """Return the names of the variables of a Terraform folder."""
+    return re.findall(r'(?m)^variable "(\w+)"', (REPOSITORY / folder / "variables.tf").read_text())
+
+
 def rules_of(folder: str, directory: Path) -> TerraformRoot:
-    """Return the variables of a Terraform folder without anything else, as a root in a new `directory`."""
+    """Return the variables of a Terraform folder as a root of their own, which needs no provider."""
     source = directory / "source"
     source.mkdir(parents=True)
     shutil.copy(REPOSITORY / folder / "variables.tf", source)
     return TerraformRoot(source, directory / "variables", without_personal_choices())
 
 
-def assert_refused(case: Case, rules: TerraformRoot, required: Mapping[str, Any]) -> None:
-    """See a value refused by one rule and with its advice; `required` are the variables that have no default."""
-    errors = rules.errors({**required, **case.values})
-    assert len(errors) == 1, f"{case} is to be refused by one rule: {errors}"
-    assert case.advice in errors[0], f"{case} is to be refused with the advice that helps"
+def errors_of_each(folder: str, sets: Sequence[Mapping[str, Any]], directory: Path) -> list[list[Diagnostic]]:
+    """Return the validation errors of each set of values, in the order of `sets`."""
+    # Terraform's time grows faster than the number of modules in a root.
+    chunks = [sets[start : start + 8] for start in range(0, len(sets), 8)]
+    return [
+        errors
+        for number, chunk in enumerate(chunks)
+        for errors in _errors_of_chunk(folder, chunk, directory / str(number))
+    ]
+
+
+def _errors_of_chunk(folder: str, sets: Sequence[Mapping[str, Any]], directory: Path) -> list[list[Diagnostic]]:
+    source = directory / "source"
+    (source / "rules").mkdir(parents=True)
+    shutil.copy(REPOSITORY / folder / "variables.tf", source / "rules")
+    declared = declared_variables(folder)
+    # One module call per set. Its values come from a variable, because Terraform reports invalid constants before it
+    # evaluates rules that compare two variables. Without an argument, an error would not point to the call.
+    for number in range(len(sets)):
+        arguments = {name: f'${{lookup(var.set_{number}, "{name}", null)}}' for name in declared}
+        call = {
+            "variable": {f"set_{number}": {"type": "any"}},
+            "module": {f"set_{number}": {"source": "./rules", **arguments}},
+        }
+        (source / f"{number}.tf.json").write_text(json.dumps(call))
+    root = TerraformRoot(source, directory / "variables", without_personal_choices())
+    errors: list[list[Diagnostic]] = [[] for _ in sets]
+    for error in root.errors({f"set_{number}": values for number, values in enumerate(sets)}):
+        errors[int(error.file.removesuffix(".tf.json"))].append(error)
+    return errors

@@ -2,12 +2,12 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import orders
 from aws_emulator.metric_filters import dimensions, matches
-from infrastructure.system import MetricFilter, from_template
 from orders.use_cases.process_messages import Result
 from support.repository.cloudformation import Template
 
@@ -17,9 +17,10 @@ PACKAGE = Path(orders.__file__).parent
 NOT_COUNTED = {("status", event) for event in ("order_found", "order_pending", "order_not_found")}
 
 
-def filters() -> tuple[MetricFilter, ...]:
+def filters() -> list[dict[str, Any]]:
     """Return the template's filters. Terraform's are the same: tests/infrastructure/test_parity.py."""
-    return from_template(Template.read().resources(NotificationEmail="operations@example.com")).metric_filters
+    resources = Template.read().resources(NotificationEmail="operations@example.com").values()
+    return [each["Properties"] for each in resources if each["Type"] == "AWS::Logs::MetricFilter"]
 
 
 def test_every_event_in_the_code_is_counted_except_reads() -> None:
@@ -35,18 +36,19 @@ def test_every_event_in_the_code_is_counted_except_reads() -> None:
         for name in ([each.value for each in Result] if event == "outcome.result.value" else [event.strip('"')])
     }
     counted = {
-        (each.log_group.rpartition("-")[2], event)
+        (each["LogGroupName"].rpartition("-")[2], event)
         for each in filters()
-        for event in re.findall(r'\$\.message = "(\w+)"', each.pattern)
+        for event in re.findall(r'\$\.message = "(\w+)"', each["FilterPattern"])
     }
     assert events == counted | NOT_COUNTED
 
 
 def test_refusals_are_counted_by_their_code() -> None:
-    [by_code] = [each for each in filters() if each.dimensions]
+    [by_code] = [each for each in filters() if "Dimensions" in each["MetricTransformations"][0]]
+    [dimension] = by_code["MetricTransformations"][0]["Dimensions"]
     line = '{"message": "order_refused", "code": "VALIDATION_FAILED"}'
-    assert matches(by_code.pattern, line)
-    assert dimensions(by_code.dimensions, line) == {"Code": "VALIDATION_FAILED"}
+    assert matches(by_code["FilterPattern"], line)
+    assert dimensions({dimension["Key"]: dimension["Value"]}, line) == {"Code": "VALIDATION_FAILED"}
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,10 @@ locals {
   key_permissions = var.shared.kms_key_arn == null ? {} : merge(var.function.key_permissions, { DecryptWithCustomerKey = ["kms:Decrypt"] })
 
   # X-Ray's actions have no resource.
-  trace_actions     = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
-  trace_permissions = var.shared.tracing_enabled ? { SendTraces = { actions = local.trace_actions, resources = ["*"] } } : {}
+  trace_permissions = { for sid in var.shared.tracing_enabled ? ["SendTraces"] : [] : sid => {
+    actions   = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+    resources = ["*"]
+  } }
 
   permissions = merge(var.function.permissions, local.trace_permissions, {
     WriteOwnLog = {

@@ -1,4 +1,4 @@
-"""Speaking to the deployed HTTP API, byte for byte."""
+"""A client that sends exact bytes to the deployed HTTP API."""
 
 import http.client
 import json
@@ -29,7 +29,7 @@ class DeployedApi:
 
     endpoint: str
     timeout_seconds: float = 60
-    """How long a client waits for an answer."""
+    """Timeout of a response."""
 
     def post(self, body: bytes | None, headers: Mapping[str, str] = JSON_TYPE) -> Answer:
         """Send POST /orders with exactly this body and these headers."""

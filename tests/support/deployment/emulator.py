@@ -1,4 +1,4 @@
-"""The emulator that Terraform talks to in these tests: empty, with IAM and resource policies enforced."""
+"""An empty emulator with IAM and resource policies enforced."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,17 +29,17 @@ class Emulator:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """The environment of a program that is to use the emulator, with every right."""
+        """The environment of a program that uses the emulator with all permissions."""
         return tool_environment(self.connection)
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client of a service, with every right."""
+        """Return a boto3 client with all permissions."""
         return self.connection.client(service)
 
 
 @contextmanager
 def running_emulator(directory: Path, region: str, origins: Sequence[str] = ()) -> Iterator[Emulator]:
-    """Run an emulator that keeps its files in `directory`; yield it when it answers."""
+    """Run an emulator that stores its files in `directory`."""
     connection = AwsConnection(f"http://localhost:{free_port()}", region, new_credentials())
     with (
         RunLock(directory) as lock,

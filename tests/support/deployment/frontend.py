@@ -1,4 +1,4 @@
-"""The frontend's Terraform folder as the tests plan it: with what a deployment cannot do without."""
+"""The variables with which tests plan the frontend, and its user data."""
 
 import base64
 from typing import Any
@@ -8,7 +8,7 @@ from support.deployment.terraform import Plan
 API_URL = "http://abc.execute-api.localhost:4566"
 REPOSITORY_URL = "https://github.com/example/shop.git"
 
-# The emulator has none of Debian's images.
+# The emulator lacks Debian's images.
 IMAGE = "ami-0123456789abcdef0"
 
 VARIABLES: dict[str, Any] = {
@@ -22,5 +22,5 @@ LISTEN_ADDRESS = "*:80"
 
 
 def user_data(plan: Plan) -> str:
-    """Return the script that each instance runs at its first start."""
+    """Return the planned user data."""
     return base64.b64decode(plan.resources["module.web_servers.aws_launch_template.web_server"]["user_data"]).decode()

@@ -1,4 +1,4 @@
-"""The Lambda zip as tests build it, and as they change it."""
+"""The Lambda zip, and changed copies of it."""
 
 import io
 import zipfile
@@ -22,7 +22,7 @@ def lambda_zip(target: str, root: Path = build_lambda.REPOSITORY) -> Path:
 
 
 def changed_zip(zip_path: Path, member: str, *, more: str) -> bytes:
-    """Return a zip that is like this one, with `more` at the end of one of its files."""
+    """Return a copy of a zip with `more` appended to one of its files."""
     changed = io.BytesIO()
     with zipfile.ZipFile(zip_path) as source, zipfile.ZipFile(changed, "w", zipfile.ZIP_DEFLATED) as target:
         for each in source.infolist():

@@ -1,4 +1,4 @@
-"""A queue that is subscribed to a topic: who is told what, as a test can read it."""
+"""A queue that receives what a topic publishes."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -10,9 +10,9 @@ from typing import Any
 def subscribed_queue(
     client: Callable[[str], Any], topic_arn: str, name: str, filter_policy: Mapping[str, Any] | None = None
 ) -> Iterator[Callable[[], list[Any]]]:
-    """Subscribe a queue to a topic for the length of a `with` block; yield what reads its new messages.
+    """Subscribe a queue to a topic during a `with` block and yield a function that returns its new messages.
 
-    `client` makes a boto3 client of a service.
+    `client` makes boto3 clients.
     """
     sqs, sns = client("sqs"), client("sns")
     url = sqs.create_queue(QueueName=name)["QueueUrl"]

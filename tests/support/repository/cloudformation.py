@@ -1,4 +1,4 @@
-"""The CloudFormation template under test, with its functions resolved as CloudFormation would, but without deploying."""
+"""The CloudFormation template, with its intrinsic functions resolved without a deployment."""
 
 import copy
 import json
@@ -10,6 +10,7 @@ from typing import Any
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
 
 from support.repository.files import REPOSITORY
+from write_configuration import parameter_of
 
 TEMPLATE = REPOSITORY / "cloudformation" / "order-processing.yaml"
 
@@ -41,7 +42,7 @@ class Template:
     @classmethod
     def read(cls, path: Path = TEMPLATE) -> "Template":
         """Read a template from a file."""
-        # By way of JSON, for cfn-lint's own mappings know too much to be copied and changed.
+        # cfn-lint's mappings cannot be copied and changed.
         return cls(json.loads(json.dumps(cfn_yaml.load(str(path)))))
 
     def changed(self, path: str, value: Any) -> "Template":
@@ -60,12 +61,12 @@ class Template:
         return Template(document)
 
     def resources(self, **parameters: str) -> dict[str, Document]:
-        """Return the resources that a deployment with these parameters has, with their properties resolved."""
+        """Return the resources of a deployment with these parameters, resolved."""
         return _Resolution(self.document, parameters).resources()
 
 
 class _Resolution:
-    """One reading of the template, with values for its parameters."""
+    """The template with values for its parameters."""
 
     def __init__(self, document: Document, parameters: Mapping[str, str]) -> None:
         self._document = document
@@ -137,7 +138,7 @@ class _Resolution:
 
     def _found_in_map(self, name: str, first: str, second: str) -> Any:
         entries = self._document["Mappings"][name][str(first)]
-        # What is included is known when it is packaged.
+        # The included file is known only to the package command.
         return "<included>" if "Fn::Transform" in entries else entries[second]
 
     def _substituted(self, text: str, values: Mapping[str, Any]) -> str:
@@ -196,10 +197,25 @@ def _is_function(call: tuple[Any, Any]) -> bool:
 
 
 def arn(service: str, resource: str) -> str:
-    """Return the ARN that a resource of the template is given here."""
+    """Return the ARN of a resource."""
     return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"
 
 
 def queue_url(name: str) -> str:
-    """Return the URL that a queue of the template is given here."""
+    """Return the URL of a queue."""
     return f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}"
+
+
+def parameters_of(variables: Mapping[str, Any]) -> dict[str, str]:
+    """Return the template's parameters for values of Terraform variables."""
+    parameters = {parameter_of(name): parameter_value(value) for name, value in variables.items()}
+    if "ProcessingConcurrencyReserved" in parameters:
+        parameters["ProcessingConcurrencyReserved"] = "true"  # there it is a choice
+    return parameters
+
+
+def parameter_value(value: Any) -> str:
+    """Return a Terraform value as CloudFormation takes it."""
+    if isinstance(value, list):
+        return ",".join(map(parameter_value, value))
+    return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)

@@ -1,4 +1,4 @@
-"""A document as what it tells people to type: its sections, and each one's commands in their order."""
+"""The commands of a document, by section and in order."""
 
 import re
 from collections.abc import Mapping
@@ -13,22 +13,22 @@ README = REPOSITORY / "README.md"
 DEPLOYMENT = REPOSITORY / "docs" / "deploy.md"
 RUNBOOK = REPOSITORY / "docs" / "runbook.md"
 
-# In the middle of a sentence or table: what begins with a program and does not end there, for `aws` is also a name.
+# Inline code that is a command: a program with arguments, because `aws` alone is a name.
 _INLINE = re.compile(r"(make|(\.venv/bin/)?(aws|orders(-plan)?)|terraform|curl|git|uv) .+|make")
 
 
 @dataclass(frozen=True)
 class Section:
-    """What stands under one heading, without what is under the headings below it."""
+    """The commands under one heading, without those of the headings below it."""
 
     title: str
     commands: tuple[str, ...]
 
 
 def sections_with_commands(document: Path, *, inline: bool = False) -> Mapping[str, Section]:
-    """Return the sections that hold commands by their titles, in the document's order.
+    """Return the sections with commands by title, in the document's order.
 
-    Commands are what is in blocks of code and, with `inline`, also those in the middle of a sentence or a table.
+    Commands are in code blocks and, with `inline`, also in sentences and tables.
     """
     commands: dict[str, list[str]] = {}
     title = ""
@@ -47,7 +47,7 @@ def sections_with_commands(document: Path, *, inline: bool = False) -> Mapping[s
 
 
 def commands_of(block: str) -> list[str]:
-    """Return the commands of a block: one a line, on several lines where a line ends in a backslash."""
+    """Return the commands of a code block; a backslash continues a line."""
     commands, unfinished = [], ""
     for line in block.splitlines():
         unfinished += line + "\n"

@@ -1,4 +1,4 @@
-"""The files that are checked in or about to be, as Git lists them: nothing built, installed or local."""
+"""The files that Git tracks or would add."""
 
 from pathlib import Path
 
@@ -9,11 +9,8 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 def checked_in_files(pattern: str = "*") -> list[Path]:
-    """Return the files, new ones included, whose path matches a pattern of Git's, such as ``*.md``.
-
-    Skips the test, or fails it in CI, where there is no Git or no repository.
-    """
-    # The developer's settings stay: safe.directory is one of them.
+    """Return the files, including new ones, whose path matches a Git pattern such as ``*.md``."""
+    # The developer's settings are needed for safe.directory.
     options = ("-z", "--cached", "--others", "--exclude-standard", "--", pattern)
     listed = git(REPOSITORY, "ls-files", *options, user_configuration=True)
     if listed.returncode != 0:

@@ -1,11 +1,11 @@
-"""What a Python module imports, anywhere in it."""
+"""The imports of a Python module."""
 
 import ast
 from pathlib import Path
 
 
 def imports_of(module: Path) -> set[str]:
-    """Return the names that a module imports, each whole: package.module.name."""
+    """Return the full names that a module imports, such as package.module.name."""
     names = set()
     for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):

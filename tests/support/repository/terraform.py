@@ -1,7 +1,4 @@
-"""Looks into the Terraform files for single facts, where no plan is needed.
-
-No parser of HCL: it relies on the formatting of `terraform fmt`, which `make check` holds the files to.
-"""
+"""Single facts of the Terraform files. It relies on the format of `terraform fmt`, which `make check` enforces."""
 
 import re
 from collections.abc import Iterator
@@ -20,23 +17,16 @@ def read_terraform(folder: str, file: str) -> str:
 
 
 def block(text: str, opening: str) -> str:
-    """Return what stands between the braces that follow `opening`, e.g. 'variable "project"' or 'alarms ='."""
+    """Return the text between the braces after `opening`, e.g. 'variable "project"'."""
     match = re.search(rf"^([ \t]*){re.escape(opening)} \{{$(.*?)^\1\}}", text, re.MULTILINE | re.DOTALL)
-    assert match is not None, f"there is no block `{opening}` in the Terraform files any more"
+    assert match is not None, f"the Terraform files have no block `{opening}`"
     return match[2]
 
 
-def entries(body: str) -> list[str]:
-    """Return the names that a block's body assigns at its own level, in their order."""
-    assigned = re.findall(r"^([ \t]*)([A-Za-z_][A-Za-z0-9_-]*)\s+= ", body, re.MULTILINE)
-    indent = min((len(space) for space, _ in assigned), default=0)
-    return [name for space, name in assigned if len(space) == indent]
-
-
 def value(body: str, name: str) -> str:
-    """Return what a block's body assigns to `name`, as it stands there without a comment."""
+    """Return the expression that a block assigns to `name`, without a comment."""
     match = re.search(rf"^[ \t]*{re.escape(name)}\s+= (.+?)(?:\s+#.*)?$", body, re.MULTILINE)
-    assert match is not None, f"`{name}` is not assigned in the Terraform files any more"
+    assert match is not None, f"the Terraform files do not assign `{name}`"
     return match[1].strip()
 
 
