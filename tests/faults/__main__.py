@@ -21,6 +21,7 @@ def main() -> int:
     """Run the command; return its exit status."""
     terminal = Report(sys.stdout)
     results: list[SeedResult] = []
+    config = Config()
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup
             signal.signal(number, _interrupt)
@@ -36,12 +37,14 @@ def main() -> int:
             terminal.step("Counting again")
             results = [test.count_again(result) for result in results]
     except KeyboardInterrupt:
-        _finish(terminal, results, [*broken_promises(results), f"interrupted after {len(results)} seeds"])
+        _finish(
+            terminal, results, [*broken_promises(results, config.orders), f"interrupted after {len(results)} seeds"]
+        )
         return 130
     except (FaultTestError, LocalStackError) as error:
         print(f"\nmake fault-test: {error}", file=sys.stderr)
         return 2
-    failures = [*broken_promises(results), *shortfalls(results, config)]
+    failures = [*broken_promises(results, config.orders), *shortfalls(results, config)]
     _finish(terminal, results, failures)
     return 1 if failures else 0
 

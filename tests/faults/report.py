@@ -43,10 +43,10 @@ def injected(results: Sequence[SeedResult]) -> Counter[str]:
     return sum((Counter(result.injected) for result in results), Counter())
 
 
-def broken_promises(results: Sequence[SeedResult]) -> list[str]:
+def broken_promises(results: Sequence[SeedResult], orders: int) -> list[str]:
     """Return every failure, with the command that repeats it."""
     return [
-        f"seed {result.plan.seed}: {failure}; repeat with: make fault-test SEEDS={result.plan.seed}"
+        f"seed {result.plan.seed}: {failure}; repeat with: make fault-test SEEDS={result.plan.seed} ORDERS={orders}"
         for result in results
         for failure in result.counts.failures
     ]

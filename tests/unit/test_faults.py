@@ -9,6 +9,8 @@ from faults import __main__ as program
 from faults.fault_types import DESCRIPTIONS, REDRIVES
 from faults.ledger import Answer, Counts, Findings, Ledger, Request
 from faults.plan import Config, FaultTestError, make_plan
+from faults.report import broken_promises
+from faults.run import SeedResult
 from orders.domain.message import write_message
 from orders.domain.order import Order, ProcessedOrder, SubmittedOrder
 from orders.domain.order_id import derived_order_id, random_order_id
@@ -111,6 +113,12 @@ def test_ledger_reports_acknowledged_order_that_the_api_denies() -> None:
 def test_ledger_counts_an_order_once_by_its_best_answer() -> None:
     counts = count(Ledger([NO_ANSWER_KEYED, ok(KEYED, key="key")]), Findings([row(KEYED)]))
     assert counts == Counts(attempted=1, acknowledged=1, stored=1, announced=1)
+
+
+def test_failure_names_the_command_that_repeats_it() -> None:
+    result = SeedResult(make_plan(17, 1), Counts(failures=("lost: order 1",)), {}, 1.0)
+    [failure] = broken_promises([result], 40)
+    assert failure == "seed 17: lost: order 1; repeat with: make fault-test SEEDS=17 ORDERS=40"
 
 
 def test_default_seeds_plan_every_fault_type_more_than_once() -> None:
