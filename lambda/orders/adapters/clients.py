@@ -28,10 +28,7 @@ class _ServiceLoader(Loader):  # type: ignore[misc]  # botocore has no type anno
 
 
 def make_client(service: str) -> Any:
-    """Return a client of an AWS service, with time limits that fit in a function's timeout.
-
-    Region, credentials and endpoint come from the environment that Lambda sets.
-    """
+    """Return a client of an AWS service, for the region, credentials and endpoint of the environment."""
     session = botocore.session.get_session()
     session.register_component("data_loader", _ServiceLoader(service))
     return boto3.Session(botocore_session=session).client(service, config=CLIENT_LIMITS)

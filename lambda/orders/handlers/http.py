@@ -42,7 +42,10 @@ def customer_id(event: Mapping[str, Any]) -> str | None:
     claim_name = os.environ.get("JWT_CUSTOMER_CLAIM")
     if claim_name is None:
         return None
-    claim = event["requestContext"].get("authorizer", {}).get("jwt", {}).get("claims", {}).get(claim_name)
+    try:
+        claim = event["requestContext"]["authorizer"]["jwt"]["claims"][claim_name]
+    except (KeyError, TypeError):
+        return ""
     return claim if isinstance(claim, str) else ""
 
 
