@@ -1,12 +1,14 @@
 """A Terraform folder under test. Terraform runs in a copy, so the checkout keeps no state and no provider."""
 
 import json
+import shlex
 import shutil
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from python_terraform import Terraform
 
 from support.prerequisites import require_program
 from terraform_provider import init
@@ -76,6 +78,13 @@ class TerraformRoot:
         self.program = require_program("terraform", "install Terraform 1.9 or newer to test the infrastructure")
         self.directory = directory
         self.environment = {**environment, "CHECKPOINT_DISABLE": "1"}
+        # python-terraform passes on the whole environment of its process, so a script sets Terraform's.
+        launcher = directory.with_name(f"{directory.name}-terraform")
+        variables = (f"{name}={value}" for name, value in self.environment.items())
+        launcher.parent.mkdir(parents=True, exist_ok=True)
+        launcher.write_text(f'#!/bin/sh\nexec env -i {shlex.join([*variables, self.program])} "$@"\n')
+        launcher.chmod(0o755)
+        self._terraform = Terraform(working_dir=str(directory), terraform_bin_path=str(launcher))
         personal = (".terraform", "*.tfvars", "*.tfbackend", "*.tfstate*", "*.tfplan", "*_override.tf", "backend.tf")
         shutil.copytree(source, directory, ignore=shutil.ignore_patterns(*personal))
         if backend_options:
@@ -111,8 +120,8 @@ class TerraformRoot:
 
     def errors(self, variables: Values, profile: Path | None = None) -> list[Diagnostic]:
         """Plan with these variables, which override a profile's, and return the errors."""
-        ran = self._call("plan", "-json", "-input=false", *self._variables(variables, profile))
-        events = [json.loads(line) for line in ran.stdout.splitlines()]
+        _, out, _ = self._call("plan", "-json", "-input=false", *self._variables(variables, profile))
+        events = [json.loads(line) for line in out.splitlines()]
         diagnostics = [event["diagnostic"] for event in events if event["type"] == "diagnostic"]
         return [_diagnostic(each) for each in diagnostics if each["severity"] == "error"]
 
@@ -137,8 +146,8 @@ class TerraformRoot:
 
     def validation_diagnostics(self) -> list[str]:
         """Return the errors and warnings of `terraform validate`."""
-        answer = json.loads(self._call("validate", "-json").stdout)
-        return [f"{each['severity']}: {each['summary']}" for each in answer["diagnostics"]]
+        _, out, _ = self._call("validate", "-json")
+        return [f"{each['severity']}: {each['summary']}" for each in json.loads(out)["diagnostics"]]
 
     def _variables(self, variables: Values, profile: Path | None = None) -> list[str]:
         path = self.directory / "tests.tfvars.json"
@@ -147,21 +156,14 @@ class TerraformRoot:
         return [*([f"-var-file={profile}"] if profile else []), f"-var-file={path}"]
 
     def _run(self, *arguments: str) -> str:
-        ran = self._call(*arguments)
-        if ran.returncode != 0:
-            raise TerraformError(f"terraform {arguments[0]} failed\n{ran.stdout}\n{ran.stderr}")
-        return ran.stdout
+        status, out, err = self._call(*arguments)
+        if status != 0:
+            raise TerraformError(f"terraform {arguments[0]} failed\n{out}\n{err}")
+        return out
 
-    def _call(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [self.program, arguments[0], "-no-color", *arguments[1:]],
-            cwd=self.directory,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    def _call(self, command: str, *arguments: str) -> tuple[int, str, str]:
+        status, out, err = self._terraform.cmd(command, "-no-color", *arguments)
+        return status, out, err
 
 
 def _diagnostic(raw: Values) -> Diagnostic:
