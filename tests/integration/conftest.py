@@ -1,4 +1,4 @@
-"""AWS in process (moto), and the handlers as a function would import them there."""
+"""AWS in process (moto), and handlers imported as in a function."""
 
 import gc
 import importlib
@@ -15,7 +15,7 @@ Import = Callable[[str], ModuleType]
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Put moto in AWS's place, with nothing of the machine's own settings in sight."""
+    """Replace AWS with moto, isolated from this machine's AWS settings."""
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_CONFIG_FILE", "AWS_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -48,15 +48,15 @@ def topic_arn(aws: None) -> str:
 
 @pytest.fixture
 def import_handler(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Import a handler module anew, with the function's environment, and return it."""
+    """Return a function that reloads a handler module with the given environment variables."""
 
-    def import_anew(name: str, **environment: str) -> ModuleType:
+    def import_again(name: str, **environment: str) -> ModuleType:
         for variable, value in environment.items():
             monkeypatch.setenv(variable, value)
         module = importlib.import_module(f"orders.handlers.{name}")
-        anew = importlib.reload(module)
-        # The handler has frozen all that is there, as it is to; here that is also what other tests have left behind.
+        reloaded = importlib.reload(module)
+        # The handler froze all objects, including those of other tests.
         gc.unfreeze()
-        return anew
+        return reloaded
 
-    return import_anew
+    return import_again

@@ -1,6 +1,6 @@
 """The builder of the Lambda zip: its contents, when it builds, and its error messages.
 
-Two tests use the real package and libraries. The others use a small tree and made-up wheels in a local folder.
+Two tests use the real package and libraries. The others use a small tree and fake wheels in a local folder.
 """
 
 import base64
@@ -40,7 +40,7 @@ def run_builder(root: Path, cwd: Path | None = None) -> "subprocess.CompletedPro
 
 
 @pytest.mark.parametrize("target", build_lambda.TARGET_NAMES)
-def test_zip_contains_exactly_what_an_invocation_needs(target: str) -> None:
+def test_zip_contains_only_files_that_an_invocation_needs(target: str) -> None:
     path = lambda_zip(target)
     archive = zipfile.ZipFile(path)
     names = archive.namelist()
@@ -60,7 +60,7 @@ def test_zip_contains_exactly_what_an_invocation_needs(target: str) -> None:
     assert libraries
     if target != "local":
         assert {struct.unpack_from("<H", archive.read(name), 18)[0] for name in libraries} == {ELF_MACHINES[target]}
-        assert all("cpython-313" in name for name in libraries), "built for another Python than the runtime's"
+        assert all("cpython-313" in name for name in libraries), "built for a Python version other than the runtime's"
         assert "typing_extensions.py" not in names, "only older Pythons need it"
 
 
@@ -84,14 +84,14 @@ assert not foreign, foreign
 
 @dataclass(frozen=True)
 class Wheel:
-    """A made-up library."""
+    """A fake library."""
 
     name: str
     tag: str
     files: Mapping[str, bytes]
 
     def write(self, index: Path) -> str:
-        """Put the wheel into `index` and return its line of the lock."""
+        """Write the wheel to `index`; return its line of the lock file."""
         information = f"{self.name}-1.0.dist-info"
         files = {
             **self.files,
@@ -110,7 +110,7 @@ PURE = Wheel("pure", "py3-none-any", {"pure/__init__.py": b"", "pure/tests/test_
 
 
 class SmallTree:
-    """The smallest package that can be built, and a folder of made-up wheels."""
+    """The smallest package that can be built, and a folder of fake wheels."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -149,13 +149,13 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallTree:
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", small_tree.index.as_uri())
-    # The user's own settings, which would install elsewhere.
+    # User settings that would make pip install elsewhere.
     monkeypatch.setenv("PIP_PREFIX", "/nowhere")
     monkeypatch.setenv("PIP_REQUIRE_VIRTUALENV", "1")
     return small_tree
 
 
-def test_zip_is_identical_from_another_folder_time_and_umask(tree: SmallTree, tmp_path: Path) -> None:
+def test_zip_is_identical_when_folder_times_and_umask_differ(tree: SmallTree, tmp_path: Path) -> None:
     other = tmp_path / "a folder with spaces"
     for name in ("lambda", "scripts"):
         shutil.copytree(tree.root / name, other / name)
@@ -170,7 +170,7 @@ def test_zip_is_identical_from_another_folder_time_and_umask(tree: SmallTree, tm
     assert (other / "dist" / "orders-arm64.zip").read_bytes() == tree.build().read_bytes()
 
 
-def test_zip_is_built_only_if_an_input_has_changed(tree: SmallTree, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_zip_is_built_only_when_an_input_has_changed(tree: SmallTree, monkeypatch: pytest.MonkeyPatch) -> None:
     first = tree.build()
     before, built = first.read_bytes(), first.stat()
     libraries = {name for name in tree.names() if not name.startswith("orders/")}
@@ -201,7 +201,7 @@ def test_zip_is_built_only_if_an_input_has_changed(tree: SmallTree, monkeypatch:
     assert tree.build().stat().st_ino != built.st_ino
 
 
-def test_concurrent_builds_leave_one_whole_zip_and_print_its_hashes(tree: SmallTree) -> None:
+def test_concurrent_builds_leave_one_complete_zip_and_print_its_hashes(tree: SmallTree) -> None:
     with ThreadPoolExecutor(3) as pool:
         results = list(pool.map(lambda _: run_builder(tree.root, cwd=tree.root), range(3)))
     assert [result.returncode for result in results] == [0] * 3, results
@@ -260,13 +260,13 @@ def test_library_for_another_machine_is_rejected(tree: SmallTree, library: bytes
 
 
 @pytest.mark.parametrize("tag", ["manylinux2014_aarch64", "manylinux_2_34_aarch64"])
-def test_wheels_for_the_runtimes_c_library_or_older_are_used(tree: SmallTree, tag: str) -> None:
+def test_wheel_is_used_when_the_runtime_has_its_glibc_version(tree: SmallTree, tag: str) -> None:
     tree.lock(native_wheel(tag, elf("arm64")))
     assert "native/_speedups.cpython-313.so" in tree.names()
 
 
 @pytest.mark.parametrize("tag", ["manylinux_2_35_aarch64", "musllinux_1_2_aarch64", "manylinux_2_17_x86_64"])
-def test_wheels_that_the_runtime_cannot_load_are_rejected(tree: SmallTree, tag: str) -> None:
+def test_wheel_is_rejected_when_the_runtime_cannot_load_it(tree: SmallTree, tag: str) -> None:
     tree.lock(native_wheel(tag, elf("arm64")))
     with pytest.raises(BuildError, match=r"finds no wheel of native==1\.0 for Linux on arm64, Python 3\.13\. "):
         tree.build()
@@ -318,7 +318,7 @@ def unreachable_index(tree: SmallTree, monkeypatch: pytest.MonkeyPatch) -> None:
         (lambda tree, _: tree.dist.write_text("a file"), "dist: File exists. Check permissions and free space"),
     ],
 )
-def test_failure_is_one_line_that_says_what_to_do(
+def test_build_error_is_one_line_with_the_remedy(
     tree: SmallTree,
     arrange: Callable[[SmallTree, pytest.MonkeyPatch], None],
     message: str,
@@ -333,7 +333,9 @@ def test_failure_is_one_line_that_says_what_to_do(
 
 
 @pytest.mark.parametrize(("system", "machine"), [("Windows", "AMD64"), ("Linux", "riscv64")])
-def test_unsupported_machine_gets_a_sentence(system: str, machine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unsupported_machine_is_rejected_with_alternatives(
+    system: str, machine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(platform, "system", lambda: system)
     monkeypatch.setattr(platform, "machine", lambda: machine)
     with pytest.raises(

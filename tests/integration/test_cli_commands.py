@@ -1,4 +1,4 @@
-"""The commands of `orders`, in process on moto: what they print, change and leave alone."""
+"""The commands of `orders`, in process on moto: their output and side effects."""
 
 import csv
 import errno
@@ -43,7 +43,7 @@ ORDER_ID_KEY = {
 
 
 class Shop:
-    """A system in moto: queues, table and a log, without functions and API; and the commands that run on it."""
+    """A system on moto with queues, table and logs, but no functions and no API. `run` runs a command on it."""
 
     def __init__(self, environment: str, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
@@ -77,7 +77,7 @@ class Shop:
         )
 
     def run(self, *arguments: str | Path, status: int = 0) -> Finished:
-        """Run a command, which must end with this status."""
+        """Run a command; require this exit status."""
         self._capsys.readouterr()
         found = run([str(argument) for argument in arguments])
         printed = self._capsys.readouterr()
@@ -103,7 +103,7 @@ class Shop:
             self.dynamodb.put_item(TableName="copy", Item=item_of(order))
         return "copy"
 
-    def bury(self, *bodies: str, queue: str = "orders_dlq_url") -> None:
+    def send_dead_letters(self, *bodies: str, queue: str = "orders_dlq_url") -> None:
         for body in bodies:
             self.sqs.send_message(QueueUrl=self.outputs[queue], MessageBody=body)
 
@@ -122,7 +122,7 @@ class Shop:
 
 
 class PutOneByOne:
-    """The table's store, which moto cannot run: it does not know PartiQL's INSERT with parameters."""
+    """Replaces DynamoDbOrderTable, because moto does not support PartiQL INSERT with parameters."""
 
     def __init__(self, dynamodb: Any, table_name: str) -> None:
         self._dynamodb, self._table_name = dynamodb, table_name
@@ -147,7 +147,7 @@ def shop(
         options, "find_system", lambda _: System("a shop of moto", made.outputs, made.connect, is_local=True)
     )
     monkeypatch.setattr("orders_cli.commands.restore.DynamoDbOrderTable", PutOneByOne)
-    # Long polling of an empty queue takes its second in moto too.
+    # moto also waits during long polling.
     monkeypatch.setattr("orders_cli.queue._WAIT_SECONDS", 0)
     monkeypatch.chdir(tmp_path)
     return made
@@ -181,7 +181,7 @@ POISON = ["poison 1", "poison 2", "<poison/>"]
         (["--until", "2025-04-24"], []),
     ],
 )
-def test_list_selects_a_period_and_begins_with_the_last_order(
+def test_list_selects_a_period_and_prints_the_newest_order_first(
     shop: Shop, arguments: list[str], numbers: list[int]
 ) -> None:
     shop.store(*map(order_of, range(5)), order_of(9, customer_id="002"))
@@ -191,7 +191,7 @@ def test_list_selects_a_period_and_begins_with_the_last_order(
     assert ("there are more: raise --limit" in listed.err) == (arguments == ["--limit", "2"])
 
 
-def test_list_csv_holds_no_formula(shop: Shop) -> None:
+def test_list_csv_escapes_formulas(shop: Shop) -> None:
     shop.store(order_of(0, product_id="-1+cmd|' /C calc'!A0"), order_of(1, product_id='a "b", c'))
     listed = shop.run("list", "--customer", "001", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(listed.out, newline="")))
@@ -215,14 +215,14 @@ def test_damaged_item_is_reported_by_its_id(shop: Shop) -> None:
 # show
 
 
-def test_show_stored_order(shop: Shop) -> None:
+def test_show_prints_a_stored_order(shop: Shop) -> None:
     shop.store(order_of(1))
     shown = shop.run("show", f" {order_of(1).order_id.upper()} ", "--json")
     assert json.loads(shown.out) == {"status": "PROCESSED", **order_of(1).to_document()}
 
 
-def test_show_dead_letter_with_its_reason(shop: Shop) -> None:
-    shop.bury(write_message(submitted()), *POISON)
+def test_show_prints_the_reason_of_a_dead_letter(shop: Shop) -> None:
+    shop.send_dead_letters(write_message(submitted()), *POISON)
     document = json.loads(shop.run("show", submitted().order_id, "--json").out)
     assert (document["status"], document["reason"]) == ("DEAD_LETTER", "nothing was logged about it")
     assert "customer_id" not in document
@@ -241,7 +241,7 @@ def test_show_dead_letter_with_its_reason(shop: Shop) -> None:
         ([("order_accepted", 9), ("order_stored", 5)], "", 3, "DELETED", "see `orders restore"),
     ],
 )
-def test_show_order_that_is_not_stored(
+def test_show_prints_the_status_of_an_order_that_is_not_stored(
     shop: Shop, events: list[tuple[str, int]], state: str, status: int, place: str, detail: str
 ) -> None:
     for name, minutes_ago in events:
@@ -249,9 +249,9 @@ def test_show_order_that_is_not_stored(
         fields = {"order_id": submitted().order_id} | ({"receives": 5} if function == "processing" else {})
         shop.log(function, name, utc_now() - timedelta(minutes=minutes_ago), **fields)
     if state == "waiting":
-        shop.bury("another", queue="orders_queue_url")
+        shop.sqs.send_message(QueueUrl=shop.outputs["orders_queue_url"], MessageBody="another")
     if state == "hidden":
-        shop.bury(write_message(submitted()))
+        shop.send_dead_letters(write_message(submitted()))
         shop.hide(1)
     document = json.loads(shop.run("show", submitted().order_id, "--json", status=status).out)
     assert document["status"] == place
@@ -260,7 +260,7 @@ def test_show_order_that_is_not_stored(
 
 
 @pytest.mark.parametrize("text", ["nonsense", "00000000-0000-8000-8000-000000000000", ""])
-def test_show_refuses_an_id_with_a_typo_before_any_call(shop: Shop, text: str) -> None:
+def test_show_rejects_a_mistyped_id_before_any_call(shop: Shop, text: str) -> None:
     err = shop.run("show", text, status=3).err
     assert "checksum is wrong. Check it for typos" in err
     assert "using" not in err
@@ -274,7 +274,7 @@ def dead_orders(number: int) -> list[str]:
 
 
 def test_dlq_list_groups_by_reason_and_changes_nothing(shop: Shop) -> None:
-    shop.bury(*POISON, *dead_orders(2))
+    shop.send_dead_letters(*POISON, *dead_orders(2))
     document = json.loads(shop.run("dlq", "list", "--json").out)
     assert (document["messages"], document["hidden"]) == (5, 0)
     assert [(group["count"], group["reason"], group["kind"]) for group in document["groups"]] == [
@@ -287,13 +287,13 @@ def test_dlq_list_groups_by_reason_and_changes_nothing(shop: Shop) -> None:
 
 
 def test_dlq_list_reads_a_long_queue(shop: Shop) -> None:
-    shop.bury(*[f"poison {number}" for number in range(120)])
+    shop.send_dead_letters(*[f"poison {number}" for number in range(120)])
     assert json.loads(shop.run("dlq", "list", "--json").out)["messages"] == 120
     assert Queue(shop.sqs, shop.outputs["orders_dlq_url"]).depth().visible == 120
 
 
 def test_dlq_show_prints_escaped_content(shop: Shop) -> None:
-    shop.bury("poison\twith [red]markup[/red]", *dead_orders(1))
+    shop.send_dead_letters("poison\twith [red]markup[/red]", *dead_orders(1))
     out = shop.run("dlq", "show", "--reason", "NOT JSON").out
     assert r"poison\twith [red]markup[/red]" in out
     assert submitted("0").order_id not in out
@@ -302,7 +302,7 @@ def test_dlq_show_prints_escaped_content(shop: Shop) -> None:
 
 @pytest.mark.parametrize("more", [[], ["--notifications"]], ids=["orders", "notifications"])
 @pytest.mark.parametrize(
-    ("command", "status", "said"),
+    ("command", "status", "message"),
     [
         (["list"], 0, "is empty"),
         (["show"], 3, "No message in the dead-letter queue"),
@@ -313,21 +313,21 @@ def test_dlq_show_prints_escaped_content(shop: Shop) -> None:
 )
 @pytest.mark.parametrize("hidden", [0, 1])
 def test_dlq_commands_report_an_empty_queue_and_hidden_messages(
-    shop: Shop, command: list[str], more: list[str], hidden: int, status: int, said: str
+    shop: Shop, command: list[str], more: list[str], hidden: int, status: int, message: str
 ) -> None:
     queue = "notifications_dlq_url" if more else "orders_dlq_url"
     if hidden:
-        shop.bury("seen by another reader", queue=queue)
+        shop.send_dead_letters("seen by another reader", queue=queue)
         shop.hide(1, queue)
     err = shop.run("dlq", *command, *more, status=1 if hidden else status).err
     assert ("1 message hidden by another reader or a killed run" in err) == bool(hidden)
-    assert hidden or said in err
+    assert hidden or message in err
     assert list(Path().iterdir()) == []
 
 
 @pytest.mark.parametrize("command", ["redrive", "drop"])
 def test_dlq_changes_nothing_without_consent(shop: Shop, command: str) -> None:
-    shop.bury(*POISON)
+    shop.send_dead_letters(*POISON)
     refused = shop.run("dlq", command, "--kind", "all", status=1)
     assert "the message is not JSON" in refused.out
     assert "Nothing was done: there is no terminal to ask for consent. Add --yes" in refused.err
@@ -347,9 +347,11 @@ def test_dlq_changes_nothing_without_consent(shop: Shop, command: str) -> None:
         (["--order", f" {submitted('1').order_id.upper()} "], "second"),
     ],
 )
-def test_dlq_redrive_follows_the_advice_unless_told_otherwise(shop: Shop, arguments: list[str], moved: str) -> None:
+def test_dlq_redrive_moves_advised_messages_unless_options_select_others(
+    shop: Shop, arguments: list[str], moved: str
+) -> None:
     [first, second] = dead_orders(2)
-    shop.bury(*POISON, first, second)
+    shop.send_dead_letters(*POISON, first, second)
     expected = {"orders": [first, second], "second": [second], "poison": POISON}
     wanted = sorted(body for name in moved.split() for body in expected[name])
     redriven = shop.run("dlq", "redrive", "--yes", "--json", *arguments)
@@ -359,8 +361,8 @@ def test_dlq_redrive_follows_the_advice_unless_told_otherwise(shop: Shop, argume
     assert len(shop.visible()) == 5 - len(wanted)
 
 
-def test_dlq_drop_follows_the_advice_and_can_be_undone(shop: Shop) -> None:
-    shop.bury(*POISON, *dead_orders(1))
+def test_dlq_drop_moves_advised_messages_to_a_file_and_can_be_undone(shop: Shop) -> None:
+    shop.send_dead_letters(*POISON, *dead_orders(1))
     document = json.loads(shop.run("dlq", "drop", "--yes", "--json", "--to", "dropped.jsonl").out)
     assert (document["dropped"], document["file"], document["not_moved"]) == (3, "dropped.jsonl", 0)
     assert shop.visible() == dead_orders(1)
@@ -374,17 +376,17 @@ def test_dlq_drop_follows_the_advice_and_can_be_undone(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "message"),
     [
         ("existing", "existing exists already and is not overwritten"),
         ("missing/file", "missing/file cannot be created (No such file or directory). Name another file with --to."),
     ],
 )
-def test_dlq_drop_to_an_impossible_file_is_an_error(shop: Shop, path: str, said: str) -> None:
-    shop.bury(*POISON)
+def test_dlq_drop_fails_when_the_file_cannot_be_created(shop: Shop, path: str, message: str) -> None:
+    shop.send_dead_letters(*POISON)
     Path("existing").write_text("precious")
     err = shop.run("dlq", "drop", "--yes", "--to", path, status=1).err
-    assert said in err
+    assert message in err
     assert ("using" in err) == (path != "existing")
     assert (Path("existing").read_text(), shop.visible()) == ("precious", sorted(POISON))
 
@@ -393,10 +395,10 @@ def test_dlq_drop_to_an_impossible_file_is_an_error(shop: Shop, path: str, said:
     ("error", "fails_for", "status", "dropped"),
     [(errno.EINVAL, "directory", 0, 3), (errno.EIO, "directory", 1, 0), (errno.ENOSPC, "file", 1, 0)],
 )
-def test_dlq_drop_on_a_disk_that_fails(
+def test_dlq_drop_keeps_messages_when_the_disk_fails(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, error: int, fails_for: str, status: int, dropped: int
 ) -> None:
-    shop.bury(*POISON)
+    shop.send_dead_letters(*POISON)
     fsync = os.fsync
 
     def fail(descriptor: int) -> None:
@@ -411,7 +413,7 @@ def test_dlq_drop_on_a_disk_that_fails(
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("precious\n", "Line 1 of file is not a dropped message"),
         ('{"body": ""}\n', "Line 1 of file is not a dropped message"),
@@ -419,15 +421,15 @@ def test_dlq_drop_on_a_disk_that_fails(
         (None, "file cannot be read (No such file or directory)"),
     ],
 )
-def test_dlq_redrive_from_another_file(shop: Shop, text: str | None, said: str) -> None:
+def test_dlq_redrive_rejects_a_file_that_drop_did_not_write(shop: Shop, text: str | None, message: str) -> None:
     if text is not None:
         Path("file").write_text(text)
     finished = shop.run("dlq", "redrive", "--from", "file", "--yes", status=0 if text == "never finished" else 1)
-    assert said in finished.err
+    assert message in finished.err
     assert shop.visible("orders_queue_url") == []
 
 
-def test_dlq_keeps_attributes_of_a_message(shop: Shop) -> None:
+def test_dlq_drop_and_redrive_keep_message_attributes(shop: Shop) -> None:
     attributes = {
         "text": {"DataType": "String", "StringValue": "ä"},
         "bytes": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
@@ -440,10 +442,10 @@ def test_dlq_keeps_attributes_of_a_message(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("command", ["redrive", "drop", "restore"])
-def test_interrupted_command_prints_counts_and_hides_nothing(
+def test_interrupted_command_prints_counts_and_hides_no_message(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    shop.bury(*POISON, *dead_orders(22))
+    shop.send_dead_letters(*POISON, *dead_orders(22))
     arguments = {
         "redrive": ["dlq", "redrive", "--kind", "all"],
         "drop": ["dlq", "drop", "--kind", "all", "--to", "dropped"],
@@ -465,8 +467,8 @@ def test_interrupted_command_prints_counts_and_hides_nothing(
         assert Queue(shop.sqs, shop.outputs["orders_dlq_url"]).depth().visible == 25 - sum(waited[:2])
 
 
-def test_dlq_entries_of_notifications(shop: Shop) -> None:
-    shop.bury("unexpected", queue="notifications_dlq_url")
+def test_dlq_commands_handle_unreadable_notification_entries(shop: Shop) -> None:
+    shop.send_dead_letters("unexpected", queue="notifications_dlq_url")
     [group] = json.loads(shop.run("dlq", "list", "--notifications", "--json").out)["groups"]
     assert (group["count"], group["reason"], group["notifications"]) == (1, "not an entry of Lambda's", 0)
     assert json.loads(shop.run("dlq", "show", "--notifications", "--json").out)["reason"] == group["reason"]
@@ -485,7 +487,7 @@ def test_dlq_entries_of_notifications(shop: Shop) -> None:
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """The bodies that an API received which accepts everything."""
+    """The request bodies received by an API that accepts every order."""
     bodies: list[bytes] = []
 
     def submit(self: object, body: bytes, key: str) -> Submission:
@@ -500,7 +502,7 @@ ONE_ORDER = ["--customer", "001", "--product", "Banana", "--quantity", "1", "--d
 
 
 @in_production
-def test_submit_in_production_needs_consent(shop: Shop, api: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_submit_asks_for_consent_in_production(shop: Shop, api: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Add --yes" in shop.run("submit", *ONE_ORDER, status=1).err
     questions: list[str] = []
 
@@ -517,7 +519,7 @@ def test_submit_in_production_needs_consent(shop: Shop, api: list[bytes], monkey
     assert len(api) == 1
 
 
-def test_submit_elsewhere_asks_nothing(shop: Shop, api: list[bytes]) -> None:
+def test_submit_asks_nothing_outside_production(shop: Shop, api: list[bytes]) -> None:
     assert shop.run("submit", *ONE_ORDER).out == "the id\n"
     assert json.loads(api[0])["quantity"] == "1"
     assert json.loads(shop.run("submit", *ONE_ORDER, "--dry-run", "--json").out)["verdict"] == "VALID"
@@ -535,7 +537,7 @@ def test_submit_file_keeps_the_order_of_lines(shop: Shop, api: list[bytes]) -> N
     assert len(api) == 301
 
 
-def test_submit_file_derives_unpredictable_keys_and_interrupts_with_counts(
+def test_submit_file_uses_secret_keys_and_prints_counts_when_interrupted(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys: list[str] = []
@@ -559,17 +561,17 @@ def test_submit_file_derives_unpredictable_keys_and_interrupts_with_counts(
 
 
 @pytest.mark.parametrize(
-    ("file", "said"),
+    ("file", "message"),
     [
         (".", "orders: . cannot be read (Is a directory).\n"),
         ("missing", "orders: missing cannot be read (No such file or directory).\n"),
     ],
 )
-def test_submit_unreadable_file_is_an_error_before_any_call(shop: Shop, file: str, said: str) -> None:
-    assert shop.run("submit", file, status=1).err == said
+def test_submit_rejects_an_unreadable_file_before_any_call(shop: Shop, file: str, message: str) -> None:
+    assert shop.run("submit", file, status=1).err == message
 
 
-def test_submit_file_in_utf16_is_refused(shop: Shop) -> None:
+def test_submit_rejects_a_file_in_utf16(shop: Shop) -> None:
     Path("orders.csv").write_bytes("customer_id".encode("utf-16"))
     err = shop.run("submit", "orders.csv", status=1).err
     assert "This is not a file of orders" in err
@@ -609,7 +611,7 @@ def test_submit_file_in_utf16_is_refused(shop: Shop) -> None:
     ],
     ids=" ".join,
 )
-def test_usage_error_comes_before_any_call(shop: Shop, arguments: list[str]) -> None:
+def test_usage_error_is_reported_before_any_call(shop: Shop, arguments: list[str]) -> None:
     err = shop.run(*arguments, status=2).err
     assert "Error: " in err
     assert "using" not in err
@@ -620,15 +622,15 @@ COMMANDS += [f"dlq {command}" for command in ("list", "show", "redrive", "drop")
 
 
 @pytest.mark.parametrize("command", ["", "dlq", *COMMANDS])
-def test_help_of_every_command(command: str, shop: Shop) -> None:
+def test_help_is_complete_for_every_command(command: str, shop: Shop) -> None:
     out = shop.run(*command.split(), "--help").out
-    assert "..." not in out.partition("Commands:")[2], "a short help is cut"
+    assert "..." not in out.partition("Commands:")[2], "a short help text is truncated"
     if command in COMMANDS:
         assert "System: the local stack" in out
         assert "--json" in out
 
 
-def test_command_names_its_system_and_ignored_variables(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_prints_its_system_and_ignored_variables(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "production")
     assert shop.run("list", "--customer", "001", status=1).err.splitlines()[:2] == [
         "orders: using order-processing-dev, a shop of moto",
@@ -636,7 +638,7 @@ def test_command_names_its_system_and_ignored_variables(shop: Shop, monkeypatch:
     ]
 
 
-def test_version_and_completion(shop: Shop) -> None:
+def test_command_prints_version_and_completions(shop: Shop) -> None:
     assert re.fullmatch(r"orders \d+\.\d+\.\d+\n", shop.run("--version").out)
     environment = {**os.environ, "_ORDERS_COMPLETE": "bash_complete", "COMP_WORDS": "orders dlq re", "COMP_CWORD": "2"}
     completed = subprocess.run([COMMAND], env=environment, capture_output=True, text=True, check=False)
@@ -644,23 +646,23 @@ def test_version_and_completion(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "status", "said"),
+    ("error", "status", "message"),
     [(KeyboardInterrupt(), 130, "orders: stopped"), (NoCredentialsError(), 1, "AWS credentials are missing")],
 )
-def test_error_is_one_line_and_a_status(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch, error: BaseException, status: int, said: str
+def test_error_is_printed_without_a_traceback(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, error: BaseException, status: int, message: str
 ) -> None:
     def fail(_: object) -> Callable[..., Any]:
         raise error
 
     monkeypatch.setattr(options, "find_system", fail)
     err = shop.run("list", "--customer", "001", status=status).err
-    assert said in err
+    assert message in err
     assert "Traceback" not in err
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
-def test_full_disk_is_one_sentence() -> None:
+def test_full_disk_is_reported_in_one_line() -> None:
     with Path("/dev/full").open("w") as full:
         finished = subprocess.run([COMMAND, "--help"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert finished.returncode == 1
@@ -670,7 +672,7 @@ def test_full_disk_is_one_sentence() -> None:
 # restore
 
 
-def test_restore_compares_and_asks_first(shop: Shop) -> None:
+def test_restore_compares_tables_and_asks_for_consent(shop: Shop) -> None:
     shop.store(order_of(1), order_of(2))
     before = shop.stored()
     copy = shop.copy(order_of(1), order_of(2, quantity=9), order_of(3))
@@ -690,11 +692,11 @@ def test_restore_compares_and_asks_first(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "status", "said"),
+    ("table", "status", "message"),
     [("no-such-table", 3, "There is no table no-such-table"), ("order-processing-dev-orders", 2, "system's own table")],
 )
-def test_restore_from_another_table_is_an_error(shop: Shop, table: str, status: int, said: str) -> None:
-    assert said in shop.run("restore", table, status=status).err
+def test_restore_rejects_a_missing_table_and_the_systems_own(shop: Shop, table: str, status: int, message: str) -> None:
+    assert message in shop.run("restore", table, status=status).err
 
 
 def test_restore_inserts_missing_orders_unchanged_and_once(shop: Shop) -> None:
@@ -710,7 +712,7 @@ def test_restore_inserts_missing_orders_unchanged_and_once(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("result", "status", "said"),
+    ("result", "status", "message"),
     [
         (AlreadyExists(SAMPLE_ORDER), 0, "2 orders had been stored by someone else meanwhile"),
         (Refused("ThrottlingError"), 1, "2 orders could not be stored: run this again"),
@@ -718,7 +720,7 @@ def test_restore_inserts_missing_orders_unchanged_and_once(shop: Shop) -> None:
     ],
 )
 def test_restore_reports_orders_that_are_not_inserted(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch, result: InsertResult | Exception, status: int, said: str
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, result: InsertResult | Exception, status: int, message: str
 ) -> None:
     def insert(_: object, orders: list[ProcessedOrder]) -> dict[str, InsertResult]:
         if isinstance(result, Exception):
@@ -727,11 +729,11 @@ def test_restore_reports_orders_that_are_not_inserted(
 
     monkeypatch.setattr(PutOneByOne, "insert", insert)
     err = shop.run("restore", shop.copy(order_of(1), order_of(2)), "--yes", status=status).err
-    assert said in err
+    assert message in err
     assert "0 orders restored" in err
 
 
-def test_restore_refuses_an_unfinished_copy(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_restore_rejects_a_copy_that_is_still_being_created(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     copy = shop.copy(order_of(1))
     dynamodb = boto3.client("dynamodb")
     monkeypatch.setattr(dynamodb, "describe_table", lambda **_: {"Table": {"TableStatus": "CREATING"}})

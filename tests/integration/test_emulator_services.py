@@ -32,7 +32,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 @pytest.fixture
 def metric(services: Emulator, request: pytest.FixtureRequest) -> str:
-    """Return the name of a metric of the test's own, of which a metric filter counts the last failures."""
+    """Return a metric for this test only; a metric filter counts final failures in it."""
     name = str(request.node.name)
     services.client("logs").put_metric_filter(
         logGroupName=LOG["logGroupName"],
@@ -60,7 +60,7 @@ def sums(services: Emulator, metric: str) -> list[float]:
     return list(found["MetricDataResults"][0]["Values"])
 
 
-def test_metric_filter_counts_matching_lines_and_puts_its_default_for_others(services: Emulator, metric: str) -> None:
+def test_metric_filter_counts_matches_and_puts_its_default_otherwise(services: Emulator, metric: str) -> None:
     assert sums(services, metric) == []
     log(services, 1, 4)
     assert set(sums(services, metric)) == {0}
@@ -78,7 +78,7 @@ def test_query_without_dimensions_excludes_metrics_with_dimensions(services: Emu
     assert sums(services, "refused") == [1]
 
 
-def test_alarm_on_an_expression_is_evaluated_beside_one_on_a_missing_queue(services: Emulator, metric: str) -> None:
+def test_expression_alarm_is_evaluated_when_another_alarm_has_no_queue(services: Emulator, metric: str) -> None:
     cloudwatch = services.client("cloudwatch")
     rule = {
         "EvaluationPeriods": 1,
@@ -136,7 +136,7 @@ def test_https_subscription_has_its_arn_before_it_is_confirmed(services: Emulato
 # API Gateway and CloudFormation
 
 
-def test_deletion_of_a_stage_setting_keeps_the_stage(services: Emulator) -> None:
+def test_delete_route_settings_keeps_the_other_stage_settings(services: Emulator) -> None:
     apis = services.client("apigatewayv2")
     stage = {"ApiId": apis.create_api(Name="orders", ProtocolType="HTTP")["ApiId"], "StageName": "$default"}
     access_log = {
@@ -156,7 +156,7 @@ def test_deletion_of_a_stage_setting_keeps_the_stage(services: Emulator) -> None
     assert left["AccessLogSettings"] == access_log
 
 
-def test_stack_keeps_cors_of_its_template_and_refuses_a_taken_name(services: Emulator) -> None:
+def test_stack_applies_cors_and_rolls_back_when_a_name_is_taken(services: Emulator) -> None:
     cloudformation, apis = services.client("cloudformation"), services.client("apigatewayv2")
 
     def deployed(change: str, resources: dict[str, Any]) -> str:
@@ -195,7 +195,7 @@ def handler(event, context):
 """
 
 
-def test_failing_stream_record_is_retried_given_up_and_delays_no_other(services: Emulator) -> None:
+def test_failing_stream_record_is_isolated_retried_and_discarded(services: Emulator) -> None:
     dynamodb, sqs, functions = services.client("dynamodb"), services.client("sqs"), services.client("lambda")
     stream_arn = dynamodb.create_table(
         TableName="orders",
@@ -237,8 +237,8 @@ def test_failing_stream_record_is_retried_given_up_and_delays_no_other(services:
         events = services.client("logs").filter_log_events(logGroupName="/aws/lambda/reader")["events"]
         return re.findall(r"sent:(\S+)", "\n".join(event["message"] for event in events))
 
-    wait_for("the record behind the bad one", lambda: "4" in batches_sent())
-    # Split at the checkpoint, then in two; then the bad record alone, with two retries.
+    wait_for("the record after the bad one", lambda: "4" in batches_sent())
+    # The batch is split at the checkpoint, then bisected. The bad record is retried twice on its own.
     assert batches_sent() == ["1,2,bad,4", "bad,4", "bad", "bad", "bad", "4"]
     [message] = wait_for("the failure", lambda: sqs.receive_message(QueueUrl=queue_url).get("Messages"))
     failure = json.loads(message["Body"])

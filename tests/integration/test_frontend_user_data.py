@@ -1,6 +1,6 @@
 """The user data, run in a fresh Debian 13: what the web server serves, and how the installation fails.
 
-Apache must respond as frontend/server.py does, which is what developers see.
+Apache must respond like frontend/server.py, which developers use.
 """
 
 import gzip
@@ -88,7 +88,7 @@ def assert_equal(apache: Answer, server_py: Answer) -> None:
 
 
 def release_of(port: int) -> str:
-    """Return the path of the page's code."""
+    """Return the release in the paths of the page's code."""
     [release] = set(re.findall(r'"([0-9a-f]{16})/[a-z-]+\.(?:css|js)"', ask(port, "/").body.decode()))
     return str(release)
 
@@ -105,7 +105,7 @@ def is_agent_installed(installation: Installation) -> bool:
     return (installation.root / "var" / "lib" / "dpkg" / "info" / "amazon-ssm-agent.list").exists()
 
 
-def test_agent_that_aws_did_not_sign_is_not_installed(apache: WebServer) -> None:
+def test_agent_is_not_installed_without_a_signature_of_aws(apache: WebServer) -> None:
     log = apache.installation.log
     assert "https://s3.eu-west-1.amazonaws.com/amazon-ssm-eu-west-1/latest/debian_" in log
     assert "No public key" in log
@@ -123,7 +123,7 @@ def test_only_public_files_are_installed(apache: WebServer) -> None:
     assert placed == expected
 
 
-def test_page_is_served_with_the_address_of_the_api(apache: WebServer) -> None:
+def test_page_is_served_with_the_api_url(apache: WebServer) -> None:
     release = release_of(apache.port)
     assert ask(apache.port, "/").body.replace(f"{release}/".encode(), b"") == (FRONTEND / "index.html").read_bytes()
     assert ask(apache.port, f"/{release}/main.js").body == (FRONTEND / "main.js").read_bytes()
@@ -170,7 +170,7 @@ def test_unreachable_repository_fails_after_five_attempts(machine: Path, script:
     script = script.replace(pinned[1], add_agent(machine, tmp_path))
     installation = web_server.install(machine, script, free_port())
     assert_failed(installation, "does not appear to be a git repository")
-    assert "sessions can be opened" in installation.log, "so that an operator can look at the failure"
+    assert "sessions can be opened" in installation.log, "an operator can open a session to diagnose the failure"
     assert is_agent_installed(installation)
     assert installation.pauses == [5, 10, 15, 20]
 
@@ -203,7 +203,7 @@ def test_apache_serves_the_same_paths_as_server_py(apache: WebServer, server_py:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "BREW", "get"])
-def test_apache_refuses_other_methods_as_server_py_does(apache: WebServer, server_py: int, method: str) -> None:
+def test_apache_rejects_other_methods_like_server_py(apache: WebServer, server_py: int, method: str) -> None:
     for path in ("/", "/health", "/nothing"):
         assert_equal(ask(apache.port, path, method), ask(server_py, path, method))
 
@@ -224,7 +224,7 @@ HEADERS: list[tuple[str, dict[str, str]]] = [
 
 
 @pytest.mark.parametrize(("path", "headers"), HEADERS, ids=str)
-def test_apache_handles_headers_as_server_py_does(
+def test_apache_handles_headers_like_server_py(
     apache: WebServer, server_py: int, path: str, headers: dict[str, str]
 ) -> None:
     assert_equal(ask(apache.port, path, headers=headers), ask(server_py, path, headers=headers))
@@ -232,7 +232,7 @@ def test_apache_handles_headers_as_server_py_does(
 
 @pytest.mark.parametrize("path", ["/", "/main.js", "/config.js", "/images/banana.svg", "/health"])
 @pytest.mark.parametrize("accepted", ["identity", "gzip"])
-def test_current_copy_is_not_sent_again(apache: WebServer, server_py: int, path: str, accepted: str) -> None:
+def test_unchanged_file_gets_304(apache: WebServer, server_py: int, path: str, accepted: str) -> None:
     again = []
     for port in (apache.port, server_py):
         headers = {"Accept-Encoding": accepted}
@@ -246,7 +246,9 @@ def test_current_copy_is_not_sent_again(apache: WebServer, server_py: int, path:
 @pytest.mark.parametrize(
     "target", ["*", "/../../etc/passwd", "/%", "/%zz", "/%2e%2e/pyproject.toml", "/..", "/\\..", "main.js"]
 )
-def test_both_refuse_a_malformed_target_with_the_same_headers(apache: WebServer, server_py: int, target: str) -> None:
+def test_malformed_target_gets_the_same_headers_from_both_servers(
+    apache: WebServer, server_py: int, target: str
+) -> None:
     # Apache responds with 400, server.py with 404.
     answers = [ask(apache.port, target), ask(server_py, target)]
     for answer in answers:
@@ -255,7 +257,7 @@ def test_both_refuse_a_malformed_target_with_the_same_headers(apache: WebServer,
 
 
 def test_etag_is_the_same_on_every_instance(apache: WebServer) -> None:
-    # The time of a file differs between instances.
+    # Modification times differ between instances.
     before = ask(apache.port, "/main.js").headers["etag"]
     (apache.installation.root / "var" / "www" / "storefront" / "main.js").touch()
     after = ask(apache.port, "/main.js")

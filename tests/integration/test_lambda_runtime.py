@@ -1,8 +1,9 @@
 """The package's functions with the Python version of the Lambda runtime.
 
-The tests' Python may be older, and the package's native libraries load only in the runtime's version, which Debian 13
-has. Each function starts there as in Lambda: the package unpacked, boto3 beside it, a user who may only read, and a
-process per cold start. AWS is not reachable; tests/e2e runs the functions with the emulator.
+Native libraries load only in the runtime's Python version, and the tests' Python may be older. The functions
+therefore run in Debian 13, which has that version. Conditions are as in Lambda: the package is unpacked, boto3 is
+installed beside it, the user has read access only, and each cold start is a new process. AWS is not reachable;
+tests/e2e runs the functions with the emulator.
 """
 
 import importlib.util
@@ -24,7 +25,7 @@ from support.sample_orders import SAMPLE_BODY, processed
 from support.stub_aws.events import body_of, http_event, sqs_event, stream_event
 
 # The runtime's boto3 and its dependencies; they are pure Python, so the tests' copy is used.
-BOTO3_AND_ALL_IT_IMPORTS = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
+BOTO3_PACKAGES = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
 
 # The user `nobody` may only read the function's files, like Lambda's user.
 NOBODY = "65534:65534"
@@ -75,7 +76,7 @@ def invoke() -> Iterator[Callable[[str, dict[str, Any]], dict[str, Any]]]:
             archive.extractall(own_folder / "task")
         site = own_folder / "site"
         site.mkdir()
-        for name in BOTO3_AND_ALL_IT_IMPORTS:
+        for name in BOTO3_PACKAGES:
             found = importlib.util.find_spec(name)
             assert found is not None
             if found.submodule_search_locations:
@@ -110,7 +111,7 @@ def test_request_is_answered_when_aws_is_not_reachable(
     assert (answer["statusCode"], body_of(answer)["code"]) == (status, code)
 
 
-def test_events_are_processed_that_need_no_aws(invoke: Invoke) -> None:
+def test_event_is_processed_when_it_needs_no_aws(invoke: Invoke) -> None:
     processing = invoke("processing", sqs_event(m="poison"))
     notification = invoke("notification", stream_event(processed(), event_name="MODIFY"))
 
@@ -119,7 +120,7 @@ def test_events_are_processed_that_need_no_aws(invoke: Invoke) -> None:
     assert notification["answer"] == {"batchItemFailures": []}
 
 
-def test_only_the_package_boto3_and_the_standard_library_are_loaded(invoke: Invoke) -> None:
+def test_function_loads_only_package_boto3_and_standard_library(invoke: Invoke) -> None:
     invocation = invoke("submission", http_event("{}"))
 
     assert invocation["python"] == build_lambda.LAMBDA_PYTHON
@@ -129,4 +130,4 @@ def test_only_the_package_boto3_and_the_standard_library_are_loaded(invoke: Invo
         for name, file in invocation["files"].items()
         if not file.startswith((invocation["task"], "/usr/lib/python3.13/"))
     }
-    assert from_elsewhere <= set(BOTO3_AND_ALL_IT_IMPORTS)
+    assert from_elsewhere <= set(BOTO3_PACKAGES)

@@ -1,4 +1,4 @@
-"""The local stack on the real emulator: what it provides, what it keeps, and that nothing outlives it."""
+"""The local stack on the real emulator: its description, e-mails, saved state and shutdown."""
 
 import io
 import json
@@ -52,7 +52,7 @@ def stack(by_hand: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
 
 @pytest.fixture
 def new_stack(by_hand: None, tmp_path: Path) -> Callable[..., LocalStack]:
-    """Return a function that makes one local stack after the other in the same directory and on the same ports."""
+    """Return a function that makes local stacks with the same directory and ports."""
     settings = settings_by_hand(tmp_path, free_port(), free_port())
     return lambda report=None: LocalStack(settings, report)
 
@@ -107,7 +107,7 @@ def test_second_stack_on_the_same_ports_is_refused(stack: LocalStack, tmp_path: 
     stack.require_running()
 
 
-def test_dead_letter_raises_the_alarm_of_its_queue_only_and_sends_an_email(stack: LocalStack) -> None:
+def test_dead_letter_raises_only_its_queues_alarm_and_sends_an_email(stack: LocalStack) -> None:
     alarms = stack.client("cloudwatch").describe_alarms()["MetricAlarms"]
     assert {alarm["StateValue"] for alarm in alarms} == {"OK"}
     assert not emails_in(stack, "")
@@ -135,7 +135,7 @@ def test_dead_letter_raises_the_alarm_of_its_queue_only_and_sends_an_email(stack
     assert (maximum_of("orders-dlq"), maximum_of("notifications-dlq")) == (1, 0)
 
 
-def test_completed_order_is_an_email_in_words(stack: LocalStack) -> None:
+def test_completed_order_email_is_plain_text(stack: LocalStack) -> None:
     announcement = announce(PROCESSED)
     stack.client("sns").publish(
         TopicArn=stack.outputs["order_completed_topic_arn"],
@@ -148,7 +148,7 @@ def test_completed_order_is_an_email_in_words(stack: LocalStack) -> None:
 
 
 def started_program(stack: LocalStack, *prefix: str) -> "subprocess.Popen[str]":
-    """Run the program with the settings of `stack`, by a command such as nohup; return it when it is ready."""
+    """Run the program with the settings of `stack`, prefixed by a command such as nohup; return it when ready."""
     settings = stack.settings
     process = subprocess.Popen(
         [
@@ -163,7 +163,7 @@ def started_program(stack: LocalStack, *prefix: str) -> "subprocess.Popen[str]":
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        # As a shell does. Otherwise a signal to the group would reach the tests.
+        # A signal to the program's group must not reach the tests.
         start_new_session=True,
     )
     assert process.stdout is not None
@@ -188,7 +188,7 @@ def test_orders_are_kept_when_a_signal_or_kill_stops_the_program(new_stack: Call
     for number, queue in stops.items():
         process = started_program(stack)
         put_order(stack, number.name)
-        # Each new start sends e-mails only about what has changed.
+        # After a restart, only new state changes send e-mails.
         if queue:
             send_poison(stack, queue)
             wait_for("the e-mail", partial(emails_in, stack, queue))
@@ -198,7 +198,7 @@ def test_orders_are_kept_when_a_signal_or_kill_stops_the_program(new_stack: Call
         assert process.returncode == 0
         assert_nothing_is_left(stack)
 
-    # As a shell starts `nohup make run &`: it ignores two of the signals.
+    # A shell starts `nohup make run &` like this, with SIGHUP and SIGINT ignored.
     process = started_program(stack, "sh", "-c", "trap '' INT; exec nohup \"$@\"", "sh")
     os.killpg(process.pid, signal.SIGHUP)
     os.killpg(process.pid, signal.SIGINT)
@@ -216,7 +216,7 @@ def test_orders_are_kept_when_a_signal_or_kill_stops_the_program(new_stack: Call
 
     wait_for("the end of its processes", is_released)
     directory = stack.settings.local_directory
-    # A directory that is deleted meanwhile ends the run, and the files of the next run stay.
+    # When its directory is deleted, the run ends and keeps the files of the run that replaces it.
     with pytest.raises(LocalStackError, match="was deleted while the system ran"), new_stack() as last:
         assert order_ids(last) == {"SIGINT", "SIGTERM", "SIGHUP", "SIGKILL"}
         subscriptions = last.client("sns").list_subscriptions()["Subscriptions"]
@@ -275,7 +275,7 @@ def test_interrupted_first_deployment_leaves_nothing_running(
         ("DEPLOY=by-magic", "DEPLOY=by-magic is not a way to deploy"),
     ],
 )
-def test_invalid_setting_is_one_sentence_and_a_failure(variable: str, reason: str) -> None:
+def test_invalid_setting_is_reported_in_one_sentence(variable: str, reason: str) -> None:
     name, value = variable.split("=")
     environment = {**os.environ, "PYTHONPATH": f"{REPOSITORY / 'scripts'}:{REPOSITORY / 'lambda'}", name: value}
     ran = subprocess.run(

@@ -1,4 +1,4 @@
-"""Nothing outlives the local stack, and every program gets time to finish."""
+"""Processes of the local stack: stopped with SIGTERM, killed after the grace period, never orphaned."""
 
 import fcntl
 import os
@@ -17,14 +17,14 @@ from support.waiting import wait_for
 
 SCRIPTS = REPOSITORY / "scripts"
 
-# Holds a lock while it runs, and creates a file when it is asked to stop.
-POLITE = """
+# Holds a lock while it runs, and creates a file on SIGTERM.
+GRACEFUL = """
 import fcntl, pathlib, signal, sys
 directory = pathlib.Path(sys.argv[1])
 held = open(directory / "held", "w")
 fcntl.flock(held, fcntl.LOCK_EX)
 def stop(*_):
-    (directory / "asked").touch()
+    (directory / "sigterm").touch()
     sys.exit(0)
 signal.signal(signal.SIGTERM, stop)
 (directory / "ready").touch()
@@ -32,13 +32,13 @@ print("ready", flush=True)
 signal.pause()
 """
 
-# Does not stop when it is asked to.
-STUBBORN = POLITE.replace("sys.exit(0)", "pass").replace("signal.pause()", "while True: signal.pause()")
+# Does not stop on SIGTERM.
+UNRESPONSIVE = GRACEFUL.replace("sys.exit(0)", "pass").replace("signal.pause()", "while True: signal.pause()")
 
-# Starts POLITE and ends.
-FORGETFUL = f"""
+# Starts GRACEFUL and ends.
+ORPHANING = f"""
 import subprocess, sys, time, pathlib
-subprocess.Popen([sys.executable, "-c", {POLITE!r}, sys.argv[1]])
+subprocess.Popen([sys.executable, "-c", {GRACEFUL!r}, sys.argv[1]])
 while not (pathlib.Path(sys.argv[1]) / "ready").exists():
     time.sleep(0.01)
 """
@@ -74,29 +74,31 @@ def is_alive(directory: Path) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("program", "grace_seconds", "status"), [(POLITE, 30, 0), (STUBBORN, 0.5, 137)], ids=["polite", "stubborn"]
+    ("program", "grace_seconds", "status"),
+    [(GRACEFUL, 30, 0), (UNRESPONSIVE, 0.5, 137)],
+    ids=["graceful", "unresponsive"],
 )
-def test_program_is_asked_to_stop_and_then_killed(
+def test_program_gets_sigterm_and_is_killed_after_the_grace_period(
     tmp_path: Path, program: str, grace_seconds: float, status: int
 ) -> None:
     process = started(program, tmp_path, grace_seconds)
     assert is_alive(tmp_path)
     process.stop()
-    assert (tmp_path / "asked").exists()
+    assert (tmp_path / "sigterm").exists()
     assert not is_alive(tmp_path)
     assert process.exit_status == status
 
 
 def test_child_of_a_program_is_killed_with_it(tmp_path: Path) -> None:
-    with started(FORGETFUL, tmp_path):
+    with started(ORPHANING, tmp_path):
         wait_for("its end", lambda: not is_alive(tmp_path))
 
 
-def test_program_is_asked_to_stop_when_its_parent_is_killed(tmp_path: Path) -> None:
+def test_program_gets_sigterm_when_its_parent_is_killed(tmp_path: Path) -> None:
     parent_program = f"""
 import os, pathlib, sys, time
 from local_stack.processes import Process
-Process("The program", [sys.executable, "-c", {POLITE!r}, sys.argv[1]], environment=os.environ,
+Process("The program", [sys.executable, "-c", {GRACEFUL!r}, sys.argv[1]], environment=os.environ,
         log=pathlib.Path(sys.argv[1]) / "program.log", grace_seconds=30)
 time.sleep(300)
 """
@@ -105,12 +107,12 @@ time.sleep(300)
         wait_for("the program", (tmp_path / "ready").exists)
         parent.kill()
     wait_for("its end", lambda: not is_alive(tmp_path))
-    assert (tmp_path / "asked").exists()
+    assert (tmp_path / "sigterm").exists()
 
 
 def test_directory_stays_locked_until_the_last_process_ends(tmp_path: Path) -> None:
     with RunLock(tmp_path) as lock:
-        process = started(POLITE, tmp_path, lock=lock)
+        process = started(GRACEFUL, tmp_path, lock=lock)
     with pytest.raises(LocalStackError, match="is still stopping"):
         RunLock(tmp_path).__enter__()
     process.stop()
@@ -126,7 +128,7 @@ def test_directory_stays_locked_until_the_last_process_ends(tmp_path: Path) -> N
         (["no-such-program"], 127, "no-such-program cannot be started: No such file"),
     ],
 )
-def test_program_that_ends_is_reported_with_its_output(
+def test_ended_program_is_reported_with_its_output(
     tmp_path: Path, command: list[str], status: int, output: str
 ) -> None:
     with new_process(command, tmp_path) as process:

@@ -24,7 +24,7 @@ REDEPLOY_SECONDS = 30
 
 
 class Lines(Report):
-    """Keeps the lines about redeployments."""
+    """Records the lines about redeployments."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -46,7 +46,7 @@ def test_each_new_order_is_announced_once(notification: ModuleType, subscriber: 
     )
 
 
-def test_announcement_has_json_and_attributes_for_programs_and_text_for_people(
+def test_announcement_has_json_attributes_and_an_email_text(
     notification: ModuleType, subscriber: Callable[[], list[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = notification._topic._client
@@ -75,7 +75,7 @@ def test_changes_of_orders_are_not_announced(
     assert subscriber() == []
 
 
-def test_stream_retries_from_the_first_order_that_sns_refuses(
+def test_stream_retries_from_the_first_order_that_sns_rejects(
     notification: ModuleType, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     response = {"Successful": [{"Id": "0"}, {"Id": "1"}, {"Id": "3"}], "Failed": [{"Id": "2", "Code": "x"}]}
@@ -112,12 +112,12 @@ def test_function_fails_when_nothing_is_announced(
         notification.handler(stream_event(processed()), None)
     [record] = caplog.records
     assert (record.message, record.__dict__["error"]) == ("notification_failed", name)
-    assert (raised.value.__cause__, raised.value.__context__) == (None, None), "Lambda may log their texts"
+    assert (raised.value.__cause__, raised.value.__context__) == (None, None), "Lambda may log the text of a cause"
     assert str(raised.value) == "no order was announced; see notification_failed"
     assert "secret" not in str(vars(record))
 
 
-def test_batch_fails_before_any_announcement_when_a_record_is_not_an_order(
+def test_batch_is_not_announced_when_a_record_is_invalid(
     notification: ModuleType, subscriber: Callable[[], list[Any]]
 ) -> None:
     event = stream_event(processed("a"), processed("b"))

@@ -1,4 +1,4 @@
-"""The bytes per order in the cost model are those that the handlers write and send."""
+"""The cost model's bytes per order equal the bytes that the handlers write and send."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from dataclasses import asdict
 from planning.cost import ORDER_BYTES
 from support.repository.files import REPOSITORY
 
-# Runs in a process of its own, because the log keeps the stdout of the handler's import.
+# Runs in a separate process, because the logger keeps the stdout from the import of the handler.
 PROGRAM = """
 import importlib, io, json, sys
 from contextlib import redirect_stdout
@@ -67,7 +67,7 @@ json.dump({
 """
 
 
-def test_cost_model_has_the_bytes_of_the_handlers() -> None:
+def test_cost_model_bytes_equal_those_of_the_handlers() -> None:
     environment = {
         **os.environ,
         **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "unused"),

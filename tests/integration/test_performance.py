@@ -1,4 +1,4 @@
-"""Performance that depends on no machine: the package's size, what each function loads, and its calls to AWS.
+"""Machine-independent performance: the package's size, and each function's modules and calls to AWS.
 
 `make bench` measures times and rates.
 """
@@ -22,7 +22,7 @@ ZIP_AT_MOST_BYTES = 800_000
 # jsonschema and its dependencies are loaded only to report an invalid order.
 LOADED_LATE = {"jsonschema", "attr", "attrs", "referencing", "rpds"}
 
-# Every further call is a round trip that a customer or a queue waits for, and costs money.
+# Each call costs money and adds a round trip.
 CALLS = {
     "submission": {"an order": 1, "an invalid request": 0},
     "processing": {"ten new orders": 1, "ten duplicates": 2},
@@ -47,7 +47,7 @@ print(json.dumps({
 }))
 """
 
-# Calls of real clients are recorded, and answered before the network.
+# Records the calls of real clients and responds without the network.
 HANDLE_EVENTS = """
 import importlib, io, json, sys
 sys.path[:0] = sys.argv[1:3]
@@ -126,7 +126,7 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def starts(task: Path) -> dict[str, Any]:
-    """What each function and each service's client loaded."""
+    """The modules and folders that each function and each service's client loaded."""
     programs: dict[str, tuple[object, ...]] = {f: (START_FUNCTION, task, f) for f in SERVICES}
     programs |= {service: (START_BASELINE, service) for service in SERVICES.values()}
     with ThreadPoolExecutor(2) as runners:
@@ -138,7 +138,7 @@ def starts(task: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def handled(task: Path) -> dict[str, Any]:
-    """The calls to AWS of each function, and the modules that the first event loaded."""
+    """Each function's calls to AWS, and the modules loaded for the first event."""
     with ThreadPoolExecutor(2) as runners:
         tests = REPOSITORY / "tests"
         return dict(

@@ -1,6 +1,6 @@
 """The processing handler with a fake of DynamoDB.
 
-moto 5.2 cannot run an INSERT with parameters, and no emulator gives these errors on request.
+moto 5.2 does not support INSERT with parameters, and no emulator can inject these errors.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from support.stub_aws.events import item_of, sqs_event
 
 
 class FakeDynamoDb:
-    """Holds items by order id, and answers as DynamoDB documents it."""
+    """Holds items by order ID, and responds as DynamoDB documents."""
 
     def __init__(self) -> None:
         self.items: dict[str, dict[str, Any]] = {}
@@ -121,7 +121,7 @@ def test_repeated_order_fails_when_dynamodb_refuses_the_first(processing: Module
     )
 
 
-def test_batch_without_a_readable_message_calls_no_aws(processing: ModuleType, dynamodb: FakeDynamoDb) -> None:
+def test_batch_makes_no_aws_call_when_no_message_is_readable(processing: ModuleType, dynamodb: FakeDynamoDb) -> None:
     later = write_message(submitted()).replace(f'"version":{VERSION}', f'"version":{VERSION + 1}')
 
     assert processing.handler(sqs_event(m1="poison", m2=later), None) == failures("m1", "m2")
@@ -156,7 +156,7 @@ def test_insert_takes_25_orders_per_call_and_never_overwrites(processing: Module
 @pytest.mark.parametrize(
     ("body", "expected"), [(submitted(), failures()), ("poison", failures("m"))], ids=["order", "poison"]
 )
-def test_message_that_is_twice_in_one_batch_is_processed_once(
+def test_message_is_processed_once_when_a_batch_has_it_twice(
     processing: ModuleType, caplog: pytest.LogCaptureFixture, body: Any, expected: dict[str, Any]
 ) -> None:
     [record] = sqs_event(m=body)["Records"]

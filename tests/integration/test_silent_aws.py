@@ -1,4 +1,4 @@
-"""When AWS does not respond, the client gets a 503 of the function within the computed time."""
+"""When AWS does not respond, the client gets a 503 from the function within the computed time."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""`make smoke`, run against the local stack as far as the emulator goes."""
+"""`make smoke` against the local stack: checks that the emulator does not support are skipped."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from local_stack.environment import tool_environment
 from support.prerequisites import require_program
 from support.repository.files import REPOSITORY
 
-# Without the tests whose result depends on other tests of this run: alarms and logs.
+# Tests of alarms and logs are left out, because their results depend on other tests of this run.
 EXPECTED = {
     "alerts_confirmed": "SKIPPED",  # no e-mail is sent
     "waiting_measured": "SKIPPED",  # no such metric
@@ -46,7 +46,7 @@ def smoke(local_stack: LocalStack, **variables: str) -> "subprocess.CompletedPro
     )
 
 
-def test_smoke_reports_what_the_local_stack_has_and_lacks(local_stack: LocalStack) -> None:
+def test_smoke_skips_checks_that_the_emulator_does_not_support(local_stack: LocalStack) -> None:
     ran = smoke(local_stack, STACK="order-processing-dev", SMOKE_WRITE="orders")
     found = dict(re.findall(r"::test_(\w+) (PASSED|SKIPPED|FAILED)", ran.stdout))
     assert EXPECTED.items() <= found.items(), ran.stdout + ran.stderr

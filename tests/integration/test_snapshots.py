@@ -1,4 +1,4 @@
-"""SnapStart starts many environments from one snapshot, days later; a fork stands for such a start."""
+"""SnapStart restores many environments from one snapshot, even days later. Here a fork simulates a restore."""
 
 import json
 import subprocess
@@ -61,7 +61,7 @@ def run(program: str, *arguments: str, given: Any = None) -> list[Any]:
 
 
 @pytest.mark.parametrize("function", ["submission", "status"])
-def test_start_opens_no_connection(function: str) -> None:
+def test_cold_start_opens_no_connection(function: str) -> None:
     assert run(START, function) == [[]]
 
 

@@ -21,7 +21,7 @@ def status(import_handler: Callable[..., ModuleType], table_name: str) -> Module
 
 
 @pytest.mark.parametrize("spelling", [ORDER_ID, ORDER_ID.upper()])
-def test_stored_order_is_processed(
+def test_stored_order_is_returned_as_processed(
     status: ModuleType, table_name: str, spelling: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     boto3.client("dynamodb").put_item(TableName=table_name, Item=item_of(processed()))
@@ -42,7 +42,7 @@ def test_issued_id_is_pending_when_it_is_not_stored(status: ModuleType, caplog: 
     assert events(caplog) == [("order_pending", "request-1", ORDER_ID, None, None)]
 
 
-def test_unknown_id_is_a_404_without_a_read_or_an_echo(
+def test_unknown_id_gets_404_without_a_read_or_an_echo(
     status: ModuleType, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(status._store, "_client", None)

@@ -124,7 +124,7 @@ def test_saved_change_makes_a_new_release(folder: Path) -> None:
     assert storefront.find(f"/{changed}/view.js").body == storefront.find("/view.js").body == b"// changed\n"
     assert storefront.find(f"/{release}/view.js") is None
     [other_api] = {found.decode() for found in CODE_PATH.findall(server.Storefront(folder, None).find("/").body)}
-    assert other_api != changed, "the API's address belongs to the release"
+    assert other_api != changed, "another API URL makes another release"
 
 
 NOT_PUBLIC = r"""index.html main.js // //main.js /images /images/ /server.py /.hidden.js /main.js~ /#main.js# /notes.txt
@@ -170,7 +170,7 @@ def test_text_is_compressed_and_revalidated(address: tuple[str, int], accepted: 
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "BREW", "get"])
-def test_other_methods_are_answered_405(address: tuple[str, int], method: str) -> None:
+def test_other_methods_get_405(address: tuple[str, int], method: str) -> None:
     response, body = ask(address, "/", method)
     assert (response.status, response.headers["Allow"]) == (405, "GET, HEAD")
     assert body == b"405 Method Not Allowed\n"
@@ -188,7 +188,7 @@ def test_only_a_loopback_host_is_served(address: tuple[str, int], hosts: str, st
     assert received.startswith(f"HTTP/1.1 {status} ".encode())
 
 
-def test_other_addresses_are_served_when_the_server_is_opened_to_them() -> None:
+def test_other_addresses_are_served_when_listening_on_all_interfaces() -> None:
     running = server.StorefrontServer(("0.0.0.0", 0), server.Storefront(FRONTEND, None))
     with contextlib.closing(running.socket):
         assert running.is_own_host("192.0.2.1:8080")
@@ -226,7 +226,7 @@ def test_body_is_not_parsed_as_the_next_request(address: tuple[str, int]) -> Non
     assert send_raw(address, request + hidden).count(b"HTTP/1.1 ") == 1
 
 
-def test_silent_connections_delay_nobody(address: tuple[str, int]) -> None:
+def test_idle_connections_do_not_delay_requests(address: tuple[str, int]) -> None:
     with contextlib.ExitStack() as stack, ThreadPoolExecutor(20) as pool:
         for _ in range(50):
             stack.enter_context(socket.create_connection(address, timeout=DEADLINE_SECONDS))
@@ -260,7 +260,7 @@ def test_program_reads_the_environment_and_ends_with_ctrl_c() -> None:
     assert "Traceback" not in errors
 
 
-def test_program_without_an_api_says_so() -> None:
+def test_program_reports_a_missing_api_url() -> None:
     process = run("--port", "0")
     assert process.stdout is not None
     lines = process.stdout.readline(), process.stdout.readline()
@@ -280,7 +280,7 @@ def test_program_without_an_api_says_so() -> None:
         (["--port", "{taken}"], "Port {taken} of 127.0.0.1 is in use. Choose another one with --port or PORT."),
     ],
 )
-def test_invalid_argument_is_one_clear_line(arguments: list[str], reason: str) -> None:
+def test_invalid_argument_is_reported_in_one_line(arguments: list[str], reason: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -34,7 +34,7 @@ def messages(queue_url: str) -> list[Any]:
     return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
 
 
-def test_accepted_order_is_on_the_queue_and_its_address_in_the_response(
+def test_accepted_order_is_queued_and_located_in_the_response(
     submission: ModuleType, queue_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = datetime.now(UTC)
@@ -68,9 +68,7 @@ def test_equal_orders_without_a_key_are_two_orders(submission: ModuleType) -> No
 
 # An HTTP API passes a repeated header as "k,k", which is a valid key.
 @pytest.mark.parametrize("key", ["k-1", "k,k"])
-def test_retry_with_a_key_gives_the_same_id_when_the_quantity_is_written_differently(
-    submission: ModuleType, key: str
-) -> None:
+def test_retry_with_a_key_gets_the_same_id_for_number_and_text_quantity(submission: ModuleType, key: str) -> None:
     events = [http_event(body, JSON_TYPE | {"Idempotency-Key": key}) for body in (SAMPLE, SAMPLE.replace('"1"', "1"))]
 
     order_ids = [body_of(submission.handler(event, None))["order_id"] for event in events]
@@ -127,7 +125,7 @@ REJECTED: dict[tuple[int, str], list[dict[str, Any]]] = {
 @pytest.mark.parametrize(
     ("event", "status", "code"), [(event, *answer) for answer, events in REJECTED.items() for event in events]
 )
-def test_rejection_is_problem_details_and_queues_nothing(
+def test_rejected_request_gets_problem_details_and_is_not_queued(
     submission: ModuleType, queue_url: str, event: Any, status: int, code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     answer = submission.handler(event, None)
@@ -151,7 +149,7 @@ MISMATCHES = [None, {}, {"sub": ""}, {"sub": "002"}, {"sub": 1}, {"sub": ["001"]
 
 
 @pytest.mark.parametrize("claims", MISMATCHES, ids=str)
-def test_order_is_refused_when_the_token_does_not_name_its_customer(
+def test_order_is_rejected_when_the_token_does_not_name_its_customer(
     submission: ModuleType, queue_url: str, monkeypatch: pytest.MonkeyPatch, claims: dict[str, Any] | None
 ) -> None:
     monkeypatch.setenv("JWT_CUSTOMER_CLAIM", "sub")
@@ -193,7 +191,7 @@ def test_token_is_compared_only_with_the_customer_of_a_valid_order(
     assert submission.handler(http_event(body, claims=claims), None)["statusCode"] == status
 
 
-def test_422_lists_at_most_20_violations_and_the_number_of_all(submission: ModuleType) -> None:
+def test_422_lists_at_most_20_violations_and_counts_all(submission: ModuleType) -> None:
     few = body_of(submission.handler(http_event(SAMPLE.replace('"1"', "0")), None))
     unknown = {str(number): 1 for number in range(1000, 2490)}
     many = body_of(submission.handler(http_event(json.dumps(unknown, separators=(",", ":"))), None))
@@ -218,7 +216,7 @@ BODIES = (
 )
 
 
-# One handler for all examples, because it keeps no state of a request.
+# All examples share one handler, which keeps no state between requests.
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(headers=HEADERS, body=st.none() | BODIES, is_base64=st.booleans())
 def test_no_request_causes_an_unexpected_error(
