@@ -1,5 +1,5 @@
 """`orders`: inspect and repair a running system.
 
-`program.py` is the command line, `commands/` has a module for each command. The modules beside them do the work:
-`system.py` finds the deployment, `queue.py`, `table.py` and `log.py` read and change its parts.
+`program.py` is the command line, and `commands/` has a module for each command. `system.py` finds the deployment;
+`queue.py`, `table.py` and `log.py` read and change its resources.
 """

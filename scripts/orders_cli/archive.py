@@ -1,4 +1,4 @@
-"""Dropped messages in a file, one JSON object per line, from which they can be redriven.
+"""An archive of dropped messages: a file with one JSON object per line. `orders dlq redrive --from` reads it.
 
 {"message_id": "…", "order_id": "…", "reason": "…", "sent_at": "…", "dropped_at": "…", "attributes": {…}, "body": "…"}
 """
@@ -19,7 +19,7 @@ from orders_cli.errors import OperatorError
 from orders_cli.queue import Message, sendable_attributes
 
 Keep = Callable[[Sequence[Mapping[str, Any]]], None]
-"""Writes entries; when it returns they are on the disk."""
+"""Writes entries and syncs them to disk."""
 
 
 def require_new(path: Path) -> None:
@@ -31,8 +31,8 @@ def require_new(path: Path) -> None:
 def new_archive(path: Path) -> Iterator[Keep]:
     """Create a file that only its owner can read, and yield a function that appends entries to it.
 
-    Raises OperatorError if the file cannot be created or written. A file that is still empty at the end is removed, so
-    that the same command can be run again.
+    Raises OperatorError if the file cannot be created or written. A file that stays empty is removed: the same command
+    can then be run again.
     """
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -61,14 +61,14 @@ def new_archive(path: Path) -> Iterator[Keep]:
 
 
 def _sync_directory(path: Path) -> None:
-    """Make the file's name durable, on file systems that can do that."""
+    """Sync the directory entry of a new file, if the file system supports it."""
     directory = os.open(path.absolute().parent, os.O_RDONLY)
     try:
         os.fsync(directory)
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):
             raise OperatorError(
-                f"{path} cannot be made durable ({error.strerror}). Name a file on another disk with --to."
+                f"{path} cannot be synced to disk ({error.strerror}). Name a file on another disk with --to."
             ) from error
     finally:
         os.close(directory)
@@ -90,10 +90,10 @@ def entry_of(message: Message, letter: DeadLetter, now: datetime) -> dict[str, A
 
 
 def read_archive(path: Path) -> list[tuple[Message, DeadLetter]]:
-    """Return each message of a file with its letter.
+    """Return each message of an archive with its dead letter.
 
     An incomplete last line is skipped: its message was not dropped. Raises OperatorError if the file cannot be read or
-    holds something else.
+    is not an archive.
     """
     try:
         lines = path.read_bytes().splitlines(keepends=True)

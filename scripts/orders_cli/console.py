@@ -20,20 +20,20 @@ import click
 _GAP = "  "
 
 Advance = Callable[[int], None]
-"""Reports that this many more are done."""
+"""Reports the number of newly completed items."""
 
 
-# In a command's context: it changes something, so it goes on when the reader of standard output is gone.
+# Set in the context of a command that must continue after standard output was closed, because it changes something.
 GOES_ON = "orders_cli.goes_on"
 
 
 def discard_output() -> None:
-    """Send the rest of standard output to the null device. Python would fail on it again at its end."""
+    """Send the rest of standard output to the null device. Otherwise Python fails again when it flushes at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def write(text: str) -> None:
-    """Write text to standard output. Where nobody reads it, end the command unless it goes on."""
+    """Write text to standard output. If that was closed, end the command unless it must continue."""
     try:
         click.echo(text, nl=False)
     except BrokenPipeError:
@@ -72,7 +72,7 @@ def _terminal_columns() -> int | None:
 
 
 def table_lines(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int | None) -> list[str]:
-    """Return a table as lines of at most `width` characters where its words allow that."""
+    """Return a table as lines of at most `width` characters, unless a word is longer."""
     by_column = list(zip(columns, *rows, strict=True))
     widths = [max(map(len, column)) for column in by_column]
     if width is not None:
@@ -124,7 +124,7 @@ def progress(label: str, total: int | None, *, is_shown: bool = True) -> Iterato
     if not (is_shown and sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")):
         yield lambda _: None
         return
-    # Without a total click needs an iterable, of which it only asks the length.
+    # Without a total, click requires an iterable and reads only its length.
     unknown = itertools.repeat(None) if total is None else None
     with click.progressbar(unknown, length=total, label=label, show_pos=True, file=sys.stderr) as bar:
         yield bar.update

@@ -1,4 +1,4 @@
-"""Dead letters: what each message is, why it failed and what to do about it."""
+"""Dead letters: the order of each message, why it failed and what to do about it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,14 +12,14 @@ from orders.domain.message import read_message
 from orders.domain.order import format_timestamp
 from orders_cli.log import EventLog, LogEvent
 
-# Between the clocks of SQS, Lambda and CloudWatch Logs.
+# Maximum difference between the clocks of SQS, Lambda and CloudWatch Logs.
 _CLOCK_TOLERANCE = timedelta(minutes=1)
 
 _FAILURES = ("order_failed", "order_conflict")
 
 
 class Kind(Enum):
-    """What a reason means to the operator; the value is the advice."""
+    """The kind of a failure; the value is the advice to the operator."""
 
     CONFLICT = "another order is stored under this id, so the message was forged: find the sender, then drop"
     LATER = "written by a later release: deploy that release again, then redrive; do not drop"
@@ -28,7 +28,7 @@ class Kind(Enum):
     UNKNOWN = "no reason logged (timeout, memory, throttling): read the function's log, fix the cause, then redrive"
 
 
-# What each command takes unless its options name other letters.
+# The kinds that `redrive` and `drop` select by default.
 REDRIVEN = frozenset({Kind.LATER, Kind.REFUSED, Kind.UNKNOWN})
 DROPPED = frozenset({Kind.CONFLICT, Kind.UNREADABLE})
 
@@ -46,7 +46,7 @@ UNKNOWN = Reason("nothing was logged about it", Kind.UNKNOWN)
 class DeadLetter:
     """One message of a dead-letter queue.
 
-    `order_id` is None if it carries no order. `details` holds what only notifications have.
+    `order_id` is None if the message holds no order. `details` holds the fields that only notifications have.
     """
 
     message_id: str
@@ -78,7 +78,7 @@ def dead_letter(message: Mapping[str, Any]) -> DeadLetter:
 def letter_of(
     message: Mapping[str, Any], reason: Reason, order_id: str | None = None, details: Mapping[str, Any] | None = None
 ) -> DeadLetter:
-    """Return the letter of an SQS message, received with its system attributes."""
+    """Return the dead letter of an SQS message, which was received with its system attributes."""
     attributes = message["Attributes"]
     sent_at = datetime.fromtimestamp(int(attributes["SentTimestamp"]) / 1000, UTC)
     receives = int(attributes["ApproximateReceiveCount"])
@@ -86,7 +86,7 @@ def letter_of(
 
 
 def with_reasons(letters: Sequence[DeadLetter], log: EventLog) -> list[DeadLetter]:
-    """Return the letters with the reason that was logged last about each."""
+    """Return the dead letters, each with the last reason that was logged about it."""
     if not letters:
         return []
     since = min(letter.sent_at for letter in letters) - _CLOCK_TOLERANCE
@@ -97,7 +97,7 @@ def with_reasons(letters: Sequence[DeadLetter], log: EventLog) -> list[DeadLette
             reason = _reason(event)
             reasons |= {event.fields.get(name): reason for name in ("message_id", "order_id")}
     reasons.pop(None, None)
-    # A message that was moved has another id than when it failed; its order has not.
+    # A message that was moved has a new message id, but the same order id.
     return [
         replace(letter, reason=reasons.get(letter.message_id) or reasons.get(letter.order_id) or letter.reason)
         for letter in letters
@@ -108,7 +108,7 @@ def _reason(event: LogEvent) -> Reason:
     text = str(event.fields.get("reason") or event.fields.get("error") or "no reason logged")
     if event.name == "order_conflict":
         return Reason(text, Kind.CONFLICT)
-    # An order that could be read has its id in the event.
+    # The event has an order id if the order could be read.
     return Reason(text, Kind.REFUSED) if "order_id" in event.fields else _unread(text)
 
 
@@ -118,7 +118,7 @@ def _unread(text: str) -> Reason:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which letters are meant. Without kind, reason or order it is what the advice of the command's kinds allows."""
+    """The dead letters that the options select. Without a kind, reason or order, the command's default kinds."""
 
     reason: str | None = None
     order_id: str | None = None
@@ -127,7 +127,7 @@ class Selection:
     since: datetime | None = None
 
     def of(self, letters: Iterable[DeadLetter], advised: frozenset[Kind] = frozenset(Kind)) -> list[DeadLetter]:
-        """Return the selected letters, oldest first."""
+        """Return the selected dead letters, oldest first."""
         part = (self.reason or "").lower()
         kinds = self.kinds or (frozenset(Kind) if self.reason or self.order_id else advised)
         chosen = [
@@ -142,7 +142,7 @@ class Selection:
 
 
 def groups_of(letters: Iterable[DeadLetter]) -> list[list[DeadLetter]]:
-    """Return the letters of each reason, in their order; the largest group comes first."""
+    """Return the dead letters grouped by reason, the largest group first."""
     groups: dict[Reason, list[DeadLetter]] = {}
     for letter in letters:
         groups.setdefault(letter.reason, []).append(letter)

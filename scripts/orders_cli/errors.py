@@ -17,7 +17,7 @@ class OperatorError(Exception):
 
 _LOG_IN = "log in again, e.g. with `aws sso login`, or choose another profile with --profile"
 
-# The first pattern that an error code contains decides.
+# The first pattern that matches the error code applies.
 _REFUSALS = (
     (
         r"Expired|AuthFailure|IncompleteSignature|InvalidAccessKeyId|InvalidClientTokenId|InvalidSignature"
@@ -46,7 +46,7 @@ _ACTION = re.compile(r"perform(?:ing)?:? ([a-z0-9-]+:[A-Za-z0-9*]+)")
 
 
 def sentence_about(error: BotoCoreError | ClientError) -> str:
-    """Return a failed call of AWS as a sentence for the operator, without text that could quote what was sent."""
+    """Return a sentence about a failed AWS call, without text that could quote the request."""
     if not isinstance(error, ClientError):
         return _about_no_answer(error)
     code, call = error_code(error), error.operation_name

@@ -69,7 +69,7 @@ class EventLog:
     def trace(self, some_id: str, since: datetime) -> list[LogEvent]:
         """Return all events that name an order, request or message, by time."""
 
-        # A quoted term matches as it stands. The caller has checked that the id holds no quotation mark.
+        # A quoted term matches literally. The caller has checked that the id contains no quotation mark.
         def search(function: str) -> list[LogEvent]:
             return [event for event in self.search(function, f'"{some_id}"', since) if some_id in event.fields.values()]
 
@@ -98,7 +98,7 @@ Metric = tuple[str, str, dict[str, str], str]
 
 
 def event_counts(cloudwatch: Any, namespace: str, since: datetime, now: datetime) -> Counter[str]:
-    """Return the number of events of each name in METRICS, by CloudWatch's filters: on AWS a minute or two late."""
+    """Return how often each event in METRICS occurred, from the metric filters. On AWS they lag by a minute or two."""
     metrics: dict[str, Metric] = {event: (namespace, metric, {}, "Sum") for event, metric in METRICS.items()}
     values = metric_values(cloudwatch, metrics, since.replace(second=0, microsecond=0), now)
     return Counter({event: int(sum(found)) for event, found in values.items()})

@@ -1,8 +1,8 @@
 """Failed notifications, and how to repeat them.
 
 An entry of the notifications' dead-letter queue holds no order, only a position in the table's stream, which keeps
-records for a day. The orders are in the table, so each can be notified again by its id at any time. The deployed
-notification function does it, with its own role and log: it gets the event that the stream would send.
+records for a day. The orders are in the table, so a notification can be repeated by order id at any time. The deployed
+notification function sends it, with its own role and log: it receives the event that the stream would send.
 """
 
 import json
@@ -31,7 +31,7 @@ class ExpiredError(Exception):
 
 
 def failed_notification(message: Message) -> DeadLetter:
-    """Return the letter of an SQS message that Lambda sent about a batch of records.
+    """Return the dead letter of an SQS message that Lambda sent about a batch of records.
 
     Source: https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
     """
@@ -50,11 +50,11 @@ def failed_notification(message: Message) -> DeadLetter:
         text = ", ".join(filter(None, (entry["requestContext"]["condition"], function_error)))
         return letter_of(message, Reason(text, Kind.REFUSED), details=details)
     except (ValueError, KeyError, TypeError, AttributeError):
-        return letter_of(message, Reason("not an entry of Lambda's", Kind.UNREADABLE), details={"notifications": None})
+        return letter_of(message, Reason("not written by Lambda", Kind.UNREADABLE), details={"notifications": None})
 
 
 def new_orders(dynamodb_streams: Any, letter: DeadLetter) -> list[Item]:
-    """Return the orders inserted by a letter's records; raise ExpiredError if any record is gone."""
+    """Return the orders that the records of a dead letter inserted; raise ExpiredError if a record is gone."""
     details = letter.details or {}
     if "stream_arn" not in details:
         raise ExpiredError
@@ -91,7 +91,7 @@ def _read(dynamodb_streams: Any, iterator: str | None, last: int) -> list[Item]:
 
 
 def notify(system: System, items: Sequence[Item]) -> None:
-    """Have the notification function send the notifications of at most BATCH_SIZE orders."""
+    """Invoke the notification function for at most BATCH_SIZE orders."""
     function_name = system.function_name("notification")
     records = [
         {

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the system that they name."""
+"""Options that several commands share, and the system that they select."""
 
 import functools
 import os
@@ -22,12 +22,12 @@ _PERSONAL_VARIABLES = ("AWS_PROFILE", "AWS_SESSION_TOKEN")
 
 _AGO = re.compile(r"(\d{1,6})\s?([smhdw])", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-# How many digits of a time of day mean which unit.
+# Number of digits in a time of day → its smallest unit.
 _PRECISIONS = {0: timedelta(days=1), 2: timedelta(hours=1), 4: timedelta(minutes=1), 6: timedelta(seconds=1)}
 
 
 class Target(Choice):
-    """The system that the options name. It is looked up when the command asks for it, after its own checks."""
+    """The system that the options select. A command calls `find` after it has checked its own options."""
 
     def find(self) -> System:
         system = find_system(self)
@@ -45,7 +45,7 @@ _SYSTEM_OPTIONS = (
         "--terraform",
         type=click.Path(path_type=Path, file_okay=False, exists=True),
         metavar="DIRECTORY",
-        help="System: what Terraform has applied in this directory.",
+        help="System: the one that Terraform applied in this directory.",
     ),
     click.option("--stack", metavar="NAME", help="System: the CloudFormation stack of this name."),
     click.option("--region", help="The AWS region, instead of AWS_REGION."),
@@ -61,7 +61,7 @@ _MODE_OPTIONS = (
 
 @dataclass(frozen=True)
 class Mode:
-    """How a command changes something."""
+    """The options of a command that changes something."""
 
     dry_run: bool
     yes: bool
@@ -71,7 +71,7 @@ class Mode:
         if self.yes:
             return
         if not sys.stdin.isatty():
-            raise OperatorError("Nothing was done: there is no terminal to ask for consent. Add --yes.")
+            raise OperatorError("Nothing was done: without a terminal, confirm with --yes.")
         if not click.confirm(question, err=True):
             raise OperatorError("Nothing was done.")
 
@@ -81,12 +81,12 @@ class Mode:
 
 
 def on_system(function: Any) -> Any:
-    """Pass a command that only reads its `target`, and whether the output is to be JSON."""
+    """Add the options of a read-only command, which receives `target` and `as_json`."""
     return _with_options(function, (_JSON, *_SYSTEM_OPTIONS))
 
 
 def changes_system(function: Any) -> Any:
-    """Pass a command that changes something its `target` and `mode`."""
+    """Add the options of a command that changes something, which receives `target` and `mode`."""
 
     @functools.wraps(function)
     def command(*arguments: Any, **given: Any) -> Any:
@@ -131,7 +131,7 @@ def utc_now() -> datetime:
 class Moment(click.ParamType[datetime]):
     """A moment: 2025-04-25, 2025-04-25T10:00:00Z, or 90m, 24h, 7d ago; UTC unless it has an offset.
 
-    As the end of a period it includes the whole day, minute or second that it names.
+    The end of a period includes the whole day, minute or second.
     """
 
     name = "moment"
@@ -156,7 +156,7 @@ class Moment(click.ParamType[datetime]):
 
 
 def _remainder(text: str) -> timedelta:
-    """Return the time from a moment to the last millisecond of the day, minute or second that its text names."""
+    """Return the time from a moment to the last millisecond of its day, hour, minute or second."""
     time_of_day = re.split("[T ]", text, maxsplit=1)[1:] or [""]
     clock = re.split("[Z+-]", time_of_day[0])[0].replace(":", "")
     unit = _PRECISIONS.get(len(clock))

@@ -23,25 +23,25 @@ _TIMEOUT_SECONDS = 35  # API Gateway gives up after 30
 _LONGEST_PAUSE_SECONDS = 60.0
 _LONGEST_BACKOFF_SECONDS = 10.0
 
-# Statuses that a retry can change.
+# HTTP statuses that are retried.
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 
 _UNAUTHORIZED = frozenset({401, 403})
 
 
 class Verdict(Enum):
-    """What became of an order; the value is in words."""
+    """The result of submitting an order; the value is the printed text."""
 
     ACCEPTED = "accepted"
     VALID = "valid, would be submitted"
     REFUSED = "refused"
     NOT_SUBMITTED = "not submitted"
-    """The API did not confirm it after several tries; it may have arrived. Send it again."""
+    """The API did not confirm the order after several tries. It may have arrived: send it again."""
 
 
 @dataclass(frozen=True)
 class Submission:
-    """The verdict on an order, with the API's response or its like."""
+    """The verdict on an order, with the API's response or a similar document."""
 
     verdict: Verdict
     document: Mapping[str, Any] = field(default_factory=dict)
@@ -72,7 +72,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
 class OrderApi:
     """Submits orders to the API at `endpoint`, with a bearer `token` if the API requires one.
 
-    `sleep` waits so many seconds, and returns True to end the retries.
+    `sleep` waits the given number of seconds. If it returns True, the retries end.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class OrderApi:
     def submit(self, body: bytes, idempotency_key: str) -> Submission:
         """Submit one order, with retries while the API is busy or unavailable.
 
-        Raises OperatorError if the API rejects the token, because it would reject it for every order.
+        Raises OperatorError if the API rejects the token, because every order would fail.
         """
         headers = {**self._headers, "Idempotency-Key": idempotency_key}
         submission = Submission(Verdict.NOT_SUBMITTED)
@@ -107,7 +107,7 @@ class OrderApi:
                 submission = Submission(Verdict.NOT_SUBMITTED, {"detail": f"the API did not answer ({name})"})
             else:
                 submission = _read(response)
-                # A mismatch is about one order, and another status about the token.
+                # CUSTOMER_MISMATCH concerns one order. Any other 401 or 403 concerns the token, so all orders.
                 if response.status in _UNAUTHORIZED and submission.document.get("code") != "CUSTOMER_MISMATCH":
                     raise OperatorError(
                         f"The API answers {response.status}: set ORDERS_TOKEN to a token that it accepts."
@@ -121,7 +121,7 @@ class OrderApi:
 
 
 def _pause(number: int, retry_after: str) -> float:
-    """Return a backoff with jitter, at least what the API asks for."""
+    """Return a backoff with jitter, at least as long as Retry-After."""
     backoff = min(0.25 * 2.0**number, _LONGEST_BACKOFF_SECONDS)
     asked = float(retry_after) if retry_after.isascii() and retry_after.isdigit() else 0.0
     return min(max(asked, backoff / 2) + random.uniform(0, backoff / 2), _LONGEST_PAUSE_SECONDS)  # noqa: S311

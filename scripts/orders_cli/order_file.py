@@ -25,9 +25,9 @@ _UTF8_BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True)
 class OrderLine:
-    """A line of the file. `is_valid` is whether it is an order; if not, the API explains why.
+    """A line of the file. If `is_valid` is false, the API returns the errors.
 
-    `unreadable` is why the line cannot be sent at all.
+    `unreadable` is the reason why the line cannot be sent.
     """
 
     line: int
@@ -38,11 +38,11 @@ class OrderLine:
 
 
 def read_orders(stream: BinaryIO, batch: str, secret: str) -> Iterator[OrderLine]:
-    """Yield the lines of a file, without empty ones. Raises OperatorError if it is not a file of orders.
+    """Yield the non-empty lines of a file. Raises OperatorError if it is not a file of orders.
 
     The Idempotency-Key of a line is derived from `secret`, `batch`, the order and the number of equal lines before it.
-    So the same file always states the same orders, even if lines were moved or corrected; two equal lines are two
-    orders; and nobody without the secret can submit one of them first.
+    So the same file always means the same orders, even after lines were moved or corrected. Two equal lines are two
+    orders. Nobody without the secret can use one of the keys first.
     """
     texts = ((number, line.removeprefix(_UTF8_BOM).strip(b" \t\r\n")) for number, line in enumerate(stream, start=1))
     lines = ((number, text) for number, text in texts if text)
@@ -83,7 +83,7 @@ def _from_json(number: int, text: bytes, numbering: _Numbering) -> OrderLine:
         document = read_json_document(text)
     except DocumentUnreadableError as error:
         return OrderLine(number, unreadable=error.detail.replace("The body", "The line"))
-    # The API validates the line as it stands.
+    # Send the line unchanged: the API validates it.
     return numbering.line(document, number, text)
 
 

@@ -23,7 +23,7 @@ from orders_cli.commands.trace import trace
 from orders_cli.console import discard_output, say
 from orders_cli.errors import FAILED, OperatorError, sentence_about
 
-# After the first signal the clean-up gets so long before another signal ends it.
+# Further signals are ignored for this long after the first, to let the clean-up finish.
 _CLEAN_UP_SECONDS = 10
 
 
@@ -37,13 +37,13 @@ def orders() -> None:
 
     \b
     WHICH SYSTEM
-    Every command prints the system that it uses on standard error. Name it by --local,
+    Every command prints the system that it uses on standard error. Select it with --local,
     --terraform DIRECTORY or --stack NAME (of a CloudFormation stack). The default is the local
-    stack of `make run`, unless --region or --profile is given, else what Terraform has applied in
-    terraform-backend/.
+    stack of `make run`. If that does not run, or --region or --profile is given, the default is
+    the system that Terraform applied in terraform-backend/.
     Region and credentials come from --region and --profile, or AWS_REGION, AWS_DEFAULT_REGION,
-    AWS_PROFILE and the AWS configuration. The local stack has credentials of its own and ignores
-    yours. A change in environment prod needs consent, or --yes.
+    AWS_PROFILE and the AWS configuration. The local stack has its own credentials and ignores
+    yours. A change in environment prod needs confirmation, or --yes.
 
     \b
     OUTPUT
@@ -55,10 +55,10 @@ def orders() -> None:
     EXIT STATUS
       0        done
       1        not done, or only in part; the reason is on standard error
-      2        the command line is wrong
+      2        the command line is invalid
       3        no such order, message or event
-      128 + n  ended by signal n (130 Ctrl-C, 143 SIGTERM, 129 SIGHUP, 141 closed output). Nothing
-               is half done; run the command again for the rest.
+      128 + n  ended by signal n (130 Ctrl-C, 143 SIGTERM, 129 SIGHUP, 141 closed output). Each
+               item is done completely or not at all; run the command again for the rest.
 
     \b
     COMPLETION
@@ -74,7 +74,7 @@ for command in (status, submit, show, list_orders, watch, trace, dlq, pause, res
 
 def main() -> NoReturn:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # nohup, and a shell's `&`, start a process with a signal ignored: it stays ignored.
+        # nohup, and a shell's `&`, start a process that ignores some signals. Keep ignoring them.
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _Stop.on_signal)
     sys.exit(run(sys.argv[1:]))

@@ -1,6 +1,6 @@
-"""SQS queues: count, peek without loss, move with care.
+"""SQS queues: count messages, peek at them and move them without loss.
 
-A message leaves a queue only after it is safe elsewhere: send or write, then delete. So a run that is killed loses
+A message is deleted only after it was sent to another queue or written to a file. So a run that is killed loses
 nothing, and the next run does the rest. A message that is moved twice is harmless: its order is stored once.
 """
 
@@ -23,13 +23,13 @@ _BATCH_BYTES = 256 * 1024
 
 RECEIVERS = 8
 
-# A long poll asks every server of SQS, so its empty answer can be believed.
+# A long poll queries every SQS server, so an empty response is reliable.
 _WAIT_SECONDS = 1
 _EMPTY_ROUNDS = 3
 _SHORTEST_HIDING_SECONDS = 60
 _LONGEST_HIDING_SECONDS = 12 * 60 * 60
 _SLOWEST_RECEIVES_PER_SECOND = 50
-# For the first message, until it is known that it can be made visible again, and for the few that are being moved.
+# For the first message, until its visibility timeout was changed successfully, and for a few messages being moved.
 _SHORT_HIDING_SECONDS = 15
 
 Message = Mapping[str, Any]
@@ -111,10 +111,10 @@ class Queue:
 
 
 class Sweep:
-    """One pass over all visible messages of a queue; at its end those that were not deleted are visible again.
+    """One pass over all visible messages of a queue. At its end, messages that were not deleted are visible again.
 
-    `receivers` work at once. If the process is killed, SQS makes the messages visible by itself after `hiding_seconds`;
-    left out, that is as long as it takes to see all of them, at least a minute.
+    `receivers` is the number of threads. If the process is killed, SQS makes the messages visible after
+    `hiding_seconds`. The default is at least a minute, and long enough to receive all messages.
     """
 
     def __init__(self, queue: Queue, *, receivers: int = RECEIVERS, hiding_seconds: float | None = None) -> None:
@@ -124,7 +124,7 @@ class Sweep:
         seconds = seconds_to_see(self._start.visible) if hiding_seconds is None else hiding_seconds
         self._hiding_seconds = min(int(seconds), _LONGEST_HIDING_SECONDS)
         self._seen: set[str] = set()
-        # Of every hidden message, also of a receive that was interrupted.
+        # Receipt handles of all hidden messages, including those of an interrupted receive.
         self._handles: dict[str, str] = {}
         self._is_over = False
 
@@ -142,7 +142,7 @@ class Sweep:
             yield first
         expected, empty_rounds = self._start.visible, int(not first)
         with ThreadPoolExecutor(self._receivers) as pool:
-            # SQS's counts may be late, so its "none" counts only after a receive that found none.
+            # SQS's counts lag, so a count of zero ends the pass only after an empty receive.
             while not (empty_rounds and (empty_rounds == _EMPTY_ROUNDS or self._queue.depth().visible == 0)):
                 busy = max(1, min(self._receivers, -(-(expected - len(self._seen)) // BATCH_SIZE)))
                 received = pool.map(lambda _: self._receive(BATCH_SIZE, self._hiding_seconds), range(busy))
@@ -157,10 +157,10 @@ class Sweep:
         if self._is_over:
             return []
         messages = self._queue.receive(number, hiding_seconds)
-        # SQS may deliver a message twice; then only the newest receipt makes it visible again.
+        # SQS may deliver a message twice. Only the newest receipt handle can then make it visible again.
         self._handles |= {message["MessageId"]: message["ReceiptHandle"] for message in messages}
         if self._is_over:
-            # An interruption of the thread's start has left it behind: the pass ended during the receive.
+            # The pass ended during this receive, because an interruption left this thread running.
             self.release()
         return messages
 
@@ -171,7 +171,7 @@ class Sweep:
 
     @property
     def hidden(self) -> int:
-        """How many messages this pass could not see because others have hidden them, as far as SQS's counts tell."""
+        """How many messages other readers have hidden from this pass, according to SQS's counts."""
         if self._start.total <= len(self._seen):
             return 0
         return max(0, min(self._start.total, self._queue.depth().total) - len(self._seen))
@@ -191,14 +191,14 @@ class Sweep:
 
 
 def seconds_to_see(number: int) -> float:
-    """Return for how long messages must be hidden so that none shows again before all are seen."""
+    """Return the visibility timeout that hides each of `number` messages until all are received."""
     return _SHORTEST_HIDING_SECONDS + number / _SLOWEST_RECEIVES_PER_SECOND
 
 
 def peek(queue: Queue, read: Callable[[Message], Read], advance: Advance = lambda _: None) -> tuple[list[Read], int]:
     """Return what `read` returns for each visible message, and how many more are hidden.
 
-    Only the results are kept, so that a long queue needs little memory.
+    Only the results are kept, to save memory with long queues.
     """
     found: list[Read] = []
     with Sweep(queue) as sweep:
@@ -213,27 +213,27 @@ class Moved:
     """Result of a move, in numbers of messages."""
 
     done: int = 0
-    """Removed from their queue, and safe at their destination."""
+    """Sent to their destination and deleted from their queue."""
     refused: int = 0
-    """Not taken by the destination; still in their queue."""
+    """Not accepted by the destination; still in their queue."""
     left_behind: int = 0
-    """Safe at their destination, but still in their queue too; harmless."""
+    """Sent to their destination, but not deleted from their queue; harmless."""
 
 
 KeepSafe = Callable[[Sequence[Message]], Sequence[Message]]
-"""Stores messages elsewhere, and returns those that are safe there."""
+"""Stores messages elsewhere and returns those that were stored."""
 
 
 def move(
     message_ids: AbstractSet[str], moved: Moved, *, source: Queue, keep_safe: KeepSafe, pace: "Pace", advance: Advance
 ) -> None:
-    """Remove the messages of these ids from `source`, each after `keep_safe` has returned it as safe elsewhere.
+    """Delete the messages with these ids from `source`, each after `keep_safe` has stored it.
 
-    `moved` is kept up to date, also when this is interrupted. A message that comes back to `source` has another id, so
-    this ends.
+    `moved` is correct even after an interruption. A message that returns to `source` has a new id, so it is not moved
+    again.
     """
     visible = source.depth().visible
-    # If all are moved, ten at a time, so that few are hidden if this process is killed.
+    # To move all messages, receive ten at a time: only these stay hidden if this process is killed.
     receivers, seconds = RECEIVERS, seconds_to_see(visible) + pace.seconds_each * len(message_ids)
     if len(message_ids) >= visible:
         receivers, seconds = 1, _SHORT_HIDING_SECONDS + pace.seconds_each * BATCH_SIZE
@@ -265,7 +265,7 @@ def send_again(messages: Sequence[Message], moved: Moved, *, target: Queue, pace
 
 
 def sendable_attributes(message: Message) -> dict[str, dict[str, Any]]:
-    """Return the attributes of a received message without the empty lists that SQS does not take back."""
+    """Return the attributes of a received message without the empty lists, which SQS does not accept."""
     return {
         name: {field: value[field] for field in ("DataType", "StringValue", "BinaryValue") if field in value}
         for name, value in message.get("MessageAttributes", {}).items()
@@ -292,7 +292,7 @@ class Pace:
     def __init__(self, per_second: float | None = None, *, step: int = BATCH_SIZE, seconds_each: float = 0.0) -> None:
         self._interval = 1 / per_second if per_second else 0.0
         self.seconds_each = self._interval + seconds_each
-        # A batch passes at once, or fewer messages where a batch would take more than a second.
+        # Messages pass in batches, or in smaller groups if a batch would take more than a second.
         self.step = max(1, min(step, int(per_second or step)))
         self._next = time.monotonic()
 

@@ -1,4 +1,4 @@
-"""The system that a command uses: its resources and clients, and how it is found."""
+"""Find the system that a command uses, with its resources and clients."""
 
 import json
 import os
@@ -27,7 +27,7 @@ _NEEDED_OUTPUTS = frozenset(
 )
 _TABLE_SUFFIX = "-orders"
 
-# A person waits: a wrong endpoint is reported within seconds.
+# A person is waiting, so a wrong endpoint must fail within seconds.
 _CONFIG = Config(
     connect_timeout=3,
     read_timeout=60,
@@ -42,7 +42,7 @@ Connect = Callable[[str], Any]
 @dataclass(frozen=True)
 class System:
     origin: str
-    """Where it was found, for messages."""
+    """Where the system was found, for messages."""
     outputs: Mapping[str, str]
     """By the names of terraform-backend/outputs.tf."""
     connect: Connect
@@ -102,7 +102,7 @@ class System:
 
 @dataclass(frozen=True)
 class Choice:
-    """The options that name a system."""
+    """The options that select a system."""
 
     local: bool = False
     stack_file: Path | None = None
@@ -113,10 +113,10 @@ class Choice:
 
 
 def find_system(choice: Choice) -> System:
-    """Return the system that is meant; raise OperatorError if there is none.
+    """Return the selected system; raise OperatorError if there is none.
 
-    Without options: the local stack, else what Terraform has applied in terraform-backend/. A region or a profile means
-    AWS, so the local stack is skipped.
+    The default is the local stack, or else the system that Terraform applied in terraform-backend/. A region or a
+    profile means AWS, so the local stack is skipped.
     """
     if choice.stack:
         return _stack_system(choice.stack, choice)
@@ -159,7 +159,7 @@ def _terraform_system(directory: Path, choice: Choice) -> System:
     # An ARN names the region that Terraform has deployed to.
     arn = outputs.get("alerts_topic_arn", "").split(":")
     connect = _connect(choice.profile, choice.region or (arn[3] if len(arn) > 3 else None))
-    return System(f"what Terraform applied in {_shown(directory)}", outputs, connect)
+    return System(f"the Terraform deployment of {_shown(directory)}", outputs, connect)
 
 
 def _stack_system(name: str, choice: Choice) -> System:

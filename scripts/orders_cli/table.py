@@ -14,7 +14,7 @@ from orders_cli.queue import Pace
 
 _INDEX = "by_customer"
 
-# BatchGetItem takes at most so many.
+# BatchGetItem's limit.
 _PAGE_SIZE = 100
 
 Item = Mapping[str, Any]
@@ -99,7 +99,7 @@ def _id(item: Item) -> str:
 
 @dataclass
 class Comparison:
-    """What the table lacks of a copy. `different` is why the orders of these ids cannot be restored."""
+    """The result of comparing a copy with the table. `different` maps order ids to why they cannot be restored."""
 
     same: int = 0
     missing: int = 0
@@ -137,7 +137,7 @@ def restore_missing(
     pace: Pace,
     advance: Advance,
 ) -> None:
-    """Insert every complete order of the copy whose id the table does not hold; count the results by type.
+    """Insert every complete order of the copy that is missing from the table; count the results by type.
 
     An insert never overwrites, so this can be interrupted and run again.
     """

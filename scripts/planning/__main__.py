@@ -113,7 +113,7 @@ def capacity() -> None:
 @click.option("--for", "seconds", type=Duration(), default="1h", show_default=True)
 @_common_options
 def constant(rate: float, seconds: float, **options: Any) -> None:
-    """Send orders at a constant rate."""
+    """Simulate orders at a constant rate."""
     _run(model.constant(rate, seconds), **options)
 
 
@@ -123,13 +123,13 @@ def constant(rate: float, seconds: float, **options: Any) -> None:
 @click.option("--for", "seconds", type=Duration(), default="5min", show_default=True)
 @_common_options
 def flash_sale(base: float, peak: float, seconds: float, **options: Any) -> None:
-    """Send a sale that starts at once and fades by half per minute."""
+    """Simulate a sale that starts suddenly and then halves every minute."""
     _run(model.flash_sale(base, peak, seconds), **options)
 
 
 @capacity.command("settings")
 def list_settings() -> None:
-    """List what --set changes, with defaults and sources."""
+    """List the settings that --set changes, with defaults and sources."""
     for setting in fields(Settings):
         value = "null" if _DEFAULTS[setting.name] is None else _DEFAULTS[setting.name]
         click.echo(f"{setting.name:44}{value!s:>10}  {setting.metadata['source']}")
@@ -164,12 +164,12 @@ def parse_settings(assignments: tuple[str, ...]) -> Settings:
         name, equals, text = assignment.partition("=")
         if not equals or name not in _DEFAULTS:
             raise PlanningError(
-                f"{assignment!r} is not a setting: write NAME=VALUE with a NAME of `orders-plan capacity settings`."
+                f"{assignment!r} is not a setting: write NAME=VALUE; `orders-plan capacity settings` lists the names."
             )
         changes[name] = _parse_value(name, text)
     settings = replace(Settings(), **changes)
     if settings.processing_maximum_concurrency < 2:
-        raise PlanningError("processing_maximum_concurrency must be at least 2, the least that AWS accepts.")
+        raise PlanningError("processing_maximum_concurrency must be at least 2, AWS's minimum.")
     if (settings.processing_reserved_concurrency or 0) > settings.lambda_concurrency:
         raise PlanningError("processing_reserved_concurrency must not exceed lambda_concurrency.")
     return settings
@@ -232,7 +232,7 @@ def _print_outcome(outcome: Outcome) -> None:
         ("announcements given up", f"{outcome.announcements_given_up:,}"),
     ):
         click.echo(f"{label:32}{value:>20}")
-    click.echo("\nLimits met, in order:" if outcome.limits else "\nNo limit is met.")
+    click.echo("\nLimits reached, in order:" if outcome.limits else "\nNo limit is reached.")
     for limit, seconds in outcome.limits.items():
         click.echo(f"{duration(seconds):>10}  {limit.effect}\n{'':12}raised by: {limit.raised_by}")
 
@@ -248,7 +248,7 @@ def _drained(outcome: Outcome) -> str:
 @planning.group(invoke_without_command=True, short_help="Compute the cost of a month.")
 @click.pass_context
 def cost(context: click.Context) -> None:
-    """Compute the cost of a month from AWS's public prices, in a dated table. Without a command: four loads."""
+    """Compute a month's cost from a dated table of AWS's public prices. Without a command, compare four loads."""
     if context.invoked_subcommand is None:
         _print_overview()
 
@@ -258,7 +258,7 @@ def cost(context: click.Context) -> None:
 @click.option("--orders", type=click.IntRange(min=0), help="Orders per month, instead of a profile.")
 @click.option("--gets-per-order", type=click.FloatRange(min=0), help="Status requests per order.")
 @click.option("--visits-per-order", type=click.FloatRange(min=0), help="Visits to the storefront per order.")
-@click.option("--orders-per-batch", type=click.FloatRange(1, 10), help="Instead of the model's.")
+@click.option("--orders-per-batch", type=click.FloatRange(1, 10), help="Mean batch size, instead of the model's.")
 @click.option("--months-kept", type=click.IntRange(min=0), help="Months of orders in the table.")
 @click.option("--snapstart", "has_snapstart", is_flag=True, help="With snap_start_enabled.")
 @click.option("--tracing", "is_traced", is_flag=True, help="With X-Ray.")
@@ -272,7 +272,7 @@ def cost(context: click.Context) -> None:
 def show(profile: str | None, orders: int | None, as_json: bool, **options: Any) -> None:
     """Show a month's bill: quantity × price = amount, and why."""
     if (profile is None) == (orders is None):
-        raise click.UsageError("Name a profile or give --orders, one of the two.")
+        raise click.UsageError("Give either a profile or --orders.")
     workload = PROFILES[profile] if profile else Workload("custom", orders or 0)
     given = ("gets_per_order", "visits_per_order", "orders_per_batch", "months_kept")
     changes = {name: value for name in given if (value := options.pop(name)) is not None}
@@ -285,12 +285,12 @@ def show(profile: str | None, orders: int | None, as_json: bool, **options: Any)
 
 @cost.command()
 @click.option("--profile", type=click.Choice(list(PROFILES)), default="million-a-month", show_default=True)
-@click.option("--orders-per-batch", type=click.FloatRange(1, 10), help="Instead of the model's.")
+@click.option("--orders-per-batch", type=click.FloatRange(1, 10), help="Mean batch size, instead of the model's.")
 def compare(profile: str, orders_per_batch: float | None) -> None:
-    """Compare the backend with other settings."""
+    """Compare the cost of the backend under different settings."""
     workload, table = replace(PROFILES[profile], orders_per_batch=orders_per_batch), load_prices()
     click.echo(f"The backend at {workload.orders:,} orders per month, {table.currency}\n")
-    click.echo(f"{'':38}{'per month':>10}{'difference':>12}{'per million more':>18}")
+    click.echo(f"{'':38}{'per month':>10}{'difference':>12}{'per extra million':>18}")
     base = bill(workload, VARIANTS["as deployed"], table)
     for name, choices in VARIANTS.items():
         month = bill(workload, choices, table)
@@ -335,7 +335,7 @@ def _print_overview() -> None:
     amounts("backend", *BACKEND)
     amounts("backend and storefront")
     each = [f"{month.per_million(*BACKEND):,.2f}" if month.workload.orders else "" for month in months]
-    row("backend, per million more", each)
+    row("backend, per extra million", each)
 
 
 def _print_bill(month: Bill) -> None:
@@ -349,7 +349,7 @@ def _print_bill(month: Bill) -> None:
             click.echo(f"  {line.what:34}{_calculation(line)}\n  {'':34}{line.why}{changed_by}")
     click.echo(f"\ntotal {month.total():,.2f}")
     if month.workload.orders:
-        click.echo(f"per million orders more {month.per_million():,.2f}")
+        click.echo(f"per extra million orders {month.per_million():,.2f}")
 
 
 def _calculation(line: Line) -> str:

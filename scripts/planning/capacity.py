@@ -1,7 +1,7 @@
 """The deployed pipeline as a model that advances in steps: API, submission, queue, processing, table, notification.
 
-A step takes 0.1 s for runs of minutes and grows with the run. Within a step orders are counts, because no limit
-modelled here reacts faster. The model is deterministic.
+A step takes 0.1 s for runs of minutes and grows with the run. Within a step, orders are only counted, because no
+modelled limit reacts faster. The model is deterministic.
 
 Not modelled: Lambda's backoff after failed invocations, client retries, errors of the functions, network latency, and
 idle environments that Lambda reclaims.
@@ -20,9 +20,9 @@ from planning.settings import Settings
 _MOST_ARRIVAL_STEPS = 3_000
 _MOST_DRAIN_STEPS = 150_000
 _STEP_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
-# Shorter waits are noise and not the effect of a limit.
+# Shorter waits are noise, not the effect of a limit.
 _NOTABLE_WAIT_SECONDS = 1.0
-# Advice: headroom over the peak, and the most changes that it proposes.
+# Advice: headroom over the peak, and the maximum number of changes.
 _HEADROOM = 1.2
 _MOST_CHANGES = 12
 
@@ -40,7 +40,7 @@ class Arrivals:
 
     @property
     def peak_rate(self) -> float:
-        """The most orders per second, over one second or one step if that is longer."""
+        """The peak in orders per second, averaged over one second or one step, whichever is longer."""
         steps = max(1, round(1 / self.step_seconds))
         windows = (sum(self.counts[start : start + steps]) for start in range(0, len(self.counts), steps))
         return max(windows, default=0) / (steps * self.step_seconds)
@@ -98,7 +98,7 @@ def duration(seconds: float) -> str:
 
 
 class Limit(Enum):
-    """A limit, in the order in which an order meets them: its effect, and what raises it."""
+    """A limit: its effect, and the setting or quota that raises it. They are sorted by the path of an order."""
 
     API_ROUTE = ("the API's throttle answers 429", "api_throttling_rate_limit")
     API_ACCOUNT = ("the account's API quota answers 429", "API Gateway quota: throttle rate (L-8A5B8E43)")
@@ -193,7 +193,7 @@ class TokenBucket:
         self._tokens = float(burst)
 
     def available(self, seconds: float) -> int:
-        """Return how many could be admitted within `seconds`."""
+        """Return how many can be admitted within `seconds`."""
         return int(self._tokens + self.rate * seconds + 1e-9)
 
     def admit(self, wanted: int, seconds: float) -> int:
@@ -287,7 +287,7 @@ class _Backlog:
 
 
 def simulate(arrivals: Arrivals, settings: Settings, *, queued: int = 0) -> Outcome:
-    """Run the model until nothing waits any more; `queued` orders are in the queue at the start."""
+    """Run the model until no order waits; `queued` orders are in the queue at the start."""
     return _Simulation(arrivals, settings, queued).run()
 
 
@@ -373,7 +373,7 @@ class _Simulation:
         heapq.heappush(self._events, (self.step + self._steps(seconds), self._event_count, action))
 
     def _shared_concurrency(self, function: str) -> float:
-        """Return what the other functions leave of the account's concurrency to `function`, which has none reserved."""
+        """Return the account's concurrency that is left for `function`, which has no reserved concurrency."""
         others = sum(count for name, count in self._executing.items() if name not in {function, *self._reserved})
         return max(0.0, self.settings.lambda_concurrency - sum(self._reserved.values()) - others)
 
@@ -400,11 +400,11 @@ class _Simulation:
         self._executing["submission"] = self._starting + accepted / self.seconds * settings.submission_seconds
 
     def _admit(self, offered: int) -> tuple[int, int]:
-        """Return the orders, and the status requests that come with them, that the API admits."""
+        """Return how many orders, and how many of their status requests, the API admits."""
         admitted = self._route.admit(offered, self.seconds)
         if admitted < offered:
             self._meet(Limit.API_ROUTE)
-        # The status route has its own throttle, as high as that of POST, but shares the account's.
+        # The status route has its own throttle, with the same limits as POST, but both share the account's quota.
         self._statuses_owed += admitted * self.settings.status_requests_per_order
         statuses = int(self._statuses_owed)
         self._statuses_owed -= statuses
@@ -486,7 +486,7 @@ class _Simulation:
         if wanted > most:
             self._meet(Limit.QUEUE_IN_FLIGHT)
         received = self.queue.take(min(wanted, most))
-        # A free poller takes what is there. Batches are full only if more waits or the batching window gathers them.
+        # A free poller takes all visible messages. Batches are full only with a backlog or a batching window.
         count = sum(group.count for group in received)
         batches = count / size
         if not self.queue.count:
@@ -522,11 +522,11 @@ class _Simulation:
             self.done_step = self.step
 
     def _drop_throttled(self, running: float) -> None:
-        """Use up receives of batches that never get an execution.
+        """Count a receive for each batch that never gets an execution.
 
         A throttled poller retries its batch until the visibility timeout
         (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html). The wait for a free execution
-        is taken as exponential around its mean.
+        is assumed to be exponentially distributed.
         """
         timeout = self.settings.visibility_timeout_seconds
         starved = self.concurrency - running
@@ -580,7 +580,7 @@ class _Simulation:
 def advised(arrivals: Arrivals, settings: Settings) -> Iterator[tuple[Outcome, Limit | None, dict[str, Any]]]:
     """Simulate, raise the first limit that can be raised, and repeat until none can.
 
-    Yields each outcome with that limit and the changed settings; the last one with None and no changes.
+    Yields each outcome with that limit and the changed settings. The last outcome has no limit and no changes.
     """
     for _ in range(_MOST_CHANGES):
         outcome = simulate(arrivals, settings)

@@ -1,6 +1,6 @@
-"""A month's bill, line by line: quantity × unit price = amount, and why.
+"""A month's bill. Each line is quantity × unit price = amount, with the reason for the quantity.
 
-Prices are in prices.toml. Bytes per order are measured with the real handlers by a test. What AWS adds is estimated
+Prices are in prices.toml. A test measures the bytes per order with the real handlers. Bytes that AWS adds are estimated
 from documented formats. Options of `orders-plan cost` change the other assumptions.
 """
 
@@ -27,7 +27,7 @@ _GB = 1_000_000_000
 
 @dataclass(frozen=True)
 class Price:
-    """What AWS charges: `price` for each `per` units."""
+    """A unit price: `price` for every `per` units."""
 
     name: str
     price: Decimal
@@ -53,7 +53,7 @@ class PriceTable:
 
 
 def load_prices(path: Path = PRICES) -> PriceTable:
-    """Return the price table; raise PlanningError if the file is not one."""
+    """Return the price table; raise PlanningError if the file is not a valid table."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
         prices = {
@@ -74,7 +74,7 @@ def load_prices(path: Path = PRICES) -> PriceTable:
         raise PlanningError(f"{path} is not a price table: {type(error).__name__} {error}.") from error
 
 
-# --- What is billed ---------------------------------------------------------------------------------------------------
+# --- Billed quantities ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ _CPU_SECONDS_PER_VISIT = 0.005  # assumed: about ten small files from Apache
 
 @dataclass(frozen=True)
 class Footprint:
-    """What a deployment consists of whatever its load; a test compares it with the Terraform plans."""
+    """Resources that do not depend on the load; a test compares them with the Terraform plans."""
 
     memory_mb: dict[str, int]
     alarms: int  # the metrics that they evaluate
@@ -174,13 +174,13 @@ class Workload:
     gets_per_order: float = 1
     orders_per_batch: float | None = None  # None: as the mapping gathers them at this rate
     months_kept: int = 12  # orders are never deleted
-    visits_per_order: float = 20  # five of a hundred visitors order
+    visits_per_order: float = 20  # 5 % of visits end with an order
     # "cold starts typically occur in under 1% of invocations":
     # https://aws.amazon.com/blogs/compute/operating-lambda-performance-optimization-part-1/
     cold_start_share: float = 0.01
 
     def processing_batch(self, settings: Settings) -> float:
-        """Return the mean orders per batch of processing: what arrives while a poller of the mapping is busy."""
+        """Return processing's mean batch size: the orders that arrive while a poller of the mapping is busy."""
         if self.orders_per_batch is not None:
             return min(self.orders_per_batch, float(settings.processing_batch_size))
         gathering = max(settings.processing_cycle_seconds, settings.processing_batching_window_seconds)
@@ -188,7 +188,7 @@ class Workload:
         return min(max(1.0, gathered), float(settings.processing_batch_size))
 
     def notification_batch(self, settings: Settings) -> float:
-        """Return the mean orders per batch of notification: what a shard receives between two polls."""
+        """Return notification's mean batch size: the orders that a shard receives between two polls."""
         if self.orders_per_batch is not None:
             return min(self.orders_per_batch, float(settings.notification_batch_size))
         shards = settings.table_warm_write_units / settings.partition_write_units_per_second
@@ -206,7 +206,7 @@ PROFILES = {
 
 @dataclass(frozen=True)
 class Choices:
-    """Differences from the deployment that the Terraform files make by default."""
+    """Differences from Terraform's default deployment."""
 
     has_snapstart: bool = False
     is_traced: bool = False
@@ -244,7 +244,7 @@ def _pollers(settings: Settings) -> int:
 
 
 class Part(Enum):
-    """What a line is paid for."""
+    """The purpose of a line."""
 
     PATH = "the order's path: API, functions, queue, table, topic"
     STATUS = "status requests"
@@ -261,7 +261,7 @@ BACKEND = tuple(part for part in Part if part is not Part.STOREFRONT)
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the bill; a fixed one is paid whether orders come or not."""
+    """One line of the bill; a fixed line does not depend on the number of orders."""
 
     part: Part
     what: str
@@ -286,11 +286,11 @@ class Bill:
     lines: tuple[Line, ...]
 
     def total(self, *parts: Part) -> Decimal:
-        """Return the sum of these parts, or of all."""
+        """Return the total of these parts, or of the whole bill."""
         return sum((line.amount for line in self.lines if not parts or line.part in parts), Decimal(0))
 
     def per_million(self, *parts: Part) -> Decimal:
-        """Return the cost of a million orders without the fixed lines; 0 without orders."""
+        """Return the cost of a million orders without the fixed lines, or 0 if there are no orders."""
         if not self.workload.orders:
             return Decimal(0)
         lines = [line for line in self.lines if not line.is_fixed and (not parts or line.part in parts)]

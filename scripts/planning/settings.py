@@ -3,11 +3,14 @@
 Quotas were read on 2026-11-25 from stored copies of AWS's pages. They are an established account's defaults in
 us-east-1; an account's own are in its Service Quotas console.
 
-Durations were not measured on AWS. They combine processor time measured on a 2-core machine with canned answers
-(submission and status 0.7 ms, processing 1.3 ms and notification 1.9 ms for ten orders), scaled by each function's
-memory / 1,769 MB (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html), with the latency that AWS
-documents: single-digit milliseconds for DynamoDB, tens of milliseconds for SQS, the same assumed for SNS. Replace them
-with the Duration metric of your own functions.
+Durations were not measured on AWS. Each is the sum of CPU time and latency:
+
+- CPU time was measured on a 2-core machine with stubbed AWS responses: submission and status 0.7 ms, processing 1.3 ms
+  and notification 1.9 ms for ten orders. It is scaled by each function's memory / 1,769 MB
+  (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html).
+- AWS documents single-digit milliseconds for DynamoDB and tens of milliseconds for SQS. SNS is assumed to equal SQS.
+
+Replace the durations with the Duration metric of your own functions.
 """
 
 from dataclasses import dataclass, field
@@ -98,7 +101,7 @@ class Settings:
     # The share of a batch's duration that does not grow with the orders in it.
     batch_base_share: float = _assumed(0.5)
 
-    # The load that comes with the orders.
+    # Load that depends on the orders.
     status_requests_per_order: float = _assumed(1.0)
     hottest_customer_share: float = _assumed(0.0)
 

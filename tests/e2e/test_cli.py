@@ -528,7 +528,7 @@ def test_terraform_outputs_are_found_by_their_directory(terraform_stack: LocalSt
     found = on_aws(DeployedStack(terraform_stack), "dlq", "list", "--json", "--terraform", directory)
     assert found.returncode == 0
     assert "messages" in json.loads(found.stdout)
-    assert "what Terraform applied in" in found.stderr
+    assert "the Terraform deployment of" in found.stderr
 
 
 def test_restore_inserts_lost_orders_and_lists_changed_ones(

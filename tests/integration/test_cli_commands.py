@@ -330,7 +330,7 @@ def test_dlq_changes_nothing_without_consent(shop: Shop, command: str) -> None:
     shop.send_dead_letters(*POISON)
     refused = shop.run("dlq", command, "--kind", "all", status=1)
     assert "the message is not JSON" in refused.out
-    assert "Nothing was done: there is no terminal to ask for consent. Add --yes" in refused.err
+    assert "Nothing was done: without a terminal, confirm with --yes." in refused.err
     assert f"would {command} 3 messages" in shop.run("dlq", command, "--kind", "all", "--dry-run", "--yes").err
     assert shop.visible() == sorted(POISON)
     assert shop.visible("orders_queue_url") == []
@@ -470,7 +470,7 @@ def test_interrupted_command_prints_counts_and_hides_no_message(
 def test_dlq_commands_handle_unreadable_notification_entries(shop: Shop) -> None:
     shop.send_dead_letters("unexpected", queue="notifications_dlq_url")
     [group] = json.loads(shop.run("dlq", "list", "--notifications", "--json").out)["groups"]
-    assert (group["count"], group["reason"], group["notifications"]) == (1, "not an entry of Lambda's", 0)
+    assert (group["count"], group["reason"], group["notifications"]) == (1, "not written by Lambda", 0)
     assert json.loads(shop.run("dlq", "show", "--notifications", "--json").out)["reason"] == group["reason"]
     assert "not selected: 1 unreadable" in shop.run("dlq", "redrive", "--notifications", "--yes").err
     redriven = shop.run("dlq", "redrive", "--notifications", "--kind", "all", "--yes", status=1)
@@ -714,9 +714,9 @@ def test_restore_inserts_missing_orders_unchanged_and_once(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("result", "status", "message"),
     [
-        (AlreadyExists(SAMPLE_ORDER), 0, "2 orders had been stored by someone else meanwhile"),
+        (AlreadyExists(SAMPLE_ORDER), 0, "2 orders already stored by another process"),
         (Refused("ThrottlingError"), 1, "2 orders could not be stored: run this again"),
-        (StoreUnavailableError(), 1, "The table stopped taking orders (ClientError). Run this again"),
+        (StoreUnavailableError(), 1, "The table stopped accepting orders (ClientError). Run this again"),
     ],
 )
 def test_restore_reports_orders_that_are_not_inserted(

@@ -1,4 +1,4 @@
-"""Which system a command uses: the one that was named, or the local stack, or what Terraform applied."""
+"""The system that a command uses: the selected one, the local stack, or the one that Terraform applied."""
 
 import json
 import time
@@ -119,7 +119,7 @@ def test_terraform_outputs_come_second_in_their_region(checkout: Path, monkeypat
     account = with_aws(monkeypatch, "order-processing-prod")
     put_terraform(monkeypatch, checkout, terraform_output())
     system = find_system(Choice())
-    assert system.origin == "what Terraform applied in terraform-backend"
+    assert system.origin == "the Terraform deployment of terraform-backend"
     assert account.connections == [(None, "eu-north-1")]
 
 

@@ -246,7 +246,7 @@ def test_show_requires_a_profile_or_a_number_of_orders() -> None:
     for arguments in (["show"], ["show", "idle", "--orders", "5"]):
         result = CliRunner().invoke(planning, ["cost", *arguments])
         assert result.exit_code == 2
-        assert "one of the two" in result.output
+        assert "either a profile or --orders" in result.output
 
 
 def test_bill_of_e_mails(prices: PriceTable) -> None:

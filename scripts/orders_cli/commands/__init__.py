@@ -1,1 +1,1 @@
-"""The commands: options in, sentences and tables out."""
+"""The commands: they parse options and print the results."""

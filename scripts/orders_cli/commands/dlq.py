@@ -20,28 +20,28 @@ from orders_cli.system import System
 
 _KINDS = [*(kind.name.lower() for kind in Kind), "all"]
 
-# The notification function is invoked once per entry, which holds at most a batch.
+# Each entry takes one invocation of the notification function.
 _SECONDS_PER_ENTRY = 10
 
 
 def _selects(function: Any) -> Any:
-    """Add the options that name letters; they arrive as `notifications` and one `selection`."""
+    """Add the options that select dead letters; the command receives them as `notifications` and `selection`."""
 
     @functools.wraps(function)
     def command(*, kind: Sequence[str], **given: Any) -> Any:
         selection = {name: given.pop(name) for name in ("reason", "order_id", "limit", "since")}
         if selection["order_id"] and given["notifications"]:
-            raise click.UsageError("--order: an entry of notifications names no order; use `orders notify`.")
+            raise click.UsageError("--order does not apply to --notifications: use `orders notify` for single orders.")
         kinds = frozenset(Kind if "all" in kind else (Kind[name.upper()] for name in kind))
         return function(selection=Selection(**selection, kinds=kinds), **given)
 
     for option in (
         click.option("--notifications", is_flag=True, help="Dead letters of notifications instead of orders."),
-        click.option("--limit", type=click.IntRange(1), help="At most so many, oldest first."),
+        click.option("--limit", type=click.IntRange(1), help="Maximum number, oldest first."),
         click.option("--since", type=Moment(), help="Only those sent at this moment or later."),
         click.option("--order", "order_id", type=OrderId(), help="Only those of this order id."),
         click.option("--kind", type=click.Choice(_KINDS), multiple=True, help="Only those of this kind; repeatable."),
-        click.option("--reason", help="Only those whose reason contains this, in any case."),
+        click.option("--reason", help="Only those whose reason contains this text, in any letter case."),
     ):
         command = option(command)
     return command
@@ -51,19 +51,19 @@ def _selects(function: Any) -> Any:
 def dlq() -> None:
     """List, show, redrive or drop dead letters.
 
-    An order that was received five times and not stored is in the dead-letter queue for fourteen days. The processing
-    function logged the reason; `list` groups by it.
+    An order that was received five times and not stored moves to the dead-letter queue, which keeps it for fourteen
+    days. The processing function logged the reason; `list` groups by it.
 
     \b
     find the reasons      orders dlq list
     inspect messages      orders dlq show --reason "text of the reason"
     fix the cause, then   orders dlq redrive
-    what is not an order  orders dlq drop --to poison.jsonl
+    drop invalid orders   orders dlq drop --to poison.jsonl
     undo a drop           orders dlq redrive --from poison.jsonl
 
-    These commands hide the messages from other readers while they read, for some seconds with thousands of them. The
-    alarm counts visible messages, so it may go to OK and back. If the tool is killed, SQS makes the messages visible by
-    itself after a minute or a few.
+    While these commands read the queue, its messages are hidden from other readers. Thousands of messages take some
+    seconds. The alarm counts visible messages, so it may change to OK and back. If the tool is killed, SQS makes the
+    messages visible again after a few minutes.
     """
 
 
@@ -73,9 +73,9 @@ def dlq() -> None:
 def list_letters(selection: Selection, notifications: bool, as_json: bool, target: Target) -> int:
     """List dead letters grouped by reason, with advice for each group.
 
-    The reason is what the processing function logged last about the message: an error of the store, such as
-    AccessDeniedException or ThrottlingError, or why the message is not an order. With --notifications it is why Lambda
-    gave the notification up. The exit status is 1 if messages are hidden by another reader.
+    The reason is the last error that the processing function logged about the message: an error of the store, such as
+    AccessDeniedException or ThrottlingError, or the reason why the message is not a valid order. With --notifications
+    it is the reason why Lambda gave up. The exit status is 1 if messages are hidden by another reader.
     """
     letters = _Letters(target.find(), notifications)
     chosen = selection.of(letters.found)
@@ -93,9 +93,9 @@ def list_letters(selection: Selection, notifications: bool, as_json: bool, targe
 @_selects
 @on_system
 def show_letters(selection: Selection, notifications: bool, as_json: bool, target: Target) -> int:
-    """Show dead letters one by one with their content, ten unless --limit says otherwise.
+    """Show dead letters one by one with their content. The default --limit is ten.
 
-    With --json one object per line. The exit status is 3 if there is none.
+    --json prints one object per line. The exit status is 3 if no message matches.
     """
     letters = _Letters(target.find(), notifications)
     chosen = selection.of(letters.found)[: selection.limit or 10]
@@ -108,7 +108,7 @@ def show_letters(selection: Selection, notifications: bool, as_json: bool, targe
             bodies[message["MessageId"]] = message["Body"]
 
     if not notifications:
-        # A second pass, so that only these bodies are held in memory.
+        # A second pass keeps only these bodies in memory.
         peek(letters.queue, read)
     for letter in chosen:
         document = {**letter.document(), "body": bodies[letter.message_id]}
@@ -122,26 +122,27 @@ def show_letters(selection: Selection, notifications: bool, as_json: bool, targe
 
 @dlq.command("redrive", short_help="Move dead letters back to be processed.")
 @_selects
-@click.option("--from", "file", type=click.Path(path_type=Path), help="Redrive what `drop` wrote to this file.")
-@click.option("--rate", type=click.IntRange(1), help="At most so many per second.")
+@click.option("--from", "file", type=click.Path(path_type=Path), help="Redrive the messages in this file of `drop`.")
+@click.option("--rate", type=click.IntRange(1), help="Maximum number per second.")
 @changes_system
 def redrive_letters(
     *, selection: Selection, file: Path | None, rate: int | None, notifications: bool, mode: Mode, target: Target
 ) -> int:
     """Move dead letters back to the orders queue, to be processed again.
 
-    The command reports what it would do, then asks. Fix the cause first: what fails again is back after five receives.
-    It takes the messages whose advice is to redrive; others are named by --kind, --reason or --order. Try a few with
-    --limit 10.
+    The command reports what it would do, then asks. Fix the cause first: a message that fails again returns after five
+    receives. The default is every message whose advice is to redrive. Select others with --kind, --reason or --order,
+    and try a few with --limit 10.
 
-    A message leaves the dead-letter queue only after the orders queue has it, and an order that comes twice is stored
-    once. So the command can be interrupted or killed, and run again. If it is killed, up to ten messages stay hidden
-    for a quarter of a minute.
+    A message is deleted from the dead-letter queue only after it was sent to the orders queue, and an order that
+    arrives twice is stored once. So the command can be interrupted or killed, and run again. If it is killed, up to ten
+    messages stay hidden for 15 seconds.
 
-    With --notifications the notification function sends the notifications again, and their entries are deleted. An
+    With --notifications, the notification function sends the notifications again, and their entries are deleted. An
     entry holds a position in the table's stream, which keeps records for a day. Older entries stay: `orders dlq show
-    --notifications` shows when their orders were stored. Those with an order_stored and no order_notified in the logs
-    of that time are affected; notify them with `orders notify`. Subscribers may receive a notification twice.
+    --notifications` shows when their orders were stored. An order is affected if the logs of that time contain its
+    order_stored and no order_notified. Notify these orders with `orders notify`. Subscribers may receive a
+    notification twice.
     """
     if notifications and (file or rate):
         raise click.UsageError("--from and --rate are for orders, not for --notifications.")
@@ -184,19 +185,22 @@ def redrive_letters(
 
 @dlq.command("drop", short_help="Remove dead letters, into a file.")
 @_selects
-@click.option("--to", "file", type=click.Path(path_type=Path), help="The new file. Default: named by the time.")
+@click.option(
+    "--to", "file", type=click.Path(path_type=Path), help="The file to create. Default: named after the time."
+)
 @changes_system
 def drop_letters(*, selection: Selection, file: Path | None, notifications: bool, mode: Mode, target: Target) -> int:
     """Remove dead letters from the queue after writing them to a file.
 
-    For messages that will never be orders: the default are those whose advice is to drop. Name others by --kind,
-    --reason or --order. The command reports what it would do, then asks. A message is deleted only after it is on the
-    disk, and an existing file is never overwritten. `orders dlq redrive --from FILE` undoes it. The file holds the
-    messages' content and is readable by you only: protect it like any customer data.
+    Use this for messages that can never be processed. The default is every message whose advice is to drop. Select
+    others with --kind, --reason or --order. The command reports what it would do, then asks. A message is deleted only
+    after it is on disk, and an existing file is never overwritten. `orders dlq redrive --from FILE` undoes the drop.
+    The file holds the messages' content, and only you can read it: protect it like any customer data.
 
-    The command can be interrupted or killed: what is not in the file is in the queue. Run it again with another file.
+    The command can be interrupted or killed: messages that are not in the file are still in the queue. Run it again
+    with another file.
 
-    With --notifications the entries are dropped likewise; use `orders notify` instead of undoing it.
+    With --notifications, entries of notifications are dropped. This cannot be undone: use `orders notify` instead.
     """
     if file:
         require_new(file)
@@ -221,7 +225,7 @@ def drop_letters(*, selection: Selection, file: Path | None, notifications: bool
 
 
 class _Letters:
-    """The letters of a dead-letter queue or a file, those that a command has chosen, and what it has done with them."""
+    """The messages of a dead-letter queue or archive, the selected ones, and the results of moving them."""
 
     def __init__(
         self, system: System, notifications: bool, file: Path | None = None, archived: Sequence[DeadLetter] = ()
@@ -245,7 +249,7 @@ class _Letters:
             say(f"{messages} hidden by another reader or a killed run: run this again in a minute")
 
     def are_agreed(self, selection: Selection, advised: frozenset[Kind], mode: Mode, action: str, where: str) -> bool:
-        """Choose letters, report them and ask; return whether there is something to do."""
+        """Select messages, report them and ask; return whether the command must act."""
         self._mode = mode
         self.chosen = {letter.message_id: letter for letter in selection.of(self.found, advised)}
         others = Counter(

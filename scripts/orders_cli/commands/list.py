@@ -17,7 +17,7 @@ from orders_cli.table import read_order
 _COLUMNS = ("order_id", "customer_id", "product_id", "quantity", "order_date", "submitted_at", "processed_at")
 _LARGEST_PAGE = 1000
 
-# What a spreadsheet may take for the beginning of a formula, also in full width.
+# Characters that start a formula in a spreadsheet, including full-width forms.
 # Source: https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
@@ -26,7 +26,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 @click.option("--customer", required=True, help="The customer_id.")
 @click.option("--since", type=Moment(), help="Only orders submitted at this moment or later.")
 @click.option("--until", type=Moment(is_end=True), help="Only orders submitted by the end of this day or second.")
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="Maximum number of orders.")
 @click.option("--format", "form", type=click.Choice(["table", "csv"]), default="table", show_default=True)
 @on_system
 def list_orders(
@@ -39,15 +39,15 @@ def list_orders(
     as_json: bool,
     target: Target,
 ) -> int:
-    """List a customer's stored orders, the last submitted first. With --json one object per line.
+    """List a customer's stored orders, newest first. --json prints one object per line.
 
     \b
     orders list --customer 001 --since 7d
     orders list --customer 001 --since 2025-04-01 --until 2025-04-30 --limit 10000 --format csv > april.csv
 
-    A MOMENT is 2025-04-25, 2025-04-25T10:00:00Z, or 90m, 24h, 7d for ago; without an offset it is UTC. If there are
-    more orders than the limit, standard error says how to get the next ones. An order appears here within about a
-    second after it was stored.
+    A MOMENT is a date (2025-04-25), a time (2025-04-25T10:00:00Z), or a time before now (90m, 24h, 7d). A time without
+    an offset is UTC. If there are more orders than the limit, a message on standard error explains how to get them. An
+    order appears here about a second after it was stored.
 
     The CSV is safe to open in a spreadsheet: a field that looks like a formula starts with an apostrophe.
     """
@@ -55,7 +55,7 @@ def list_orders(
         raise click.UsageError("--since is later than --until.")
     items = target.find().table.items_of_customer(
         customer.strip(),
-        # An open end gets the first or last possible moment.
+        # Without --since or --until, the first or last possible moment.
         format_timestamp(since) if since else "0",
         format_timestamp(until) if until else "9999",
         page_size=min(limit + 1, _LARGEST_PAGE),

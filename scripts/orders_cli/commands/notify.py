@@ -14,9 +14,9 @@ from orders_cli.options import Mode, Target, changes_system
 @click.argument("order_ids", nargs=-1, required=True, metavar="ORDER_ID...")
 @changes_system
 def notify(order_ids: tuple[str, ...], mode: Mode, target: Target) -> int:
-    """Send the notifications of stored orders (again), by the deployed notification function.
+    """Repeat the notifications of stored orders, through the deployed notification function.
 
-    For orders whose notification failed or was lost by a subscriber. The function gets the stored order as the table's
+    Use this if a notification failed or a subscriber lost it. The function receives the stored order as the table's
     stream would send it, and logs order_notified. Subscribers recognize repeats by the order id. If one of the orders
     is not stored, nothing is sent and the exit status is 3.
     """

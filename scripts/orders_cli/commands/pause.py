@@ -1,4 +1,4 @@
-"""`orders pause` and `orders resume`: stop processing for a while, and go on."""
+"""`orders pause` and `orders resume`: stop processing for a while, then continue."""
 
 import time
 from typing import Any
@@ -20,9 +20,9 @@ _STABLE = frozenset({"Enabled", "Disabled"})
 def pause(mode: Mode, target: Target) -> int:
     """Stop processing: disable the event source mapping and wait until it is disabled.
 
-    Customers can go on ordering. Their orders are PENDING and wait in the queue for at most four days; they use up
-    none of their five receives. Alarms on waiting orders and on the disabled mapping fire after some minutes, and stay
-    until `orders resume`. The next apply of Terraform enables the mapping too.
+    The API still accepts orders. They are PENDING and wait in the queue for at most four days. Waiting does not count
+    as one of their five receives. Alarms on waiting orders and on the disabled mapping fire after some minutes, and
+    stay until `orders resume`. `terraform apply` also enables the mapping again.
     """
     system = target.find()
     mode.confirm_in_production(system, "Stop processing orders")

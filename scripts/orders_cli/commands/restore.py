@@ -18,25 +18,25 @@ from orders_cli.table import OrdersTable, compare, restore_missing
 
 @click.command(short_help="Bring back lost orders from a restored copy of the table.")
 @click.argument("copy", metavar="TABLE")
-@click.option("--rate", type=click.IntRange(1), help="Restore at most so many per second.")
+@click.option("--rate", type=click.IntRange(1), help="Maximum number of orders per second.")
 @changes_system
 def restore(*, copy: str, rate: int | None, mode: Mode, target: Target) -> int:
-    """Insert the orders that TABLE holds and the system's own table does not.
+    """Insert the orders of TABLE that are missing from the system's own table.
 
-    TABLE is a copy that DynamoDB has restored to a point in time; docs/runbook.md says how. The command compares both,
-    reports what it would do, and asks.
+    TABLE is a copy that DynamoDB has restored to a point in time, as docs/runbook.md describes. The command compares
+    both tables, reports what it would do, and asks.
 
-    Orders in the system's table are never changed. Those whose content differs from the copy are listed, for you to
-    decide. The command can be interrupted and run again.
+    Orders in the system's table are never changed. Orders whose content differs are listed; compare them yourself. The
+    command can be interrupted and run again.
 
-    A restored order is new to the table's stream, so its notification is repeated. Subscribers recognize repeats by
-    the order id; --rate protects them.
+    The table's stream treats a restored order as new, so its notification is repeated. Subscribers recognize repeats
+    by the order id. --rate limits the load on them.
     """
     copy = copy.strip()
     system = target.find()
     own = system.outputs["orders_table_name"]
     if copy == own:
-        raise click.UsageError("TABLE is the system's own table: name the copy that was restored beside it.")
+        raise click.UsageError("TABLE is the system's own table: name the restored copy.")
     dynamodb = system.client("dynamodb")
     source, table = OrdersTable(dynamodb, copy), OrdersTable(dynamodb, own)
     _require_restored(dynamodb, copy)
@@ -46,7 +46,7 @@ def restore(*, copy: str, rate: int | None, mode: Mode, target: Target) -> int:
     if comparison.different and not mode.as_json:
         print_table(("ORDER_ID", "DIFFERENCE"), list(comparison.different.items()))
     say(
-        f"{copy} holds {counted(comparison.total, 'order')}: {comparison.same:,} as in the table, "
+        f"{copy} holds {counted(comparison.total, 'order')}: {comparison.same:,} identical in the table, "
         f"{comparison.missing:,} missing there, {len(comparison.different):,} different"
     )
     if not comparison.missing:
@@ -62,7 +62,7 @@ def restore(*, copy: str, rate: int | None, mode: Mode, target: Target) -> int:
                 restore_missing(source.all_items(), table, store, results, pace=Pace(rate), advance=advance)
         except StoreUnavailableError as error:
             raise OperatorError(
-                f"The table stopped taking orders ({type(error.__cause__).__name__}). Run this again for the rest."
+                f"The table stopped accepting orders ({type(error.__cause__).__name__}). Run this again for the rest."
             ) from error
         finally:
             _report(results)
@@ -88,6 +88,6 @@ def _require_restored(dynamodb: Any, name: str) -> None:
 def _report(results: Counter[type]) -> None:
     say(f"{counted(results[Inserted], 'order')} restored")
     if results[AlreadyExists]:
-        say(f"{counted(results[AlreadyExists], 'order')} had been stored by someone else meanwhile")
+        say(f"{counted(results[AlreadyExists], 'order')} already stored by another process")
     if results[Refused]:
         say(f"{counted(results[Refused], 'order')} could not be stored: run this again")

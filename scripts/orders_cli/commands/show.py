@@ -17,7 +17,7 @@ from orders_cli.system import System
 
 # An order's message is in the queue for at most 4 days.
 _LONGEST_PENDING = timedelta(days=4)
-# SQS's counts, and an event in CloudWatch Logs, may be so late.
+# How late SQS's counts and the events in CloudWatch Logs may be.
 _COUNTS_LATE = timedelta(minutes=1)
 
 _STORED = ("order_stored", "order_duplicate")
@@ -37,8 +37,8 @@ def show(order_id: str, as_json: bool, target: Target) -> int:
     NOT_FOUND    accepted, but neither in the table nor in a queue: dropped to a file, or hidden
     UNKNOWN      never logged by this system: an id of another deployment, or older than the log
 
-    The exit status is 3 for the last three and for an id whose checksum is wrong, 1 if the order may be among hidden
-    dead letters. Messages of the dead-letter queue are hidden from other readers for a moment.
+    The exit status is 3 for the last three statuses and for an id whose checksum is wrong. It is 1 if the order may be
+    among hidden dead letters. The command hides the dead-letter queue's messages from other readers for a moment.
     """
     canonical = parse_order_id(order_id.strip())
     if canonical is None:
@@ -52,7 +52,7 @@ def show(order_id: str, as_json: bool, target: Target) -> int:
 
 
 def _locate(system: System, order_id: str, now: datetime) -> tuple[dict[str, Any], int]:
-    """Return where an order is, and the exit status. A dead letter of a stored order is a copy, so it is ignored."""
+    """Return where an order is, and the exit status. Ignore dead letters of stored orders, because they are copies."""
     table, queue = system.table, system.queue("orders_queue")
     if stored := table.find(order_id):
         return {"status": "PROCESSED", **stored.to_document()}, 0
@@ -95,7 +95,7 @@ def _times(events: list[LogEvent]) -> dict[str, str]:
 
 
 def _may_be_in_queue(last: LogEvent, waiting: int, maximum_receives: int, now: datetime) -> bool:
-    """Return whether the queue can still hold an order after its last event."""
+    """Return whether an order can be in the queue after its last event."""
     if int(last.fields.get("receives", 0)) >= maximum_receives:
         return False
     age = now - last.time

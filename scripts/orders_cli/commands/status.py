@@ -1,4 +1,4 @@
-"""`orders status` and `orders watch`: what the system does now."""
+"""`orders status` and `orders watch`: the current state of the system."""
 
 import re
 import sys
@@ -24,14 +24,14 @@ _OLDEST_METRIC = "ApproximateAgeOfOldestMessage"
 _LINK = re.compile(r"https?://\S+$")
 
 
-@click.command(short_help="Show the state of the system in one page.")
+@click.command(short_help="Show the state of the system on one page.")
 @on_system
 def status(as_json: bool, target: Target) -> int:
     """Show the state of the system: queues, rates, event source mappings and alarms, with links.
 
-    Numbers of messages are those of SQS, up to a minute late. The age of the oldest waiting order is CloudWatch's
-    metric; a message that was received three times or more no longer counts for it. Rates are averages of the last five
-    minutes. A mapping that is not Enabled stops its function: see `orders pause`.
+    Numbers of messages are SQS's counts, which lag by up to a minute. The age of the oldest waiting order is
+    CloudWatch's metric, which ignores messages that were received three times or more. Rates are averages of the last
+    five minutes. While a mapping is not Enabled, its function is not invoked: see `orders pause`.
     """
     system = target.find()
     now = utc_now()
@@ -95,20 +95,22 @@ def _alarms(system: System) -> list[dict[str, str]]:
 
 
 @click.command(short_help="Watch the system's numbers.")
-@click.option("--interval", type=click.FloatRange(0.5, 3600), default=2, show_default=True, help="Seconds in between.")
-@click.option("--count", type=click.IntRange(1), help="End after so many readings. Default: end by Ctrl-C.")
+@click.option(
+    "--interval", type=click.FloatRange(0.5, 3600), default=2, show_default=True, help="Seconds between readings."
+)
+@click.option("--count", type=click.IntRange(1), help="Stop after this many readings. Default: at Ctrl-C.")
 @on_system
 def watch(interval: float, count: int | None, as_json: bool, target: Target) -> int:
     """Watch orders accepted, waiting, stored, failed and notified.
 
     Each reading is one line. `orders status` explains the state in one page.
 
-    Numbers of messages are those of SQS. The others count events by metric filters, since the minute in which the watch
-    began; on AWS they are a minute or two late.
+    Numbers of messages are SQS's counts. The other numbers are events that metric filters have counted since the minute
+    in which the watch began. On AWS they lag by a minute or two.
     """
     system = target.find()
     began = next_count = utc_now()
-    say("numbers of orders are counted by metric filters since this minute began")
+    say("orders are counted by metric filters, from the start of this minute")
     try:
         for number in range(count or sys.maxsize):
             if number:

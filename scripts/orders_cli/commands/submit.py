@@ -22,7 +22,7 @@ from orders_cli.order_file import COLUMNS, OrderLine, order_line, read_orders
 
 _FAILURES = (Verdict.REFUSED, Verdict.NOT_SUBMITTED)
 
-# Orders that are submitted at once, and lines of a file that are read ahead.
+# Concurrent submissions, and lines of a file that are read ahead.
 _CONCURRENCY = 8
 _CHUNK = 100
 
@@ -50,13 +50,13 @@ def submit(*, file: str | None, key: str | None, batch: str | None, token: str |
     A file:      orders submit orders.csv
 
     FILE holds one order per line: JSON objects, or CSV (comma, semicolon or tab) whose header names customer_id,
-    product_id, quantity and order_date. A refused line is reported with its number and the errors, does not affect the
-    others, and makes the exit status 1.
+    product_id, quantity and order_date. A refused line is reported with its number and its errors. It does not affect
+    the others, and the exit status is 1.
 
     The same file can be submitted again, after an interruption or with corrected lines: no order is placed twice. Each
-    line has an Idempotency-Key, derived from the batch, its content, the number of equal lines before it and the
-    table's id, which outsiders do not know. So two equal lines are two orders, and a changed line is a new order. To
-    order a line of an earlier file of the same batch again, name another --batch.
+    line has an Idempotency-Key. It is derived from the batch, the content, the number of equal lines before it and the
+    table's id, which is secret. So two equal lines are two orders, and a changed line is a new order. To repeat the
+    orders of an earlier file as new orders, name another --batch.
 
     While the API is throttling or unavailable each order is retried, up to eight times.
     """
@@ -90,10 +90,10 @@ def submit(*, file: str | None, key: str | None, batch: str | None, token: str |
 
 
 def _submit_lines(lines: Iterable[OrderLine], api: OrderApi | None, stopped: Event) -> Iterator[tuple[int, Submission]]:
-    """Submit the orders of a file and yield number and result of each line, in their order.
+    """Submit the orders of a file and yield the number and result of each line, in the order of the lines.
 
-    Without an `api` nothing is sent. An early end, such as Ctrl-C, sets `stopped`, which ends the retries of `api`, and
-    waits for the responses of the orders that were sent.
+    Without an `api` nothing is sent. An early end, such as Ctrl-C, sets `stopped` to end the retries of `api`, and then
+    waits for the responses in flight.
     """
     remaining = iter(lines)
     pool = ThreadPoolExecutor(_CONCURRENCY)

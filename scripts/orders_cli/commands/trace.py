@@ -21,13 +21,13 @@ _ID = re.compile(r"[A-Za-z0-9=+/_-]{8,128}")
 @click.option("--since", type=Moment(), help=f"Search no further back. Default: {LOG_DAYS} days.")
 @on_system
 def trace(some_id: str, since: datetime | None, as_json: bool, target: Target) -> int:
-    """Show what the four functions logged about an order, in order of time.
+    """Show the events that the four functions logged about an order, in chronological order.
 
-    ID is the id of an order; a request_id, as every error of the API quotes it; or the id of a message in a queue.
-    Event names are those of the log, such as order_accepted, order_stored, order_failed and order_notified. An event
-    holds ids and codes, never an order's content. On AWS the log is some seconds late.
+    ID is an order id, the request_id of an API error, or the id of a message in a queue. Event names are those of the
+    log, such as order_accepted, order_stored, order_failed and order_notified. An event holds ids and codes, never an
+    order's content. On AWS the log lags by some seconds.
 
-    The exit status is 3 if no event names the ID.
+    The exit status is 3 if no event contains the ID.
     """
     some_id = some_id.strip()
     if not _ID.fullmatch(some_id):
