@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -52,13 +53,20 @@ def completion_mark(home: Path) -> Path:
 
 
 def reconcile(home: Path, report: Report) -> None:
-    """Delete the state of the emulator and of the deployment unless both are complete."""
-    completed = completion_mark(home)
+    """Delete the state of the emulator and of the deployment unless both are complete.
+
+    The emulator's data is moved aside if only Terraform's state is missing, because it holds orders.
+    """
+    completed, emulator, deployment = completion_mark(home), home / "emulator", home / "deployment"
     if completed.exists():
-        if any((home / "emulator" / "state").glob("*.json")):
+        if not any((emulator / "state").glob("*.json")):
+            report.line("  The emulator has lost its state (was it killed?), so a new backend is created.")
+        elif (deployment / "main.tf").exists() and not (deployment / "terraform.tfstate").exists():
+            kept = emulator.rename(emulator.with_name(f"emulator-{datetime.now():%Y%m%d-%H%M%S}"))
+            report.line(f"  Terraform's state is missing, so a new backend is created; the orders are kept in {kept}.")
+        else:
             return
-        report.line("  The emulator has lost its state (was it killed?), so a new backend is created.")
     # The emulator keeps S3's files even without its state. Before the first complete deployment there can be no orders.
-    for directory in (home / "emulator", home / "deployment"):
+    for directory in (emulator, deployment):
         shutil.rmtree(directory, ignore_errors=True)
     completed.parent.mkdir(parents=True)

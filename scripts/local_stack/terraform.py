@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import terraform_provider
 from local_stack.environment import tool_environment
@@ -46,12 +47,13 @@ class TerraformDeployment:
         }
 
     def require_tools(self) -> None:
-        """Raise LocalStackError unless Terraform is installed; Terraform itself checks its version."""
+        """Raise LocalStackError unless Terraform is installed and new enough."""
+        advice = "install version 1.9 or newer from https://developer.hashicorp.com/terraform/install"
         if shutil.which("terraform", path=self._environment.get("PATH")) is None:
-            raise LocalStackError(
-                "Terraform is not installed, or not on PATH: install version 1.9 or newer from "
-                "https://developer.hashicorp.com/terraform/install"
-            )
+            raise LocalStackError(f"Terraform is not installed, or not on PATH: {advice}")
+        version = self._read("version")["terraform_version"]
+        if [int(number) for number in version.split(".")[:2]] < [1, 9]:
+            raise LocalStackError(f"Terraform {version} is too old: {advice}")
 
     def deploy(self, zip_path: Path, report: Report) -> dict[str, str]:
         """Apply the configuration; return the outputs."""
@@ -64,7 +66,7 @@ class TerraformDeployment:
         except terraform_provider.TerraformInitError as error:
             raise LocalStackError(f"`terraform init` failed. {error}") from error
         self._apply(report)
-        return self._outputs()
+        return {name: output["value"] for name, output in self._read("output").items()}
 
     def copy_source(self) -> None:
         """Update the copy of the folder, without files that are for the user's own deployments."""
@@ -116,11 +118,11 @@ class TerraformDeployment:
             _, _, errors = process.output.partition("\nError: ")
             raise LocalStackError(f"Terraform could not apply the backend. {errors.strip() or process.end_of_output()}")
 
-    def _outputs(self) -> dict[str, str]:
+    def _read(self, command: str) -> dict[str, Any]:
         ran = subprocess.run(
-            ["terraform", "output", "-json", "-no-color"],
+            ["terraform", command, "-json", "-no-color"],
             env=self._environment,
-            cwd=self.directory,
+            cwd=self.directory if self.directory.exists() else None,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -128,5 +130,6 @@ class TerraformDeployment:
             check=False,
         )
         if ran.returncode != 0:
-            raise LocalStackError(f"`terraform output` failed: {ran.stderr.strip()}")
-        return {name: output["value"] for name, output in json.loads(ran.stdout).items()}
+            raise LocalStackError(f"`terraform {command}` failed: {ran.stderr.strip()}")
+        document: dict[str, Any] = json.loads(ran.stdout)
+        return document

@@ -191,6 +191,15 @@ def test_list_selects_a_period_and_prints_the_newest_order_first(
     assert ("there are more: raise --limit" in listed.err) == (arguments == ["--limit", "2"])
 
 
+def test_list_reads_every_page_of_a_customer(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orders_cli.commands.list._LARGEST_PAGE", 2)
+    shop.store(*map(order_of, range(5)))
+    listed = shop.run("list", "--customer", "001", "--json", "--limit", "100000")
+    found = [json.loads(line)["order_id"] for line in listed.out.splitlines()]
+    assert found == [order_of(number).order_id for number in (4, 3, 2, 1, 0)]
+    assert "5 orders" in listed.err
+
+
 def test_list_csv_escapes_formulas(shop: Shop) -> None:
     shop.store(order_of(0, product_id="-1+cmd|' /C calc'!A0"), order_of(1, product_id='a "b", c'))
     listed = shop.run("list", "--customer", "001", "--format", "csv")

@@ -9,7 +9,7 @@ from faults import __main__ as program
 from faults.fault_types import DESCRIPTIONS, REDRIVES
 from faults.ledger import Answer, Counts, Findings, Ledger, Request
 from faults.plan import Config, FaultTestError, make_plan
-from faults.report import broken_promises
+from faults.report import broken_promises, shortfalls
 from faults.run import SeedResult
 from orders.domain.message import write_message
 from orders.domain.order import Order, ProcessedOrder, SubmittedOrder
@@ -119,6 +119,17 @@ def test_failure_names_the_command_that_repeats_it() -> None:
     result = SeedResult(make_plan(17, 1), Counts(failures=("lost: order 1",)), {}, 1.0)
     [failure] = broken_promises([result], 40)
     assert failure == "seed 17: lost: order 1; repeat with: make fault-test SEEDS=17 ORDERS=40"
+
+
+def test_planned_fault_that_was_never_injected_and_too_few_orders_are_shortfalls() -> None:
+    plan = make_plan(17, 1)
+    missing, *injected = sorted(plan.fault_types)
+    result = SeedResult(plan, Counts(acknowledged=1), dict.fromkeys(injected, 1), 1.0)
+    never = f"this fault type was never injected: {missing}"
+    assert shortfalls([result], Config.from_environment({"SEEDS": "17"})) == [never]
+    few_orders, few_types = shortfalls([result], Config.from_environment({}))[1:]
+    assert few_orders.startswith("1 orders were acknowledged")
+    assert few_types.startswith(f"{len(injected)} fault types were injected")
 
 
 def test_default_seeds_plan_every_fault_type_more_than_once() -> None:

@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -105,6 +106,8 @@ def test_lock_detects_that_its_directory_was_replaced(tmp_path: Path, lock: RunL
     ("found", "left", "printed"),
     [
         ("state s3 deployed completed", "state s3 deployed completed", ""),
+        ("state s3 source deployed completed", "state s3 source deployed completed", ""),
+        ("state s3 source completed", "", "Terraform's state is missing"),
         ("state s3 deployed", "", ""),
         ("s3", "", ""),
         ("s3 deployed completed", "", "has lost its state (was it killed?)"),
@@ -117,6 +120,7 @@ def test_state_is_complete_or_deleted_after_any_interruption(
     files = {
         "state": tmp_path / "emulator" / "state" / "dynamodb.json",
         "s3": tmp_path / "emulator" / "s3" / "artifacts" / "template",
+        "source": tmp_path / "deployment" / "main.tf",
         "deployed": tmp_path / "deployment" / "terraform.tfstate",
         "completed": tmp_path / "deployment" / "completed",
     }
@@ -128,6 +132,8 @@ def test_state_is_complete_or_deleted_after_any_interruption(
     assert [name for name, file in files.items() if file.exists()] == left.split()
     assert printed in screen.getvalue()
     assert bool(printed) == bool(screen.getvalue())
+    # Orders are moved aside and not deleted.
+    assert len(list(tmp_path.glob("emulator-*/state/dynamodb.json"))) == ("Terraform" in printed)
 
 
 @pytest.mark.parametrize(("saved_hour", "is_unsaved"), [(11, False), (9, True), (None, True)])
@@ -167,10 +173,31 @@ def test_failed_build_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
         built_package(Report())
 
 
+def put_terraform(directory: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = directory / "bin" / "terraform"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+
+
 def test_missing_terraform_is_reported(tmp_path: Path, lock: RunLock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     terraform = TerraformDeployment(Settings(local_directory=tmp_path), tmp_path / "deployment", lock)
     with pytest.raises(LocalStackError, match=r"^Terraform is not installed, .*: install version 1\.9 or newer from"):
+        terraform.require_tools()
+
+
+@pytest.mark.parametrize(
+    ("version", "is_too_old"), [("1.8.5", True), ("0.15.0", True), ("1.9.0", False), ("1.10.0-rc1", False)]
+)
+def test_old_terraform_is_reported(
+    version: str, is_too_old: bool, tmp_path: Path, lock: RunLock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_terraform(tmp_path, f"""echo '{{"terraform_version": "{version}"}}'""", monkeypatch)
+    terraform = TerraformDeployment(Settings(local_directory=tmp_path), tmp_path / "deployment", lock)
+    reported = rf"^Terraform {version} is too old: install version 1\.9 or newer from https://"
+    with pytest.raises(LocalStackError, match=reported) if is_too_old else nullcontext():
         terraform.require_tools()
 
 
@@ -186,11 +213,7 @@ def test_missing_terraform_is_reported(tmp_path: Path, lock: RunLock, monkeypatc
 def test_failure_of_terraform_is_reported_in_its_own_words(
     command: str, output: str, reported: str, tmp_path: Path, lock: RunLock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "bin").mkdir()
-    program = tmp_path / "bin" / "terraform"
-    program.write_text(f'#!/bin/sh\n[ "$1" = {command} ] && {{ echo "{output}" >&2; exit 2; }}; exit 0\n')
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
+    put_terraform(tmp_path, f'[ "$1" = {command} ] && {{ echo "{output}" >&2; exit 2; }}; exit 0', monkeypatch)
     monkeypatch.setattr(terraform_provider, "usual_places", lambda: [tmp_path / "opt"])
     terraform = TerraformDeployment(Settings(local_directory=tmp_path), tmp_path / "deployment", lock)
     with pytest.raises(LocalStackError, match=reported):
