@@ -1,7 +1,6 @@
-"""Calls of AWS APIs that an attacker with a function's credentials would try, on every part of the system.
+"""AWS API calls on every part of the system, as an attacker with a function's credentials would try them.
 
-Where possible the service refuses the arguments once the caller is authorized, so that a call that should not have been
-permitted does no harm.
+Where possible the arguments are invalid: a call that is wrongly authorized is then rejected and does no harm.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -36,11 +35,11 @@ class Attempt:
     service: str
 
     def make(self, client: Callable[[str], Any]) -> None:
-        """Make the call; raise ClientError if it is refused."""
+        """Make the call; raise ClientError if it is rejected."""
         getattr(client(self.service), xform_name(self.operation))(**self.arguments)
 
     def is_permitted_to(self, client: Callable[[str], Any]) -> bool:
-        """Make the call; return whether the caller is authorized. A denial must name this very action."""
+        """Make the call; return whether the caller is authorized. Require that a denial names this action."""
         try:
             self.make(client)
         except ClientError as error:

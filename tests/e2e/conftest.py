@@ -1,4 +1,4 @@
-"""The deployed stack, one for each way to deploy, for all end-to-end tests: real zip, real deployment, IAM enforced."""
+"""The stacks of the end-to-end tests, deployed by CloudFormation and by Terraform, with the real zip and IAM enforced."""
 
 import json
 import uuid
@@ -28,14 +28,14 @@ def terraform_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalS
 
 @pytest.fixture(scope="session", params=["cloudformation", "terraform"])
 def stack(request: pytest.FixtureRequest) -> DeployedStack:
-    """The stack, deployed each way: every test that uses it runs against both."""
+    """The stack, once per deployment tool: each test that uses it runs against both."""
     deployed_by = {"cloudformation": "local_stack", "terraform": "terraform_stack"}
     return DeployedStack(request.getfixturevalue(deployed_by[request.param]))
 
 
 @pytest.fixture(scope="session")
 def one_stack(local_stack: LocalStack) -> DeployedStack:
-    """The stack deployed by CloudFormation, for tests of what does not depend on the way to deploy."""
+    """The stack deployed by CloudFormation, for behavior that does not depend on the deployment tool."""
     return DeployedStack(local_stack)
 
 

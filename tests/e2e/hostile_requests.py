@@ -1,7 +1,7 @@
-"""Raw requests that no honest client sends, and valid ones at the limits, with the response that each must get.
+"""Malformed and malicious raw requests, valid requests at the limits, and the expected response to each.
 
-The unit tests hold every rule of a document and of an order, property-based. This table holds what the network, the
-gateway and the handlers together make of bytes. Each request carries MARKER, so that a test finds any echo of it.
+Property-based unit tests cover the rules of documents and orders. This table covers the path from the network through
+the gateway to the handlers. Each request contains MARKER, so that tests detect an echo.
 """
 
 import json
@@ -27,7 +27,7 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 JSON: Headers = ((b"Content-Type", b"application/json"),)
 MARKED: Headers = ((b"X-Marker", MARKER.encode()),)
-"""For a request whose body cannot carry the marker."""
+"""Marks a request whose body cannot contain MARKER."""
 
 STATUS_OF = {
     **dict.fromkeys(("BODY_MISSING", "INVALID_JSON", "INVALID_ENCODING", "DUPLICATE_KEY", "NESTING_TOO_DEEP"), 400),
@@ -41,7 +41,7 @@ STATUS_OF = {
 
 @dataclass(frozen=True)
 class HostileRequest:
-    """One request, as bytes, and the response to it."""
+    """One request, as bytes, and the expected response."""
 
     name: str
     status: int
@@ -63,13 +63,13 @@ def length_of(body: bytes) -> Headers:
 
 
 def refused(name: str, code: str, body: bytes, headers: Headers = JSON, pointer: str | None = None) -> HostileRequest:
-    """Return a POST /orders that the function refuses."""
+    """Return a POST /orders that the function rejects."""
     headers = (*MARKED, *headers, *length_of(body))
     return HostileRequest(name, STATUS_OF[code], code, pointer, headers=headers, rest=body)
 
 
 def accepted(name: str, body: bytes | None = None, headers: Headers = JSON, **stored: Any) -> HostileRequest:
-    """Return a POST /orders that is accepted and stored with the fields `stored`, the others as in ORDER."""
+    """Return a POST /orders that is accepted; the stored order is ORDER with the fields `stored` replaced."""
     body = order() if body is None else body
     return HostileRequest(
         name, 202, stored=Order(**{**ORDER, **stored}), headers=(*headers, *length_of(body)), rest=body
@@ -84,7 +84,7 @@ def by_gateway(
     headers: Headers = JSON,
     rest: bytes | None = None,
 ) -> HostileRequest:
-    """Return a request that API Gateway, or its HTTP parser, refuses before it calls a function."""
+    """Return a request that API Gateway or its HTTP parser rejects before it calls a function."""
     body = order() if rest is None and method == b"POST" else rest or b""
     headers = (*MARKED, *headers, *(() if rest is not None else length_of(body)))
     return HostileRequest(name, status, method=method, target=target, headers=headers, rest=body)
@@ -125,7 +125,7 @@ def documents() -> Iterable[HostileRequest]:
         "a truncated sequence": b"\xe2\x82",
         "Latin-1": b"caf\xe9",
         "U+FFFD": "\N{REPLACEMENT CHARACTER}".encode(),
-        # The emulator's gateway makes three bytes of each, more than 16 KiB; the client sent fewer.
+        # The emulator's gateway replaces each by three bytes and so exceeds 16 KiB; the client sent less.
         "6000 invalid bytes": b"\xff" * 6000,
     }
     not_utf8 = {
@@ -247,7 +247,7 @@ def headers() -> Iterable[HostileRequest]:
         yield refused(f"the key {key[:20]!r}", "IDEMPOTENCY_KEY_INVALID", order(), keyed(key))
     for key in (b"!", b"~" * 255, b"a,b", b"\"';<>{}\\%00", b"  around\t"):
         yield accepted(f"the valid key {key[:20]!r}", headers=keyed(key))
-    # API Gateway joins two values with a comma and no space; the emulator adds a space, which no key may hold.
+    # API Gateway joins two values with a comma. The emulator adds a space, which makes the key invalid.
     yield refused("two keys", "IDEMPOTENCY_KEY_INVALID", order(), (*keyed(b"a"), (b"idempotency-key", b"b")))
     yield refused("an invalid order with an invalid key", "VALIDATION_FAILED", order(quantity=0), keyed(b"a b"))
     for value in (
@@ -313,7 +313,7 @@ def targets() -> Iterable[HostileRequest]:
     for method in (b"POST", b"PATCH", b"DELETE"):
         yield by_gateway(f"{method.decode()} /orders/ID", 404, method, b"/orders/" + pending)
     yield by_gateway("OPTIONS without an origin", 204, b"OPTIONS")
-    # The emulator's server writes every method in capitals, which HTTP does not ask for.
+    # Methods are case-sensitive in HTTP, but the emulator's server converts them to upper case.
     yield replace(accepted("a method in lower case"), method=b"post")
     for target in (
         *(b"/", b"/orders//", b"/ORDERS", b"/order", b"/orders%00", b"/orders%0a", b"/orders%252f", b"/orders\\"),
@@ -321,27 +321,27 @@ def targets() -> Iterable[HostileRequest]:
         *(b"/dev/orders", b"/@connections/x", b"http://evil.example/orders", b"/orders/" + MARKER.encode() + b"/items"),
     ):
         yield by_gateway(f"POST {target.decode().replace(MARKER, 'MARKER')}", 404, target=target)
-    # The emulator accepts one slash too many, at either end.
+    # The emulator ignores one extra slash at either end.
     for target in (b"/orders?quantity=2&%ff=" + MARKER.encode(), b"/%6frders", b"/orders/", b"/orders%2f", b"//orders"):
         yield replace(accepted(f"POST {target.decode().replace(MARKER, 'MARKER')}"), target=target)
 
-    def asked(name: str, text: bytes, code: str | None = None, rest: bytes = b"") -> HostileRequest:
+    def get(name: str, text: bytes, code: str | None = None, rest: bytes = b"") -> HostileRequest:
         status, headers = STATUS_OF[code] if code else 200, (*MARKED, *length_of(rest))
         return HostileRequest(f"GET {name}", status, code, None, None, b"GET", b"/orders/" + text, headers, rest)
 
-    def sealed(version: str, variant: str) -> bytes:
+    def with_checksum(version: str, variant: str) -> bytes:
         head = UUID(order_id[:14] + version + order_id[15:19] + variant + order_id[20:]).bytes[:12]
         return str(UUID(bytes=head + zlib.crc32(head).to_bytes(4, "big"))).encode()
 
-    yield asked("a pending ID", pending)
-    yield asked("an ID in capitals", pending.upper())
-    yield asked("an ID with a query", pending + b"?order_id=" + MARKER.encode())
-    yield asked("an ID as percent escapes", b"".join(b"%%%02x" % byte for byte in pending))
-    yield asked("an ID with a body", pending, rest=order())
+    yield get("a pending ID", pending)
+    yield get("an ID in capitals", pending.upper())
+    yield get("an ID with a query", pending + b"?order_id=" + MARKER.encode())
+    yield get("an ID as percent escapes", b"".join(b"%%%02x" % byte for byte in pending))
+    yield get("an ID with a body", pending, rest=order())
     for name, text in {
         "a wrong checksum": pending[:-1] + (b"0" if order_id[-1] != "0" else b"1"),
-        "version 4 with its checksum": sealed("4", order_id[19]),
-        "another variant with its checksum": sealed("8", "c"),
+        "version 4 with its checksum": with_checksum("4", order_id[19]),
+        "another variant with its checksum": with_checksum("8", "c"),
         "no hyphens": pending.replace(b"-", b""),
         "a URN": b"urn:uuid:" + pending,
         "a trailing line feed": pending + b"%0A",
@@ -354,7 +354,7 @@ def targets() -> Iterable[HostileRequest]:
         "the marker": MARKER.encode(),
         "4000 digits": b"0" * 4000,
     }.items():
-        yield asked(name, text, "ORDER_NOT_FOUND")
+        yield get(name, text, "ORDER_NOT_FOUND")
     for name, text in {"an empty ID": b"", "a segment after the ID": pending + b"/" + MARKER.encode()}.items():
         yield by_gateway(f"GET {name}", 404, b"GET", b"/orders/" + text)
     yield by_gateway("GET raw UTF-8", 400, b"GET", "/orders/é".encode())

@@ -1,4 +1,4 @@
-"""What schemathesis cannot derive from the schema."""
+"""Rules that schemathesis cannot derive from the schema."""
 
 from typing import Any
 

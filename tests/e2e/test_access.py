@@ -44,7 +44,7 @@ OWN_PERMISSIONS: dict[str, set[Permission]] = {
 
 
 def permissions_of(function: str) -> set[Permission]:
-    """Return what a function's role allows, without traces."""
+    """Return what a function's role allows, without X-Ray's actions."""
     log = f"log {function}"
     return OWN_PERMISSIONS[function] | {("logs:CreateLogStream", log), ("logs:PutLogEvents", log)}
 
@@ -111,7 +111,7 @@ def permitted(attempts: list[Attempt], client: Client) -> set[Permission]:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_role_allows_its_functions_work_and_nothing_else(
+def test_role_allows_only_the_calls_of_its_function(
     one_stack: DeployedStack, attempts: list[Attempt], function: str
 ) -> None:
     tried = {(attempt.action, attempt.subject) for attempt in attempts}
@@ -120,9 +120,7 @@ def test_role_allows_its_functions_work_and_nothing_else(
     assert permitted(attempts, clients_of(one_stack, session_of(one_stack, function))) == permissions_of(function)
 
 
-def test_user_of_the_account_without_permissions_can_do_nothing(
-    one_stack: DeployedStack, attempts: list[Attempt]
-) -> None:
+def test_user_without_permissions_is_denied_everything(one_stack: DeployedStack, attempts: list[Attempt]) -> None:
     iam, name = one_stack.client("iam"), f"guest-{uuid.uuid4().hex[:8]}"
     iam.create_user(UserName=name)
     # The roles' trust policies deny what the user's own policy allows.
@@ -140,8 +138,10 @@ def test_user_of_the_account_without_permissions_can_do_nothing(
 
 
 @pytest.mark.parametrize("is_signed", [True, False], ids=["another account", "unsigned"])
-def test_queues_and_topics_refuse_strangers(one_stack: DeployedStack, attempts: list[Attempt], is_signed: bool) -> None:
-    # The emulator accepts an account's number with the root user's secret as that account's root user.
+def test_queues_and_topics_deny_unsigned_and_cross_account_calls(
+    one_stack: DeployedStack, attempts: list[Attempt], is_signed: bool
+) -> None:
+    # In the emulator, an account ID and the root user's secret key are the credentials of that account's root user.
     stranger = Credentials(OTHER_ACCOUNT, one_stack.local.connection.credentials.secret_key) if is_signed else NOBODY
     client = clients_of(one_stack, stranger)
     refusals = {"AccessDenied", "AuthorizationError", "MissingAuthenticationToken"}
@@ -154,13 +154,13 @@ def test_queues_and_topics_refuse_strangers(one_stack: DeployedStack, attempts: 
 
 
 @pytest.mark.parametrize("function", ["submission", "processing", "notification"])
-def test_queues_and_topics_refuse_functions_over_plain_http(
+def test_queues_and_topics_deny_functions_over_plain_http(
     one_stack: DeployedStack, attempts: list[Attempt], function: str
 ) -> None:
     signed = clients_of(one_stack, session_of(one_stack, function))
 
     def without_tls(request: Any, **_: Any) -> None:
-        # The emulator trusts this unsigned header, as behind a proxy.
+        # The emulator trusts this unsigned header, like a server behind a proxy.
         request.headers["X-Forwarded-Proto"] = "http"
 
     def client(service: str) -> Any:

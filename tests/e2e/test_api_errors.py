@@ -1,4 +1,4 @@
-"""Both deployments answer each error code of the contract, and let browsers read the response."""
+"""Both deployments return each error code of the contract, and browsers may read the response."""
 
 import json
 
@@ -13,7 +13,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 @pytest.mark.parametrize("refused", ONE_PER_CODE.values(), ids=lambda request: request.code)
-def test_refused_request_gets_problem_details(stack: DeployedStack, refused: HostileRequest) -> None:
+def test_rejected_request_gets_problem_details(stack: DeployedStack, refused: HostileRequest) -> None:
     answer = stack.api.exchange(refused.method, refused.target, refused.headers, refused.rest)
 
     problem = answer.json()

@@ -34,7 +34,7 @@ HEADER = "customer_id,product_id,quantity,order_date"
 
 @pytest.fixture(scope="module")
 def stack(local_stack: LocalStack) -> DeployedStack:
-    """The stack of one way to deploy. The tool differs only in how it finds the other."""
+    """The CloudFormation stack. With Terraform, `orders` differs only in how it finds the stack."""
     return DeployedStack(local_stack)
 
 
@@ -78,7 +78,9 @@ def test_order_is_submitted_shown_listed_and_traced(stack: DeployedStack, orders
     assert order_id in orders.run("trace", request_id).out
 
 
-def test_submit_file_again_places_no_order_twice(stack: DeployedStack, orders: OrdersCommand, customer: str) -> None:
+def test_submit_places_no_order_twice_when_a_file_is_submitted_again(
+    stack: DeployedStack, orders: OrdersCommand, customer: str
+) -> None:
     rows = rows_of(customer, 60)
     file = orders.directory / "orders.csv"
     twice = [rows[0]]
@@ -114,7 +116,7 @@ def test_submit_reports_refused_lines_without_their_content(orders: OrdersComman
     assert secret not in finished.out + finished.err
 
 
-def test_progress_bar_is_apart_from_the_data(orders: OrdersCommand, customer: str) -> None:
+def test_progress_bar_is_written_to_stderr(orders: OrdersCommand, customer: str) -> None:
     file = orders.directory / "orders.csv"
     file.write_text("\n".join([HEADER, *rows_of(customer, 3), "a,b"]))
     ours, its = pty.openpty()
@@ -128,19 +130,19 @@ def test_progress_bar_is_apart_from_the_data(orders: OrdersCommand, customer: st
     assert "4 orders: 3 accepted, 1 refused" in drawn
 
 
-def test_closed_output_ends_a_list_quietly(orders: OrdersCommand) -> None:
+def test_list_ends_without_an_error_when_its_output_is_closed(orders: OrdersCommand) -> None:
     with orders.start("list", "--customer", "001", "--json", "--limit", "5000") as process:
         assert process.stdout is not None
         process.stdout.close()
         assert process.stderr is not None
-        said = process.stderr.read()
+        err = process.stderr.read()
     assert process.returncode in (0, 141)
-    assert "Traceback" not in said
-    assert "Exception ignored" not in said
+    assert "Traceback" not in err
+    assert "Exception ignored" not in err
 
 
 def dead_letters(stack: DeployedStack, orders: OrdersCommand, number: int) -> None:
-    """Leave exactly so many orders in the dead-letter queue."""
+    """Empty the dead-letter queue; then send this many orders to it."""
     orders.run("dlq", "drop", "--kind", "all", "--yes", "--to", f"{uuid.uuid4().hex}.jsonl")
     sqs, url = stack.client("sqs"), stack.outputs["orders_dlq_url"]
     for start in range(0, number, 10):
@@ -150,38 +152,38 @@ def dead_letters(stack: DeployedStack, orders: OrdersCommand, number: int) -> No
 
 
 def depth(stack: DeployedStack) -> tuple[int, int]:
-    """Return how many messages of the dead-letter queue are visible, and how many hidden."""
+    """Return the numbers of visible and hidden messages in the dead-letter queue."""
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     answer = stack.client("sqs").get_queue_attributes(QueueUrl=stack.outputs["orders_dlq_url"], AttributeNames=names)
     return int(answer["Attributes"][names[0]]), int(answer["Attributes"][names[1]])
 
 
-def test_redrive_goes_on_without_a_reader(stack: DeployedStack, orders: OrdersCommand) -> None:
+def test_redrive_continues_when_its_output_is_closed(stack: DeployedStack, orders: OrdersCommand) -> None:
     dead_letters(stack, orders, 3)
     with orders.start("dlq", "redrive", "--yes") as process:
         assert process.stdout is not None
         process.stdout.close()
         assert process.stderr is not None
-        said = process.stderr.read()
-    assert (process.returncode, "Traceback" in said) == (0, False)
-    assert "3 messages redriven" in said
+        err = process.stderr.read()
+    assert (process.returncode, "Traceback" in err) == (0, False)
+    assert "3 messages redriven" in err
     assert depth(stack) == (0, 0)
 
 
 @dataclass
 class Work:
-    """A command on many items: what it prints of its progress, and where they are before and after."""
+    """A command that processes many items, and how to count its progress."""
 
     arguments: list[str]
     total: int
     done: Callable[[], int]
-    """How many items are at their destination."""
+    """Return the number of items at their destination."""
     left: Callable[[], int] | None
-    """How many items are still where they were, and visible; None if they stay there."""
+    """Return the number of visible items at their source. None if the command does not remove them."""
     report: str
-    """A pattern of what the command prints at its end; its group is a number of items."""
+    """A pattern of the final output; its group is the number of processed items."""
     again: list[str] = field(default_factory=list)
-    """The same command for the rest, if its arguments differ."""
+    """The arguments for the remaining items, if they differ."""
 
 
 def work_of(command: str, stack: DeployedStack, orders: OrdersCommand, customer: str) -> Work:
@@ -238,7 +240,7 @@ def work_of(command: str, stack: DeployedStack, orders: OrdersCommand, customer:
         ("submit", signal.SIGINT),
     ],
 )
-def test_signal_ends_a_command_that_can_be_repeated(
+def test_command_can_be_repeated_when_a_signal_ends_it(
     stack: DeployedStack, orders: OrdersCommand, customer: str, command: str, number: signal.Signals
 ) -> None:
     work = work_of(command, stack, orders, customer)
@@ -252,16 +254,16 @@ def test_signal_ends_a_command_that_can_be_repeated(
     [done] = map(int, re.findall(f"orders: {work.report}", err))
     assert 0 < done < work.total
     if work.left:
-        # A message whose deletion was interrupted is in both places.
+        # A message whose deletion was interrupted is in both queues.
         assert work.total - done - 10 <= work.left() <= work.total - done
 
     orders.run(*(work.again or work.arguments))
-    wait_for("the rest", lambda: work.done() >= work.total, seconds=90)
+    wait_for("the remaining items", lambda: work.done() >= work.total, seconds=90)
     assert work.done() == work.total
     assert work.left is None or work.left() == 0
 
 
-def test_nohup_is_respected(stack: DeployedStack, orders: OrdersCommand) -> None:
+def test_command_ignores_sighup_when_started_with_nohup(stack: DeployedStack, orders: OrdersCommand) -> None:
     dead_letters(stack, orders, 15)
 
     def ignore_hangup() -> None:
@@ -295,11 +297,11 @@ def test_pause_stops_processing_until_resume(stack: DeployedStack, orders: Order
     assert "processing  " in orders.run("status").out
 
 
-def test_watch_counts_what_happens(stack: DeployedStack, orders: OrdersCommand, customer: str) -> None:
+def test_watch_counts_events(stack: DeployedStack, orders: OrdersCommand, customer: str) -> None:
     stack.warm_up()
     with orders.start("watch", "--interval", "0.5", "--json") as process:
         assert process.stdout is not None
-        # Metrics of earlier events may still arrive: begin when nothing has changed for some readings.
+        # Wait until the metrics of earlier events have arrived: eight equal readings.
         first, unchanged = json.loads(process.stdout.readline()), 0
         while unchanged < 8:
             reading = json.loads(process.stdout.readline())
@@ -335,7 +337,7 @@ class Terminal:
     def wait_for(self, text: str) -> None:
         deadline = time.monotonic() + 60
         while text not in self.text:
-            assert time.monotonic() < deadline, f"{text!r} is missing; there was {self.text!r}"
+            assert time.monotonic() < deadline, f"{text!r} is missing in {self.text!r}"
             self._read()
 
     def type(self, text: str) -> None:
@@ -358,8 +360,8 @@ class Terminal:
 
 
 @pytest.fixture
-def letter_and_order(stack: DeployedStack, orders: OrdersCommand, customer: str) -> dict[str, str]:
-    """A dead letter and a stored order, as the ids that `dlq list` and `list` print."""
+def printed_ids(stack: DeployedStack, orders: OrdersCommand, customer: str) -> dict[str, str]:
+    """The order ID that each command prints: of a dead letter, and of a stored order."""
     dead_letters(stack, orders, 1)
     body = {"customer_id": customer, "product_id": "Pear", "quantity": 1, "order_date": "2025-04-25"}
     order_id = stack.api.post(json.dumps(body).encode()).json()["order_id"]
@@ -371,10 +373,10 @@ def letter_and_order(stack: DeployedStack, orders: OrdersCommand, customer: str)
 @pytest.mark.parametrize(
     ("columns", "term"), [(40, "xterm"), (80, "xterm"), (160, "xterm"), (80, "dumb"), (40, "dumb")]
 )
-def test_tables_fit_the_terminal_and_cut_no_id(
-    orders: OrdersCommand, letter_and_order: dict[str, str], columns: int, term: str
+def test_tables_fit_the_terminal_with_complete_ids(
+    orders: OrdersCommand, printed_ids: dict[str, str], columns: int, term: str
 ) -> None:
-    for command, order_id in letter_and_order.items():
+    for command, order_id in printed_ids.items():
         terminal = Terminal(orders, *command.split(), columns=columns, TERM=term)
         assert terminal.end() == 0
         lines = [line for line in terminal.text.splitlines() if not line.startswith("orders: ")]
@@ -386,8 +388,8 @@ def test_tables_fit_the_terminal_and_cut_no_id(
             assert "\r" not in terminal.text.replace("\r\n", "\n")
 
 
-def test_tables_in_a_pipe_have_one_line_per_row(orders: OrdersCommand, letter_and_order: dict[str, str]) -> None:
-    for command, order_id in letter_and_order.items():
+def test_tables_in_a_pipe_have_one_line_per_row(orders: OrdersCommand, printed_ids: dict[str, str]) -> None:
+    for command, order_id in printed_ids.items():
         [header, row] = orders.run(*command.split()).out.splitlines()
         assert order_id in row.split()
         assert header == header.upper()
@@ -395,14 +397,16 @@ def test_tables_in_a_pipe_have_one_line_per_row(orders: OrdersCommand, letter_an
 
 @pytest.fixture
 def poison(stack: DeployedStack, customer: str) -> list[str]:
-    """Some messages in the dead-letter queue, identified by their hostile content."""
+    """Messages in the dead-letter queue with hostile content."""
     bodies = [f"{customer}\t{number} [red]=1+1" for number in range(3)]
     for body in bodies:
         stack.client("sqs").send_message(QueueUrl=stack.outputs["orders_dlq_url"], MessageBody=body)
     return bodies
 
 
-def test_drop_on_a_terminal_asks_first(stack: DeployedStack, orders: OrdersCommand, poison: list[str]) -> None:
+def test_drop_asks_for_confirmation_on_a_terminal(
+    stack: DeployedStack, orders: OrdersCommand, poison: list[str]
+) -> None:
     terminal = Terminal(orders, "dlq", "drop", "--reason", "not JSON", "--to", "dropped.jsonl")
     terminal.wait_for("[y/N]")
     assert "the message is not JSON" in terminal.text
@@ -426,7 +430,7 @@ def test_drop_on_a_terminal_asks_first(stack: DeployedStack, orders: OrdersComma
 
 
 def notified_order(stack: DeployedStack, customer: str) -> str:
-    """Place an order of a customer; return its id when its notification is sent."""
+    """Place an order of a customer; return its ID once its notification is sent."""
     body = {"customer_id": customer, "product_id": "Pear", "quantity": 1, "order_date": "2025-04-25"}
     order_id = str(stack.api.post(json.dumps(body).encode()).json()["order_id"])
     stack.wait_until_processed(order_id)
@@ -434,7 +438,7 @@ def notified_order(stack: DeployedStack, customer: str) -> str:
     return order_id
 
 
-def test_notify_repeats_the_notification_of_an_order(
+def test_notify_sends_the_notification_of_an_order_again(
     stack: DeployedStack, orders: OrdersCommand, customer: str
 ) -> None:
     order_id = notified_order(stack, customer)
@@ -449,8 +453,8 @@ def test_notify_repeats_the_notification_of_an_order(
     assert len(stack.events("notification", "order_notified", order_id)) == 2
 
 
-def place_in_stream(stack: DeployedStack, order_id: str) -> dict[str, Any]:
-    """Return an entry of the notifications' dead-letter queue, as Lambda writes it, that stands for one order."""
+def stream_failure(stack: DeployedStack, order_id: str) -> dict[str, Any]:
+    """Return the message that Lambda sends to the notifications' dead-letter queue when one order fails."""
     streams = stack.client("dynamodbstreams")
     table = stack.client("dynamodb").describe_table(TableName=stack.outputs["orders_table_name"])["Table"]
     arn = table["LatestStreamArn"]
@@ -479,12 +483,12 @@ def place_in_stream(stack: DeployedStack, order_id: str) -> dict[str, Any]:
         iterator = answer["NextShardIterator"]
 
 
-def test_redrive_repeats_failed_notifications_from_the_stream(
+def test_redrive_sends_failed_notifications_from_the_stream(
     stack: DeployedStack, orders: OrdersCommand, customer: str
 ) -> None:
     order_id = notified_order(stack, customer)
     sqs, url = stack.client("sqs"), stack.outputs["notifications_dlq_url"]
-    entry = place_in_stream(stack, order_id)
+    entry = stream_failure(stack, order_id)
     sqs.send_message(QueueUrl=url, MessageBody=json.dumps(entry))
     expired = {**entry, "DDBStreamBatchInfo": {**entry["DDBStreamBatchInfo"], "startSequenceNumber": "1".zfill(21)}}
     expired["requestContext"] = {"condition": "MaximumRecordAgeExceeded"}
@@ -503,7 +507,7 @@ def test_redrive_repeats_failed_notifications_from_the_stream(
 
 
 def on_aws(stack: DeployedStack, *arguments: str | Path, **changes: str) -> "subprocess.CompletedProcess[str]":
-    """Run the command as it runs on AWS, with the emulator in the place of AWS."""
+    """Run the command as for a deployment on AWS, with the emulator as the endpoint."""
     environment = tool_environment(stack.local.connection)
     return subprocess.run(
         [COMMAND, *arguments], env={**environment, **changes}, capture_output=True, text=True, timeout=120, check=False

@@ -1,4 +1,4 @@
-"""`docs/operator-policy.json`: every command works with it, under enforced IAM, and it allows no other action."""
+"""`docs/operator-policy.json`: every command works with it when IAM is enforced, and it allows no other action."""
 
 import json
 import re
@@ -50,7 +50,7 @@ def stack(local_stack: LocalStack) -> DeployedStack:
 def as_user(
     stack: DeployedStack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Callable[[list[dict[str, Any]]], set[str]]]:
-    """Become a user with only these statements; the actions of the calls are collected in the set."""
+    """Act as a user with only these statements; collect the actions of all calls in the set."""
     iam = stack.client("iam")
     made: list[tuple[str, str]] = []
     calls: set[str] = set()
@@ -116,7 +116,7 @@ def reading_commands(order_id: str) -> list[str]:
     ]
 
 
-def test_reading_statements_suffice_to_read(
+def test_read_statements_suffice_for_the_reading_commands(
     stack: DeployedStack, as_user: Callable[[list[dict[str, Any]]], set[str]], tmp_path: Path
 ) -> None:
     order_id = stored_order(stack)
@@ -170,7 +170,7 @@ def test_policy_suffices_for_every_command_and_allows_nothing_else(
         ]
         for command in [*reading_commands(order_id)[:-3], *changing]:
             status = run(on_stack(command))
-            # The stream may have expired the record, which is no matter of permissions.
+            # The record may have expired in the stream, which does not depend on permissions.
             assert status == 0 or "--notifications" in command, command
         assert calls == actions_of(STATEMENTS)
     finally:

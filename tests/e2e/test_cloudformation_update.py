@@ -1,6 +1,6 @@
 """A CloudFormation stack is updated under load, rolled back, deleted and deployed again, with IAM enforced.
 
-The tests share one stack, each in the state that the test before has left.
+The tests share one stack and run in order; each continues from the state that the previous test left.
 """
 
 import json
@@ -30,7 +30,7 @@ ORDERS_PER_SECOND = 20
 
 @dataclass
 class Deployed:
-    """The stack and every order that it has accepted."""
+    """The stack and the IDs of all accepted orders."""
 
     emulator: Emulator
     stack: Stack
@@ -82,7 +82,7 @@ class Deployed:
 
     @contextmanager
     def orders_flowing(self) -> Iterator[None]:
-        """Place orders during a `with` block, before it and after it; each must be accepted."""
+        """Place orders before, during and after a `with` block; require that all are accepted."""
         answers: list[Answer] = []
         stopping = threading.Event()
 
@@ -130,7 +130,7 @@ def test_update_publishes_only_versions_that_change(deployed: Deployed) -> None:
     assert deployed.queue_attributes("orders")["VisibilityTimeout"] == "60"
 
 
-def test_update_of_code_and_settings_under_load_loses_no_order(deployed: Deployed, tmp_path: Path) -> None:
+def test_update_under_load_loses_no_order(deployed: Deployed, tmp_path: Path) -> None:
     former, versions = {function: deployed.live(function) for function in FUNCTIONS}, deployed.versions()
     deployed.stack.take_code(other_code(tmp_path / "second.zip"))
 
@@ -140,7 +140,7 @@ def test_update_of_code_and_settings_under_load_loses_no_order(deployed: Deploye
     deployed.wait_until_all_are_stored()
     for function in FUNCTIONS:
         assert deployed.live(function)["CodeSha256"] != former[function]["CodeSha256"]
-        assert deployed.versions()[function][:-1] == versions[function], "earlier versions stay for a rollback"
+        assert deployed.versions()[function][:-1] == versions[function], "earlier versions are kept for a rollback"
     assert deployed.live("processing")["Timeout"] == 15
     assert deployed.queue_attributes("orders")["VisibilityTimeout"] == "90"
 
@@ -149,7 +149,7 @@ def test_failing_update_is_rolled_back_and_loses_no_order(deployed: Deployed, tm
     former = {function: deployed.live(function) for function in FUNCTIONS}
     visibility = deployed.queue_attributes("orders")["VisibilityTimeout"]
     valid = deployed.stack.template.read_text()
-    # Lambda publishes no version without a change: a failure after everything else is updated.
+    # Lambda publishes no version without a change, so this resource fails after all others are updated.
     failing = "\n  Failing:\n    Type: AWS::Lambda::Version\n    DependsOn: [{}]\n    Properties: {}\n".format(
         ", ".join(f"{function.capitalize()}Alias" for function in FUNCTIONS),
         "{FunctionName: !Ref SubmissionFunction}",
@@ -172,7 +172,7 @@ def test_failing_update_is_rolled_back_and_loses_no_order(deployed: Deployed, tm
     assert deployed.stack.description()["StackStatus"] == "UPDATE_COMPLETE", "the corrected update succeeds"
 
 
-def test_deleting_an_unprotected_stack_deletes_its_orders(deployed: Deployed, tmp_path: Path) -> None:
+def test_stack_deletion_deletes_orders_when_unprotected(deployed: Deployed, tmp_path: Path) -> None:
     stack = Stack("throwaway", tmp_path / "stack", deployed.emulator)
     stack.take_code(lambda_zip("local"))
     stack.deploy(Environment="staging", NotificationEmail="operations@example.com")
@@ -186,7 +186,7 @@ def test_deleting_an_unprotected_stack_deletes_its_orders(deployed: Deployed, tm
     assert queues.get("QueueUrls", []) == []
 
 
-def test_deleting_a_protected_stack_keeps_its_orders(deployed: Deployed) -> None:
+def test_stack_deletion_keeps_orders_when_protected(deployed: Deployed) -> None:
     deployed.stack.deploy(DeletionProtectionEnabled="true")
     dynamodb = deployed.emulator.client("dynamodb")
     assert dynamodb.describe_table(TableName=f"{PREFIX}-orders")["Table"]["DeletionProtectionEnabled"]

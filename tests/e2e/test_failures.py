@@ -1,4 +1,4 @@
-"""What cannot be stored reaches a person, and valid orders are never held back by it."""
+"""Orders that cannot be stored are dead-lettered and raise an alarm; they do not delay valid orders."""
 
 import json
 import uuid
@@ -32,11 +32,11 @@ class Poisoned:
 
 @pytest.fixture(scope="module")
 def poisoned(stack: DeployedStack) -> Iterator[Poisoned]:
-    """Send every kind of failing message among valid orders at once, so that the tests wait once."""
+    """Send each kind of failing message together with valid orders. All tests share this one wait."""
     tag = uuid.uuid4().hex[:8]
     good = [stack.message(f"good-{tag}-{number}") for number in range(8)]
     poison = f"poison-{tag}"
-    # Violates the schema. DynamoDB, which keeps 38 digits, would refuse the whole batch.
+    # Violates the schema. DynamoDB allows 38 digits and would reject the whole batch.
     unstorable = stack.message(f"huge-{tag}", quantity=int("1" * 50))
     first = stack.message(f"forged-{tag}")
     forged = {**first, "order": {**first["order"], "quantity": 2}}
@@ -46,7 +46,7 @@ def poisoned(stack: DeployedStack) -> Iterator[Poisoned]:
     stack.send_to_queue(first)
     stack.wait_until_processed(first["order_id"])
 
-    def buried() -> list[Any]:
+    def dead_lettered() -> list[Any]:
         letters = [each for each in stack.dead_letters() if each["Body"] in failing]
         return letters if len(letters) == len(failing) else []
 
@@ -56,12 +56,12 @@ def poisoned(stack: DeployedStack) -> Iterator[Poisoned]:
         for message in good:
             stack.wait_until_processed(message["order_id"])
         seconds = (datetime.now(UTC) - started).total_seconds()
-        dead_letters = wait_for("the failing messages in the dead-letter queue", buried, DLQ_SECONDS)
+        dead_letters = wait_for("the failing messages in the dead-letter queue", dead_lettered, DLQ_SECONDS)
     yield Poisoned(stack, first, forged, unstorable, poison, seconds, dead_letters)
     stack.client("sqs").purge_queue(QueueUrl=stack.outputs["orders_dlq_url"])
 
 
-def test_failing_messages_do_not_delay_their_neighbors(poisoned: Poisoned) -> None:
+def test_failing_messages_do_not_delay_other_messages(poisoned: Poisoned) -> None:
     assert poisoned.seconds_to_store_neighbors < 10
 
 
@@ -76,7 +76,7 @@ def test_poison_message_is_dead_lettered_after_five_receives(poisoned: Poisoned)
     assert {event["reason"] for event in failures} == {"the message is not JSON"}
 
 
-def test_message_that_violates_the_schema_is_logged_and_its_order_pending(poisoned: Poisoned) -> None:
+def test_order_stays_pending_when_its_message_violates_the_schema(poisoned: Poisoned) -> None:
     order_id = poisoned.unstorable["order_id"]
     reasons = {event.get("reason") for event in poisoned.stack.events("processing", "order_failed")}
     assert "order.quantity breaks its rule in order.schema.json" in reasons
@@ -101,16 +101,20 @@ def test_dead_letter_raises_the_alarm_and_sends_its_email(poisoned: Poisoned) ->
 
 
 @pytest.mark.parametrize("stack", ["cloudformation"], indirect=True, scope="session")
-def test_second_dead_letter_sends_an_email_of_its_own(stack: DeployedStack, poisoned: Poisoned) -> None:
+def test_second_dead_letter_sends_another_email(stack: DeployedStack, poisoned: Poisoned) -> None:
     about_new = f"{stack.prefix}-dead-letter-"
     wait_for("the first e-mail", lambda: stack.mails_about(about_new), seconds=DLQ_SECONDS)
     minute = datetime.now(UTC).minute
-    wait_for("the next minute: those of one share an e-mail", lambda: datetime.now(UTC).minute != minute, seconds=60)
+    wait_for(
+        "the next minute, because dead letters of one minute share an e-mail",
+        lambda: datetime.now(UTC).minute != minute,
+        seconds=60,
+    )
     sent = len(stack.mails_about(about_new))
     with stack.quick_redelivery():
         stack.send_to_queue(f"poison-{uuid.uuid4().hex}")
         wait_for("a further e-mail", lambda: len(stack.mails_about(about_new)) > sent, seconds=DLQ_SECONDS)
-    assert stack.alarm_state(f"{stack.prefix}-orders-dlq") == "ALARM", "raised by the first one"
+    assert stack.alarm_state(f"{stack.prefix}-orders-dlq") == "ALARM", "the first dead letter raised it"
     assert not [mail for mail in stack.mails_about(about_new) if not mail["Subject"].startswith("ALARM")]
 
 
@@ -121,7 +125,9 @@ def test_second_dead_letter_sends_an_email_of_its_own(stack: DeployedStack, pois
         ("status", "dynamodb:GetItem", "STORE_UNAVAILABLE"),
     ],
 )
-def test_refused_call_of_a_function_is_a_503(one_stack: DeployedStack, function: str, action: str, code: str) -> None:
+def test_request_gets_503_when_the_functions_aws_call_is_denied(
+    one_stack: DeployedStack, function: str, action: str, code: str
+) -> None:
     api, order_id = one_stack.api, one_stack.message("nobody")["order_id"]
     with one_stack.permission_removed(function, action):
         answer = api.post(one_stack.sample_body) if function == "submission" else api.get(order_id)
@@ -134,16 +140,16 @@ def test_refused_call_of_a_function_is_a_503(one_stack: DeployedStack, function:
     assert [e["code"] for e in one_stack.events(function) if e.get("request_id") == problem["request_id"]] == [code]
 
 
-def test_orders_wait_while_the_table_refuses_them(one_stack: DeployedStack) -> None:
+def test_orders_are_stored_later_when_the_table_denies_inserts(one_stack: DeployedStack) -> None:
     with one_stack.permission_removed("processing", "dynamodb:PartiQLInsert"):
         order_id = one_stack.api.post(one_stack.sample_body).json()["order_id"]
-        wait_for("a refusal", lambda: one_stack.events("processing", "order_failed", order_id))
+        wait_for("a failed insert", lambda: one_stack.events("processing", "order_failed", order_id))
         assert one_stack.api.get(order_id).json()["status"] == "PENDING"
 
     one_stack.wait_until_processed(order_id, seconds=60)
 
 
-def test_unexpected_error_is_logged_and_a_500_without_its_text(one_stack: DeployedStack) -> None:
+def test_unexpected_error_is_logged_and_gets_500_without_its_text(one_stack: DeployedStack) -> None:
     order_id = one_stack.api.post(one_stack.sample_body).json()["order_id"]
     one_stack.wait_until_processed(order_id)
     one_stack.client("dynamodb").update_item(

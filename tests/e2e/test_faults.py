@@ -18,7 +18,7 @@ from local_stack.report import Report
 ORDERS = 60
 SEED = 1001  # not one of the default seeds
 
-# The function, its module, the line and its replacement, the fault that reveals the bug, and what is counted.
+# For each bug: function, module, line, replacement, the fault that reveals it, and the count that rises.
 BUGS = {
     "accepts_an_order_that_is_not_queued": (
         "submission",
@@ -55,7 +55,7 @@ def fault_test(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultTest]:
 
 @contextmanager
 def planted(fault_test: FaultTest, function: str, module: str, line: str, replacement: str) -> Iterator[None]:
-    """Serve a function with a bug within a `with` block."""
+    """Deploy a function with a bug during a `with` block."""
     backend = fault_test.backend
 
     def change(path: str, text: str) -> str:
@@ -96,7 +96,7 @@ def test_no_order_is_lost_or_duplicated_under_faults(fault_test: FaultTest) -> N
 @pytest.mark.parametrize("bug", BUGS)
 def test_planted_bug_is_detected(fault_test: FaultTest, bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
     function, module, line, replacement, fault, broken = BUGS[bug]
-    # The SDK retries once, and the bug shows only if both tries fail.
+    # The SDK retries once, so the bug has an effect only if both tries fail.
     monkeypatch.setitem(FAULTS, fault, dataclasses.replace(FAULTS[fault], share=0.5))
     seed = SEED + 1 + list(BUGS).index(bug)
 

@@ -52,7 +52,7 @@ class Guarded:
         return DeployedApi(self.outputs["ApiEndpoint"])
 
     def order(self, token: str | None, customer_id: str | None = None, key: str | None = None) -> Answer:
-        """Send an order of a customer, by default the one who signs in, with a token."""
+        """Place an order with a token, by default for the signed-in customer."""
         body = SAMPLE_BODY.replace(b"001", (customer_id or self.sign_in.customer_id).encode())
         headers = {"Idempotency-Key": key} if key else {}
         return self.api.post(body, {**JSON_TYPE, **_bearer(token), **headers})
@@ -124,7 +124,7 @@ def test_customers_order_and_read_only_for_themselves(guarded: Guarded) -> None:
     assert (refused.status, refused.json()["code"]) == (403, "CUSTOMER_MISMATCH")
     assert other_id not in refused.body.decode()
 
-    # The same key of two customers: two orders.
+    # The same key from two customers makes two orders.
     own_order = guarded.order(own, key="key").json()["order_id"]
     other_order = guarded.order(other, other_id, "key").json()["order_id"]
     for token, order_id, other_token in ((own, own_order, other), (other, other_order, own)):
@@ -134,7 +134,7 @@ def test_customers_order_and_read_only_for_themselves(guarded: Guarded) -> None:
         assert {**hidden.json(), "request_id": ""} == {**unknown.json(), "request_id": ""}
 
 
-def test_every_application_of_the_audience_is_accepted(guarded: Guarded) -> None:
+def test_token_is_accepted_from_every_application_of_the_audience(guarded: Guarded) -> None:
     assert guarded.order(guarded.sign_in.token(guarded.till)).status == 202
 
 
@@ -152,7 +152,7 @@ def _wrong_tokens(guarded: Guarded) -> dict[str, str | None]:
     }
 
 
-def test_request_with_an_invalid_token_reaches_no_function(guarded: Guarded) -> None:
+def test_request_gets_401_when_the_token_is_invalid(guarded: Guarded) -> None:
     order_id = guarded.order(guarded.sign_in.token(guarded.shop)).json()["order_id"]
     for what, token in _wrong_tokens(guarded).items():
         for answer in (guarded.order(token), guarded.status(order_id, token)):
@@ -196,7 +196,7 @@ def test_queues_and_logs_are_encrypted_with_the_key(guarded: Guarded) -> None:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_role_uses_the_key_only_for_its_functions_work(guarded: Guarded, function: str) -> None:
+def test_role_may_use_the_key_only_as_its_function_needs(guarded: Guarded, function: str) -> None:
     assumed = guarded.emulator.client("sts").assume_role(RoleArn=guarded.role(function), RoleSessionName="test")
     keys = assumed["Credentials"]
     credentials = Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
@@ -205,7 +205,7 @@ def test_role_uses_the_key_only_for_its_functions_work(guarded: Guarded, functio
     assert used == USES_OF_THE_KEY[function]
 
 
-def test_alarm_still_notifies(guarded: Guarded) -> None:
+def test_alarm_notifies_when_topics_are_encrypted(guarded: Guarded) -> None:
     with subscribed_queue(guarded.emulator.client, guarded.outputs["AlertsTopicArn"], "person") as read:
         guarded.emulator.client("cloudwatch").set_alarm_state(
             AlarmName=f"{PREFIX}-orders-dlq", StateValue="ALARM", StateReason="a drill"
@@ -214,7 +214,7 @@ def test_alarm_still_notifies(guarded: Guarded) -> None:
     assert f"{PREFIX}-orders-dlq" in message["Subject"] + message["Message"]
 
 
-def test_role_can_do_no_more_than_its_boundary_allows(guarded: Guarded) -> None:
+def test_role_is_limited_by_its_permissions_boundary(guarded: Guarded) -> None:
     guarded.emulator.client("iam").create_policy_version(
         PolicyArn=guarded.boundary_arn, PolicyDocument=_allowing(["logs:*"]), SetAsDefault=True
     )

@@ -1,7 +1,7 @@
-"""Each hostile request gets its response, is stored only if it is accepted, and is never echoed or logged.
+"""Each hostile request gets the expected response, is stored only if accepted, and is never echoed or logged.
 
-One deployment is enough: both run the same code behind settings that the parity test holds equal, and
-test_api_errors.py sends a sample to each.
+One deployment is enough: both run the same code, the parity test compares their settings, and test_api_errors.py sends
+one request per error code to each.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ def stack(local_stack: LocalStack) -> DeployedStack:
 
 @pytest.fixture(scope="module")
 def responses(stack: DeployedStack) -> Mapping[str, Answer]:
-    """The response to each request, by its name, once every accepted order is announced."""
+    """The response to each request, by the request's name. All accepted orders are announced by then."""
 
     def send(request: HostileRequest) -> Answer:
         return stack.api.exchange(request.method, request.target, request.headers, request.rest)
@@ -50,12 +50,14 @@ def responses(stack: DeployedStack) -> Mapping[str, Answer]:
 
 
 @pytest.mark.parametrize("hostile", HOSTILE_REQUESTS, ids=lambda request: request.name)
-def test_hostile_request_gets_its_response(responses: Mapping[str, Answer], hostile: HostileRequest) -> None:
+def test_hostile_request_gets_the_expected_response(responses: Mapping[str, Answer], hostile: HostileRequest) -> None:
     answer = responses[hostile.name]
 
     assert answer.status == hostile.status
     assert ("location" in answer.headers) == (answer.status == 202)
-    assert MARKER.encode() not in answer.body + "".join(answer.headers.values()).encode(), "the request is echoed"
+    assert MARKER.encode() not in answer.body + "".join(answer.headers.values()).encode(), (
+        "the response must not echo the request"
+    )
     if hostile.code is not None:
         problem = answer.json()
         assert answer.headers["content-type"] == "application/problem+json"
@@ -65,7 +67,7 @@ def test_hostile_request_gets_its_response(responses: Mapping[str, Answer], host
     elif answer.status == 200:
         assert answer.json()["status"] == "PENDING"
     elif answer.status >= 400:
-        assert b'"code"' not in answer.body, "a function responded, not the gateway"
+        assert b'"code"' not in answer.body, "the gateway must respond, not a function"
 
 
 def test_only_accepted_orders_are_stored(stack: DeployedStack, responses: Mapping[str, Answer]) -> None:

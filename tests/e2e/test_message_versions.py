@@ -1,7 +1,7 @@
-"""The message format changes while orders are in flight: none is lost, even if the change is rolled back.
+"""No order in flight is lost when the message format changes, or when that change is rolled back.
 
-Version 2 exists only here. It is added to the real zip and deployed as the runbook says: first the code that reads it,
-then the code that writes it.
+Version 2 exists only in this test. It is added to the real zip and deployed as the runbook says: first the code that
+reads it, then the code that writes it.
 """
 
 import json
@@ -58,7 +58,7 @@ Deploy = Callable[[str, str], None]
 
 @pytest.fixture
 def deploy(one_stack: DeployedStack) -> Iterator[Deploy]:
-    """Return a function that deploys a Lambda function with a text appended to message.py; undo it afterwards."""
+    """Return a function that deploys a Lambda function with code appended to message.py; roll back afterwards."""
     functions, former = one_stack.client("lambda"), lambda_zip("local")
 
     def name_of(function: str) -> dict[str, str]:
@@ -81,7 +81,7 @@ def deploy(one_stack: DeployedStack) -> Iterator[Deploy]:
         point(function, version)
 
 
-def test_orders_in_flight_are_stored_across_a_change_of_the_format(one_stack: DeployedStack, deploy: Deploy) -> None:
+def test_orders_in_flight_are_stored_when_the_format_changes(one_stack: DeployedStack, deploy: Deploy) -> None:
     stack, customer = one_stack, f"versions-{uuid.uuid4().hex[:8]}"
     placed: list[str] = []
 
@@ -104,13 +104,13 @@ def test_orders_in_flight_are_stored_across_a_change_of_the_format(one_stack: De
         for function in ("submission", "processing"):
             deploy(function, READS_VERSION_2)
         place(2)
-        # Only submission writes version 2; processing has the code that reads both.
+        # Only submission writes version 2; processing reads both versions.
         deploy("submission", READS_VERSION_2 + WRITES_VERSION_2)
         place(4)
         wait_for("messages of both versions", lambda: versions_waiting() == [1] * 5 + [2] * 4)
     require_all_stored_once()
 
-    # Roll back by one deployment: the earlier code still reads what the later one wrote.
+    # Roll back one deployment: the previous code reads the messages of the later code.
     deploy("processing", READS_VERSION_2 + WRITES_VERSION_2)
     with stack.processing_off():
         place(2)

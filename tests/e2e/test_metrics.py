@@ -1,4 +1,4 @@
-"""The deployed metric filters count what happens to an order, in the deployed functions' own logs."""
+"""The deployed metric filters count each step of an order in the functions' logs."""
 
 from datetime import UTC, datetime, timedelta
 

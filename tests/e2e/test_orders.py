@@ -15,7 +15,7 @@ from support.deployment.stack import DeployedStack
 from support.sample_orders import SAMPLE_BODY, order_document
 from support.waiting import wait_for
 
-# For what depends on the code alone, which both deployments share.
+# For behavior of the code alone, which both deployments share.
 CLOUDFORMATION_ONLY = pytest.mark.parametrize("stack", ["cloudformation"], indirect=True, scope="session")
 
 
@@ -62,7 +62,7 @@ def test_sample_order_is_processed_within_two_seconds(stack: DeployedStack) -> N
 
 
 @CLOUDFORMATION_ONLY
-def test_thousand_orders_of_fifty_clients_are_stored_and_announced_once(
+def test_1000_concurrent_orders_are_stored_and_announced_once(
     stack: DeployedStack, announcements: Callable[[], list[Any]]
 ) -> None:
     customer = f"crowd-{uuid.uuid4().hex[:8]}"
@@ -91,7 +91,7 @@ def test_thousand_orders_of_fifty_clients_are_stored_and_announced_once(
     assert announced == dict.fromkeys(order_ids, 1)
 
 
-def test_retry_with_the_same_key_is_one_order_and_one_notification(
+def test_retry_with_a_key_makes_one_order_and_one_notification(
     stack: DeployedStack, announcements: Callable[[], list[Any]]
 ) -> None:
     customer = f"retry-{uuid.uuid4().hex[:8]}"
@@ -110,7 +110,7 @@ def test_retry_with_the_same_key_is_one_order_and_one_notification(
 
 
 @CLOUDFORMATION_ONLY
-def test_one_key_with_two_contents_makes_two_orders(stack: DeployedStack) -> None:
+def test_key_makes_two_orders_when_the_contents_differ(stack: DeployedStack) -> None:
     customer = f"reused-{uuid.uuid4().hex[:8]}"
     headers = {"Content-Type": "application/json", "Idempotency-Key": "reused"}
     bodies = [order_body(customer, quantity) for quantity in (1, 2)]
@@ -123,7 +123,7 @@ def test_one_key_with_two_contents_makes_two_orders(stack: DeployedStack) -> Non
 
 
 @CLOUDFORMATION_ONLY
-def test_message_delivered_twice_is_one_order_and_one_notification(
+def test_message_makes_one_order_and_notification_when_delivered_twice(
     stack: DeployedStack, announcements: Callable[[], list[Any]]
 ) -> None:
     customer = f"twice-{uuid.uuid4().hex[:8]}"
@@ -180,7 +180,7 @@ def test_subscriber_gets_the_orders_of_one_customer_or_product(
             return set(placed) <= set(announced)
 
         wait_for("the announcements without a filter", all_announced)
-        # SNS delivers one announcement to all its subscribers before the next.
+        # SNS delivers an announcement to all subscribers before it delivers the next one.
         stack.announced_before_a_new_order(announcements)
         received = [
             {json.loads(message["Message"])["order_id"] for message in read()} for read in (of_customer, of_product)

@@ -93,7 +93,7 @@ class Project:
 
 @dataclass(kw_only=True)
 class Reader(DocumentReader):
-    """Works through the README in a second terminal."""
+    """Runs the commands of the documents in a second terminal."""
 
     project: Project
     account: Emulator
@@ -118,95 +118,95 @@ class Reader(DocumentReader):
 
 
 @contextmanager
-def first_order(person: Reader) -> Iterator[None]:
+def first_order(reader: Reader) -> Iterator[None]:
     def accepted() -> None:
-        [order_id] = re.findall(rf"(?im)^location: /orders/({ORDER_ID})", person.output)
-        person.filled_in["order_id"] = order_id
-        wait_for("the order's e-mail", lambda: f"Order {order_id} completed" in person.project.screen.read_text())
+        [order_id] = re.findall(rf"(?im)^location: /orders/({ORDER_ID})", reader.output)
+        reader.filled_in["order_id"] = order_id
+        wait_for("the order's e-mail", lambda: f"Order {order_id} completed" in reader.project.screen.read_text())
 
     def poisoned() -> None:
-        person.wait_for_poison()
-        wait_for("the alarm", lambda: "Subject: ALARM: " in person.project.screen.read_text())
+        reader.wait_for_poison()
+        wait_for("the alarm", lambda: "Subject: ALARM: " in reader.project.screen.read_text())
 
-    person.after |= {"curl -i": accepted, "curl --aws-sigv4": poisoned}
+    reader.after |= {"curl -i": accepted, "curl --aws-sigv4": poisoned}
     yield
-    mailbox = person.project.directory / ".local" / "mailbox"
+    mailbox = reader.project.directory / ".local" / "mailbox"
     assert any("ALARM: " in mail.read_text() for mail in mailbox.rglob("*") if mail.is_file())
 
 
 @contextmanager
-def operation(person: Reader) -> Iterator[None]:
-    """Write a file of orders; keep a message in the dead-letter queue, to which it returns after each redrive."""
+def operation(reader: Reader) -> Iterator[None]:
+    """Write a file of orders; put a message into the dead-letter queue that returns there after each redrive."""
     lines = "customer_id,product_id,quantity,order_date\n001,Banana,1,2025-04-25\n"
-    (person.project.directory / "orders.csv").write_text(lines)
+    (reader.project.directory / "orders.csv").write_text(lines)
 
     def submitted() -> None:
-        table = person.project.stack["orders_table_name"]
-        stored = wait_for("the order", lambda: person.project.client("dynamodb").scan(TableName=table)["Items"])
-        person.replaced["ORDER_ID"] = stored[0]["order_id"]["S"]
+        table = reader.project.stack["orders_table_name"]
+        stored = wait_for("the order", lambda: reader.project.client("dynamodb").scan(TableName=table)["Items"])
+        reader.replaced["ORDER_ID"] = stored[0]["order_id"]["S"]
 
     def redriven() -> None:
-        if "1 message redriven" in person.output:
-            person.wait_for_poison()
+        if "1 message redriven" in reader.output:
+            reader.wait_for_poison()
 
-    person.after |= {"orders submit": submitted, "orders dlq redrive": redriven}
-    if not person.has_poison():
-        url = person.project.stack["orders_queue_url"]
-        person.project.client("sqs").send_message(QueueUrl=url, MessageBody="poison")
-        person.wait_for_poison()
+    reader.after |= {"orders submit": submitted, "orders dlq redrive": redriven}
+    if not reader.has_poison():
+        url = reader.project.stack["orders_queue_url"]
+        reader.project.client("sqs").send_message(QueueUrl=url, MessageBody="poison")
+        reader.wait_for_poison()
     yield
 
 
 @contextmanager
-def account(person: Reader) -> Iterator[None]:
+def account(reader: Reader) -> Iterator[None]:
     """Point `aws` and `terraform` at an empty account."""
-    for name, value in person.account.environment.items():
+    for name, value in reader.account.environment.items():
         if os.environ.get(name) != value:
-            assert person.shell.run(f"export {name}='{value}'").status == 0
+            assert reader.shell.run(f"export {name}='{value}'").status == 0
     yield
 
 
 @contextmanager
-def backend(person: Reader) -> Iterator[None]:
+def backend(reader: Reader) -> Iterator[None]:
     require_program("terraform", "install Terraform 1.9 or newer to run the documented commands")
     # test_backend_apply.py applies everything.
-    person.only("aws_apigatewayv2_api.orders", "aws_sns_topic.alerts")
-    with account(person):
+    reader.only("aws_apigatewayv2_api.orders", "aws_sns_topic.alerts")
+    with account(reader):
         yield
 
 
 @contextmanager
-def storefront(person: Reader) -> Iterator[None]:
+def storefront(reader: Reader) -> Iterator[None]:
     # test_frontend_apply.py applies the storefront and checks its outputs.
-    person.replaced["$(terraform output -raw storefront_url)"] = STOREFRONT
-    person.replaced["terraform apply -var api_url="] = "terraform -chdir=terraform-frontend apply -var api_url="
-    with backend(person):
-        person.initialize("terraform-backend")
+    reader.replaced["$(terraform output -raw storefront_url)"] = STOREFRONT
+    reader.replaced["terraform apply -var api_url="] = "terraform -chdir=terraform-frontend apply -var api_url="
+    with backend(reader):
+        reader.initialize("terraform-backend")
         yield
-        [api] = person.account.client("apigatewayv2").get_apis()["Items"]
+        [api] = reader.account.client("apigatewayv2").get_apis()["Items"]
         assert api["CorsConfiguration"]["AllowOrigins"] == [STOREFRONT]
 
 
 @contextmanager
-def team_state(person: Reader) -> Iterator[None]:
-    # Both folders have the same workspaces; the backend's gets its state in S3 below.
-    person.replaced["terraform workspace"] = "terraform -chdir=../terraform-frontend workspace"
-    with backend(person):
-        # The emulator serves buckets by path only.
-        person.shell.run("export TF_CLI_ARGS_init='-backend-config=use_path_style=true'")
-        person.shell.run("cd terraform-backend && rm -rf .terraform terraform.tfstate*")
+def team_state(reader: Reader) -> Iterator[None]:
+    # Create the workspace in the frontend's folder; the backend's state moves to S3 below.
+    reader.replaced["terraform workspace"] = "terraform -chdir=../terraform-frontend workspace"
+    with backend(reader):
+        # The emulator supports path-style buckets only.
+        reader.shell.run("export TF_CLI_ARGS_init='-backend-config=use_path_style=true'")
+        reader.shell.run("cd terraform-backend && rm -rf .terraform terraform.tfstate*")
         yield
-        assert person.shell.run("terraform state list").status == 1, "S3 holds no state yet"
+        assert reader.shell.run("terraform state list").status == 1, "no state is in S3 yet"
 
 
 @contextmanager
-def configuration(person: Reader) -> Iterator[None]:
-    """Run Terraform in one of its folders; it refuses the profile until its placeholders are filled in."""
-    person.replaced["terraform apply"] = "! terraform -chdir=terraform-frontend apply"
-    person.expected["terraform apply"] = "FILL IN"
-    with backend(person):
-        person.only()
-        person.initialize("terraform-frontend")
+def configuration(reader: Reader) -> Iterator[None]:
+    """Expect that Terraform rejects the profile, because its placeholders are not filled in."""
+    reader.replaced["terraform apply"] = "! terraform -chdir=terraform-frontend apply"
+    reader.expected["terraform apply"] = "FILL IN"
+    with backend(reader):
+        reader.only()
+        reader.initialize("terraform-frontend")
         yield
 
 
@@ -224,7 +224,7 @@ PREPARED: Mapping[str, Callable[[Reader], AbstractContextManager[None]]] = {
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """The project after `git clone` and the installation of `make run`, which runs in a first terminal."""
+    """The project after `git clone`, with `make run` in a first terminal and its installation already done."""
     require_program("make", "install GNU make")
     command = SECTIONS["Two commands"].commands[0]
     assert command.startswith("make run ")
@@ -266,7 +266,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
             )
             yield project
         finally:
-            # Ctrl-C reaches every process of the terminal; none is left if it has ended by itself.
+            # Ctrl-C reaches every process of the terminal. ProcessLookupError: `make run` has already ended.
             with suppress(ProcessLookupError):
                 os.killpg(running.pid, signal.SIGINT)
             running.wait(60)
@@ -274,7 +274,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 
 def share_environment(environment: Path) -> None:
-    """Make a .venv with the tests' packages, in which nothing needs to be installed."""
+    """Make a .venv with the tests' packages, so that nothing is installed."""
     own = Path(sys.prefix)
     (environment / "bin").mkdir(parents=True)
     for part in ("lib", "pyvenv.cfg", "bin/python"):
@@ -283,7 +283,7 @@ def share_environment(environment: Path) -> None:
 
 
 def environment_of_a_reader() -> dict[str, str]:
-    """Return the environment of a person without an AWS account."""
+    """Return the environment of a user without an AWS account."""
     own = ("PORT", "DEPLOY", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "VIRTUAL_ENV")
     return {name: value for name, value in without_personal_choices().items() if name not in own}
 
@@ -295,8 +295,8 @@ def empty_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator
 
 
 @pytest.fixture
-def person(project: Project, empty_account: Emulator, tmp_path: Path) -> Iterator[Reader]:
-    """A person with a new terminal, where `orders` confirms every question."""
+def reader(project: Project, empty_account: Emulator, tmp_path: Path) -> Iterator[Reader]:
+    """A reader with a new terminal, in which `orders` gets --yes."""
     write_command(tmp_path / "aws", f'exec {shlex.join(aws_cli())} "$@"')
     confirmed = 'case "$1 $2" in "dlq redrive" | "dlq drop" | notify*) set -- "$@" --yes ;; esac'
     for name in ("orders", "orders-plan"):
@@ -316,9 +316,9 @@ def person(project: Project, empty_account: Emulator, tmp_path: Path) -> Iterato
 
 
 @pytest.mark.parametrize("title", SECTIONS)
-def test_documented_commands_do_what_their_section_says(person: Reader, title: str) -> None:
-    with PREPARED[title](person) if title in PREPARED else nullcontext():
-        person.run_all(SECTIONS[title].commands, NOT_RUN)
+def test_documented_commands_do_what_their_section_says(reader: Reader, title: str) -> None:
+    with PREPARED[title](reader) if title in PREPARED else nullcontext():
+        reader.run_all(SECTIONS[title].commands, NOT_RUN)
 
 
 def test_readme_tables_name_existing_sections_and_commands() -> None:

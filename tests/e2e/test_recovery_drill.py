@@ -46,7 +46,7 @@ def test_operator_recovers_every_order(local_stack: LocalStack, one_stack: Deplo
         mail = wait_for("the alarm's e-mail", lambda: mails("ALARM"))[-1]
         assert "could not be stored" in mail.as_string()
 
-        # And finds the reason.
+        # The engineer finds the reason.
         [group] = listed()["groups"]
         assert (group["count"], group["kind"]) == (ORDERS, "REFUSED")
         assert "AccessDenied" in group["reason"]
@@ -56,7 +56,7 @@ def test_operator_recovers_every_order(local_stack: LocalStack, one_stack: Deplo
         assert [e["receives"] for e in events if e["event"] == "order_failed"] == [1, 2, 3, 4, 5]
         assert customer not in json.dumps([group, *events])
 
-    # The cause is fixed, and the orders are redriven: each is stored once.
+    # The cause is fixed and the orders are redriven. Each is stored once.
     orders.run("dlq", "redrive", "--yes")
     assert listed() == {"messages": 0, "hidden": 0, "groups": []}
     wait_for("every order", lambda: len(stack.order_ids_of(customer)) >= ORDERS, seconds=60)

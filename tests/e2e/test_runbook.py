@@ -1,7 +1,7 @@
 """Each command of docs/runbook.md does what its section says, on the deployed stack.
 
-The functions marked with `before` prepare a section and verify its effect. NOT_RUN states why a command is not run;
-such a command is only checked for its spelling.
+The functions decorated with `before` prepare a section and verify its effect. NOT_RUN states why a command is not run;
+only the syntax of such a command is checked.
 """
 
 import json
@@ -72,7 +72,7 @@ EMPTY = "the dead-letter queue is empty"
 
 @dataclass(kw_only=True)
 class Engineer(DocumentReader):
-    """Works through the runbook on a deployed stack."""
+    """Runs the runbook's commands on a deployed stack."""
 
     stack: DeployedStack
     directory: Path
@@ -86,7 +86,7 @@ PREPARED: dict[str, Preparation] = {}
 
 
 def before(*titles: str) -> Callable[[Callable[[Engineer], Iterator[None]]], Preparation]:
-    """Run the context around the commands of these sections."""
+    """Register a context manager for the commands of these sections."""
 
     def register(function: Callable[[Engineer], Iterator[None]]) -> Preparation:
         prepared = contextmanager(function)
@@ -96,62 +96,64 @@ def before(*titles: str) -> Callable[[Callable[[Engineer], Iterator[None]]], Pre
     return register
 
 
-def mapping_of(person: Engineer, function: str) -> dict[str, Any]:
-    name = f"{person.stack.prefix}-{function}:live"
-    [mapping] = person.client("lambda").list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
-    found: dict[str, Any] = person.client("lambda").get_event_source_mapping(UUID=mapping["UUID"])
+def mapping_of(engineer: Engineer, function: str) -> dict[str, Any]:
+    name = f"{engineer.stack.prefix}-{function}:live"
+    [mapping] = engineer.client("lambda").list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+    found: dict[str, Any] = engineer.client("lambda").get_event_source_mapping(UUID=mapping["UUID"])
     return found
 
 
-def bury(person: Engineer, message: dict[str, Any]) -> None:
+def send_dead_letter(engineer: Engineer, message: dict[str, Any]) -> None:
     """Send a message to the orders' dead-letter queue."""
-    person.client("sqs").send_message(QueueUrl=person.stack.outputs["orders_dlq_url"], MessageBody=json.dumps(message))
+    engineer.client("sqs").send_message(
+        QueueUrl=engineer.stack.outputs["orders_dlq_url"], MessageBody=json.dumps(message)
+    )
 
 
-def place(person: Engineer) -> str:
+def place(engineer: Engineer) -> str:
     """Place an order; return its ID once it is stored."""
-    order_id = str(person.stack.api.post(person.stack.sample_body).json()["order_id"])
-    person.stack.wait_until_processed(order_id)
+    order_id = str(engineer.stack.api.post(engineer.stack.sample_body).json()["order_id"])
+    engineer.stack.wait_until_processed(order_id)
     return order_id
 
 
-def failed_order_id(person: Engineer) -> str:
-    return str(person.stack.events("processing", "order_failed")[-1]["order_id"])
+def failed_order_id(engineer: Engineer) -> str:
+    return str(engineer.stack.events("processing", "order_failed")[-1]["order_id"])
 
 
 @before("The first five minutes")
-def an_alarm_is_on(person: Engineer) -> Iterator[None]:
-    name, cloudwatch = f"{person.stack.prefix}-of-the-runbook", person.client("cloudwatch")
+def an_alarm_is_on(engineer: Engineer) -> Iterator[None]:
+    name, cloudwatch = f"{engineer.stack.prefix}-of-the-runbook", engineer.client("cloudwatch")
     cloudwatch.put_metric_alarm(
         **{"AlarmName": name, "Namespace": "runbook", "MetricName": "nothing", "Statistic": "Sum", "Period": 60},
         **{"EvaluationPeriods": 1, "ComparisonOperator": "GreaterThanThreshold", "Threshold": 0},
         TreatMissingData="ignore",
     )
     cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="test")
-    person.expected |= {"aws cloudwatch describe-alarms": f"^{name}\t", "orders dlq list": EMPTY}
+    engineer.expected |= {"aws cloudwatch describe-alarms": f"^{name}\t", "orders dlq list": EMPTY}
     yield
     cloudwatch.delete_alarms(AlarmNames=[name])
 
 
 @before("Unhealthy hosts", "Storefront 5xx", "Load balancer 5xx")
-def web_servers(person: Engineer) -> Iterator[None]:
-    name, scaling = f"{person.stack.prefix}-storefront", person.client("autoscaling")
+def web_servers(engineer: Engineer) -> Iterator[None]:
+    name, scaling = f"{engineer.stack.prefix}-storefront", engineer.client("autoscaling")
     scaling.create_launch_configuration(LaunchConfigurationName=name, ImageId="ami-12345678", InstanceType="t4g.micro")
     scaling.create_auto_scaling_group(
         **{"AutoScalingGroupName": name, "LaunchConfigurationName": name, "Tags": [{"Key": "Name", "Value": name}]},
         **{"MinSize": 1, "MaxSize": 3, "DesiredCapacity": 2},
-        AvailabilityZones=[f"{person.stack.local.settings.region}a"],
+        AvailabilityZones=[f"{engineer.stack.local.settings.region}a"],
     )
-    person.filled_in["instance"] = "i-0123456789abcdef0"
+    engineer.filled_in["instance"] = "i-0123456789abcdef0"
     yield
     scaling.delete_auto_scaling_group(AutoScalingGroupName=name, ForceDelete=True)
     scaling.delete_launch_configuration(LaunchConfigurationName=name)
 
 
 @before("API 5xx", "API 4xx", "API flood", "Orders flood", "API slow")
-def requests_in_the_access_log(person: Engineer) -> Iterator[None]:
-    """Write the access log that API Gateway writes on AWS; the emulator has none."""
-    logs, group = person.client("logs"), f"/aws/vendedlogs/apigateway/{person.stack.prefix}-orders"
+def requests_in_the_access_log(engineer: Engineer) -> Iterator[None]:
+    """Write access log lines as API Gateway does, because the emulator writes none."""
+    logs, group = engineer.client("logs"), f"/aws/vendedlogs/apigateway/{engineer.stack.prefix}-orders"
     stream = {"logGroupName": group, "logStreamName": f"runbook-{uuid.uuid4().hex}"}
     logs.create_log_stream(**stream)
     lines = (
@@ -167,45 +169,45 @@ def requests_in_the_access_log(person: Engineer) -> Iterator[None]:
 
 
 @before("Confirming the alarms' subscriptions")
-def subscriptions(person: Engineer) -> Iterator[None]:
-    sns, topic = person.client("sns"), person.stack.outputs["alerts_topic_arn"]
+def subscriptions(engineer: Engineer) -> Iterator[None]:
+    sns, topic = engineer.client("sns"), engineer.stack.outputs["alerts_topic_arn"]
 
     def by_endpoint() -> dict[str, str]:
         found = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
         return {each["Endpoint"]: each["SubscriptionArn"] for each in found if each["Protocol"] == "email"}
 
     [subscription] = by_endpoint().values()
-    person.filled_in |= {"subscription": subscription, "address": "again@example.com", "token": "2336412f"}
+    engineer.filled_in |= {"subscription": subscription, "address": "again@example.com", "token": "2336412f"}
     yield
     sns.unsubscribe(SubscriptionArn=by_endpoint()["again@example.com"])
 
 
 @before("Function throttles")
-def executions_are_reserved(person: Engineer) -> Iterator[None]:
-    functions, name = person.client("lambda"), f"{person.stack.prefix}-processing"
+def executions_are_reserved(engineer: Engineer) -> Iterator[None]:
+    functions, name = engineer.client("lambda"), f"{engineer.stack.prefix}-processing"
     functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=10)
     yield
     functions.delete_function_concurrency(FunctionName=name)
 
 
 @before("Processing failing")
-def an_order_failed_once(person: Engineer) -> Iterator[None]:
-    person.filled_in["order_id"] = failed_order_id(person)
-    person.expected["orders trace"] = "order_failed[^$]*order_stored"
+def an_order_failed_once(engineer: Engineer) -> Iterator[None]:
+    engineer.filled_in["order_id"] = failed_order_id(engineer)
+    engineer.expected["orders trace"] = "order_failed[^$]*order_stored"
     yield
 
 
 @before("Orders DLQ")
-def orders_in_the_dead_letter_queue(person: Engineer) -> Iterator[None]:
-    """Bury a stored order, which can be traced, and eleven that are not stored."""
-    order_id = failed_order_id(person)
-    stored = person.stack.api.get(order_id).json()
+def orders_in_the_dead_letter_queue(engineer: Engineer) -> Iterator[None]:
+    """Send twelve dead letters: one stored order, which can be traced, and eleven orders that are not stored."""
+    order_id = failed_order_id(engineer)
+    stored = engineer.stack.api.get(order_id).json()
     order = {name: stored[name] for name in ("customer_id", "product_id", "quantity", "order_date")}
-    bury(person, {**person.stack.message(stored["customer_id"]), "order_id": order_id, "order": order})
+    send_dead_letter(engineer, {**engineer.stack.message(stored["customer_id"]), "order_id": order_id, "order": order})
     for _ in range(11):
-        bury(person, person.stack.message("runbook"))
-    person.filled_in["order_id"] = order_id
-    person.expected |= {
+        send_dead_letter(engineer, engineer.stack.message("runbook"))
+    engineer.filled_in["order_id"] = order_id
+    engineer.expected |= {
         "orders dlq list": "11 .*nothing was logged[^$]*1 .*AccessDenied",
         "orders dlq redrive --dry-run": "would redrive 12 messages .*nothing was done",
         "orders dlq redrive --limit 10": "10 messages redriven",
@@ -215,31 +217,31 @@ def orders_in_the_dead_letter_queue(person: Engineer) -> Iterator[None]:
 
 
 @before("Notifications DLQ")
-def an_order_is_announced(person: Engineer) -> Iterator[None]:
-    person.filled_in["order_id"] = place(person)
-    person.expected["orders notify"] = "notified 1 order"
+def an_order_is_announced(engineer: Engineer) -> Iterator[None]:
+    engineer.filled_in["order_id"] = place(engineer)
+    engineer.expected["orders notify"] = "notified 1 order"
     yield
 
 
 @before("A poison order")
-def an_order_resembles_poison(person: Engineer) -> Iterator[None]:
-    # A valid order, which does not return to the dead-letter queue after it is redriven.
-    message = person.stack.message("runbook")
-    bury(person, message)
-    [event, *_] = person.stack.events("processing", "order_failed")
-    person.filled_in |= {"reason": "nothing was logged", "message_id": event["message_id"]}
-    person.expected |= {
+def a_dead_letter_is_dropped(engineer: Engineer) -> Iterator[None]:
+    # The order is valid, so that it does not return to the dead-letter queue after the redrive.
+    message = engineer.stack.message("runbook")
+    send_dead_letter(engineer, message)
+    [event, *_] = engineer.stack.events("processing", "order_failed")
+    engineer.filled_in |= {"reason": "nothing was logged", "message_id": event["message_id"]}
+    engineer.expected |= {
         'orders dlq drop --reason "<reason>" --dry-run': "would drop 1 message .*nothing was done",
         'orders dlq drop --reason "<reason>" --to <new file>': "1 message dropped; the file is ",
         "orders dlq redrive --from": "1 message redriven",
     }
     yield
-    person.stack.wait_until_processed(message["order_id"])
+    engineer.stack.wait_until_processed(message["order_id"])
 
 
 @before("A broken deployment")
-def a_broken_version_serves(person: Engineer) -> Iterator[None]:
-    functions, name = person.client("lambda"), f"{person.stack.prefix}-processing"
+def a_broken_version_serves(engineer: Engineer) -> Iterator[None]:
+    functions, name = engineer.client("lambda"), f"{engineer.stack.prefix}-processing"
     more = "raise RuntimeError('broken by the test')\n"
     code = changed_zip(lambda_zip("local"), "orders/handlers/processing.py", more=more)
 
@@ -249,87 +251,87 @@ def a_broken_version_serves(person: Engineer) -> Iterator[None]:
     former = live()
     broken = functions.update_function_code(FunctionName=name, ZipFile=code, Publish=True)["Version"]
     functions.update_alias(FunctionName=name, Name="live", FunctionVersion=broken)
-    person.filled_in |= {"version before": former, "former release": "v1.0.0"}
-    person.expected |= {"orders dlq list": EMPTY, "aws lambda get-function-configuration": "^Active$"}
+    engineer.filled_in |= {"version before": former, "former release": "v1.0.0"}
+    engineer.expected |= {"orders dlq list": EMPTY, "aws lambda get-function-configuration": "^Active$"}
     try:
         yield
         assert live() == former
-        place(person)
+        place(engineer)
     finally:
         functions.update_alias(FunctionName=name, Name="live", FunctionVersion=former)
         functions.update_function_code(FunctionName=name, ZipFile=lambda_zip("local").read_bytes())
 
 
 @before("Pausing the processing", "DynamoDB throttles")
-def processing_comes_back(person: Engineer) -> Iterator[None]:
-    mapping = mapping_of(person, "processing")
+def processing_comes_back(engineer: Engineer) -> Iterator[None]:
+    mapping = mapping_of(engineer, "processing")
     try:
         yield
     except BaseException:
-        person.client("lambda").update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+        engineer.client("lambda").update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
         raise
-    wait_for("processing", lambda: mapping_of(person, "processing")["State"] == "Enabled")
-    assert mapping_of(person, "processing")["ScalingConfig"] == mapping["ScalingConfig"]
-    place(person)
+    wait_for("processing", lambda: mapping_of(engineer, "processing")["State"] == "Enabled")
+    assert mapping_of(engineer, "processing")["ScalingConfig"] == mapping["ScalingConfig"]
+    place(engineer)
 
 
 @before("Region trouble")
-def retention_is_put_back(person: Engineer) -> Iterator[None]:
-    queue = {"QueueUrl": person.stack.outputs["orders_queue_url"]}
+def retention_is_put_back(engineer: Engineer) -> Iterator[None]:
+    queue = {"QueueUrl": engineer.stack.outputs["orders_queue_url"]}
 
     def retention() -> str:
         name = "MessageRetentionPeriod"
-        return str(person.client("sqs").get_queue_attributes(**queue, AttributeNames=[name])["Attributes"][name])
+        return str(engineer.client("sqs").get_queue_attributes(**queue, AttributeNames=[name])["Attributes"][name])
 
     assert retention() == "345600", "the runbook states this value"
-    person.filled_in["other region"] = "eu-west-1"
+    engineer.filled_in["other region"] = "eu-west-1"
     yield
     assert retention() == str(14 * 24 * 60 * 60)
-    person.client("sqs").set_queue_attributes(**queue, Attributes={"MessageRetentionPeriod": "345600"})
+    engineer.client("sqs").set_queue_attributes(**queue, Attributes={"MessageRetentionPeriod": "345600"})
 
 
 @before("Restoring the table")
-def orders_will_be_lost(person: Engineer) -> Iterator[None]:
-    dynamodb, table = person.client("dynamodb"), person.stack.outputs["orders_table_name"]
-    lost, changed = place(person), place(person)
-    items = {order_id: person.stack.item(order_id) for order_id in (lost, changed)}
-    filters = mapping_of(person, "notification")["FilterCriteria"]
+def orders_will_be_lost(engineer: Engineer) -> Iterator[None]:
+    dynamodb, table = engineer.client("dynamodb"), engineer.stack.outputs["orders_table_name"]
+    lost, changed = place(engineer), place(engineer)
+    items = {order_id: engineer.stack.item(order_id) for order_id in (lost, changed)}
+    filters = mapping_of(engineer, "notification")["FilterCriteria"]
 
     def lose() -> None:
         dynamodb.delete_item(TableName=table, Key={"order_id": {"S": lost}})
         dynamodb.put_item(TableName=table, Item={**items[changed], "quantity": {"N": "7"}})
 
-    person.after["aws dynamodb wait"] = lose
-    person.filled_in |= {"moment before it happened": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "order_id": changed}
+    engineer.after["aws dynamodb wait"] = lose
+    engineer.filled_in |= {"moment before it happened": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "order_id": changed}
     dry_run = "the table holds other content[^$]*1 order would be restored; nothing was done"
-    person.expected |= {
+    engineer.expected |= {
         "orders restore $PREFIX-orders-restored": "1 order restored",
         "orders restore $PREFIX-orders-restored --dry-run": dry_run,
     }
-    with processing_comes_back(person):
+    with processing_comes_back(engineer):
         yield
-    assert {order_id: person.stack.item(order_id) for order_id in items} == items
-    wait_for("the mapping", lambda: mapping_of(person, "notification")["State"] == "Enabled")
-    assert mapping_of(person, "notification")["FilterCriteria"] == filters
-    announced = place(person)
-    wait_for("announcements", lambda: person.stack.events("notification", "order_notified", announced))
+    assert {order_id: engineer.stack.item(order_id) for order_id in items} == items
+    wait_for("the mapping", lambda: mapping_of(engineer, "notification")["State"] == "Enabled")
+    assert mapping_of(engineer, "notification")["FilterCriteria"] == filters
+    announced = place(engineer)
+    wait_for("announcements", lambda: engineer.stack.events("notification", "order_notified", announced))
 
 
-def package_stack(person: Engineer) -> None:
+def package_stack(engineer: Engineer) -> None:
     """Write the template that the README's `package` command writes, and fill in its bucket."""
-    (person.directory / "dist").mkdir()
-    s3, bucket = person.client("s3"), f"{person.stack.prefix}-artifacts"
+    (engineer.directory / "dist").mkdir()
+    s3, bucket = engineer.client("s3"), f"{engineer.stack.prefix}-artifacts"
     templates = [each for each in s3.list_objects_v2(Bucket=bucket)["Contents"] if each["Key"].endswith(".template")]
     newest = max(templates, key=lambda each: each["LastModified"])
     packaged = s3.get_object(Bucket=bucket, Key=newest["Key"])["Body"].read()
-    (person.directory / "dist" / "order-processing.yaml").write_bytes(packaged)
-    person.filled_in["bucket"] = bucket
+    (engineer.directory / "dist" / "order-processing.yaml").write_bytes(packaged)
+    engineer.filled_in["bucket"] = bucket
 
 
 @before("The table is gone")
-def a_table_is_gone(person: Engineer) -> Iterator[None]:
-    """Delete a table of the test, and set PREFIX to it until the commands concern the deployed one."""
-    dynamodb, table, item = person.client("dynamodb"), "runbook-orders", {"order_id": {"S": "one"}}
+def a_table_is_gone(engineer: Engineer) -> Iterator[None]:
+    """Delete a table of the test. PREFIX names it until the commands use the deployed table."""
+    dynamodb, table, item = engineer.client("dynamodb"), "runbook-orders", {"order_id": {"S": "one"}}
     dynamodb.create_table(
         TableName=table,
         KeySchema=[{"AttributeName": "order_id", "KeyType": "HASH"}],
@@ -339,10 +341,12 @@ def a_table_is_gone(person: Engineer) -> Iterator[None]:
     dynamodb.put_item(TableName=table, Item=item)
     backup = dynamodb.create_backup(TableName=table, BackupName="as-dynamodb-makes-it")["BackupDetails"]["BackupArn"]
     dynamodb.delete_table(TableName=table)
-    person.filled_in["backup"] = backup
-    package_stack(person)
-    person.shell.run("PREFIX=runbook")
-    person.after["aws dynamodb update-continuous-backups"] = lambda: person.shell.run(f"PREFIX={person.stack.prefix}")
+    engineer.filled_in["backup"] = backup
+    package_stack(engineer)
+    engineer.shell.run("PREFIX=runbook")
+    engineer.after["aws dynamodb update-continuous-backups"] = lambda: engineer.shell.run(
+        f"PREFIX={engineer.stack.prefix}"
+    )
     yield
     restored = dynamodb.describe_table(TableName=table)["Table"]
     assert restored["DeletionProtectionEnabled"]
@@ -354,15 +358,15 @@ def a_table_is_gone(person: Engineer) -> Iterator[None]:
 
 
 @before("Rotating keys and secrets")
-def a_key(person: Engineer) -> Iterator[None]:
-    person.filled_in["key"] = person.client("kms").create_key()["KeyMetadata"]["KeyId"]
+def a_key(engineer: Engineer) -> Iterator[None]:
+    engineer.filled_in["key"] = engineer.client("kms").create_key()["KeyMetadata"]["KeyId"]
     yield
 
 
 @before("Draining")
-def customers_come_back(person: Engineer) -> Iterator[None]:
-    gateway = person.client("apigatewayv2")
-    [api] = [each for each in gateway.get_apis()["Items"] if each["Name"] == f"{person.stack.prefix}-orders"]
+def customers_come_back(engineer: Engineer) -> Iterator[None]:
+    gateway = engineer.client("apigatewayv2")
+    [api] = [each for each in gateway.get_apis()["Items"] if each["Name"] == f"{engineer.stack.prefix}-orders"]
     stage = {"ApiId": api["ApiId"], "StageName": "$default"}
 
     def require_no_admission() -> None:
@@ -370,32 +374,32 @@ def customers_come_back(person: Engineer) -> Iterator[None]:
         assert (limits["ThrottlingRateLimit"], limits["ThrottlingBurstLimit"]) == (0, 0)
 
     # The emulator stores the throttle but does not apply it, so the request still gets its 422.
-    person.after["aws apigatewayv2 update-stage"] = require_no_admission
+    engineer.after["aws apigatewayv2 update-stage"] = require_no_admission
     yield
     assert "POST /orders" not in gateway.get_stage(**stage)["RouteSettings"]
 
 
 @before("Tearing down without losing data")
-def orders_are_kept(person: Engineer) -> Iterator[None]:
-    dynamodb, table = person.client("dynamodb"), f"{person.stack.prefix}-orders"
-    kept = place(person)
-    package_stack(person)
+def orders_are_kept(engineer: Engineer) -> Iterator[None]:
+    dynamodb, table = engineer.client("dynamodb"), f"{engineer.stack.prefix}-orders"
+    kept = place(engineer)
+    package_stack(engineer)
     yield
-    assert kept in Path(person.filled_in["new file"]).read_text()
+    assert kept in Path(engineer.filled_in["new file"]).read_text()
     for backup in dynamodb.list_backups(TableName=table)["BackupSummaries"]:
         dynamodb.delete_backup(BackupArn=backup["BackupArn"])
 
 
 @before("Deploying a deleted stack again")
-def a_deleted_stack(person: Engineer) -> Iterator[None]:
-    person.filled_in["address"] = "operations@example.com"
-    person.replaced["> dist/kept.json"] = "> /dev/null && echo '{}' > dist/kept.json"
+def a_deleted_stack(engineer: Engineer) -> Iterator[None]:
+    engineer.filled_in["address"] = "operations@example.com"
+    engineer.replaced["> dist/kept.json"] = "> /dev/null && echo '{}' > dist/kept.json"
     yield
 
 
 @pytest.fixture(scope="module")
 def stack(local_stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> DeployedStack:
-    """The CloudFormation stack with empty dead-letter queues and a failure of each function in its logs."""
+    """The CloudFormation stack with empty dead-letter queues and one logged failure per function."""
     stack = DeployedStack(local_stack)
     orders = OrdersCommand(local_stack, tmp_path_factory.mktemp("aside"))
     orders.run("dlq", "drop", "--kind", "all", "--yes", "--to", "orders.jsonl")
@@ -405,10 +409,10 @@ def stack(local_stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> 
     with stack.quick_redelivery():
         with stack.permission_removed("processing", "dynamodb:PartiQLInsert"):
             order_id = stack.api.post(stack.sample_body).json()["order_id"]
-            wait_for("its failure", lambda: stack.events("processing", "order_failed", order_id))
+            wait_for("the processing failure", lambda: stack.events("processing", "order_failed", order_id))
         with stack.permission_removed("notification", "sns:Publish"):
             stack.wait_until_processed(order_id)
-            wait_for("the failure", lambda: stack.events("notification", "notification_failed"))
+            wait_for("the notification failure", lambda: stack.events("notification", "notification_failed"))
     with stack.permission_removed("status", "dynamodb:GetItem"):
         assert stack.api.get(order_id).status == 503
     wait_for("the announcement", lambda: stack.events("notification", "order_notified", order_id))
@@ -417,7 +421,7 @@ def stack(local_stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="module")
 def commands(stack: DeployedStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with `aws` and `orders`, which start quickly, use the stack and confirm every question."""
+    """A folder with preloaded `aws` and `orders` commands that use the stack and need no confirmation."""
     directory = tmp_path_factory.mktemp("commands")
     stack_file = shlex.quote(str(stack.local.settings.local_directory / "stack.json"))
     with preloaded(tmp_path_factory.mktemp("preloaded")) as command:
@@ -436,14 +440,14 @@ def commands(stack: DeployedStack, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture
-def person(stack: DeployedStack, commands: Path, tmp_path: Path) -> Iterator[Engineer]:
+def engineer(stack: DeployedStack, commands: Path, tmp_path: Path) -> Iterator[Engineer]:
     """An engineer who has run the first block of the runbook."""
     environment = tool_environment(stack.local.connection)
     environment["PATH"] = f"{commands}:{environment['PATH']}"
     directory = tmp_path / "project"
     directory.mkdir()
     with Shell(directory, environment) as shell:
-        person = Engineer(
+        engineer = Engineer(
             shell=shell,
             filled_in={"new file": str(tmp_path / "file.jsonl")},
             replaced=dict(REPLACED),
@@ -451,14 +455,14 @@ def person(stack: DeployedStack, commands: Path, tmp_path: Path) -> Iterator[Eng
             stack=stack,
             directory=directory,
         )
-        person.run_all(SECTIONS["The first five minutes"].commands[:4], {})
-        yield person
+        engineer.run_all(SECTIONS["The first five minutes"].commands[:4], {})
+        yield engineer
 
 
 @pytest.mark.parametrize("title", SECTIONS)
-def test_runbook_commands_do_what_their_section_says(person: Engineer, title: str) -> None:
-    with PREPARED[title](person) if title in PREPARED else nullcontext():
-        person.run_all(SECTIONS[title].commands, NOT_RUN)
+def test_runbook_commands_do_what_their_section_says(engineer: Engineer, title: str) -> None:
+    with PREPARED[title](engineer) if title in PREPARED else nullcontext():
+        engineer.run_all(SECTIONS[title].commands, NOT_RUN)
 
 
 def test_runbook_tables_name_existing_sections_and_commands() -> None:
