@@ -68,7 +68,7 @@ def test_written_message_is_ascii_and_read_back(request_id: str) -> None:
         (json.dumps(message(order_id="1")), "order_id was not issued"),
         (json.dumps(message(order_id=submitted().order_id.upper())), "order_id was not issued"),
         *(
-            (json.dumps(message(submitted_at=text)), "submitted_at is not a moment")
+            (json.dumps(message(submitted_at=text)), "submitted_at is not a timestamp")
             for text in (
                 *("", "yesterday", "2025-04-25", "2025-04-25T01:02:03Z", "2025-04-25T01:02:03.000+00:00"),
                 *("2025-02-30T10:00:00.000Z", "2025-04-25T01:02:03.000Z\n"),

@@ -8,22 +8,23 @@ from botocore.config import Config
 from botocore.loaders import Loader
 
 CLIENT_LIMITS = Config(connect_timeout=1, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 2})
-"""How long a call may take: two tries of at most (1 + 4) s and one back-off of at most 1 s.
+"""Time limits of a call: two attempts of at most (1 + 4) s each, and one back-off of at most 1 s.
 
-So a call ends within 11 s, and within 13 s if the first address of the service does not answer. Functions that a client
-waits for time out after 15 s and API Gateway after 30 s; tests compute both. The queue or the stream retries the rest.
+So a call ends within 11 s, or within 13 s if the first address of the service does not answer. That is less than the
+timeout of submission and status (15 s) and of API Gateway (30 s); tests compute both. After a failure the client, the
+queue or the stream retries.
 """
 
 
 class _ServiceLoader(Loader):  # type: ignore[misc]  # botocore has no type annotations
-    """Load one service's model without a search through the folders of all services, twice in each cold start."""
+    """Load one service's model. botocore's own loader lists the folders of all services, twice in each cold start."""
 
     def __init__(self, service: str) -> None:
         super().__init__()
         self._service = service
 
     def list_available_services(self, type_name: str) -> list[str]:
-        """Return the service."""
+        """Return only this service."""
         return [self._service]
 
 

@@ -8,10 +8,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from orders.domain.errors import StoreUnavailableError
 from orders.domain.order import AlreadyExists, Inserted, InsertResult, ProcessedOrder, Refused
 
-_BATCH_SIZE = 25  # BatchExecuteStatement takes no more; the event source mapping delivers 10 messages.
+_BATCH_SIZE = 25  # The limit of BatchExecuteStatement. The event source mapping delivers at most 10 messages.
 
 # One invalid item makes DynamoDB reject the whole request with these codes.
-_REFUSED_AS_A_WHOLE = frozenset({"ValidationException", "SerializationException"})
+_INVALID_ITEM_CODES = frozenset({"ValidationException", "SerializationException"})
 
 _DUPLICATE = Refused("DuplicateItem")
 
@@ -28,7 +28,7 @@ _FIELDS = {
 
 
 class DynamoDbOrderTable:
-    """Keeps processed orders in one DynamoDB table, one item under each order id."""
+    """Stores processed orders in one DynamoDB table, one item per order id."""
 
     def __init__(self, client: Any, table_name: str) -> None:
         self._client = client
@@ -39,9 +39,9 @@ class DynamoDbOrderTable:
         self._insert_statement = f'INSERT INTO "{table_name}" VALUE {{{fields}}}'
 
     def find(self, order_id: str) -> ProcessedOrder | None:
-        """Return the processed order of this id, or None; raises StoreUnavailableError.
+        """Return the processed order with this id, or None; raises StoreUnavailableError.
 
-        Reads consistently, so that an order that was seen processed is never seen pending again.
+        The read is consistent: an order that was once returned as processed is never reported as pending afterwards.
         """
         try:
             answer = self._client.get_item(
@@ -54,8 +54,8 @@ class DynamoDbOrderTable:
     def insert(self, orders: Sequence[ProcessedOrder]) -> Mapping[str, InsertResult]:
         """Store each order whose id is new and return the result for each id. Never overwrites.
 
-        One call stores up to 25 orders; another one reads those whose ids existed. Raises StoreUnavailableError if
-        DynamoDB rejected a whole call or did not answer.
+        One call stores up to 25 orders; a second call reads the stored orders whose ids already existed. Raises
+        StoreUnavailableError if DynamoDB rejected a whole call or did not answer.
         """
         results: dict[str, InsertResult] = {}
         try:
@@ -68,7 +68,7 @@ class DynamoDbOrderTable:
             for item in self._read_batch(taken):
                 stored = read_item(item)
                 results[stored.order_id] = AlreadyExists(stored.order)
-        except Exception as error:  # The orders inserted above are stored whatever happens here.
+        except Exception as error:  # The inserts above succeeded, so a failed read must not raise.
             results |= dict.fromkeys(taken, Refused(_DUPLICATE.reason, error))
         return results
 
@@ -78,7 +78,7 @@ class DynamoDbOrderTable:
             responses = self._client.batch_execute_statement(Statements=statements)["Responses"]
         except ClientError as error:
             code = error.response["Error"]["Code"]
-            if code not in _REFUSED_AS_A_WHOLE:
+            if code not in _INVALID_ITEM_CODES:
                 raise
             if len(orders) == 1:
                 return {orders[0].order_id: Refused(code)}
@@ -105,7 +105,7 @@ class DynamoDbOrderTable:
 
 
 def read_item(item: Mapping[str, Mapping[str, Any]]) -> ProcessedOrder:
-    """Return the processed order that an item of the table holds; raises KeyError if it is not one."""
+    """Return the processed order in an item of the table; raises KeyError if an attribute is missing."""
     return ProcessedOrder.from_document({name: item[name][kind] for name, kind in _FIELDS.items()})
 
 

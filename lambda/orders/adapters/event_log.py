@@ -49,14 +49,14 @@ _set_up()
 
 
 def log_event(event: str, level: int = logging.INFO, /, **fields: str | int | None) -> None:
-    """Log one event: a short constant name in snake case, and its fields; a field of None is left out."""
+    """Log one event: a short constant name in snake case, and its fields. Fields that are None are omitted."""
     _logger.log(level, event, extra={name: value for name, value in fields.items() if value is not None})
 
 
 def log_failure(event: str, error: BaseException, /, **fields: str | int | None) -> None:
-    """Log an event that `error` caused: the types of its chain, AWS error codes and places in the code.
+    """Log an event that `error` caused, with the error types of its chain, AWS error codes and lines of code.
 
-    Never the error's text, which may quote an order.
+    The error's text is not logged, because it may quote an order.
     """
     chain = list(islice(_chain(error), _MAX_CAUSES))
     log_event(
@@ -69,7 +69,7 @@ def log_failure(event: str, error: BaseException, /, **fields: str | int | None)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield `error` and what caused it; a chain can have a cycle, and each error comes once."""
+    """Yield `error` and its causes, each once, because a chain can have a cycle."""
     seen: set[int] = set()
     cause: BaseException | None = error
     while cause is not None and id(cause) not in seen:
@@ -79,7 +79,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _places(error: BaseException) -> Iterator[str]:
-    """Yield where `error` was raised, then the lines of this package that led there."""
+    """Yield the line that raised `error`, then the lines of this package in its call stack."""
     frames = [(Path(frame.f_code.co_filename), line) for frame, line in traceback.walk_tb(error.__traceback__)]
     for depth, (path, line) in enumerate(reversed(frames)):
         if depth == 0 or path.is_relative_to(_PACKAGE):

@@ -9,10 +9,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from orders.domain.errors import QueueUnavailableError, TopicUnavailableError
 
-if TYPE_CHECKING:  # Only notification needs the module; it would slow down the start of submission.
+if TYPE_CHECKING:  # Only notification needs this module; importing it would slow down submission's cold start.
     from orders.domain.announcement import Announcement
 
-_BATCH_SIZE = 10  # PublishBatch takes no more.
+_BATCH_SIZE = 10  # The limit of PublishBatch.
 
 
 class SqsOrderQueue:

@@ -1,4 +1,4 @@
-"""The rules of an order as they are deployed: order.schema.json beside this package's code."""
+"""The deployed rules of an order, from order.schema.json in this package."""
 
 import json
 from pathlib import Path

@@ -10,8 +10,8 @@ from orders.domain.order import ProcessedOrder
 class Announcement:
     """One order's announcement.
 
-    `subject` is one line of fewer than 100 ASCII characters, the limit of SNS; `text` is for a person, `document` for a
-    program; `attributes` are what the filter policy of a subscription can match.
+    `subject` is one line of fewer than 100 ASCII characters, the limit of SNS. `text` is for a person, `document` for a
+    program. Filter policies of subscriptions match `attributes`.
     """
 
     subject: str
@@ -29,8 +29,8 @@ def announce(processed: ProcessedOrder) -> Announcement:
         "Product": order.product_id,
         "Quantity": order.quantity,
         "Order date": order.order_date,
-        "Submitted": _moment(processed.submitted_at),
-        "Processed": _moment(processed.processed_at),
+        "Submitted": _readable(processed.submitted_at),
+        "Processed": _readable(processed.processed_at),
     }
     table = "\n".join(f"{name + ':':<12}{value}" for name, value in rows.items())
     return Announcement(
@@ -41,5 +41,5 @@ def announce(processed: ProcessedOrder) -> Announcement:
     )
 
 
-def _moment(timestamp: str) -> str:
+def _readable(timestamp: str) -> str:
     return f"{timestamp[:10]} {timestamp[11:19]} UTC"

@@ -22,7 +22,7 @@ class DocumentUnreadableError(OrdersError):
 
 @dataclass(frozen=True)
 class Violation:
-    """One broken rule: a JSON Pointer (RFC 6901) to the place, and the rule in words."""
+    """One broken rule: a JSON Pointer (RFC 6901) to the invalid value, and the rule in words."""
 
     pointer: str
     detail: str
@@ -46,13 +46,13 @@ class CustomerMismatchError(OrdersError):
 
 
 class MessageUnreadableError(OrdersError):
-    """A queue message does not carry a submitted order; the text says why."""
+    """A queue message does not contain a submitted order. The error's text is the reason."""
 
 
 class MessageVersionUnknownError(MessageUnreadableError):
-    """A queue message was written by a later version of this code. It is an order nevertheless.
+    """A queue message was written by a later version of this code. It contains an order.
 
-    The text is always REASON, by which the `orders` command recognizes it in the log.
+    The text is always REASON: the `orders` command recognizes it in the log.
     """
 
     REASON = "the message is of a version that this code does not read"
@@ -62,11 +62,11 @@ class MessageVersionUnknownError(MessageUnreadableError):
 
 
 class QueueUnavailableError(OrdersError):
-    """The queue rejected an order or did not answer in time: it may have been accepted or not."""
+    """The queue rejected an order or did not answer in time. The order may have been accepted."""
 
 
 class StoreUnavailableError(OrdersError):
-    """The table rejected a request or did not answer in time: what it holds is unknown."""
+    """The table rejected a request or did not answer in time."""
 
 
 class TopicUnavailableError(OrdersError):
@@ -74,7 +74,7 @@ class TopicUnavailableError(OrdersError):
 
 
 class BatchFailedError(OrdersError):
-    """Nothing of a batch was processed. Raised instead of the original error, whose text may quote an order.
+    """No record of a batch was processed. Replaces the original error, whose text may quote an order.
 
-    Lambda logs the text of an error that a handler raises; the event log has the original error's type and place.
+    Lambda logs the text of an error that a handler raises. The event log has the original error's type and line.
     """

@@ -8,16 +8,16 @@ from orders.domain.errors import DocumentUnreadableError
 
 MAX_DEPTH = 64
 
-# Possessive, and an open string ends with the text, so each character is matched once, whatever the body is.
+# The quantifier is possessive, and an unterminated string extends to the end of the text: matching takes linear time.
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _BRACKET = re.compile(r"[\[\]{}]")
 
 
 def read_json_document(body: bytes) -> Any:
-    """Return what `body` holds, as json.loads would.
+    """Return the JSON document in `body`, as json.loads does.
 
-    Raises DocumentUnreadableError with code INVALID_ENCODING (not UTF-8), INVALID_JSON (not one JSON document; NaN,
-    Infinity, integers of over 4,300 digits, lone surrogates and a byte order mark included), DUPLICATE_KEY or
+    Raises DocumentUnreadableError with code INVALID_ENCODING (not UTF-8), INVALID_JSON (not one JSON document, or one
+    with NaN, Infinity, an integer of over 4,300 digits, a lone surrogate or a byte order mark), DUPLICATE_KEY or
     NESTING_TOO_DEEP (more than 64 levels).
     """
     text = _decode(body)
@@ -27,7 +27,7 @@ def read_json_document(body: bytes) -> Any:
         document = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse_constant)
     except ValueError as error:  # JSONDecodeError, or an integer over the interpreter's digit limit
         raise DocumentUnreadableError("INVALID_JSON", "The body is not one valid JSON document.") from error
-    if "\\u" in text:  # only an escape can bring a surrogate into text that was valid UTF-8
+    if "\\u" in text:  # In valid UTF-8, only an escape can produce a surrogate.
         _refuse_surrogates(document)
     return document
 
@@ -38,7 +38,7 @@ def _decode(body: bytes) -> str:
     except UnicodeDecodeError as error:
         raise DocumentUnreadableError("INVALID_ENCODING", "The body is not valid UTF-8.") from error
     if "\N{REPLACEMENT CHARACTER}" in text:
-        # A gateway or client that decodes invalid UTF-8 puts this character. No order can hold it.
+        # Gateways and clients replace invalid UTF-8 with this character. No valid order contains it.
         raise DocumentUnreadableError(
             "INVALID_ENCODING", "The body was not valid UTF-8 before it was sent, or it contains U+FFFD."
         )

@@ -11,7 +11,7 @@ _RFC3339_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 
 @dataclass(frozen=True)
 class Order:
-    """What a customer asks for, valid by order.schema.json.
+    """The order of a customer, valid according to order.schema.json.
 
     `quantity` is a number of pieces, `order_date` a calendar date as YYYY-MM-DD.
     """
@@ -24,7 +24,7 @@ class Order:
 
 @dataclass(frozen=True)
 class SubmittedOrder:
-    """An order under its id, as the queue carries it.
+    """An order and its id, as a queue message contains them.
 
     `submitted_at` is RFC 3339 in UTC; `request_id` is API Gateway's id of the request.
     """
@@ -37,7 +37,7 @@ class SubmittedOrder:
 
 @dataclass(frozen=True)
 class ProcessedOrder:
-    """An order as the table holds it; both times are RFC 3339 in UTC."""
+    """An order as the table stores it; both times are RFC 3339 in UTC."""
 
     order_id: str
     order: Order
@@ -45,7 +45,7 @@ class ProcessedOrder:
     processed_at: str
 
     def to_document(self) -> dict[str, Any]:
-        """Return the one flat object that the table, clients and subscribers see."""
+        """Return the flat object that is stored in the table and sent to clients and subscribers."""
         return {
             "order_id": self.order_id,
             **vars(self.order),
@@ -55,7 +55,7 @@ class ProcessedOrder:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
-        """Return what `to_document` wrote; a quantity may be of any number type.
+        """Return the order that `to_document` wrote. The quantity may have any number type or be a string.
 
         Raises KeyError if a field is missing.
         """
@@ -79,21 +79,21 @@ class Inserted:
 
 @dataclass(frozen=True)
 class AlreadyExists:
-    """Result of an insert: the id was stored before, with this order."""
+    """Result of an insert: this order is already stored under the id."""
 
     order: Order
 
 
 @dataclass(frozen=True)
 class Refused:
-    """Result of an insert: the order is not stored. `reason` is the store's error code, `error` what was raised."""
+    """Result of an insert: the order is not stored. `reason` is the store's error code, `error` the exception."""
 
     reason: str
     error: Exception | None = None
 
 
 InsertResult = Inserted | AlreadyExists | Refused
-"""Result of storing an order on the condition that its id is new."""
+"""Result of a conditional insert."""
 
 
 def format_timestamp(moment: datetime) -> str:
@@ -106,7 +106,7 @@ def format_timestamp(moment: datetime) -> str:
 
 
 def is_timestamp(text: str) -> bool:
-    """Return whether `text` is a moment as `format_timestamp` writes it."""
+    """Return whether `text` is a timestamp in the format of `format_timestamp`."""
     if not _RFC3339_UTC.fullmatch(text):
         return False
     try:

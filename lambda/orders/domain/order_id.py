@@ -1,9 +1,9 @@
 """Order ids that show whether this system issued them.
 
-An id is a UUID of version 8 (RFC 9562, section 5.8: the layout is the application's own). Its first 96 bits, less the
-six for version and variant, are random or derived from an order and its idempotency key; its last 32 bits are the
-CRC-32 of those 96. So a stateless intake recognizes its own ids: a mistyped id costs no table read, and an id that was
-answered with 202 never gets a 404 while the order is pending.
+An id is a UUID of version 8 (RFC 9562, section 5.8: the application defines the layout). Its first 96 bits, except six
+for version and variant, are random or derived from an order and its idempotency key. Its last 32 bits are the CRC-32 of
+those 96. So the API recognizes its own ids without a table read: a mistyped id returns 404, and an accepted id never
+returns 404 while the order is pending.
 
 The checksum detects mistakes, not attacks: a forged id only names an order that does not exist.
 """
@@ -27,32 +27,32 @@ def random_order_id(randomness: bytes) -> str:
     """Return an order id made from 12 random bytes, of which 90 bits are used."""
     if len(randomness) != RANDOM_BYTES:
         raise ValueError(f"an order id is made from {RANDOM_BYTES} random bytes")
-    return _seal(randomness)
+    return _with_checksum(randomness)
 
 
 def derived_order_id(order: Order, idempotency_key: str) -> str:
-    """Return the order id that belongs to this order under this idempotency key.
+    """Return the order id of this order with this idempotency key.
 
-    The content is part of it, so nobody can block or replace another order by guessing its key. Raises
+    The id also depends on the content, so nobody can block or replace another order by guessing its key. Raises
     IdempotencyKeyInvalidError unless the key is 1 to 255 visible ASCII characters.
     """
     if not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
         raise IdempotencyKeyInvalidError
-    # As JSON, no two lists of values have the same text.
+    # JSON is unambiguous: two different lists never have the same text.
     values = [idempotency_key, order.customer_id, order.product_id, order.quantity, order.order_date]
-    return _seal(hashlib.sha256(json.dumps(values).encode("ascii")).digest()[:RANDOM_BYTES])
+    return _with_checksum(hashlib.sha256(json.dumps(values).encode("ascii")).digest()[:RANDOM_BYTES])
 
 
 def parse_order_id(text: str) -> str | None:
-    """Return the order id that `text` spells, in lower case, or None if this system never issued it."""
-    # RFC 9562, section 4: hexadecimal digits are read in either case.
+    """Return the order id in `text`, in lower case, or None if this system never issued it."""
+    # RFC 9562, section 4: hexadecimal digits are accepted in either case.
     canonical = text.lower()
     if not _UUID_TEXT.fullmatch(canonical):
         return None
-    return canonical if _seal(uuid.UUID(canonical).bytes[:RANDOM_BYTES]) == canonical else None
+    return canonical if _with_checksum(uuid.UUID(canonical).bytes[:RANDOM_BYTES]) == canonical else None
 
 
-def _seal(seed: bytes) -> str:
+def _with_checksum(seed: bytes) -> str:
     head = bytearray(seed)
     head[6] = 0x80 | (head[6] & 0x0F)  # version 8
     head[8] = 0x80 | (head[8] & 0x3F)  # variant 10

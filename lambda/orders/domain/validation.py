@@ -1,7 +1,7 @@
 """The rules of an order, compiled from order.schema.json.
 
-jsonschema would take more of a cold start than the rest of this package. So the few keywords that the schema uses are
-compiled into functions, and jsonschema is loaded only to report the errors of an invalid document.
+Importing jsonschema takes longer than the rest of this package's cold start. So the few keywords that the schema uses
+are compiled into functions, and jsonschema is loaded only to report the errors of an invalid document.
 """
 
 import re
@@ -17,11 +17,11 @@ from orders.domain.order import Order
 MAX_VIOLATIONS = 20  # A body of 16 KiB can have over 2,000.
 
 Rule = Callable[[Any], bool]
-"""Returns whether a part of a JSON document keeps a rule. As in JSON Schema, a value of another type keeps it."""
+"""Returns whether a value satisfies a rule. As in JSON Schema, a rule for one type accepts values of other types."""
 
 
 class OrderRules:
-    """The rules of an order, of one JSON Schema."""
+    """The rules of an order, compiled from a JSON Schema."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self.is_order = compile_schema(schema)
@@ -29,10 +29,9 @@ class OrderRules:
         self._schema = schema
 
     def validate(self, document: Any) -> Order:
-        """Return the order that a parsed JSON document states, its quantity as an integer.
+        """Return the order in a parsed JSON document, with its quantity as an integer.
 
-        Raises OrderInvalidError. Its violations are in the words of the schema's descriptions, so that nothing of the
-        document is repeated but its keys.
+        Raises OrderInvalidError. Its violations use the schema's descriptions and repeat only keys of the document.
         """
         if not self.is_order(document):
             raise OrderInvalidError(*self._violations(document))
@@ -46,13 +45,13 @@ class OrderRules:
 
         types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, instance: is_integer(instance))
         strict = extend(Draft202012Validator, type_checker=types)  # type: ignore[no-untyped-call]
-        # Formats are checked only with a checker.
+        # Without a format checker, jsonschema ignores formats.
         return strict(self._schema, format_checker=FormatChecker(formats=("date",)))
 
     def _violations(self, document: Any) -> tuple[list[Violation], int]:
-        """Return at most MAX_VIOLATIONS violations, sorted by pointer, and the number of all.
+        """Return at most MAX_VIOLATIONS violations, sorted by pointer, and the total number.
 
-        Violations of the order's own fields come before unknown fields.
+        Unknown fields are omitted first.
         """
         fields = self._schema["properties"]
         found: dict[str, Violation] = {}
@@ -80,7 +79,7 @@ def _pointer(name: str) -> str:
 
 
 def is_integer(instance: object) -> bool:
-    """Return whether `instance` is an integer as written; JSON Schema would accept 1.0 and 1e3 too."""
+    """Return whether `instance` is an int; JSON Schema would also accept 1.0 and 1e3."""
     return isinstance(instance, int) and not isinstance(instance, bool)
 
 
@@ -94,7 +93,7 @@ _ANNOTATIONS = frozenset({"$schema", "title", "description"})
 
 
 def compile_schema(schema: Mapping[str, Any]) -> Rule:
-    """Return the rule that a JSON Schema states; raises ValueError for a keyword that is not supported here."""
+    """Compile a JSON Schema to a rule; raises ValueError for a keyword that is not supported here."""
     unknown = schema.keys() - _ANNOTATIONS - _KEYWORDS.keys()
     if unknown:
         raise ValueError(f"order.schema.json uses {', '.join(sorted(unknown))}: add it to validation.py")

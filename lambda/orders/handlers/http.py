@@ -20,7 +20,8 @@ _TITLES = {
     503: "Service Unavailable",
 }
 
-# A Content-Type is two words with a slash and parameters of a word or a quoted string (RFC 9110, section 8.3.1).
+# A Content-Type is a type and a subtype, then parameters whose values are tokens or quoted strings (RFC 9110, section
+# 8.3.1). _WORD is a token.
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _QUOTED = r'"(?:[^"\\]|\\.)*+"'
 _TYPE = re.compile(rf"{_WORD}/{_WORD}")
@@ -52,22 +53,22 @@ def customer_id(event: Mapping[str, Any]) -> str | None:
 def body(event: Mapping[str, Any]) -> bytes:
     """Return the request's body as the client sent it, empty if there is none.
 
-    Raises DocumentUnreadableError if the event says base64 and the body is not.
+    Raises DocumentUnreadableError if the event declares base64 and the body is not valid base64.
     """
     text = event.get("body") or ""
     if not event.get("isBase64Encoded"):
-        # The event's JSON can hold a lone surrogate. As these bytes the strict reader rejects it.
+        # The event's JSON can contain a lone surrogate. Encoded like this, it is rejected by read_json_document.
         return text.encode("utf-8", "surrogatepass")
     try:
         return base64.b64decode(text, validate=True)
-    except ValueError as error:  # of which binascii.Error is a subclass
+    except ValueError as error:  # includes binascii.Error
         raise DocumentUnreadableError("INVALID_ENCODING", "The body is not valid base64.") from error
 
 
 def is_json_in_utf8(content_type: str) -> bool:
-    """Return whether a Content-Type is application/json with no other charset than UTF-8.
+    """Return whether a Content-Type is application/json without a charset other than UTF-8.
 
-    Case and other parameters are free; if a charset is named twice, both count.
+    Case and other parameters are ignored. If charset occurs twice, both must be UTF-8.
     """
     text = content_type.strip(" \t")
     media_type = _TYPE.match(text)
@@ -83,7 +84,7 @@ def is_json_in_utf8(content_type: str) -> bool:
 
 
 def _names_another_charset(name: str | None, value: str | None) -> bool:
-    # An asterisk extends a parameter in headers that allow it (RFC 8187); this one does not.
+    # charset* would be an extended parameter (RFC 8187), which Content-Type does not allow: it is rejected.
     if name is None or value is None or name.partition("*")[0].lower() != "charset":
         return False
     return re.sub(r"\\(.)", r"\1", value.strip('"')).lower() != "utf-8"
@@ -92,7 +93,7 @@ def _names_another_charset(name: str | None, value: str | None) -> bool:
 def response(
     status: int, document: Mapping[str, Any], content_type: str = "application/json", **headers: str
 ) -> dict[str, Any]:
-    """Return a response that carries `document` as JSON, with the given further headers; no cache may keep it."""
+    """Return a response with `document` as JSON and the given headers, which no cache may store."""
     return {
         "statusCode": status,
         "headers": {"Content-Type": content_type, "Cache-Control": "no-store", **headers},
@@ -109,7 +110,7 @@ def problem(
     errors: Sequence[Violation] = (),
     retry_after_seconds: int | None = None,
 ) -> dict[str, Any]:
-    """Return a response that carries problem details (RFC 9457), with `code` for programs."""
+    """Return a response with problem details (RFC 9457); `code` is for programs."""
     document: dict[str, Any] = {
         "type": f"urn:problem:order-processing:{code.lower().replace('_', '-')}",
         "title": _TITLES[status],

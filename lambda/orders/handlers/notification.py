@@ -1,4 +1,4 @@
-"""Order notification: new orders in the table's stream are announced."""
+"""Order notification: announce new orders in the table's stream."""
 
 import os
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ cold_start.freeze_heap()
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-    """Announce the orders of one batch of the table's stream, in order.
+    """Announce the orders of one batch of the table's stream, in stream order.
 
-    Returns ``{"batchItemFailures": […]}`` with the sequence number of the first record that is not announced: Lambda
-    retries from there, so a record behind it that was announced is announced twice. If nothing was announced, raises
-    BatchFailedError, which the function's error metric counts. The mapping bisects and retries the batch and sends what
-    still fails to the notifications' dead-letter queue.
+    Returns ``{"batchItemFailures": […]}`` with the sequence number of the first record that was not announced. Lambda
+    retries from there, so later records that were announced are announced twice. If nothing was announced, raises
+    BatchFailedError, which the function's error metric counts. The mapping bisects and retries the batch, and sends
+    records that still fail to the notifications' dead-letter queue.
     """
     records = [record for record in event["Records"] if record["eventName"] == "INSERT"]
     announced = 0
@@ -33,7 +33,7 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
             announced += 1
     except Exception as error:
         log_failure("notification_failed", error, records=len(records), announced=announced)
-    # Outside of `except`, so that the raised error has no context whose text Lambda could log.
+    # Outside of `except`: otherwise the original error would be the context, and Lambda could log its text.
     if records and not announced:
         raise BatchFailedError("no order was announced; see notification_failed")
     return {

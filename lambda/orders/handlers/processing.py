@@ -1,4 +1,4 @@
-"""Order processing: messages of the queue become items of the table."""
+"""Order processing: store the orders of queue messages in the table."""
 
 import logging
 import os
@@ -23,9 +23,9 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
 
     Returns ``{"batchItemFailures": [{"itemIdentifier": message id}, …]}`` as the mapping's ReportBatchItemFailures
     expects it: SQS delivers exactly those messages again and moves them to the dead-letter queue after five receives.
-    If an error left the whole batch unstored, raises BatchFailedError, which the function's error metric counts.
+    If no message was stored because of an error, raises BatchFailedError, which the function's error metric counts.
 
-    Each message has one event. That of a failed message is order_failed or order_conflict, with its number of receives.
+    Logs one event per message. A failed message logs order_failed or order_conflict, with its number of receives.
     """
     # SQS may deliver a message twice in one batch.
     records = {record["messageId"]: record for record in event["Records"]}

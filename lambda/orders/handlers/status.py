@@ -17,10 +17,10 @@ cold_start.freeze_heap()
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-    """Answer GET /orders/{order_id}: the processed order, that it is pending, or problem details.
+    """Answer GET /orders/{order_id}: the processed order, the status PENDING, or problem details.
 
-    `event` is API Gateway's payload of format 2.0. An id that this system never issued costs no table read. Another
-    customer's order is answered as if it did not exist.
+    `event` has API Gateway's payload format 2.0. An id that this system never issued needs no table read. The response
+    for another customer's order is the same as for an order that does not exist.
     """
     request_id = http.request_id(event)
     try:

@@ -42,9 +42,9 @@ class HttpError(Exception):
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-    """Answer POST /orders: 202 once SQS has accepted the order, else problem details.
+    """Answer POST /orders: 202 once SQS has accepted the order, otherwise problem details.
 
-    `event` is API Gateway's payload of format 2.0.
+    `event` has API Gateway's payload format 2.0.
     """
     request_id = http.request_id(event)
     try:
@@ -118,7 +118,7 @@ def _bytes_sent(event: Mapping[str, Any], headers: Mapping[str, str], body: byte
     """Return the length of the body as the client sent it, or a lower bound of it."""
     if event.get("isBase64Encoded"):
         return len(body)
-    # A gateway may replace one byte that is not UTF-8 by the three bytes of U+FFFD, which the reader rejects.
+    # A gateway may replace one invalid byte with the three bytes of U+FFFD, which read_json_document rejects.
     at_least = len(body) - 2 * body.count(_REPLACEMENT)
     declared = headers.get("content-length", "")
     return max(at_least, int(declared)) if _LENGTH.fullmatch(declared) else at_least

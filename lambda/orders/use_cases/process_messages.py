@@ -1,4 +1,4 @@
-"""Process messages: what the queue delivers becomes stored orders, each exactly once."""
+"""Process messages: store the order of each queue message exactly once."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ from orders.domain.validation import OrderRules
 
 
 class OrderStore(Protocol):
-    """Where processed orders are kept, at most one under each id."""
+    """Stores processed orders, at most one per id."""
 
     def insert(self, orders: Sequence[ProcessedOrder]) -> Mapping[str, InsertResult]:
         """Store each order whose id is new and return the result for each id. Never overwrites.
 
-        The ids are distinct. Raises only if none of the orders is known to be stored.
+        The ids must be distinct. Raises only if none of the orders is known to be stored.
         """
 
 
@@ -54,7 +54,7 @@ class Outcome:
 
     @property
     def stored(self) -> bool:
-        """Whether the order is in the table, so that the queue may delete the message."""
+        """Whether the order is in the table, so SQS may delete the message."""
         return self.result in (Result.STORED, Result.DUPLICATE)
 
 
@@ -63,7 +63,7 @@ def process_messages(
 ) -> list[Outcome]:
     """Store the orders in `messages`, which maps message ids to bodies, and return one outcome for each, in order.
 
-    Never raises: an error, expected or not, is the outcome of the messages that it left unstored.
+    Never raises: an error becomes the outcome of each message that it affects.
     """
     outcomes: dict[str, Outcome] = {}
     readable: dict[str, SubmittedOrder] = {}

@@ -1,4 +1,4 @@
-"""Submit an order: a request body becomes an order on the queue."""
+"""Submit an order: validate a request body and queue its order."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -13,7 +13,7 @@ from orders.domain.validation import OrderRules
 
 
 class OrderQueue(Protocol):
-    """Where submitted orders wait to be processed."""
+    """Keeps submitted orders until they are processed."""
 
     def send(self, message: str) -> None:
         """Put one message on the queue; raises QueueUnavailableError unless the queue has confirmed it."""
@@ -30,12 +30,12 @@ def submit_order(
     rules: OrderRules,
     queue: OrderQueue,
 ) -> SubmittedOrder:
-    """Read, validate and queue the order that a request body states, and return it.
+    """Read, validate and queue the order in a request body, and return it.
 
-    With an idempotency key the order id is derived from the key and the order, so that a retry is the same order;
-    without one every call is a new order. With a `customer_id`, from the request's token, the order must be this
-    customer's. Raises QueueUnavailableError, or, before anything is accepted, DocumentUnreadableError,
-    OrderInvalidError, CustomerMismatchError or IdempotencyKeyInvalidError.
+    With an idempotency key the order id is derived from the key and the order, so a retry gets the same id; without
+    one, every call creates a new order. If the request's token has a `customer_id`, the order must have the same.
+    Raises QueueUnavailableError if the order may be queued; DocumentUnreadableError, OrderInvalidError,
+    CustomerMismatchError or IdempotencyKeyInvalidError if it is not.
     """
     order = rules.validate(read_json_document(body))
     if customer_id not in (None, order.customer_id):
