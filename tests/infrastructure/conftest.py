@@ -1,4 +1,4 @@
-"""Each plan is computed once per session, and one deployment of each kind serves all tests that only read."""
+"""Plans and deployments, created once per session and shared by all tests that only read them."""
 
 import json
 import zipfile
@@ -31,7 +31,7 @@ ZONE = "Z0123456789ABCDEFGHIJ"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/Boundary"
 RUNBOOK_URL = f"https://wiki.example.com/{'r' * 275}"  # the maximum length
 
-# Every variable of the backend but the project, the environment and the region, with another value than its default.
+# A value other than the default for every variable of the backend except project, environment and region.
 CHOSEN: dict[str, Any] = {
     "notification_email": "operations@example.com",
     "completed_order_email": "sales@example.com",
@@ -65,7 +65,7 @@ CHOSEN: dict[str, Any] = {
     "client_errors_alarm_per_minute": 50,
 }
 
-# The frontend with every option.
+# A value for every option of the frontend.
 FRONTEND_CHOSEN: dict[str, Any] = {
     **VARIABLES,
     **{"environment": "prod", "aws_region": OTHER_REGION, "permissions_boundary_arn": BOUNDARY},
@@ -158,17 +158,17 @@ class DeployedTwice:
     """What Terraform applied."""
     outputs: Mapping[str, Any]
     second_plan: Plan
-    """Terraform's plan for what is deployed, in which everything is known."""
+    """Terraform's plan after the deployment. It knows all values."""
     new_code_plan: Plan
     endpoints: tuple[str, str]
-    """The output of each deployment."""
+    """The API endpoints in the outputs of both deployments."""
     orders: list[tuple[int, int, str]]
     """For each API: status of a customer's own order, and status and code of an order for another customer."""
 
 
 @pytest.fixture(scope="session")
 def deployed_twice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedTwice]:
-    """Both deployments side by side. Terraform acts as an identity with nothing but docs/deployer-policy.json."""
+    """Both deployments side by side. Terraform uses an identity with docs/deployer-policy.json only."""
     require_program("terraform", "install Terraform 1.9 or newer to compare the two deployments")
     with running_emulator(tmp_path_factory.mktemp("emulator"), REGION) as emulator, ThreadPoolExecutor() as threads:
         everything = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
@@ -220,7 +220,7 @@ def deployed_twice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deploye
 def _orders(emulator: Emulator, token: str, customer: str) -> list[tuple[int, int, str]]:
     headers = {**JSON_TYPE, "Authorization": f"Bearer {token}"}
     orders = []
-    # The emulator serves no domains, and the default endpoint although it is disabled.
+    # The emulator does not serve domains; it serves the default endpoint even if it is disabled.
     for each in emulator.client("apigatewayv2").get_apis()["Items"]:
         api = DeployedApi(each["ApiEndpoint"])
         own, other = api.post(SAMPLE_BODY.replace(b"001", customer.encode()), headers), api.post(SAMPLE_BODY, headers)

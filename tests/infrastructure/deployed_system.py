@@ -110,7 +110,7 @@ class _Reader:
                 "ReservedConcurrency": function.get("Concurrency"),
                 "Tags": function.get("Tags", {}),
                 "Versions": {
-                    # CloudFormation's version has a description of its own: see the template.
+                    # The template sets a description only for CloudFormation's version.
                     version["Version"]: {setting: version[setting] for setting in version.keys() - {"Description"}}
                     for version in functions.list_versions_by_function(FunctionName=name)["Versions"]
                 },
@@ -264,11 +264,11 @@ class _Reader:
                     for key, each in value.items()
                     if key not in _NOT_A_SETTING.split() and key != "ResponseMetadata"
                 }
-                # Empty means not set.
+                # Treat an empty value as not set.
                 return {key: each for key, each in neutral.items() if each not in (None, "", [], {})}
             case list():
                 items = [self._neutral(each) for each in value]
-                # Graphs are shown in their order.
+                # The order of graphs and widgets matters.
                 return items if name in ("metrics", "widgets") else sorted(items, key=_sortable)
             case str() if value == self._environment:
                 return "<environment>"
@@ -284,7 +284,7 @@ class _Reader:
 
 
 def _documents(attributes: Mapping[str, Any]) -> Description:
-    """Return the attributes with those that hold a JSON document parsed."""
+    """Return the attributes; parse those that contain a JSON document."""
     return {
         name: (
             _documents(value)

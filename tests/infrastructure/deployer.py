@@ -13,7 +13,7 @@ POLICY = REPOSITORY / "docs" / "deployer-policy.json"
 
 
 def deployer_policy(account: str, region: str, zone: str) -> str:
-    """Return the documented policy as a reader fills it in."""
+    """Return the documented policy with its placeholders filled in."""
     filled_in = {"PARTITION": "aws", "ACCOUNT": account, "REGION": region, "BUCKET": "artifacts-of-orders"}
     filled_in |= {"KEY": "*", "ZONE": zone}
     text = POLICY.read_text(encoding="utf-8")
@@ -23,7 +23,7 @@ def deployer_policy(account: str, region: str, zone: str) -> str:
 
 
 def deployer_environment(emulator: Emulator, account: str, zone: str) -> Mapping[str, str]:
-    """Make a user with nothing but the policy, and return the environment of a program that acts as this user."""
+    """Create a user with this policy only; return the environment of a program that acts as this user."""
     iam = emulator.client("iam")
     iam.create_user(UserName="deployer")
     document = deployer_policy(account, emulator.region, zone)

@@ -1,6 +1,6 @@
-"""What must hold for every deployment. Checked on the template; test_parity.py proves that Terraform deploys the same.
+"""Invariants of every deployment, checked on the template. test_parity.py proves that Terraform deploys the same.
 
-To add an invariant, add a function that yields each resource it is about, and whether it holds for that resource.
+To add an invariant, add a function that yields each affected resource and whether the invariant holds for it.
 """
 
 import re
@@ -39,14 +39,14 @@ class System:
         return next((each for each in self.of("SQS::Queue").values() if queue_arn_of(each) == queue_arn), None)
 
     def mappings_of_queues(self) -> Iterator[tuple[str, Properties, Properties, Properties]]:
-        """Yield each mapping from a queue with its ID, the queue and the function."""
+        """Yield the ID of each queue's mapping, the mapping, the queue and the function."""
         functions = {each["FunctionName"]: each for each in self.of("Lambda::Function").values()}
         for id_, mapping in self.of("Lambda::EventSourceMapping").items():
             if queue := self.queue(mapping["EventSourceArn"]):
                 yield id_, mapping, queue, functions[mapping["FunctionName"].split(":")[6]]
 
     def queues_with_dead_letters(self) -> Iterator[tuple[str, Properties, Properties]]:
-        """Yield each queue that has a redrive policy with its ID and its dead-letter queue."""
+        """Yield the ID of each queue with a redrive policy, the queue and its dead-letter queue."""
         for id_, queue in self.of("SQS::Queue").items():
             if policy := queue.get("RedrivePolicy"):
                 yield id_, queue, self.queue(policy["deadLetterTargetArn"]) or {}
@@ -114,7 +114,7 @@ def sections_of_the_runbook() -> frozenset[str]:
 
 
 def links_its_section(alarm: str, description: str) -> bool:
-    """Whether an alarm's description ends in a link to its section of the runbook."""
+    """Return whether an alarm's description ends in a link to its section of the runbook."""
     link = re.search(r"[.] Runbook: [^ #]+#([a-z0-9-]+)$", description)
     if link is None or link[1] not in sections_of_the_runbook():
         return False
@@ -211,7 +211,7 @@ def _(system: System) -> Checks:
         yield id_, "MaximumConcurrency" in mapping.get("ScalingConfig", {})
 
 
-@invariant("a queue's mapping uses no more executions than are reserved")
+@invariant("a queue's mapping uses at most the function's reserved concurrency")
 def _(system: System) -> Checks:
     for id_, mapping, _, function in system.mappings_of_queues():
         reserved = function.get("ReservedConcurrentExecutions")
@@ -233,7 +233,7 @@ def _(system: System) -> Checks:
         yield queue, any(is_raised_by_any_message(alarm, queue) for alarm in system.of("CloudWatch::Alarm").values())
 
 
-@invariant("every alarm on visible messages is about an existing dead-letter queue")
+@invariant("every alarm on visible messages watches an existing dead-letter queue")
 def _(system: System) -> Checks:
     for id_, alarm in system.of("CloudWatch::Alarm").items():
         if is_dead_letter_alarm(alarm):
@@ -262,14 +262,14 @@ def _(system: System) -> Checks:
         yield id_, 0 < int(period) * int(alarm["EvaluationPeriods"]) <= DAY_SECONDS
 
 
-@invariant("missing data breaches exactly in alarms that expect something")
+@invariant("missing data breaches only alarms on too few events")
 def _(system: System) -> Checks:
     for id_, alarm in system.of("CloudWatch::Alarm").items():
         is_expecting = alarm["ComparisonOperator"].startswith("LessThan")
         yield id_, is_expecting == (alarm["TreatMissingData"] == "breaching")
 
 
-@invariant("every alarm on a metric of the logs is about one that is counted")
+@invariant("every alarm on a log metric has a metric filter")
 def _(system: System) -> Checks:
     filters = [each["MetricTransformations"][0] for each in system.of("Logs::MetricFilter").values()]
     counted = {(each["MetricNamespace"], each["MetricName"]) for each in filters if not each.get("Dimensions")}
@@ -278,21 +278,21 @@ def _(system: System) -> Checks:
             yield id_, counted.issuperset(metrics_of(alarm))
 
 
-@invariant("every metric of the logs is counted in the log of a function")
+@invariant("every log metric is counted in a function's log group")
 def _(system: System) -> Checks:
     logs = {each.get("LoggingConfig", {}).get("LogGroup") for each in system.of("Lambda::Function").values()}
     for id_, metric_filter in system.of("Logs::MetricFilter").items():
         yield id_, metric_filter["LogGroupName"] in logs
 
 
-@invariant("a metric of the logs has the default 0, or dimensions")
+@invariant("a log metric has either the default 0 or dimensions")
 def _(system: System) -> Checks:
     for id_, metric_filter in system.of("Logs::MetricFilter").items():
         [metric] = metric_filter["MetricTransformations"]
         yield id_, metric.get("DefaultValue") == (None if metric.get("Dimensions") else 0)
 
 
-@invariant("a function compares the customer exactly if its route requires a token")
+@invariant("a function compares the customer if and only if its route requires a token")
 def _(system: System) -> Checks:
     for id_, route in system.of("ApiGatewayV2::Route").items():
         function = system.of("Lambda::Function")[id_.replace("Route", "Function")]
@@ -322,20 +322,20 @@ def _(system: System) -> Checks:
         yield id_, function.get("ReservedConcurrentExecutions") != 0
 
 
-@invariant("a role allows exact actions")
+@invariant("a role allows no action wildcard")
 def _(system: System) -> Checks:
     for name, statement in system.permissions():
         yield name, not any("*" in action for action in many(statement["Action"]))
 
 
-@invariant("a role allows exact resources wherever the actions have any")
+@invariant("a role allows no resource wildcard if the actions support resources")
 def _(system: System) -> Checks:
     for name, statement in system.permissions():
         has_none = ACTIONS_WITHOUT_RESOURCE.issuperset(many(statement["Action"]))
         yield name, has_none or "*" not in many(statement["Resource"])
 
 
-@invariant("every log has a retention period")
+@invariant("every log group has a retention period")
 def _(system: System) -> Checks:
     for id_, log in system.of("Logs::LogGroup").items():
         yield id_, "RetentionInDays" in log
@@ -349,7 +349,7 @@ def _(system: System) -> Checks:
 
 
 def violations(resources: Mapping[str, Properties]) -> Iterator[tuple[str, str]]:
-    """Yield the sentence of each violated invariant with the resource, or with "nothing" if it is about none."""
+    """Yield each violated invariant with the resource, or with "nothing" if no resource is affected."""
     system = System(resources)
     for sentence, checks in INVARIANTS.items():
         found = list(checks(system))

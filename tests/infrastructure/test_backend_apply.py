@@ -31,24 +31,24 @@ def dashboard(deployed_twice: DeployedTwice) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def alarms(deployed_twice: DeployedTwice) -> dict[str, dict[str, Any]]:
-    """The alarms without the prefix, from the second plan, because the emulator does not return all attributes."""
+    """The alarms by their names without the prefix. Read from the second plan: the emulator omits attributes."""
     found = deployed_twice.second_plan.resources.of_type("aws_cloudwatch_metric_alarm").values()
     return {alarm["alarm_name"].removeprefix(f"{PREFIX}-"): alarm for alarm in found}
 
 
-def test_outputs_are_those_of_the_contract(deployed_twice: DeployedTwice) -> None:
+def test_outputs_match_the_contract(deployed_twice: DeployedTwice) -> None:
     names = "api_endpoint orders_table_name orders_queue_url orders_dlq_url notifications_dlq_url alerts_topic_arn"
     assert set(deployed_twice.outputs) == {*names.split(), "order_completed_topic_arn", "dashboard_name"}
     assert not deployed_twice.outputs["api_endpoint"].endswith("/"), "clients append paths with a slash"
 
 
-def test_every_alarm_notifies_and_names_where_to_look_first(
+def test_every_alarm_notifies_and_names_the_first_check(
     deployed_twice: DeployedTwice, alarms: dict[str, dict[str, Any]]
 ) -> None:
     topic = deployed_twice.resources["aws_sns_topic.alerts"]["arn"]
     for name, alarm in alarms.items():
         assert (alarm["actions_enabled"], alarm["alarm_actions"]) == (True, [topic]), name
-        assert PREFIX in alarm["alarm_description"], f"{name} names a log, a queue or a function"
+        assert PREFIX in alarm["alarm_description"], f"{name}'s description must name a log, a queue or a function"
         assert " Look first " in alarm["alarm_description"], name
     silent_when_ok = {name for name, alarm in alarms.items() if not alarm["ok_actions"]}
     assert silent_when_ok == {"alerts-undelivered", "dead-letter-even-minute", "dead-letter-odd-minute"}
@@ -64,7 +64,7 @@ def test_dashboard_shows_the_path_of_an_order_from_left_to_right(dashboard: list
         for x in range(widget["x"], widget["x"] + widget["width"])
         for y in range(widget["y"], widget["y"] + widget["height"])
     ]
-    assert len(cells) == len(set(cells)), "no widget overlaps another"
+    assert len(cells) == len(set(cells)), "widgets must not overlap"
     assert max(x for x, _ in cells) == 23, "CloudWatch's grid has 24 columns"
 
 
@@ -90,7 +90,7 @@ def test_dashboard_shows_every_alarm_and_every_counted_metric(
         assert each["metric_transformation"][0]["name"] in json.dumps(dashboard), name
 
 
-def test_every_metric_on_the_dashboard_exists(deployed_twice: DeployedTwice, dashboard: list[dict[str, Any]]) -> None:
+def test_dashboard_metrics_exist(deployed_twice: DeployedTwice, dashboard: list[dict[str, Any]]) -> None:
     resources = deployed_twice.resources
     exists = {
         "QueueName": {queue["name"] for queue in resources.of_type("aws_sqs_queue").values()},
@@ -121,7 +121,7 @@ def test_second_plan_changes_nothing(deployed_twice: DeployedTwice) -> None:
         assert change.attributes <= NOT_RETURNED.get(change.type, set()), change
 
 
-def test_new_code_is_published_and_served_by_every_alias(deployed_twice: DeployedTwice) -> None:
+def test_alias_serves_new_code(deployed_twice: DeployedTwice) -> None:
     changes = {change.address: change for change in deployed_twice.new_code_plan.changes}
     for function in FUNCTIONS:
         published = changes[f"module.{function}.aws_lambda_function.this"]
@@ -130,8 +130,8 @@ def test_new_code_is_published_and_served_by_every_alias(deployed_twice: Deploye
         assert "function_version" in changes[f"module.{function}.aws_lambda_alias.live"].unknown, function
 
 
-def test_destroy_needs_no_package_and_leaves_nothing(deployed_twice: DeployedTwice) -> None:
-    # The other tests read what the fixture recorded before.
+def test_destroy_deletes_everything_without_the_package(deployed_twice: DeployedTwice) -> None:
+    # The other tests use values that the fixture read before.
     deployed_twice.root.destroy({**deployed_twice.variables, "lambda_zip_path": "/nowhere/orders.zip"})
     client = deployed_twice.emulator.client
     left = [
@@ -146,5 +146,5 @@ def test_destroy_needs_no_package_and_leaves_nothing(deployed_twice: DeployedTwi
         *client("cloudwatch").list_dashboards()["DashboardEntries"],
         *client("apigatewayv2").get_apis()["Items"],
     ]
-    assert left, "the deployment by CloudFormation is still there"
+    assert left, "the CloudFormation deployment must remain"
     assert [each for each in left if PREFIX in str(each)] == []

@@ -1,4 +1,4 @@
-"""What each variable changes in Terraform's plan. test_parity.py compares the rest with the template."""
+"""The effect of each variable on Terraform's plan. test_parity.py compares all other settings with the template."""
 
 import re
 from typing import Any
@@ -45,7 +45,7 @@ SETTINGS: list[tuple[str, Any, Any]] = [
     (f'{ALARM}["api-4xx"]/threshold', 300, 50),
 ]
 
-# Resources that only options create.
+# Resources that exist only with an option.
 ON_REQUEST = {
     "aws_apigatewayv2_authorizer.jwt[0]",
     "aws_apigatewayv2_domain_name.orders[0]",
@@ -82,12 +82,12 @@ def test_variable_reaches_its_setting(
         assert value == expected
 
 
-def test_options_create_nothing_until_they_are_chosen(resources: Resources, production: Resources) -> None:
+def test_optional_resources_exist_only_when_chosen(resources: Resources, production: Resources) -> None:
     assert production.keys() - resources.keys() == ON_REQUEST
     assert resources.keys() <= production.keys()
 
 
-def test_route_settings_come_from_the_stage_unless_chosen(resources: Resources, production: Resources) -> None:
+def test_route_settings_exist_only_when_chosen(resources: Resources, production: Resources) -> None:
     assert resources["aws_apigatewayv2_stage.default"]["route_settings"] == []
     settings = production["aws_apigatewayv2_stage.default"]["route_settings"]
     limits = {each["route_key"]: (each["throttling_rate_limit"], each["throttling_burst_limit"]) for each in settings}
@@ -95,7 +95,7 @@ def test_route_settings_come_from_the_stage_unless_chosen(resources: Resources, 
     assert all(each["detailed_metrics_enabled"] for each in settings)
 
 
-def test_browsers_may_call_from_any_origin_without_a_token_by_default(resources: Resources) -> None:
+def test_browser_may_call_from_any_origin_without_a_token_by_default(resources: Resources) -> None:
     [cors] = resources["aws_apigatewayv2_api.orders"]["cors_configuration"]
     assert cors["allow_origins"] == ["*"]
     assert set(cors["allow_headers"]) == {"content-type", "idempotency-key"}
@@ -108,12 +108,14 @@ def test_domain_has_tls_1_2_and_ipv6(production: Resources) -> None:
 
 def test_status_compares_the_customer_claim_only_with_tokens(resources: Resources, production: Resources) -> None:
     for planned, claim in ((resources, None), (production, "custom:customer")):
-        # Submission's variables are known after apply: test_parity.py.
+        # Submission's variables are known only after apply; test_parity.py checks them.
         [environment] = planned["module.status.aws_lambda_function.this"]["environment"]
         assert environment["variables"].get("JWT_CUSTOMER_CLAIM") == claim
 
 
-def test_failure_alarms_look_back_as_far_as_the_template(resources: Resources, production: Resources) -> None:
+def test_failure_alarms_have_the_evaluation_periods_of_the_template(
+    resources: Resources, production: Resources
+) -> None:
     for planned, seconds in ((resources, "30"), (production, "60")):
         template = Template.read().resources(NotificationEmail="a@example.com", ProcessingTimeoutSeconds=seconds)
         for name, logical_id in (("failing", "ProcessingFailingAlarm"), ("errors", "ProcessingErrorsAlarm")):
@@ -121,7 +123,7 @@ def test_failure_alarms_look_back_as_far_as_the_template(resources: Resources, p
             assert periods == template[logical_id]["Properties"]["EvaluationPeriods"], (name, seconds)
 
 
-def test_alarm_descriptions_fit_into_cloudwatch_with_the_longest_names(production: Resources) -> None:
+def test_alarm_description_fits_cloudwatch_when_names_are_longest(production: Resources) -> None:
     for address, alarm in production.of_type("aws_cloudwatch_metric_alarm").items():
         description = alarm["alarm_description"].replace("order-processing-prod", f"{'p' * 25}-staging")
         assert RUNBOOK_URL in description, address
@@ -138,15 +140,15 @@ def test_alarm_descriptions_fit_into_cloudwatch_with_the_longest_names(productio
         ("aws_lambda_function", "kms_key_arn"),
     ],
 )
-def test_customers_key_reaches_every_store_if_given(
+def test_customer_key_encrypts_every_store_when_chosen(
     resources: Resources, production: Resources, kind: str, attribute: str
 ) -> None:
     assert {values[attribute] for values in production.of_type(kind).values()} == {KEY}
-    # SNS's own key would keep CloudWatch from publishing alarms.
+    # With the AWS managed key for SNS, CloudWatch cannot publish alarms.
     assert {values.get(attribute) for values in resources.of_type(kind).values()} == {None}
 
 
-def test_roles_use_the_customers_key_only_if_given(plan: Plan, production_plan: Plan) -> None:
+def test_roles_may_use_the_customer_key_only_when_chosen(plan: Plan, production_plan: Plan) -> None:
     for planned, keys in ((plan, set()), (production_plan, {KEY})):
         statements = [each for document in planned.data.values() for each in document.get("statement") or []]
         with_kms = [each for each in statements if any(action.startswith("kms:") for action in each["actions"])]
@@ -164,10 +166,10 @@ def test_every_role_has_the_boundary_and_names_its_region(resources: Resources, 
         assert {role["permissions_boundary"] for role in roles} == {boundary}
 
 
-def test_two_environments_share_no_name(resources: Resources, production: Resources) -> None:
+def test_environments_share_no_name(resources: Resources, production: Resources) -> None:
     def names(deployed: Resources) -> set[str]:
         kinds = ("name", "function_name", "alarm_name", "dashboard_name")
-        # These are names within a log group, a function or an API.
+        # These names are unique only within a log group, a function or an API.
         local = [*deployed.of_type("aws_cloudwatch_log_metric_filter").values(), {"name": "live"}, {"name": "$default"}]
         local_names = {each["name"] for each in local}
         return {values[kind] for values in deployed.values() for kind in kinds if kind in values} - local_names
@@ -194,10 +196,8 @@ def test_every_resource_with_tags_has_project_and_environment(resources: Resourc
     ],
     ids=["region", "account", "partition", "endpoint", "provisioner"],
 )
-def test_code_names_no(pattern: str) -> None:
-    texts_for_people = re.compile(
-        r"#[^\n]*|\w+\s*=\s*<<-EOT\n.*?\n\s*EOT\n|\b(description|error_message)\s*=[^\n]*", re.DOTALL
-    )
+def test_terraform_code_does_not_hardcode(pattern: str) -> None:
+    prose = re.compile(r"#[^\n]*|\w+\s*=\s*<<-EOT\n.*?\n\s*EOT\n|\b(description|error_message)\s*=[^\n]*", re.DOTALL)
     for path in (REPOSITORY / "terraform-backend").rglob("*.tf"):
-        for line in texts_for_people.sub("", path.read_text()).splitlines():
+        for line in prose.sub("", path.read_text()).splitlines():
             assert "regex(" in line or not re.search(pattern, line), path

@@ -1,4 +1,4 @@
-"""Every value that would cost an order or money is refused, with a message that states what to choose."""
+"""Every value that would lose orders or money is rejected, with a message that states what to choose."""
 
 from pathlib import Path
 from typing import Any
@@ -217,13 +217,13 @@ ACCEPTED: list[dict[str, Any]] = [
 
 @pytest.fixture(scope="module")
 def errors(tmp_path_factory: pytest.TempPathFactory) -> list[list[Diagnostic]]:
-    """The errors of each refused case, then of each accepted set. What a set leaves out is null."""
+    """The errors of each rejected case, then of each accepted set. Variables that a set omits are null."""
     sets = [{**REQUIRED, **each} for each in [*(case.values for case in REFUSED), *ACCEPTED, {}]]
     return errors_of_each("terraform-backend", sets, tmp_path_factory.mktemp("terraform"))
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=str)
-def test_invalid_value_is_refused_once_with_advice(case: Case, errors: list[list[Diagnostic]]) -> None:
+def test_invalid_value_is_rejected_with_one_error(case: Case, errors: list[list[Diagnostic]]) -> None:
     [error] = errors[REFUSED.index(case)]
     assert case.advice in error
 
@@ -233,15 +233,13 @@ def test_extreme_values_are_accepted(number: int, errors: list[list[Diagnostic]]
     assert errors[number] == []
 
 
-def test_only_the_address_for_alarms_is_required(tmp_path: Path) -> None:
+def test_only_notification_email_is_required(tmp_path: Path) -> None:
     rules = rules_of("terraform-backend", tmp_path)
     assert rules.errors({}) != []
     assert rules.errors(REQUIRED) == []
 
 
-def test_missing_package_is_reported_once_with_the_command_that_builds_it(
-    backend: TerraformRoot, variables: dict[str, Any]
-) -> None:
+def test_missing_package_is_reported_with_the_build_command(backend: TerraformRoot, variables: dict[str, Any]) -> None:
     chosen = {"notification_email": variables["notification_email"], "lambda_architecture": "x86_64"}
     [error] = backend.errors(chosen)
     assert "no package of the functions at ../dist/orders-x86_64.zip" in error

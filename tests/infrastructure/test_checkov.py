@@ -1,6 +1,6 @@
 """checkov reports nothing but the findings in accepted_findings.py.
 
-checkov pins dependencies that conflict with those of the tests, so it is installed apart: `pipx install checkov`.
+checkov pins dependencies that conflict with those of the tests, so install it separately: `pipx install checkov`.
 """
 
 import json
@@ -33,7 +33,7 @@ class Report:
 
 @pytest.fixture(scope="session")
 def checkov() -> str:
-    return require_program("checkov", "install it apart from the tests, with: pipx install checkov")
+    return require_program("checkov", "install it separately with: pipx install checkov")
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def _document(check: dict[str, Any]) -> str:
 @pytest.mark.parametrize("document", ACCEPTED)
 def test_checkov_reports_only_accepted_findings(reports: dict[str, Report], document: str) -> None:
     report = reports[document]
-    assert report.passed > 50, "checks ran"
+    assert report.passed > 50, "checks must have run"
     assert set(report.failed) == ACCEPTED[document].keys(), report.failed
 
 
@@ -94,7 +94,7 @@ def test_checkov_reports_only_accepted_findings(reports: dict[str, Report], docu
     ("folder", "reasons"),
     [("terraform-frontend", FRONTEND_BY_DEFAULT), ("terraform-backend", BACKEND_BY_DEFAULT)],
 )
-def test_reason_names_the_variable_that_remedies_the_finding(folder: str, reasons: dict[str, str]) -> None:
+def test_reason_names_the_variable_that_fixes_the_finding(folder: str, reasons: dict[str, str]) -> None:
     variables = re.findall(r'(?m)^variable "(\w+)"', (REPOSITORY / folder / "variables.tf").read_text())
     for check, reason in reasons.items():
         assert re.search(rf": ({'|'.join(variables)})\b", reason), check

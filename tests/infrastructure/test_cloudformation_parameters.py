@@ -1,4 +1,4 @@
-"""The template refuses and accepts the same values as Terraform. The cases are those of test_backend_variables.py."""
+"""The template accepts and rejects the same values as Terraform. The cases are those of test_backend_variables.py."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -52,7 +52,7 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def propose(emulator: Emulator, lambda_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> Propose:
-    """Return a function that proposes a new stack with these parameters. It raises ClientError if they are refused."""
+    """Return a function that proposes a new stack with these parameters. It raises ClientError if they are invalid."""
     stack = Stack("proposed", tmp_path_factory.mktemp("stack"), emulator)
     stack.take_code(lambda_zip)
     template_url, cloudformation = stack.package(), emulator.client("cloudformation")
@@ -72,12 +72,12 @@ def propose(emulator: Emulator, lambda_zip: Path, tmp_path_factory: pytest.TempP
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_invalid_value_is_refused_with_terraforms_advice(case: Case, propose: Propose) -> None:
+def test_invalid_value_is_rejected_with_the_advice_of_terraform(case: Case, propose: Propose) -> None:
     with pytest.raises(ClientError) as refusal:
         propose({**EMAIL, case.variable: case.value})
     assert refusal.value.response["Error"]["Code"] == "ValidationError"
     assert case.variable in refusal.value.response["Error"]["Message"]
-    # CloudFormation prints the advice, the emulator not for every kind of rule.
+    # CloudFormation prints the advice; the emulator prints it only for some kinds of rules.
     texts = [PARAMETERS[case.variable]["ConstraintDescription"]]
     texts += [each["AssertDescription"] for rule in DOCUMENT["Rules"].values() for each in rule["Assertions"]]
     assert any(case.advice in text for text in texts)
@@ -89,7 +89,7 @@ def test_extreme_values_are_accepted(values: dict[str, Any], propose: Propose) -
     propose({**EMAIL, **parameters_of(same)})
 
 
-def test_only_the_address_for_alarms_is_required(propose: Propose) -> None:
+def test_only_notification_email_is_required(propose: Propose) -> None:
     propose(EMAIL)
     with pytest.raises(ClientError, match="NotificationEmail"):
         propose({})

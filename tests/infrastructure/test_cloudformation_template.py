@@ -1,4 +1,4 @@
-"""The CloudFormation template as it is written: what a reader sees, before anything is deployed."""
+"""The CloudFormation template before deployment: parameters, outputs, defaults, retention and versions."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from write_configuration import OTHER_NAMES, parameter_of, variables
 EMAIL = {"NotificationEmail": "operations@example.com"}
 FUNCTIONS = ("Submission", "Processing", "Status", "Notification")
 
-# What holds orders that are nowhere else, and the policies that queues must not be left without.
+# Resources that hold the only copy of an order, and the policies that retained queues need.
 ORDERS = {"OrdersTable", "OrdersQueue", "OrdersDlq", "OrdersQueuePolicy", "OrdersDlqPolicy"}
 
 
@@ -25,15 +25,15 @@ def template() -> Template:
     return Template.read()
 
 
-# Variables of Terraform without a parameter.
+# Terraform variables without a parameter, with the reason.
 NOT_PARAMETERS = {
-    "aws_region": "the stack is in a region",
-    "lambda_architecture": "of the package",
-    "lambda_zip_path": "of the package",
+    "aws_region": "a stack belongs to a region",
+    "lambda_architecture": "the package determines it",
+    "lambda_zip_path": "the package determines it",
 }
 
 
-def test_parameters_and_defaults_are_those_of_terraform(template: Template) -> None:
+def test_parameters_and_defaults_match_terraform(template: Template) -> None:
     settings = {variable.name: variable.default for variable in variables("terraform-backend")}
     assert NOT_PARAMETERS.keys() <= settings.keys()
     defaults = {parameter_of(name): default for name, default in settings.items() if name not in NOT_PARAMETERS}
@@ -41,7 +41,7 @@ def test_parameters_and_defaults_are_those_of_terraform(template: Template) -> N
     assert parameters.keys() == defaults.keys()
     for name, default in defaults.items():
         if default is None:
-            assert "Default" not in parameters[name], f"{name} has to be given"
+            assert "Default" not in parameters[name], f"{name} must be required"
         elif name not in OTHER_NAMES.values():
             value = json.loads(default)
             expected = ",".join(value) if isinstance(value, list) else "" if value is None else str(value)
@@ -49,10 +49,10 @@ def test_parameters_and_defaults_are_those_of_terraform(template: Template) -> N
             assert str(parameters[name]["Default"]) == expected, name
 
 
-def test_outputs_are_those_of_terraform(template: Template) -> None:
+def test_outputs_match_terraform(template: Template) -> None:
     terraform = (REPOSITORY / "terraform-backend" / "outputs.tf").read_text()
     described = dict(re.findall(r'^output "(\w+)" \{\n  description = "(.*)"$', terraform, re.M))
-    assert len(described) == terraform.count("\noutput "), "each begins with its description"
+    assert len(described) == terraform.count("\noutput "), "each output must begin with its description"
     outputs = snake_case_outputs(
         {"OutputKey": name, "OutputValue": output["Description"].replace("<ApiEndpoint>", "<api_endpoint>")}
         for name, output in template.document["Outputs"].items()
@@ -60,7 +60,7 @@ def test_outputs_are_those_of_terraform(template: Template) -> None:
     assert outputs == described
 
 
-def test_outputs_have_their_values(template: Template) -> None:
+def test_outputs_refer_to_their_resources(template: Template) -> None:
     assert {name: output["Value"] for name, output in template.document["Outputs"].items()} == {
         "ApiEndpoint": {
             "Fn::If": [
@@ -83,11 +83,11 @@ def test_every_parameter_has_a_group_a_description_and_advice(template: Template
     interface = template.document["Metadata"]["AWS::CloudFormation::Interface"]
     grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
     parameters = template.document["Parameters"]
-    assert grouped == list(parameters), "in the order in which they are described"
+    assert grouped == list(parameters), "groups must list the parameters in their order"
     for name, parameter in parameters.items():
         assert parameter["Description"], name
         assert re.match(r"(Choose|Give|Name|Reserve) ", parameter["ConstraintDescription"]), name
-        assert {"AllowedPattern", "AllowedValues", "MinValue"} & parameter.keys(), f"{name} takes anything"
+        assert {"AllowedPattern", "AllowedValues", "MinValue"} & parameter.keys(), f"{name} has no validation"
 
 
 @pytest.mark.parametrize(
@@ -95,10 +95,10 @@ def test_every_parameter_has_a_group_a_description_and_advice(template: Template
     [r"\b(us|eu|ap|ca|sa|me|af|il|mx|cn)(-gov|-iso\w?)?-[a-z]+-\d\b", r"\b\d{12}\b", r"\barn:aws[a-z-]*:"],
     ids=["region", "account", "partition"],
 )
-def test_template_names_no(pattern: str) -> None:
+def test_template_does_not_hardcode(pattern: str) -> None:
     text = re.sub(r"(?m)(^|\s)#.*$", "", TEMPLATE.read_text())
-    for_people = r"(?m)^( *)(Description|ConstraintDescription|AlarmDescription|AllowedPattern): .*\n(?:(?:\1 +.*)?\n)*"
-    assert re.findall(pattern, re.sub(for_people, "", text)) == []
+    prose = r"(?m)^( *)(Description|ConstraintDescription|AlarmDescription|AllowedPattern): .*\n(?:(?:\1 +.*)?\n)*"
+    assert re.findall(pattern, re.sub(prose, "", text)) == []
 
 
 def test_every_resource_with_tags_has_project_and_environment(template: Template) -> None:
@@ -120,7 +120,7 @@ KEY_PROPERTIES = {
 }
 
 
-def test_customers_key_reaches_every_store(template: Template) -> None:
+def test_customer_key_encrypts_every_store(template: Template) -> None:
     key = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
     resources = template.resources(**EMAIL, KmsKeyArn=key)
     for name, resource in resources.items():
@@ -129,8 +129,8 @@ def test_customers_key_reaches_every_store(template: Template) -> None:
     assert resources["OrdersTable"]["Properties"]["SSESpecification"]["KMSMasterKeyId"] == key
 
 
-def test_queues_are_encrypted_and_topics_are_not_without_a_customers_key(template: Template) -> None:
-    # SNS's own key would keep CloudWatch from publishing alarms.
+def test_only_queues_are_encrypted_without_a_customer_key(template: Template) -> None:
+    # With the AWS managed key for SNS, CloudWatch cannot publish alarms.
     for name, resource in template.resources(**EMAIL).items():
         if resource["Type"] == "AWS::SQS::Queue":
             assert resource["Properties"]["SqsManagedSseEnabled"] is True, name
@@ -138,7 +138,7 @@ def test_queues_are_encrypted_and_topics_are_not_without_a_customers_key(templat
 
 
 def test_every_role_has_the_chosen_boundary(template: Template) -> None:
-    # The emulator does not take it from CloudFormation.
+    # The emulator ignores this property in CloudFormation.
     for boundary in ("arn:aws:iam::123456789012:policy/Boundary", None):
         parameters = {"PermissionsBoundaryArn": boundary} if boundary else {}
         roles = [r for r in template.resources(**EMAIL, **parameters).values() if r["Type"] == "AWS::IAM::Role"]
@@ -149,7 +149,7 @@ def test_every_role_has_the_chosen_boundary(template: Template) -> None:
     ("chosen", "subscribed"),
     [("", None), ("sales@example.com", "sales@example.com"), ("none", None)],
 )
-def test_completed_orders_are_mailed_only_to_a_chosen_address(
+def test_completed_orders_are_mailed_only_to_the_chosen_address(
     template: Template, chosen: str, subscribed: str | None
 ) -> None:
     subscription = template.resources(**EMAIL, CompletedOrderEmail=chosen).get("OrderCompletedEmail")
@@ -157,12 +157,14 @@ def test_completed_orders_are_mailed_only_to_a_chosen_address(
 
 
 @pytest.mark.parametrize(("minutes", "there"), [("", False), ("5", True), ("1440", True)])
-def test_no_orders_alarm_exists_only_if_chosen(template: Template, minutes: str, there: bool) -> None:
+def test_no_orders_alarm_exists_only_when_chosen(template: Template, minutes: str, there: bool) -> None:
     resources = template.resources(**EMAIL, NoOrdersAlarmMinutes=minutes)
     shown = json.loads(resources["OrdersDashboard"]["Properties"]["DashboardBody"])["widgets"][0]
     alarms = {each["Properties"]["AlarmName"] for each in resources.values() if each["Type"].endswith("::Alarm")}
     assert ("order-processing-dev-no-orders" in alarms) is there
-    assert {arn.rpartition(":")[2] for arn in shown["properties"]["alarms"]} == alarms, "the dashboard shows all"
+    assert {arn.rpartition(":")[2] for arn in shown["properties"]["alarms"]} == alarms, (
+        "the dashboard must show all alarms"
+    )
 
 
 def test_tokens_domain_and_route_limits_are_off_by_default(template: Template) -> None:
@@ -192,7 +194,7 @@ def test_tokens_domain_and_route_limits_are_off_by_default(template: Template) -
     ],
     ids=str,
 )
-def test_concurrency_is_reserved_only_if_chosen(
+def test_concurrency_is_reserved_only_when_chosen(
     template: Template, choice: dict[str, str], reserved: dict[str, str]
 ) -> None:
     resources = template.resources(**EMAIL, **choice)
@@ -200,7 +202,7 @@ def test_concurrency_is_reserved_only_if_chosen(
     assert found == {**dict.fromkeys(FUNCTIONS), **reserved}
 
 
-# What is retained
+# Retention
 
 
 @pytest.mark.parametrize(
@@ -214,16 +216,14 @@ def test_concurrency_is_reserved_only_if_chosen(
     ],
     ids=str,
 )
-def test_orders_are_retained_with_the_stack_if_protected(
-    template: Template, choice: dict[str, str], policy: str
-) -> None:
+def test_orders_are_retained_when_protected(template: Template, choice: dict[str, str], policy: str) -> None:
     resources = template.resources(**EMAIL, **choice)
     assert {name: resources[name]["DeletionPolicy"] for name in ORDERS} == dict.fromkeys(ORDERS, policy)
     protected = resources["OrdersTable"]["Properties"]["DeletionProtectionEnabled"]
-    assert protected == (policy == "RetainExceptOnCreate"), "the table refuses to be deleted on the same condition"
+    assert protected == (policy == "RetainExceptOnCreate"), "deletion protection must follow the same condition"
 
 
-def test_orders_are_retained_on_replacement(template: Template) -> None:
+def test_orders_are_retained_when_replaced(template: Template) -> None:
     resources = template.resources(**EMAIL, DeletionProtectionEnabled="false")
     assert {resources[name]["UpdateReplacePolicy"] for name in ORDERS} == {"Retain"}
 
@@ -236,7 +236,7 @@ def test_only_orders_and_versions_are_retained(template: Template) -> None:
 
 # Versions
 
-# Not part of a version, or given by Project and Environment, and those make another function.
+# Not part of a version, or derived from Project and Environment, which determine the function.
 NOT_IN_A_VERSION = {
     "Code",
     "Description",
@@ -273,14 +273,14 @@ def test_change_of_any_setting_publishes_a_version(template: Template, function:
     words = description.split(" ")
     properties = resources[f"{function}Function"]["Properties"]
     settings = {*_settings(properties), properties["Environment"]["Variables"].get("JWT_CUSTOMER_CLAIM", "JSON")}
-    # A stack is in one region, and a key's ID is unique there.
+    # The key's ID suffices: a stack is in one region, and IDs are unique per region.
     assert settings - {key} | {key.rpartition("/")[2]} <= set(words), f"add the setting to {function}Version"
     assert words[-1] == "<included>", "the zip's hash is missing"
     assert len(description) - len("<included>") + 64 <= 256, "the limit of a version's description"
 
 
 @pytest.mark.parametrize(("choice", "apply_on"), [({}, "None"), ({"SnapStartEnabled": "true"}, "PublishedVersions")])
-def test_submission_and_status_start_from_a_snapshot_if_chosen(
+def test_snap_start_applies_to_submission_and_status_when_chosen(
     template: Template, choice: dict[str, str], apply_on: str
 ) -> None:
     resources = template.resources(**EMAIL, **choice)
@@ -293,7 +293,7 @@ def test_submission_and_status_start_from_a_snapshot_if_chosen(
     }
 
 
-def test_package_is_for_the_architecture(template: Template) -> None:
+def test_package_matches_the_architecture(template: Template) -> None:
     architecture = template.document["Mappings"]["Package"]["Target"]["Architecture"]
     record = template.document["Mappings"]["Package"]["Record"]["Fn::Transform"]["Parameters"]["Location"]
     assert record == f"../dist/orders-{architecture}.inputs"
@@ -307,7 +307,9 @@ def test_package_is_for_the_architecture(template: Template) -> None:
 def test_environment_variables_are_references(template: Template, function: str) -> None:
     properties = template.document["Resources"][f"{function}Function"]["Properties"]
     given = properties["Environment"]["Variables"].values()
-    assert [each for each in given if not isinstance(each, dict)] == [], "a literal would have to be told"
+    assert [each for each in given if not isinstance(each, dict)] == [], (
+        "a literal would have to be part of the version's description"
+    )
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -322,4 +324,4 @@ def test_alias_serves_the_published_version(template: Template, function: str) -
         ]
     )
     assert f"{function}Alias" in invoked
-    assert f"{function}Function" not in invoked, "the function itself would be served unpublished"
+    assert f"{function}Function" not in invoked, "use the alias: without it, unpublished code would be served"

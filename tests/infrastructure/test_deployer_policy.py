@@ -1,7 +1,7 @@
-"""docs/deployer-policy.json allows what both deployments call, and nothing else.
+"""docs/deployer-policy.json allows only the calls of both deployments.
 
-Terraform applies and destroys with it in test_backend_apply.py. CloudFormation calls AWS itself with the caller's rights,
-which the emulator does not check; what it calls is in the schemas of the resource types.
+Terraform applies and destroys with it in test_backend_apply.py. CloudFormation calls AWS with the caller's permissions,
+which the emulator does not check; the schemas of the resource types list these calls.
 """
 
 import json
@@ -13,8 +13,8 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[impor
 from infrastructure.deployer import POLICY, allowed_actions
 from support.repository.cloudformation import Template
 
-# Prefixes of actions that only parts of the resource types need that this template does not use, such as VPCs, global
-# tables, layers and gradual deployments.
+# Prefixes of actions for features that this template does not use, such as VPCs, global tables, layers and gradual
+# deployments.
 NOT_USED = """
     codedeploy: dynamodb:AssociateTableReplica dynamodb:BatchWriteItem dynamodb:CreateTableReplica
     dynamodb:DeleteItem dynamodb:DeleteResourcePolicy dynamodb:DescribeImport
@@ -52,13 +52,13 @@ BY_THE_CLI = {
     "s3:PutObject",
 }
 
-# What only Terraform's provider calls.
+# Actions that only Terraform's provider calls.
 BY_TERRAFORM = {"iam:ListInstanceProfilesForRole"}
 
 
 @pytest.fixture(scope="module")
 def by_cloudformation() -> Set[str]:
-    """Return what the template's resource types declare to call, without parts that it does not use."""
+    """Return the actions that the template's resource types declare, except those of unused features."""
     types = {resource["Type"] for resource in Template.read().document["Resources"].values()}
     declared = {
         action
@@ -71,7 +71,7 @@ def by_cloudformation() -> Set[str]:
     }
     not_used = NOT_USED.split()
     unused = {prefix for prefix in not_used if not any(action.startswith(prefix) for action in declared)}
-    assert not unused, "no resource type declares these any more"
+    assert not unused, "remove these: no resource type declares them"
     return {action for action in declared if not any(action.startswith(prefix) for prefix in not_used)}
 
 
@@ -85,7 +85,7 @@ def test_policy_allows_nothing_else(by_cloudformation: Set[str]) -> None:
     assert sorted(superfluous) == []
 
 
-def test_policy_fits_a_managed_policy_and_names_its_resources() -> None:
+def test_policy_fits_a_managed_policy_and_limits_wildcard_resources() -> None:
     policy = json.loads(POLICY.read_text(encoding="utf-8"))
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
     assert len(json.dumps(policy, separators=(",", ":"))) <= 6144

@@ -1,6 +1,6 @@
-"""The storefront's life on the emulator: update from the previous release, failed and successful releases, destroy.
+"""The storefront on the emulator: update from the previous release, failed and successful releases, destroy.
 
-The tests share one deployment, run in order, and the last one ends it.
+The tests share one deployment and run in order. The last one destroys it.
 """
 
 import io
@@ -41,7 +41,7 @@ NOT_RETURNED = {
 
 
 class Storefront:
-    """The deployed storefront, as the AWS APIs and Terraform see it."""
+    """The deployed storefront, read through the AWS APIs and Terraform."""
 
     def __init__(self, root: TerraformRoot, emulator: Emulator) -> None:
         self.root = root
@@ -56,7 +56,7 @@ class Storefront:
         return {group["AutoScalingGroupName"]: group for group in found}
 
     def healthy(self) -> set[str]:
-        """Return the instances that the load balancer sends customers to."""
+        """Return the instances that receive requests from the load balancer."""
         [group] = self.elbv2.describe_target_groups()["TargetGroups"]
         described = self.elbv2.describe_target_health(TargetGroupArn=group["TargetGroupArn"])
         targets = described["TargetHealthDescriptions"]
@@ -100,7 +100,7 @@ def previous_release(directory: Path) -> Path | None:
 
 @pytest.fixture(scope="module")
 def storefront(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storefront]:
-    """The storefront's Terraform folder, over the state of the previous release, with shorter waits."""
+    """The storefront's Terraform folder with the state of the previous release and shorter timeouts."""
     require_program("terraform", "install Terraform 1.9 or newer to test the infrastructure")
     directory = tmp_path_factory.mktemp("terraform")
     with running_emulator(tmp_path_factory.mktemp("emulator"), "eu-west-1") as emulator:
@@ -141,7 +141,7 @@ def test_outputs_name_existing_resources(storefront: Storefront, tmp_path: Path)
     assert outputs["storefront_url"] == f"http://{outputs['load_balancer_dns_name']}"
     backend = rules_of("terraform-backend", tmp_path)
     origins = {"cors_allowed_origins": [outputs["storefront_url"]], "notification_email": "operations@example.com"}
-    assert backend.errors(origins) == [], "an origin that the backend accepts"
+    assert backend.errors(origins) == [], "the backend must accept the origin"
 
 
 def test_servers_start_in_private_subnets_and_are_registered(storefront: Storefront) -> None:
@@ -168,7 +168,7 @@ def test_plan_leaves_the_capacity_to_the_scaling_policy(storefront: Storefront) 
 
 @pytest.mark.parametrize("attempt", ["first", "second"])
 def test_broken_release_fails_and_the_old_group_serves(storefront: Storefront, attempt: str) -> None:
-    # The second attempt replaces the failed group. Terraform keeps the old one as a deposed object until then.
+    # The second attempt replaces the failed group. Terraform keeps the serving group as a deposed object.
     [serving] = [group for group in storefront.groups().values() if instances(group) <= storefront.healthy()]
     with storefront.watched() as healthy, pytest.raises(TerraformError) as failure:
         storefront.root.apply(BROKEN)
@@ -179,7 +179,9 @@ def test_broken_release_fails_and_the_old_group_serves(storefront: Storefront, a
     assert instances(serving) == storefront.healthy()
     assert min(healthy) == 4
     [policy] = storefront.autoscaling.describe_policies()["ScalingPolicies"]
-    assert policy["AutoScalingGroupName"] == serving["AutoScalingGroupName"], "it still scales"
+    assert policy["AutoScalingGroupName"] == serving["AutoScalingGroupName"], (
+        "the serving group must keep its scaling policy"
+    )
 
 
 def test_release_serves_before_the_old_group_is_destroyed(storefront: Storefront) -> None:
@@ -189,9 +191,9 @@ def test_release_serves_before_the_old_group_is_destroyed(storefront: Storefront
         storefront.root.apply({**DEPLOYED, "repository_ref": "v1.2.0"})
     [(name, group)] = storefront.groups().items()
     assert name not in before
-    assert group["DesiredCapacity"] == 4, "as many as served before"
+    assert group["DesiredCapacity"] == 4, "the new group must have the capacity of the old one"
     assert instances(group) == storefront.healthy()
-    assert min(healthy) >= 4, "no customer waits"
+    assert min(healthy) >= 4, "the capacity must not drop during the release"
     [policy] = storefront.autoscaling.describe_policies()["ScalingPolicies"]
     assert policy["AutoScalingGroupName"] == name
 

@@ -1,4 +1,4 @@
-"""What the storefront promises, checked on plans: network, security, releases, alarms, names."""
+"""The storefront's plans: network, security, releases, alarms and names."""
 
 import base64
 import hashlib
@@ -45,26 +45,28 @@ def block(values: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def ranges(resources: Resources) -> dict[str, str]:
-    """Return the range of each public subnet by the letter of its zone."""
+    """Return the CIDR block of each public subnet by the letter of its zone."""
     subnets = resources.of_type("aws_subnet").values()
     return {subnet["availability_zone"][-1]: subnet["cidr_block"] for subnet in subnets}
 
 
 def test_subnet_ranges_depend_on_the_zone_alone(frontend: TerraformRoot, resources: Resources) -> None:
-    assert ranges(resources) == {"a": "10.20.0.0/20", "b": "10.20.16.0/20"}, "as in earlier releases"
+    assert ranges(resources) == {"a": "10.20.0.0/20", "b": "10.20.16.0/20"}, (
+        "the ranges must equal those of earlier releases"
+    )
     chosen = frontend.plan({**VARIABLES, "availability_zones": ["eu-west-1c", "eu-west-1b"]}).resources
-    assert ranges(chosen) == {"b": "10.20.16.0/20", "c": "10.20.32.0/20"}, "b keeps its range"
+    assert ranges(chosen) == {"b": "10.20.16.0/20", "c": "10.20.32.0/20"}, "zone b must keep its range"
 
 
-def test_only_zones_that_offer_the_instance_type_are_used(frontend: TerraformRoot) -> None:
-    # The emulator's zone a lacks this family.
+def test_zone_is_used_only_when_it_offers_the_instance_type(frontend: TerraformRoot) -> None:
+    # The emulator's zone a does not offer this instance family.
     scarce = {**VARIABLES, "instance_type": "a1.medium"}
     assert set(ranges(frontend.plan(scarce).resources)) == {"b", "c"}
     [error] = frontend.errors({**scarce, "availability_zones": ["eu-west-1a", "eu-west-1b"]})
     assert "zones that offer a1.medium as availability_zones (eu-west-1b, eu-west-1c)" in error
 
 
-def test_options_create_nothing_until_they_are_chosen(resources: Resources, prod: Resources) -> None:
+def test_optional_resources_exist_only_when_chosen(resources: Resources, prod: Resources) -> None:
     for kind in ("aws_nat_gateway", "aws_flow_log", "aws_wafv2_web_acl_association", "aws_route53_record"):
         assert not resources.of_type(kind), kind
         assert prod.of_type(kind), kind
@@ -77,7 +79,7 @@ def test_each_zone_of_private_servers_has_a_nat_gateway(prod: Resources) -> None
     assert interface["associate_public_ip_address"] == "false"
 
 
-def test_load_balancer_waits_for_the_internet_gateway(frontend_plan: Plan) -> None:
+def test_load_balancer_depends_on_the_internet_gateway(frontend_plan: Plan) -> None:
     network = frontend_plan.document["configuration"]["root_module"]["module_calls"]["network"]["module"]
     waits = network["outputs"]["public_subnet_ids"]["depends_on"]
     assert {"aws_route.internet", "aws_route_table_association.public"} <= set(waits)
@@ -86,7 +88,7 @@ def test_load_balancer_waits_for_the_internet_gateway(frontend_plan: Plan) -> No
 # Security
 
 
-def test_servers_accept_only_the_load_balancer_and_reach_only_web_ports(resources: Resources, prod: Resources) -> None:
+def test_security_groups_allow_only_the_load_balancer_and_web_ports(resources: Resources, prod: Resources) -> None:
     for deployed, ports, cidrs in (
         (resources, [80], ["0.0.0.0/0"]),
         (prod, [80, 443], FRONTEND_CHOSEN["allowed_cidrs"]),
@@ -104,7 +106,7 @@ def test_servers_accept_only_the_load_balancer_and_reach_only_web_ports(resource
 
 
 def test_descriptions_are_accepted_by_ec2(prod: Resources) -> None:
-    # The emulator accepts any: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html
+    # The emulator accepts all characters: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html
     for address, values in prod.items():
         if "security_group" in address and values.get("description"):
             assert re.fullmatch(r"[a-zA-Z0-9 ._:/()#,@\[\]+=&;{}!$*-]{1,255}", values["description"]), address
@@ -131,7 +133,7 @@ def test_servers_are_hardened(frontend_plan: Plan, resources: Resources, prod: R
     assert "ssm:GetParameter" not in statement["actions"]
 
 
-def test_signing_key_of_the_agent_is_awss(frontend_plan: Plan) -> None:
+def test_agent_signing_key_belongs_to_aws(frontend_plan: Plan) -> None:
     key = re.search(r"<<'KEY'\n(.*?)\nKEY\n", user_data(frontend_plan), re.DOTALL)
     assert key
     packet = base64.b64decode(key[1])
@@ -149,12 +151,14 @@ def test_user_data_contains_the_variables(frontend_plan: Plan, frontend_producti
     assert f'apiUrl: "{API_URL}"' in script
     assert f"connect-src {API_URL};" in script
     assert f"fetch --quiet --depth 1 '{REPOSITORY_URL}' 'main'" in script
-    assert script.count(LISTEN_ADDRESS) == 2, "what Apache listens on and what its virtual host is for"
+    assert script.count(LISTEN_ADDRESS) == 2, "Apache's Listen and VirtualHost directives"
     assert "Strict-Transport-Security" not in script, "browsers ignore it without TLS"
     assert f"'{FRONTEND_CHOSEN['repository_ref']}'" in user_data(frontend_production_plan)
     assert 'Strict-Transport-Security "max-age=31536000"' in user_data(frontend_production_plan)
     [keep_alive] = re.findall(r"KeepAliveTimeout (\d+)", script)
-    assert int(keep_alive) > only(frontend_plan.resources, "aws_lb")["idle_timeout"], "else some requests get a 502"
+    assert int(keep_alive) > only(frontend_plan.resources, "aws_lb")["idle_timeout"], (
+        "a shorter timeout causes 502 responses"
+    )
 
 
 def test_servers_have_the_chosen_type_and_image(resources: Resources, prod: Resources) -> None:
@@ -163,10 +167,10 @@ def test_servers_have_the_chosen_type_and_image(resources: Resources, prod: Reso
         assert (template["image_id"], template["instance_type"]) == (IMAGE, kind)
         assert block(template, "block_device_mappings")["device_name"] == device
     assert block(only(resources, "aws_launch_template"), "credit_specification")["cpu_credits"] == "unlimited"
-    assert only(prod, "aws_launch_template")["credit_specification"] == [], "EC2 accepts it for T instances alone"
+    assert only(prod, "aws_launch_template")["credit_specification"] == [], "EC2 accepts credits only for T instances"
 
 
-def test_group_serves_only_when_the_load_balancer_reports_it_healthy(resources: Resources, prod: Resources) -> None:
+def test_new_group_serves_only_when_healthy_at_the_load_balancer(resources: Resources, prod: Resources) -> None:
     for deployed, sizes in ((resources, (2, 4)), (prod, (3, 9))):
         group = only(deployed, "aws_autoscaling_group")
         assert group["health_check_type"] == "ELB"
@@ -174,15 +178,15 @@ def test_group_serves_only_when_the_load_balancer_reports_it_healthy(resources: 
         assert group["min_elb_capacity"] == group["desired_capacity"] == group["min_size"]
         assert group["instance_refresh"] == [], "releases are blue/green"
     stickiness = block(only(prod, "aws_lb_target_group"), "stickiness")
-    assert (stickiness["type"], stickiness["enabled"]) == ("lb_cookie", True), "a visit stays within a release"
+    assert (stickiness["type"], stickiness["enabled"]) == ("lb_cookie", True), "a session must stay on one release"
 
 
-def test_default_image_is_debians(frontend: TerraformRoot, emulator: Emulator, frontend_plan: Plan) -> None:
+def test_default_image_is_published_by_debian(frontend: TerraformRoot, emulator: Emulator, frontend_plan: Plan) -> None:
     without_image = {name: value for name, value in VARIABLES.items() if name != "ami_id"}
     name = "debian-13-arm64-20260101-1"
     emulator.client("ec2").register_image(Name=name, Architecture="arm64", VirtualizationType="hvm")
     [error] = frontend.errors(without_image)
-    assert "query returned no results" in error, "an image of that name by another publisher"
+    assert "query returned no results" in error, "an image by another publisher must not be used"
     configured = frontend_plan.document["configuration"]["root_module"]["resources"]
     [image] = [resource["expressions"] for resource in configured if resource["type"] == "aws_ami"]
     assert image["owners"]["constant_value"] == ["136693071363"], "https://wiki.debian.org/Cloud/AmazonEC2Image"
@@ -200,7 +204,7 @@ def test_default_image_is_debians(frontend: TerraformRoot, emulator: Emulator, f
         ("load-balancer-5xx", {"HTTPCode_ELB_5XX_Count", "RequestCount"}, "GreaterThanThreshold", 5, 3, "notBreaching"),
     ],
 )
-def test_alarm(
+def test_alarm_has_the_documented_threshold(
     name: str, metrics: set[str], comparison: str, threshold: int, minutes: int, missing: str, resources: Resources
 ) -> None:
     [alarm] = [values for address, values in resources.items() if f'["{name}"]' in address]
@@ -226,7 +230,7 @@ def test_every_alarm_notifies_and_links_its_runbook_section(resources: Resources
         assert paid == FOOTPRINT.storefront_alarm_metrics
 
 
-# The whole
+# Tags and names
 
 
 def test_every_resource_with_tags_has_project_and_environment(resources: Resources) -> None:
@@ -238,7 +242,7 @@ def test_every_resource_with_tags_has_project_and_environment(resources: Resourc
     assert [name for name, tags in tagged.items() if not TAGS.items() <= tags.items()] == []
 
 
-def test_two_deployments_share_no_name(resources: Resources, prod: Resources) -> None:
+def test_deployments_share_no_name(resources: Resources, prod: Resources) -> None:
     def names(deployed: Resources) -> set[str]:
         found = {values.get("name") or values.get("name_prefix") for values in deployed.values()}
         return {name for name in found if name and name not in ("session-manager", "flow-log", "store-")}
@@ -247,7 +251,7 @@ def test_two_deployments_share_no_name(resources: Resources, prod: Resources) ->
     assert names(resources).isdisjoint(names(prod))
 
 
-def test_longest_names_fit(frontend: TerraformRoot) -> None:
+def test_longest_names_fit_aws_limits(frontend: TerraformRoot) -> None:
     plan = frontend.plan({**VARIABLES, "project": "a" * 25, "environment": "staging"})
     load_balancer = only(plan.resources, "aws_lb")["name"]
     assert len(load_balancer) == 32
@@ -255,7 +259,7 @@ def test_longest_names_fit(frontend: TerraformRoot) -> None:
     assert len(only(plan.resources, "aws_iam_role")["name"]) <= 64
 
 
-def test_existing_network_is_used_unless_it_has_one_zone(frontend: TerraformRoot, emulator: Emulator) -> None:
+def test_existing_network_is_used_when_it_has_two_zones(frontend: TerraformRoot, emulator: Emulator) -> None:
     ec2 = emulator.client("ec2")
     vpc_id = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
     first, second, beside_first = (

@@ -1,4 +1,4 @@
-"""Every value that would cost customers or money is refused, with a message that states what to choose."""
+"""Every value that would lose customers or money is rejected, with a message that states what to choose."""
 
 from pathlib import Path
 from typing import Any
@@ -163,13 +163,13 @@ ACCEPTED: list[dict[str, Any]] = [
 
 @pytest.fixture(scope="module")
 def errors(tmp_path_factory: pytest.TempPathFactory) -> list[list[Diagnostic]]:
-    """The errors of each refused case, then of each accepted set."""
+    """The errors of each rejected case, then of each accepted set."""
     sets = [{**REQUIRED, **each} for each in [*(case.values for case in REFUSED), *ACCEPTED]]
     return errors_of_each("terraform-frontend", sets, tmp_path_factory.mktemp("terraform"))
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=str)
-def test_invalid_value_is_refused_once_with_advice(case: Case, errors: list[list[Diagnostic]]) -> None:
+def test_invalid_value_is_rejected_with_one_error(case: Case, errors: list[list[Diagnostic]]) -> None:
     [error] = errors[REFUSED.index(case)]
     assert case.advice in error
 

@@ -1,4 +1,4 @@
-"""The invariants hold for the template and, because test_parity.py proves that both are equal, for Terraform."""
+"""The invariants hold for the template. They also hold for Terraform, because test_parity.py compares both."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -40,7 +40,7 @@ def template() -> Template:
 
 
 @pytest.mark.parametrize("choices", CHOICES, ids=str)
-def test_template_keeps_every_invariant(template: Template, choices: Mapping[str, str]) -> None:
+def test_template_satisfies_every_invariant(template: Template, choices: Mapping[str, str]) -> None:
     assert list(violations(template.resources(**{**EMAIL, **choices}))) == []
 
 
@@ -55,7 +55,7 @@ def test_visibility_timeout_is_six_times_every_allowed_timeout(template: Templat
 
 
 # Changes of the template that violate each invariant. None removes the value.
-BREAKS: dict[str, list[tuple[str, Any]]] = {
+VIOLATIONS: dict[str, list[tuple[str, Any]]] = {
     "the visibility timeout is at least six times the function's timeout": [
         ("OrdersQueue/VisibilityTimeout", 179),
         ("ProcessingFunction/Timeout", 31),
@@ -97,7 +97,7 @@ BREAKS: dict[str, list[tuple[str, Any]]] = {
     "the concurrency of a queue's mapping is limited": [
         ("OrdersMapping/ScalingConfig", None),
     ],
-    "a queue's mapping uses no more executions than are reserved": [
+    "a queue's mapping uses at most the function's reserved concurrency": [
         ("ProcessingFunction/ReservedConcurrentExecutions", 2),
     ],
     "a stream's mapping stops retrying and keeps failed records in a queue": [
@@ -108,7 +108,7 @@ BREAKS: dict[str, list[tuple[str, Any]]] = {
         ("NotificationsDlqAlarm/MetricName", "NumberOfMessagesSent"),
         ("OrdersDlqAlarm/Threshold", 1),
     ],
-    "every alarm on visible messages is about an existing dead-letter queue": [
+    "every alarm on visible messages watches an existing dead-letter queue": [
         ("OrdersDlqAlarm/Dimensions/0/Value", "orders-dead"),
     ],
     "every alarm notifies a topic with an e-mail subscription": [
@@ -123,23 +123,23 @@ BREAKS: dict[str, list[tuple[str, Any]]] = {
         ("ApiSlowAlarm/EvaluationPeriods", 1441),
         ("ApiSlowAlarm/EvaluationPeriods", 0),
     ],
-    "missing data breaches exactly in alarms that expect something": [
+    "missing data breaches only alarms on too few events": [
         ("OrdersWaitingAlarm/TreatMissingData", "breaching"),
         ("NoOrdersAlarm/TreatMissingData", "notBreaching"),
     ],
-    "every alarm on a metric of the logs is about one that is counted": [
+    "every alarm on a log metric has a metric filter": [
         ("ProcessingFailingAlarm/MetricName", "OrdersLost"),
         ("NoOrdersAlarm/Namespace", "order-processing/prod"),
         ("OrdersAcceptedMetric/MetricTransformations/0/Dimensions", [{"Key": "Code", "Value": "$.code"}]),
     ],
-    "every metric of the logs is counted in the log of a function": [
+    "every log metric is counted in a function's log group": [
         ("OrdersStoredMetric/LogGroupName", {"Ref": "AccessLog"}),
     ],
-    "a metric of the logs has the default 0, or dimensions": [
+    "a log metric has either the default 0 or dimensions": [
         ("OrdersAcceptedMetric/MetricTransformations/0/DefaultValue", None),
         ("OrdersRefusedByCodeMetric/MetricTransformations/0/DefaultValue", 0),
     ],
-    "a function compares the customer exactly if its route requires a token": [
+    "a function compares the customer if and only if its route requires a token": [
         ("SubmissionFunction/Environment/Variables/JWT_CUSTOMER_CLAIM", None),
         ("StatusRoute/AuthorizationType", "NONE"),
     ],
@@ -156,13 +156,13 @@ BREAKS: dict[str, list[tuple[str, Any]]] = {
     "no reservation stops a function": [
         ("StatusFunction/ReservedConcurrentExecutions", 0),
     ],
-    "a role allows exact actions": [
+    "a role allows no action wildcard": [
         ("SubmissionRole/Policies/0/PolicyDocument/Statement/0/Action", "sqs:*"),
     ],
-    "a role allows exact resources wherever the actions have any": [
+    "a role allows no resource wildcard if the actions support resources": [
         ("SubmissionRole/Policies/0/PolicyDocument/Statement/0/Resource", "*"),
     ],
-    "every log has a retention period": [
+    "every log group has a retention period": [
         ("AccessLog/RetentionInDays", None),
     ],
     "every function writes to a log group of the system": [
@@ -171,13 +171,13 @@ BREAKS: dict[str, list[tuple[str, Any]]] = {
 }
 
 
-def test_every_invariant_has_a_violation() -> None:
-    assert list(BREAKS) == list(INVARIANTS)
+def test_every_invariant_has_a_tested_violation() -> None:
+    assert list(VIOLATIONS) == list(INVARIANTS)
 
 
 @pytest.mark.parametrize(
     ("sentence", "path", "value"),
-    [(sentence, *change) for sentence, changes in BREAKS.items() for change in changes],
+    [(sentence, *change) for sentence, changes in VIOLATIONS.items() for change in changes],
 )
 def test_violated_invariant_is_reported(template: Template, sentence: str, path: str, value: Any) -> None:
     resource, _, place = path.partition("/")
@@ -186,7 +186,7 @@ def test_violated_invariant_is_reported(template: Template, sentence: str, path:
     assert sentence in {violated for violated, _ in violations(resources)}
 
 
-def test_invariant_about_no_resource_is_reported(template: Template) -> None:
+def test_invariant_is_reported_when_no_resource_is_affected(template: Template) -> None:
     resources = template.resources(**EMAIL)
     del resources["DefaultStage"]
     assert list(violations(resources)) == [("no throttle stops all requests", "nothing")]

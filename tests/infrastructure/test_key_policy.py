@@ -1,6 +1,6 @@
-"""The policies and selectors in docs/: the key policy admits exactly the services that need the key.
+"""The policies and selectors in docs/: the key policy allows only the services that need the key.
 
-The policy is evaluated by the emulator's policy engine, for requests as the services make them.
+The emulator's policy engine evaluates the policy for the requests that the services make.
 """
 
 import json
@@ -16,20 +16,20 @@ from ministack.core.iam_evaluator import EvalContext, evaluate_resource_policy
 from support.repository.files import REPOSITORY
 
 ACCOUNT = "111122223333"
-STRANGER = "444455556666"
+OTHER_ACCOUNT = "444455556666"
 REGION = "eu-central-1"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 
 def key_policy(account: str = ACCOUNT, region: str = REGION) -> str:
-    """Return the documented policy as a reader fills it in."""
+    """Return the documented policy with its placeholders filled in."""
     text = (REPOSITORY / "docs" / "kms-key-policy.json").read_text()
     return text.replace("ACCOUNT", account).replace("REGION", region).replace("PARTITION", "aws")
 
 
 @dataclass(frozen=True)
 class Request:
-    """A call of KMS with the key, by an AWS service or by a principal."""
+    """A KMS call with the key, by an AWS service or a principal."""
 
     action: str
     service: str | None = None
@@ -72,25 +72,25 @@ ALLOWED = [
 ]
 
 REFUSED = [
-    *(Request(action, LOGS, context=_log(account=STRANGER)) for action in BY_LOGS),
+    *(Request(action, LOGS, context=_log(account=OTHER_ACCOUNT)) for action in BY_LOGS),
     *(Request(action, LOGS, context=_log(region="us-east-1")) for action in BY_LOGS),
     *(Request(action, LOGS) for action in BY_LOGS),
     Request("kms:GenerateDataKey", "logs.us-east-1.amazonaws.com", context=_log()),
     Request("kms:CreateGrant", LOGS, context=_log()),
     *(Request(action, CLOUDWATCH) for action in ("kms:Encrypt", "kms:CreateGrant", "kms:PutKeyPolicy")),
     Request("kms:Decrypt", "sns.amazonaws.com"),
-    Request("kms:Decrypt", principal=f"arn:aws:iam::{STRANGER}:root"),
-    Request("kms:Decrypt", principal=f"arn:aws:iam::{STRANGER}:role/admin"),
+    Request("kms:Decrypt", principal=f"arn:aws:iam::{OTHER_ACCOUNT}:root"),
+    Request("kms:Decrypt", principal=f"arn:aws:iam::{OTHER_ACCOUNT}:role/admin"),
 ]
 
 
 @pytest.mark.parametrize("request_", ALLOWED, ids=str)
-def test_logs_alarms_and_the_accounts_identities_may_use_the_key(request_: Request) -> None:
+def test_key_policy_allows_logs_alarms_and_identities_of_the_account(request_: Request) -> None:
     assert request_.decision() == "Allow"
 
 
 @pytest.mark.parametrize("request_", REFUSED, ids=str)
-def test_others_may_not_use_the_key(request_: Request) -> None:
+def test_key_policy_denies_other_callers(request_: Request) -> None:
     assert request_.decision() != "Allow"
 
 
@@ -98,9 +98,7 @@ def test_key_policy_has_only_the_documented_placeholders() -> None:
     statements: list[Any] = json.loads(key_policy())["Statement"]
     assert {statement["Resource"] for statement in statements} == {"*"}
     assert not re.search(r"ACCOUNT|REGION|PARTITION", key_policy())
-    assert "arn:aws" not in (REPOSITORY / "docs" / "kms-key-policy.json").read_text(), (
-        "other partitions have other ARNs"
-    )
+    assert "arn:aws" not in (REPOSITORY / "docs" / "kms-key-policy.json").read_text(), "ARNs differ per partition"
 
 
 def test_event_selectors_are_valid_and_cover_queue_and_table() -> None:

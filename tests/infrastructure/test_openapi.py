@@ -1,4 +1,4 @@
-"""The API serves what docs/openapi.yaml describes, and browsers may use it. test_parity.py holds Terraform's equal."""
+"""The template's routes and CORS match docs/openapi.yaml. test_parity.py compares Terraform with the template."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ def test_browser_may_use_every_documented_method_and_header(cors: dict[str, Any]
         for parameter in map(resolved, operation.get("parameters", []))
         if parameter["in"] == "header"
     }
-    # Without a preflight request, a form may send only three content types, and JSON is none of them.
+    # JSON needs a preflight request; without one, a browser sends only three other content types.
     assert set(cors["AllowHeaders"]) == documented | {"content-type"}
 
 

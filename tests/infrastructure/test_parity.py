@@ -1,7 +1,7 @@
 """Terraform and CloudFormation deploy the same system.
 
-Both are deployed with every option, and the descriptions from the AWS APIs are compared. Settings that the emulator does
-not take from CloudFormation are compared with the template instead.
+Both are deployed with every option, and their descriptions from the AWS APIs are compared. Settings that the emulator
+ignores in CloudFormation are compared with the template instead.
 """
 
 import re
@@ -15,8 +15,8 @@ import pytest
 from infrastructure.conftest import CHOSEN, DeployedTwice
 from support.repository.cloudformation import Template, parameters_of
 
-# Accepted differences with their reasons, by a pattern of the path.
-EXPLAINED = {
+# Reasons of accepted differences, by a pattern of the path.
+ACCEPTED = {
     r"alarm orders-waiting/AlarmDescription": "ProcessingMaximumConcurrency is processing_maximum_concurrency",
     r"function .*/Versions/1/FunctionArn": "the emulator includes the version only with CloudFormation",
     r"mapping processing/StartingPosition": "the emulator returns the default, which has no meaning for a queue",
@@ -28,7 +28,7 @@ EXPLAINED = {
         "the emulator returns these for Terraform only"
     ),
     r"topic .*/(Application|Firehose|HTTP|Lambda|SQS)SuccessFeedbackSampleRate": "the provider sets the default",
-    # The emulator does not take these from CloudFormation. test_cloudformation_template.py checks them.
+    # The emulator ignores these in CloudFormation. test_cloudformation_template.py checks them.
     r"function .*/KMSKeyArn": "customer's key",
     r"topic .*/KmsMasterKeyId": "customer's key",
     r"table orders/SSEDescription": "customer's key",
@@ -38,8 +38,8 @@ EXPLAINED = {
 
 
 @dataclass(frozen=True)
-class NotTaken:
-    """A setting that the emulator does not take from CloudFormation."""
+class Ignored:
+    """A setting that the emulator ignores in CloudFormation."""
 
     path: str
     """Its path in the description of the Terraform deployment."""
@@ -57,22 +57,22 @@ CORS = {
     "MaxAge": 3600,
 }
 LIMITS = {"DetailedMetricsEnabled": True}
-NOT_TAKEN = [
-    NotTaken(
+IGNORED = [
+    Ignored(
         "api orders/CorsConfiguration",
         "OrdersApi",
         "CorsConfiguration",
         {**CORS, "AllowCredentials": False},
         {**CORS, "AllowHeaders": ["content-type", "idempotency-key", "authorization"]},
     ),
-    NotTaken(
+    Ignored(
         "stage $default/DefaultRouteSettings",
         "DefaultStage",
         "DefaultRouteSettings",
         {"DetailedMetricsEnabled": True, "ThrottlingBurstLimit": 30, "ThrottlingRateLimit": 20.0},
         {"DetailedMetricsEnabled": True, "ThrottlingBurstLimit": "30", "ThrottlingRateLimit": "20"},
     ),
-    NotTaken(
+    Ignored(
         "stage $default/RouteSettings",
         "DefaultStage",
         "RouteSettings",
@@ -85,7 +85,7 @@ NOT_TAKEN = [
             "POST /orders": {**LIMITS, "ThrottlingBurstLimit": "30", "ThrottlingRateLimit": "10"},
         },
     ),
-    NotTaken(
+    Ignored(
         "table orders/PointInTimeRecoveryStatus",
         "OrdersTable",
         "PointInTimeRecoverySpecification",
@@ -93,7 +93,7 @@ NOT_TAKEN = [
         {"PointInTimeRecoveryEnabled": True},
     ),
     *(
-        NotTaken(
+        Ignored(
             f"mapping {function}/Tags",
             resource,
             "Tags",
@@ -133,7 +133,7 @@ KINDS = {
 }
 WITHIN_ANOTHER = {"aws_iam_role_policy"}  # in AWS::IAM::Role
 
-# The names in a description that must cover all resources of a kind.
+# For each name in a description, the resource type of which all resources must be described.
 DESCRIBED_AS = {
     "alarm": "AWS::CloudWatch::Alarm",
     "alias": "AWS::Lambda::Alias",
@@ -189,38 +189,38 @@ def test_api_endpoint_is_the_domain_in_both_deployments(deployed_twice: Deployed
     assert deployed_twice.endpoints == ("https://api.dev.example.com", "https://api.staging.example.com")
 
 
-def test_customers_order_only_for_themselves_in_both_deployments(deployed_twice: DeployedTwice) -> None:
+def test_both_deployments_reject_orders_for_other_customers(deployed_twice: DeployedTwice) -> None:
     assert deployed_twice.orders == [(202, 403, "CUSTOMER_MISMATCH")] * 2
 
 
 def test_both_deployments_have_the_same_settings(deployed_twice: DeployedTwice) -> None:
-    not_taken = {each.path for each in NOT_TAKEN}
+    ignored = {each.path for each in IGNORED}
     unexplained = [
         f"{path}: CloudFormation {one}, Terraform {other}"
         for path, one, other in differences(deployed_twice.cloudformation, deployed_twice.terraform)
-        if not any(path == each or path.startswith(f"{each}/") for each in not_taken)
-        and not any(re.fullmatch(pattern, path) for pattern in EXPLAINED)
+        if not any(path == each or path.startswith(f"{each}/") for each in ignored)
+        and not any(re.fullmatch(pattern, path) for pattern in ACCEPTED)
     ]
     assert not unexplained, "\n".join(unexplained)
 
 
 def test_every_accepted_difference_exists(deployed_twice: DeployedTwice) -> None:
     found = [path for path, *_ in differences(deployed_twice.cloudformation, deployed_twice.terraform)]
-    unused = [p for p in EXPLAINED if not any(re.fullmatch(p, path) for path in found)]
-    unused += [each.path for each in NOT_TAKEN if not any(path.startswith(each.path) for path in found)]
+    unused = [p for p in ACCEPTED if not any(re.fullmatch(p, path) for path in found)]
+    unused += [each.path for each in IGNORED if not any(path.startswith(each.path) for path in found)]
     assert unused == []
 
 
-@pytest.mark.parametrize("setting", NOT_TAKEN, ids=lambda setting: setting.path)
-def test_template_has_what_the_emulator_does_not_take(
-    deployed_twice: DeployedTwice, template: dict[str, dict[str, Any]], setting: NotTaken
+@pytest.mark.parametrize("setting", IGNORED, ids=lambda setting: setting.path)
+def test_template_has_the_settings_that_the_emulator_ignores(
+    deployed_twice: DeployedTwice, template: dict[str, dict[str, Any]], setting: Ignored
 ) -> None:
     resource, name = setting.path.split("/")
     assert deployed_twice.terraform[resource][name] == setting.terraform
     assert template[setting.resource]["Properties"][setting.property] == setting.template
 
 
-def test_differences_are_found() -> None:
+def test_difference_is_detected() -> None:
     one = {"queue": {"VisibilityTimeout": "180", "Tags": {}}, "alarm": {}}
     other = {"queue": {"VisibilityTimeout": "179", "Tags": {}}}
     assert {path for path, *_ in differences(one, other)} == {"alarm", "queue/VisibilityTimeout"}

@@ -1,4 +1,4 @@
-"""What `orders-plan` assumes of a deployment is what Terraform plans with its defaults."""
+"""`orders-plan` assumes the deployment that Terraform plans with its defaults."""
 
 import re
 from dataclasses import fields
@@ -16,12 +16,12 @@ BACKEND_VARIABLES = [each.name for each in fields(Settings) if each.metadata["so
 
 
 @pytest.mark.parametrize("name", BACKEND_VARIABLES)
-def test_default_is_that_of_the_variable(name: str) -> None:
+def test_planning_default_equals_that_of_the_variable(name: str) -> None:
     default = value(block(read_terraform("terraform-backend", "variables.tf"), f'variable "{name}"'), "default")
     assert getattr(Settings(), name) == (None if default == "null" else float(default))
 
 
-def test_constants_are_those_of_the_plan(plan: Plan) -> None:
+def test_planning_constants_equal_those_of_the_plan(plan: Plan) -> None:
     settings = Settings()
     queues = {queue["name"]: queue for queue in plan.resources.of_type("aws_sqs_queue").values()}
     orders = queues["order-processing-dev-orders"]
@@ -36,7 +36,7 @@ def test_constants_are_those_of_the_plan(plan: Plan) -> None:
     assert stream_mapping["maximum_record_age_in_seconds"] == settings.notification_maximum_age_seconds
 
 
-def test_footprint_is_that_of_the_plan(plan: Plan) -> None:
+def test_cost_footprint_equals_that_of_the_plan(plan: Plan) -> None:
     resources, prefix = plan.resources, "order-processing-dev-"
     functions = resources.of_type("aws_lambda_function").values()
     memory = {function["function_name"].removeprefix(prefix): function["memory_size"] for function in functions}
@@ -55,7 +55,7 @@ def test_footprint_is_that_of_the_plan(plan: Plan) -> None:
     assert len(routes) * len(ROUTE_METRICS) == FOOTPRINT.route_metrics
 
 
-def test_choices_of_a_bill_are_the_defaults(plan: Plan) -> None:
+def test_cost_choices_equal_the_defaults(plan: Plan) -> None:
     resources, choices = plan.resources, Choices()
     functions = resources.of_type("aws_lambda_function").values()
     groups = resources.of_type("aws_cloudwatch_log_group").values()
@@ -65,7 +65,7 @@ def test_choices_of_a_bill_are_the_defaults(plan: Plan) -> None:
     assert ("aws_sns_topic_subscription.order_completed_email[0]" in resources) == choices.orders_are_mailed
 
 
-def test_access_log_line_has_the_fields_of_the_format() -> None:
+def test_access_log_line_has_the_fields_of_its_format() -> None:
     access = block(read_terraform("terraform-backend", "main.tf"), "access_log_settings")
     assert list(ACCESS_LOG_LINE) == re.findall(r"^ +(\w+) += \"\$context", access, re.MULTILINE)
 

@@ -1,6 +1,6 @@
-"""An existing deployment of an earlier release keeps its resources: Terraform plans no replacement.
+"""Terraform updates a deployment of an earlier release in place, without replacing resources.
 
-The state is that of commit 05faa3a, applied to the emulator and stored without the machine's paths.
+The state comes from commit 05faa3a, applied to the emulator, without local paths.
 """
 
 import gzip
@@ -13,7 +13,7 @@ from support.repository.files import REPOSITORY
 
 STATE = Path(__file__).parent / "state_of_05faa3a.json.gz"
 
-# Order e-mails are off by default since, because they can silence the alarms.
+# Since then, order e-mails are off by default, because they can silence the alarms.
 DELETED = {"aws_sns_topic_subscription.order_completed_email[0]"}
 
 
@@ -24,5 +24,5 @@ def test_earlier_deployment_is_updated_in_place(emulator: Emulator, variables: d
     changes = {change.address: change.actions for change in plan.changes}
     assert {address for address, actions in changes.items() if "delete" in actions} == DELETED
     kept = {"aws_dynamodb_table.orders", "aws_sns_topic.alerts", "aws_sns_topic.order_completed"}
-    assert not kept & changes.keys(), "not even updated"
+    assert not kept & changes.keys(), "these must not change at all"
     assert all(actions == ("update",) for address, actions in changes.items() if address.startswith("aws_sqs_queue."))

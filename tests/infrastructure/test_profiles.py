@@ -1,4 +1,4 @@
-"""The profiles of whole environments and the example files are valid, or name the settings to fill in."""
+"""The profiles and example files are valid once their placeholders are filled in."""
 
 import json
 import re
@@ -41,7 +41,7 @@ FILLED_IN: dict[str, dict[str, Any]] = {
     },
 }
 
-# FILL IN in the prod profile only.
+# Placeholders of the prod profile only.
 NOT_IN_STAGING = {"notification_email", "api_throttling_rate_limit", "api_throttling_burst_limit"}
 
 
@@ -64,7 +64,7 @@ def test_dev_profile_needs_only_settings_without_default(side: str, rules: Terra
 
 
 @pytest.mark.parametrize("environment", ["staging", "prod"])
-def test_profile_is_refused_until_each_placeholder_is_filled_in(
+def test_profile_is_rejected_until_each_placeholder_is_filled_in(
     side: str, rules: TerraformRoot, environment: str
 ) -> None:
     profile = profile_of(side, environment)
@@ -83,25 +83,25 @@ def test_profile_is_refused_until_each_placeholder_is_filled_in(
 @pytest.mark.parametrize("environment", ["dev", "staging", "prod"])
 def test_cloudformation_parameters_equal_the_terraform_profile(environment: str) -> None:
     path = REPOSITORY / "cloudformation" / "parameters" / f"{environment}.json"
-    # In the form that `aws cloudformation deploy --parameter-overrides file://...` reads.
+    # The format of `aws cloudformation deploy --parameter-overrides file://...`.
     parameters = json.loads(path.read_text())["Parameters"]
     text = profile_of("backend", environment).read_text()
     settings = {name: json.loads(value) for name, value in re.findall(r"(?m)^(\w+) += (.+)$", text)}
     assert settings.get("processing_reserved_concurrency") in (None, settings.get("processing_maximum_concurrency"))
     assert parameters == parameters_of({"notification_email": "FILL IN", **settings})
     declared = Template.read().document["Parameters"]
-    assert list(parameters) == [name for name in declared if name in parameters], "in the template's order"
+    assert list(parameters) == [name for name in declared if name in parameters], (
+        "parameters must be in the template's order"
+    )
     for name, value in parameters.items():
         pattern = declared[name].get("AllowedPattern")
         if value == "FILL IN":
-            assert declared[name]["Type"] == "Number" or not re.fullmatch(pattern, value), f"{name} is refused"
+            assert declared[name]["Type"] == "Number" or not re.fullmatch(pattern, value), f"{name} must be rejected"
         elif pattern:
             assert re.fullmatch(pattern, value), name
 
 
-def test_example_file_is_valid_with_and_without_all_that_it_offers(
-    side: str, rules: TerraformRoot, tmp_path: Path
-) -> None:
+def test_example_file_is_valid_with_and_without_its_options(side: str, rules: TerraformRoot, tmp_path: Path) -> None:
     text = (REPOSITORY / f"terraform-{side}" / "terraform.tfvars.example").read_text()
     offered = re.sub(r"(?m)^# (?=\w+ += )", "", text)
     named = re.findall(r"(?m)^(\w+) += ", offered)

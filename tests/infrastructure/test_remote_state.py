@@ -1,4 +1,4 @@
-"""State in S3, under a lock. The tests share one state and run in order. They use the example files as they are."""
+"""State in S3 with a lock. The tests use the unchanged example files, share one state and run in order."""
 
 import json
 import re
@@ -23,7 +23,7 @@ TOPIC = "aws_sns_topic.order_completed"
 
 
 def settings(folder: Path) -> dict[str, str]:
-    """Return the settings of the example of a backend's configuration."""
+    """Return the settings of a folder's example backend configuration."""
     text = (folder / "profiles" / "prod.s3.tfbackend.example").read_text()
     return dict(re.findall(r'(?m)^(\w+) += "(.+)"$', text))
 
@@ -66,7 +66,7 @@ def shared(
         BACKEND,
         tmp_path_factory.mktemp("terraform") / "terraform-backend",
         emulator.environment,
-        # The emulator knows buckets in the path only.
+        # The emulator supports path-style buckets only.
         backend_options=(f"-backend-config={configuration}", "-backend-config=use_path_style=true"),
     )
     shared = SharedState(root, s3, {**variables, "project": "shared"})
@@ -76,16 +76,16 @@ def shared(
     s3.delete_bucket(Bucket=BUCKET)
 
 
-def test_state_is_in_the_bucket_only(shared: SharedState) -> None:
+def test_state_is_only_in_the_bucket(shared: SharedState) -> None:
     shared.root.apply(shared.variables, target=TOPIC)
-    assert shared.objects().keys() == {KEY}, "no lock remains"
+    assert shared.objects().keys() == {KEY}, "the lock must be released"
     assert shared.resources() == [TOPIC]
     arn = shared.root.applied()[TOPIC]["arn"]
     local = [path for path in shared.root.directory.rglob("*") if path.is_file() and not path.is_symlink()]
     assert [path for path in local if path.suffix != ".tf" and arn.encode() in path.read_bytes()] == []
 
 
-def test_concurrent_change_is_refused_with_the_holder_of_the_lock(shared: SharedState) -> None:
+def test_concurrent_change_is_rejected_with_the_lock_holder(shared: SharedState) -> None:
     before = shared.objects()
     variables = [f"-var={name}={value}" for name, value in shared.variables.items()]
     with subprocess.Popen(
@@ -105,7 +105,7 @@ def test_concurrent_change_is_refused_with_the_holder_of_the_lock(shared: Shared
         assert "OperationTypeApply" in message
         assert shared.objects()[KEY] == before[KEY]
         first.communicate("no\n")
-    assert shared.objects() == before, "the lock is gone"
+    assert shared.objects() == before, "the lock must be released"
     assert shared.resources() == [TOPIC]
 
 

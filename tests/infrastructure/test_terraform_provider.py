@@ -15,7 +15,7 @@ from terraform_provider import PROVIDER, TerraformInitError, find_mirror, init
 
 BACKEND, FRONTEND = REPOSITORY / "terraform-backend", REPOSITORY / "terraform-frontend"
 
-# A Terraform for which the registry does not respond, and a mirror does.
+# A Terraform that cannot reach the registry but accepts a mirror.
 FAKE_TERRAFORM = """#!/bin/sh
 echo "$@" >> calls
 case "$*" in
@@ -27,7 +27,7 @@ esac
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A Terraform folder with a lock file and, as its own program, the fake Terraform."""
+    """A Terraform folder with a lock file and the fake Terraform."""
     folder = tmp_path / "root"
     folder.mkdir()
     lock = f'\nprovider "{PROVIDER}" {{\n  version     = "5.100.0"\n  constraints = "~> 5.100"\n}}\n'
@@ -39,7 +39,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """The usual places: two folders, the second with a mirror."""
+    """The folders that are searched for a mirror: the second has one."""
     folders = [tmp_path / "empty", tmp_path / "mirror"]
     (folders[0]).mkdir()
     (folders[1] / PROVIDER / "5.100.0").mkdir(parents=True)
@@ -47,12 +47,12 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return folders
 
 
-def test_mirror_must_have_the_locked_version(places: list[Path]) -> None:
+def test_mirror_is_ignored_when_it_lacks_the_locked_version(places: list[Path]) -> None:
     assert find_mirror("5.100.0", places) == places[1]
     assert find_mirror("5.99.0", places) is None
 
 
-def test_mirror_is_used_and_reported_after_the_registry_failed(root: Path, places: list[Path]) -> None:
+def test_mirror_is_used_and_reported_when_the_registry_fails(root: Path, places: list[Path]) -> None:
     messages: list[str] = []
     init(str(root / "terraform"), root, os.environ, messages.append)
     first, second = (root / "calls").read_text().splitlines()
@@ -62,7 +62,7 @@ def test_mirror_is_used_and_reported_after_the_registry_failed(root: Path, place
     assert str(places[1]) in message
 
 
-def test_error_lists_the_searched_folders_without_registry_and_mirror(
+def test_error_lists_searched_folders_without_registry_and_mirror(
     root: Path, places: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(terraform_provider, "usual_places", lambda: places[:1])
@@ -86,7 +86,7 @@ def test_platform_without_a_checksum_in_the_lock_file_is_initialized(tmp_path: P
     lock = (BACKEND / ".terraform.lock.hcl").read_text()
     (tmp_path / ".terraform.lock.hcl").write_text(re.sub(r'    "h1:.*\n', "", lock))
     init(terraform, tmp_path, os.environ)
-    # It compares the unpacked provider with the lock file.
+    # This compares the unpacked provider with the lock file.
     subprocess.run([terraform, "validate"], cwd=tmp_path, check=True, capture_output=True)
 
 

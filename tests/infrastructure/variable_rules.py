@@ -42,7 +42,7 @@ def declared_variables(folder: str) -> list[str]:
 
 
 def rules_of(folder: str, directory: Path) -> TerraformRoot:
-    """Return the variables of a Terraform folder as a root of their own, which needs no provider."""
+    """Return a root module with only the variables of a Terraform folder. It needs no provider."""
     source = directory / "source"
     source.mkdir(parents=True)
     shutil.copy(REPOSITORY / folder / "variables.tf", source)
@@ -51,7 +51,7 @@ def rules_of(folder: str, directory: Path) -> TerraformRoot:
 
 def errors_of_each(folder: str, sets: Sequence[Mapping[str, Any]], directory: Path) -> list[list[Diagnostic]]:
     """Return the validation errors of each set of values, in the order of `sets`."""
-    # Terraform's time grows faster than the number of modules in a root.
+    # Small chunks: Terraform's run time grows faster than the number of modules.
     chunks = [sets[start : start + 8] for start in range(0, len(sets), 8)]
     return [
         errors
@@ -65,8 +65,8 @@ def _errors_of_chunk(folder: str, sets: Sequence[Mapping[str, Any]], directory: 
     (source / "rules").mkdir(parents=True)
     shutil.copy(REPOSITORY / folder / "variables.tf", source / "rules")
     declared = declared_variables(folder)
-    # One module call per set. Its values come from a variable, because Terraform reports invalid constants before it
-    # evaluates rules that compare two variables. Without an argument, an error would not point to the call.
+    # One module call per set. Values come from a variable, because Terraform reports invalid constants before it
+    # evaluates rules that compare two variables. Every argument is set, so that each error points to its call.
     for number in range(len(sets)):
         arguments = {name: f'${{lookup(var.set_{number}, "{name}", null)}}' for name in declared}
         call = {
