@@ -681,7 +681,7 @@ def test_full_disk_is_reported_in_one_line() -> None:
 # restore
 
 
-def test_restore_compares_tables_and_asks_for_consent(shop: Shop) -> None:
+def test_restore_compares_tables_and_asks_for_confirmation(shop: Shop) -> None:
     shop.store(order_of(1), order_of(2))
     before = shop.stored()
     copy = shop.copy(order_of(1), order_of(2, quantity=9), order_of(3))
@@ -696,7 +696,7 @@ def test_restore_compares_tables_and_asks_for_consent(shop: Shop) -> None:
         "refused": 0,
     }
     assert "1 order would be restored; nothing was done" in compared.err
-    assert "Nothing was done: there is no terminal" in shop.run("restore", copy, status=1).err
+    assert "Nothing was done: without a terminal" in shop.run("restore", copy, status=1).err
     assert shop.stored() == before
 
 

@@ -26,7 +26,7 @@ def require_no_token(system: System) -> None:
         pytest.skip("this deployment requires a token (jwt_issuer)")
 
 
-def test_gateway_answers(system: System) -> None:
+def test_gateway_rejects_unknown_routes_and_large_bodies(system: System) -> None:
     unknown = system.request("GET", "/nowhere")
     assert (unknown.status, unknown.document) == (404, {"message": "Not Found"})
     try:
@@ -37,14 +37,14 @@ def test_gateway_answers(system: System) -> None:
     assert "code" not in large.document, "the function answered"
 
 
-def test_access_log(system: System) -> None:
+def test_access_log_has_request_ids(system: System) -> None:
     lines = system.log_lines(system.access_log)
     if not lines:
         pytest.skip("no request was logged within a day")
     assert [line for line in lines if "request_id" not in json.loads(line)] == []
 
 
-def test_token(system: System) -> None:
+def test_request_without_a_token_is_rejected(system: System) -> None:
     if not system.client("apigatewayv2").get_authorizers(ApiId=system.api["ApiId"])["Items"]:
         pytest.skip("this deployment requires no token (jwt_issuer)")
     assert system.request("POST", "/orders", JSON, b"{}").status == 401
@@ -52,7 +52,7 @@ def test_token(system: System) -> None:
 
 
 @pytest.mark.writes("load")
-def test_throttle(system: System) -> None:
+def test_burst_above_the_limit_is_throttled(system: System) -> None:
     [stage] = system.client("apigatewayv2").get_stages(ApiId=system.api["ApiId"])["Items"]
     limits = stage.get("RouteSettings", {}).get("GET /orders/{order_id}") or stage.get("DefaultRouteSettings", {})
     burst = int(limits.get("ThrottlingBurstLimit") or 0)
@@ -69,7 +69,7 @@ def test_throttle(system: System) -> None:
 
 
 @pytest.mark.writes("orders")
-def test_order(system: System) -> None:
+def test_order_is_processed(system: System) -> None:
     require_no_token(system)
     accepted = system.request("POST", "/orders", JSON, order())
     assert accepted.status == 202, accepted.document.get("code")
@@ -78,7 +78,7 @@ def test_order(system: System) -> None:
 
 
 @pytest.mark.writes("orders")
-def test_doubled_key(system: System) -> None:
+def test_repeated_idempotency_key_returns_the_same_order(system: System) -> None:
     require_no_token(system)
     headers = (*JSON, ("Idempotency-Key", uuid.uuid4().hex), ("Idempotency-Key", "other"))
     body = order()

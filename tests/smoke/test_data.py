@@ -6,7 +6,7 @@ from botocore.exceptions import ClientError
 from smoke.system import FUNCTIONS, QUEUES, System
 
 
-def test_restore(system: System) -> None:
+def test_table_has_point_in_time_recovery(system: System) -> None:
     table = system.outputs["orders_table_name"]
     backups = system.client("dynamodb").describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
     recovery = backups["PointInTimeRecoveryDescription"]
@@ -15,7 +15,7 @@ def test_restore(system: System) -> None:
         pytest.skip("DynamoDB reports no restorable time yet")
 
 
-def test_batches(system: System) -> None:
+def test_event_source_mappings_are_enabled_and_report_failures(system: System) -> None:
     functions = {f"{system.prefix}-{function}" for function in FUNCTIONS}
     mappings = {
         mapping["FunctionArn"].split(":")[6].removeprefix(f"{system.prefix}-"): mapping
@@ -31,7 +31,7 @@ def test_batches(system: System) -> None:
     assert mappings["notification"]["MaximumRetryAttempts"] == 10
 
 
-def test_plain_http(system: System) -> None:
+def test_request_without_tls_is_rejected(system: System) -> None:
     if system.endpoint_url:
         pytest.skip("an emulator has no second, unencrypted address")
     sqs = system.client("sqs", use_ssl=False)
@@ -41,7 +41,7 @@ def test_plain_http(system: System) -> None:
         assert error.value.response["Error"]["Code"] in ("AccessDenied", "AccessDeniedException"), output
 
 
-def test_key(system: System) -> None:
+def test_data_is_encrypted_with_the_customer_managed_key(system: System) -> None:
     sqs, sns, functions = (system.client(service) for service in ("sqs", "sns", "lambda"))
     keys: dict[str, str | None] = {}
     for output in QUEUES:

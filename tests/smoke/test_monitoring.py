@@ -20,7 +20,7 @@ def states(system: System, *names: str) -> dict[str, str]:
     return {alarm["AlarmName"]: alarm["StateValue"] for alarm in alarms}
 
 
-def test_alerts_confirmed(system: System) -> None:
+def test_alert_emails_are_confirmed(system: System) -> None:
     if system.endpoint_url:
         pytest.skip("an emulator sends no e-mail to confirm")
     topic = system.outputs["alerts_topic_arn"]
@@ -37,13 +37,13 @@ def test_alerts_confirmed(system: System) -> None:
         )
 
 
-def test_alarms_calm(system: System) -> None:
+def test_alarms_have_data(system: System) -> None:
     alarms = system.all("cloudwatch", "describe_alarms", "MetricAlarms", AlarmNamePrefix=system.prefix)
     assert alarms
     assert lacking_data(alarms) == [], "these alarms have no data; after a deployment, wait ten minutes"
 
 
-def test_alarms_reach_topic(system: System) -> None:
+def test_alarm_notifications_reach_the_topic(system: System) -> None:
     items = system.all("cloudwatch", "describe_alarm_history", "AlarmHistoryItems", HistoryItemType="Action")
     history = [item["HistorySummary"] for item in items if item["AlarmName"].startswith(system.prefix)]
     if not history:
@@ -52,7 +52,7 @@ def test_alarms_reach_topic(system: System) -> None:
 
 
 @pytest.mark.writes("alarms")
-def test_alarm_own_queue(system: System, capsys: pytest.CaptureFixture[str]) -> None:
+def test_dead_letter_raises_only_the_alarm_of_its_queue(system: System, capsys: pytest.CaptureFixture[str]) -> None:
     own, other = f"{system.prefix}-orders-dlq", f"{system.prefix}-notifications-dlq"
     sqs, url = system.client("sqs"), system.outputs["orders_dlq_url"]
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
@@ -84,7 +84,7 @@ def remove(sqs: Any, url: str, body: str) -> bool:
     return bool(own)
 
 
-def test_waiting_measured(system: System) -> None:
+def test_age_of_waiting_orders_is_measured(system: System) -> None:
     now = datetime.now(UTC)
     statistics = system.client("cloudwatch").get_metric_statistics(
         Namespace="AWS/SQS",
@@ -99,7 +99,7 @@ def test_waiting_measured(system: System) -> None:
         pytest.skip("the metric has no data of the last day, for example because there were no orders")
 
 
-def test_events_counted(system: System) -> None:
+def test_metric_filters_match_their_events(system: System) -> None:
     logs = system.client("logs")
     for function in FUNCTIONS:
         filters = logs.describe_metric_filters(logGroupName=system.log_group(function))["metricFilters"]
@@ -111,14 +111,14 @@ def test_events_counted(system: System) -> None:
             assert [match["eventNumber"] for match in matches] == [1], f"{function}: {pattern}"
 
 
-def test_logs_json(system: System) -> None:
+def test_log_lines_are_json(system: System) -> None:
     lines = [line for function in FUNCTIONS for line in system.log_lines(system.log_group(function))]
     if not lines:
         pytest.skip("no function logged within a day")
     assert [line for line in lines if not line.lstrip().startswith("{")] == []
 
 
-def test_traces(system: System) -> None:
+def test_traces_are_recorded(system: System) -> None:
     now = datetime.now(UTC)
     expression = f'service("{system.prefix}-submission")'
     found = system.client("xray").get_trace_summaries(

@@ -19,7 +19,7 @@ def group(system: System) -> Any:
     return groups[0]
 
 
-def test_web_servers(system: System, group: Any) -> None:
+def test_web_servers_are_healthy(system: System, group: Any) -> None:
     assert group["TargetGroupARNs"], "no load balancer"
     for arn in group["TargetGroupARNs"]:
         targets = system.client("elbv2").describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
@@ -28,7 +28,7 @@ def test_web_servers(system: System, group: Any) -> None:
         assert set(health) == {"healthy"}
 
 
-def test_sessions(system: System, group: Any) -> None:
+def test_session_manager_reaches_all_web_servers(system: System, group: Any) -> None:
     instances = sorted(instance["InstanceId"] for instance in group["Instances"])
     assert instances
     filters = [{"Key": "InstanceIds", "Values": instances}]
@@ -37,7 +37,7 @@ def test_sessions(system: System, group: Any) -> None:
     assert online == instances, "Session Manager does not reach all web servers"
 
 
-def test_release(group: Any) -> None:
+def test_web_servers_run_the_same_release(group: Any) -> None:
     template = (
         group.get("LaunchTemplate") or group["MixedInstancesPolicy"]["LaunchTemplate"]["LaunchTemplateSpecification"]
     )

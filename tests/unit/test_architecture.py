@@ -44,7 +44,7 @@ def test_diagram_shows_exactly_what_terraform_deploys(name: str) -> None:
 
 
 @each_diagram
-def test_only_parts_outside_terraform_stand_for_no_resource(name: str) -> None:
+def test_part_without_a_resource_is_outside_terraform(name: str) -> None:
     for key, component in PICTURES[name].components.items():
         assert (component.field is Field.OUTSIDE) == (not component.stands_for), f"{key} in {source_of(PICTURES[name])}"
 
@@ -77,6 +77,6 @@ def test_every_icon_is_used() -> None:
 
 
 @each_diagram
-def test_a_page_shows_the_diagram_with_alternative_text(name: str) -> None:
+def test_diagram_is_shown_with_alternative_text(name: str) -> None:
     pages = "".join((REPOSITORY / page).read_text(encoding="utf-8") for page in ("README.md", "docs/deploy.md"))
     assert re.search(rf"!\[([^\]]{{60,}})\]\((\.\./)?architecture/{re.escape(name)}\)", pages)

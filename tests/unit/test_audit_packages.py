@@ -25,7 +25,7 @@ SKIPPED = {"name": "attrs", "skip_reason": "not found on PyPI"}
         (None, "requirement without a hash", 1, "pip-audit failed: requirement without a hash"),
     ],
 )
-def test_audit_reports_the_answer_of_the_service(
+def test_audit_reports_the_result_of_the_service(
     packages: list[dict[str, Any]] | None,
     error: str,
     status: int,

@@ -10,7 +10,7 @@ def measurement(ratio: float, *, more_is_better: bool = False) -> Measurement:
     return Measurement("cold start", "ms", 1234.5, 10, "boto3", ratio, 1.1, more_is_better)
 
 
-def test_ratio_is_median_of_pairs_so_a_slow_moment_counts_for_both() -> None:
+def test_ratio_is_the_median_over_pairs() -> None:
     compared = compare("start", "ms", [11, 110, 12], [10, 100, 10], "boto3", target=1.1)
 
     assert (compared.value, compared.baseline) == (12, 10)
@@ -40,7 +40,7 @@ def test_table_marks_missed_targets() -> None:
     ("arguments", "status", "error"),
     [([], 1, "\nmake bench: targets missed: cold start\n"), (["--quick"], 0, "")],
 )
-def test_only_a_full_run_judges_targets_and_writes_the_table(
+def test_only_a_full_run_checks_targets_and_writes_the_table(
     arguments: list[str], status: int, error: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     written: list[str] = []

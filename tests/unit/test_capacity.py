@@ -173,20 +173,20 @@ def test_mapping_adds_300_batches_per_minute() -> None:
     assert first_limit(outcome) is Limit.MAPPING_RAMP
 
 
-def test_batches_are_full_only_when_orders_wait_or_a_window_gathers_them() -> None:
+def test_batches_are_full_only_with_a_backlog_or_a_batching_window() -> None:
     assert simulate(evenly((50, 60)), OPEN).orders_per_batch == pytest.approx(1)
     assert simulate(evenly((3000, 60)), OPEN).orders_per_batch == pytest.approx(10, rel=0.01)
     gathered = simulate(evenly((50, 60)), replace(OPEN, processing_batching_window_seconds=1))
     assert gathered.orders_per_batch == pytest.approx(10, rel=0.05)
 
 
-def test_order_rejected_five_times_is_a_dead_letter_after_five_visibility_timeouts() -> None:
+def test_order_becomes_a_dead_letter_after_five_visibility_timeouts() -> None:
     outcome = simulate(evenly((0, 1), step=1), replace(OPEN, table_warm_write_units=0), queued=50)
     assert (outcome.dead_lettered, outcome.receives_used_up, outcome.drain_seconds) == (50, 5 * 50, 5 * 180)
     assert first_limit(outcome) is Limit.TABLE_WARMTH
 
 
-def test_table_takes_twice_its_peak_after_half_an_hour_and_never_more_than_its_quota() -> None:
+def test_table_accepts_twice_its_peak_after_30_minutes_up_to_its_quota() -> None:
     table = OnDemandTable(Settings())
     assert [table.write(10_000, 1) for _ in range(2)] == [8000, 4000]  # the bucket is full at first
     table.warm_up()

@@ -85,7 +85,7 @@ def test_counted_adds_the_noun() -> None:
         ("2025-04-25T10:00:00.123+02:00", TEN.replace(hour=8, microsecond=123000), None),
     ],
 )
-def test_moment_ends_with_the_unit_it_names(text: str, start: datetime, end: datetime | None) -> None:
+def test_end_of_a_period_includes_the_whole_unit(text: str, start: datetime, end: datetime | None) -> None:
     if end is None:
         end = start.replace(microsecond=start.microsecond or 999000)
     assert Moment().convert(text, None, None) == start

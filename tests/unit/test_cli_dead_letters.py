@@ -42,7 +42,7 @@ def message(body: str) -> dict[str, Any]:
         (write_message(submitted()).replace(f'"version":{VERSION}', '"version":99'), None, LATER),
     ],
 )
-def test_message_has_its_order_or_a_reason(body: str, order_id: str | None, reason: Reason) -> None:
+def test_message_yields_an_order_id_or_a_reason(body: str, order_id: str | None, reason: Reason) -> None:
     assert dead_letter(message(body)) == DeadLetter("m1", order_id, SENT, 6, reason)
 
 
@@ -82,7 +82,7 @@ def event(name: str = "order_failed", **fields: Any) -> dict[str, Any]:
         (ORDER, [event("order_duplicate", message_id="m1", order_id="o1")], UNKNOWN),
     ],
 )
-def test_reason_is_what_was_logged_last(letter: DeadLetter, events: list[dict[str, Any]], reason: Reason) -> None:
+def test_reason_is_the_last_logged_failure(letter: DeadLetter, events: list[dict[str, Any]], reason: Reason) -> None:
     lines = [
         {"timestamp": (SENT + timedelta(minutes=minute)).timestamp() * 1000, "message": json.dumps(line)}
         for minute, line in enumerate(events)
@@ -100,7 +100,7 @@ LETTERS = [
 ]
 
 
-def test_groups_are_by_reason_and_the_largest_comes_first() -> None:
+def test_letters_are_grouped_by_reason_with_the_largest_group_first() -> None:
     groups = [" ".join(letter.message_id for letter in group) for group in groups_of(LETTERS)]
     assert groups == ["m0 m2", "m1", "m3"]
 
@@ -120,7 +120,7 @@ def test_groups_are_by_reason_and_the_largest_comes_first() -> None:
         (Selection(since=SENT + timedelta(minutes=1)), "m1 m2"),
     ],
 )
-def test_selection_takes_what_the_advice_allows_unless_it_is_explicit(selection: Selection, chosen: str) -> None:
+def test_selection_defaults_to_the_advised_kinds(selection: Selection, chosen: str) -> None:
     assert [letter.message_id for letter in selection.of(reversed(LETTERS), REDRIVEN)] == chosen.split()
 
 

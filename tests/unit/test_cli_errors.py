@@ -45,7 +45,7 @@ DENIED = (
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
-def test_error_of_aws_is_a_sentence(error: ClientError | BotoCoreError, sentence: str) -> None:
+def test_aws_error_is_reported_in_one_sentence(error: ClientError | BotoCoreError, sentence: str) -> None:
     text = sentence_about(error)
     assert sentence in text
     assert "secret" not in text

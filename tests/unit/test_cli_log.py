@@ -60,7 +60,7 @@ def submitted_and_stored() -> FakeLogs:
         ("unknown", ""),
     ],
 )
-def test_trace_covers_all_functions_by_time(some_id: str, names: str) -> None:
+def test_trace_returns_events_of_all_functions_by_time(some_id: str, names: str) -> None:
     events = log_of(submitted_and_stored()).trace(some_id, START)
     assert [event.name for event in events] == names.split()
 
@@ -81,7 +81,7 @@ class FakeCloudWatch:
         return [{"MetricDataResults": results}, {"MetricDataResults": results[:1]}]
 
 
-def test_events_are_counted_by_metrics_from_the_minute_on() -> None:
+def test_events_are_counted_from_the_start_of_the_minute() -> None:
     fake = FakeCloudWatch()
     counts = event_counts(fake, "order-processing/dev", START + timedelta(seconds=30), START + timedelta(minutes=1))
     assert (counts["order_accepted"], counts["order_stored"]) == (6, 3)

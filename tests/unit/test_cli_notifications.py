@@ -43,7 +43,7 @@ def message(body: str) -> dict[str, Any]:
 LETTER = failed_notification(message(json.dumps(ENTRY)))
 
 
-def test_entry_has_reason_and_position() -> None:
+def test_entry_has_a_reason_and_a_stream_position() -> None:
     assert LETTER.reason == Reason("RetryAttemptsExhausted, Unhandled", Kind.REFUSED)
     document = LETTER.document()
     assert (document["first_record"], document["notifications"]) == ("800000000003126276362", 2)
@@ -51,7 +51,7 @@ def test_entry_has_reason_and_position() -> None:
 
 
 @pytest.mark.parametrize("body", ["poison", "[]", "{}", '{"DDBStreamBatchInfo": {"startSequenceNumber": 5}}'])
-def test_other_messages_are_not_entries(body: str) -> None:
+def test_message_that_lambda_did_not_write_is_unreadable(body: str) -> None:
     letter = failed_notification(message(body))
     assert letter.reason.kind is Kind.UNREADABLE
     with pytest.raises(ExpiredError):
@@ -84,7 +84,7 @@ class FakeStreams:
         return {"Records": records, **following}
 
 
-def test_stream_returns_the_orders_of_a_position_only() -> None:
+def test_stream_read_returns_only_the_orders_of_the_entry() -> None:
     items: list[Any] = list(new_orders(FakeStreams([362], [], [-363, 364, 365]), LETTER))
     assert items == [362, 364]
 
@@ -98,7 +98,7 @@ def test_stream_returns_the_orders_of_a_position_only() -> None:
     ],
     ids=["partly", "trimmed", "another stream"],
 )
-def test_position_that_the_stream_lacks_is_expired(streams: FakeStreams) -> None:
+def test_position_is_expired_when_the_stream_no_longer_has_it(streams: FakeStreams) -> None:
     with pytest.raises(ExpiredError):
         new_orders(streams, LETTER)
 
@@ -124,7 +124,7 @@ class FakeFunction:
     ],
     ids=["some failed", "error", "nothing", "something else"],
 )
-def test_anything_but_success_is_an_error(function: FakeFunction) -> None:
+def test_notify_fails_unless_the_function_reports_success(function: FakeFunction) -> None:
     outputs = dict.fromkeys(("api_endpoint", "orders_queue_url", "orders_dlq_url", "notifications_dlq_url"), "")
     system = System("here", {**outputs, "orders_table_name": "order-processing-dev-orders"}, lambda _: function)
     with pytest.raises(OperatorError, match="Look for notification_failed in its log") as failure:

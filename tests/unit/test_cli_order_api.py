@@ -86,7 +86,7 @@ def test_pause_respects_a_valid_retry_after(value: str, shortest: float, longest
     ("status", "code"),
     [*((status, "VALIDATION_FAILED") for status in (400, 404, 413, 415, 422)), (403, "CUSTOMER_MISMATCH")],
 )
-def test_refusal_is_final(status: int, code: str) -> None:
+def test_rejected_order_is_not_retried(status: int, code: str) -> None:
     document = {"code": code, "errors": [{"pointer": "/quantity", "detail": "must be a whole number"}]}
     api = FakeApi(response(status, document))
     assert api.submit() == Submission(Verdict.REFUSED, document)

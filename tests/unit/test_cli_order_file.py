@@ -50,7 +50,7 @@ def keys(text: bytes, *names: str) -> list[str]:
     ],
     ids=["commas", "semicolons", "tabs", "quoted", "other order of columns", "JSON"],
 )
-def test_formats_state_the_same_order(lines: list[bytes], end: bytes, bom: bytes, last: bytes) -> None:
+def test_all_formats_describe_the_same_order(lines: list[bytes], end: bytes, bom: bytes, last: bytes) -> None:
     [line] = good(read(bom + end.join(lines) + last))
     assert json.loads(line.body) == order_document()
     assert line.line == 2
@@ -94,7 +94,7 @@ def test_invalid_json_line_is_reported_alone(text: bytes, reason: str) -> None:
     assert reason in bad(lines)[2]
 
 
-def test_api_judges_json_that_is_not_an_order() -> None:
+def test_json_line_is_sent_even_if_it_is_not_a_valid_order() -> None:
     lines = read(b'{}\n[]\n"text"\n1\n{"customer_id": 5}\n{"customer_id": "\xc3\xa4"}')
     assert len(good(lines)) == 6
     assert not any(line.is_valid for line in lines)
@@ -114,7 +114,7 @@ def test_api_judges_json_that_is_not_an_order() -> None:
         b"customer_id;amount",
     ],
 )
-def test_other_files_are_refused(text: bytes) -> None:
+def test_file_without_orders_is_rejected(text: bytes) -> None:
     with pytest.raises(OperatorError, match="This is not a file of orders: its first line must be"):
         read(text)
 

@@ -55,7 +55,7 @@ def test_move_leaves_other_messages_visible(sqs: FakeSqs) -> None:
     assert sqs.visible_bodies("dlq") == BODIES[:3] + BODIES[14:]
 
 
-def test_move_ignores_a_message_that_comes_back_meanwhile(sqs: FakeSqs) -> None:
+def test_move_ignores_a_message_that_returns_during_the_move(sqs: FakeSqs) -> None:
     def come_back(_: int) -> None:
         if sqs.calls[-1] == "DeleteMessageBatch":
             sqs.put("dlq", "back again")
@@ -127,7 +127,7 @@ def test_receive_that_outlives_its_pass_hides_nothing(sqs: FakeSqs) -> None:
     assert sqs.visible_bodies("dlq") == BODIES
 
 
-def test_peek_receives_before_it_believes_a_count_of_zero(sqs: FakeSqs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_peek_receives_even_when_the_count_is_zero(sqs: FakeSqs, monkeypatch: pytest.MonkeyPatch) -> None:
     late = {"ApproximateNumberOfMessages": "0", "ApproximateNumberOfMessagesNotVisible": "0"}
     attributes = sqs.get_queue_attributes
 
@@ -183,7 +183,7 @@ def test_move_releases_the_rest_after_an_error(sqs: FakeSqs) -> None:
     assert len(sqs.visible_bodies("dlq")) == NUMBER - len(sqs.bodies("orders"))
 
 
-def test_move_deletes_nothing_before_it_is_safe(sqs: FakeSqs) -> None:
+def test_move_deletes_a_message_only_after_it_is_stored(sqs: FakeSqs) -> None:
     safe: list[str] = []
 
     def keep(messages: Sequence[Message]) -> Sequence[Message]:

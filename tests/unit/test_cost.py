@@ -223,7 +223,7 @@ def test_per_million_excludes_fixed_lines(prices: PriceTable) -> None:
         ["show", "million-a-month", "--no-storefront", "--private-instances", "--email", "--tracing"],
     ],
 )
-def test_command_prints(arguments: list[str]) -> None:
+def test_command_succeeds(arguments: list[str]) -> None:
     result = CliRunner().invoke(planning, ["cost", *arguments])
     assert result.exit_code == 0, result.output
     assert result.output

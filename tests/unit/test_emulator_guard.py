@@ -28,7 +28,7 @@ def is_admitted(path: str, **headers: str) -> bool:
 @pytest.mark.parametrize(
     "host", ["localhost", "LOCALHOST:1", "127.0.0.1:4566", "[::1]:4566", "a1.execute-api.localhost:80"]
 )
-def test_guard_admits_own_hosts(host: str) -> None:
+def test_guard_admits_loopback_hosts(host: str) -> None:
     assert is_admitted("/", host=host)
 
 
@@ -52,13 +52,13 @@ def test_guard_admits_own_hosts(host: str) -> None:
     ],
 )
 @pytest.mark.parametrize("headers", [{}, SIGNED, WITH_KEY, {"origin": SHOP}], ids=["bare", "signed", "key", "shop"])
-def test_guard_refuses_foreign_hosts_whatever_else_is_sent(host: str, headers: dict[str, str]) -> None:
+def test_guard_rejects_foreign_hosts_whatever_the_other_headers(host: str, headers: dict[str, str]) -> None:
     for path in ("/", API, "/_ministack/health"):
         assert not is_admitted(path, **headers, host=host)
 
 
 @pytest.mark.parametrize("hosts", [[], ["localhost", "localhost"], ["localhost", "evil.example"]])
-def test_guard_requires_one_host(hosts: list[str]) -> None:
+def test_guard_requires_exactly_one_host_header(hosts: list[str]) -> None:
     assert Guard(KEY, frozenset()).refusal("/", "", [("host", host) for host in hosts]) is not None
 
 
@@ -79,7 +79,7 @@ def test_guard_requires_one_host(hosts: list[str]) -> None:
     ],
 )
 @pytest.mark.parametrize("site", [None, "same-site", "cross-site", "none"])
-def test_guard_admits_pages_of_the_storefront_only_and_to_the_api_only(
+def test_guard_admits_only_storefront_pages_and_only_to_the_api(
     origin: str, path: str, admitted: bool, site: str | None
 ) -> None:
     headers = LOOPBACK | SIGNED | {"origin": origin} | ({"sec_fetch_site": site} if site else {})
@@ -93,7 +93,7 @@ def test_guard_admits_pages_of_the_storefront_only_and_to_the_api_only(
     [("none", True), ("same-origin", True), ("same-site", False), ("cross-site", False), ("", False), ("new", False)],
 )
 @pytest.mark.parametrize("mode", ["navigate", "no-cors"])
-def test_guard_refuses_requests_started_by_other_sites_without_an_origin(site: str, admitted: bool, mode: str) -> None:
+def test_guard_rejects_cross_site_requests_without_an_origin(site: str, admitted: bool, mode: str) -> None:
     for path, headers in (("/", LOOPBACK | SIGNED), (API, LOOPBACK), ("/orders", API_HOST)):
         assert is_admitted(path, **headers, sec_fetch_site=site, sec_fetch_mode=mode) == admitted
 
@@ -109,14 +109,14 @@ def test_guard_requires_the_key_for_the_emulators_own_paths(path: str, host: dic
 @pytest.mark.parametrize(
     "path", [API, "/restapis/0a1b2c3d/$default/_user_request_/orders", "/pool/.well-known/jwks.json"]
 )
-def test_guard_admits_anyone_to_public_addresses(path: str) -> None:
+def test_guard_admits_unsigned_requests_to_public_paths(path: str) -> None:
     assert is_admitted(path, **LOOPBACK)
 
 
 @pytest.mark.parametrize(
     "path", ["/latest/meta-data/iam/security-credentials", "/bucket", "/2015-03-31/functions", "/v2/"]
 )
-def test_guard_refuses_unsigned_requests_elsewhere(path: str) -> None:
+def test_guard_rejects_unsigned_requests_to_other_paths(path: str) -> None:
     assert not is_admitted(path, **LOOPBACK)
     # Whether the signature is valid is for ministack to verify.
     assert is_admitted(path, **LOOPBACK, **SIGNED)

@@ -37,7 +37,7 @@ def test_event_is_one_line_of_json_without_a_lambda_runtime() -> None:
     assert event == {"level": "INFO", "message": "order_stored", "logger": "orders", "order_id": "1"}
 
 
-def test_event_is_written_once_and_botocore_is_silent_when_the_runtime_has_a_handler() -> None:
+def test_event_is_written_once_when_the_runtime_has_a_handler() -> None:
     program = """
 import logging, sys
 logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(message)s")
@@ -56,7 +56,7 @@ def test_event_has_its_level_and_no_fields_of_none(caplog: pytest.LogCaptureFixt
     assert not hasattr(record, "order_id")
 
 
-def test_failure_has_its_causes_and_places_but_no_text(caplog: pytest.LogCaptureFixture) -> None:
+def test_failure_has_causes_and_locations_but_no_message(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(MessageUnreadableError) as raised:
         read_message("{secret", ORDER_RULES)
     log_failure("request_failed", raised.value, request_id="1")

@@ -101,12 +101,12 @@ def test_ledger_reports_orders_without_announcement(findings: Findings, expected
     assert broken(Ledger([ok(FIRST)]).count(findings)) == expected
 
 
-def test_ledger_reports_poison_that_is_not_kept() -> None:
+def test_ledger_reports_lost_invalid_messages() -> None:
     assert broken(count(Ledger(poison=["poison"]), Findings())) == {"lost": 1}
     assert broken(count(Ledger(poison=["poison"]), Findings(dead_letters=["poison"]))) == {}
 
 
-def test_ledger_reports_acknowledged_order_that_the_api_denies() -> None:
+def test_ledger_reports_acknowledged_order_answered_with_404() -> None:
     assert broken(count(Ledger([ok(FIRST)], denied=[FIRST]), Findings([row(FIRST)]))) == {"denied": 1}
 
 

@@ -118,7 +118,7 @@ def test_deployed_alarm_is_raised_until_the_problem_is_gone(
 
 
 @pytest.mark.parametrize(("metrics", "expected"), [row[1:] for row in DEPLOYED if row[0] == "notifications-late"])
-def test_notifications_late_needs_no_rule_for_missing_operands(
+def test_notifications_late_alarm_does_not_need_missing_operands_rule(
     metrics: Mapping[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # AWS documents that a missing operand counts as 0. If it made the result missing, nothing would raise the alarm.
@@ -151,7 +151,7 @@ AWS = [
 
 
 @pytest.mark.parametrize(("needed", "datapoints", "expected"), AWS)
-def test_missing_data_is_treated_as_in_the_tables_of_aws(needed: int, datapoints: str, expected: str) -> None:
+def test_missing_data_is_treated_as_aws_documents(needed: int, datapoints: str, expected: str) -> None:
     for treatment, state in zip(("missing", "ignore", "breaching", "notBreaching"), expected.split(), strict=True):
         alarm = {
             "EvaluationPeriods": 3,
@@ -202,6 +202,6 @@ def test_metric_math_treats_missing_values_as_aws_does(expression: str, expected
     assert result_of(expression, metrics, starts) == values(expected)
 
 
-def test_unknown_metric_math_is_refused() -> None:
+def test_unknown_metric_math_is_rejected() -> None:
     with pytest.raises(ValueError, match=r"RUNNING_SUM\(a\)"):
         result_of("RUNNING_SUM(a)", {"a": [1.0]}, [START])

@@ -53,7 +53,7 @@ def test_reserved_port_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     ("family", "address", "listens"),
     [(socket.AF_INET, "127.0.0.1", True), (socket.AF_INET, "127.0.0.1", False), (socket.AF_INET6, "::1", True)],
 )
-def test_taken_port_is_reported(family: int, address: str, listens: bool) -> None:
+def test_port_in_use_is_reported(family: int, address: str, listens: bool) -> None:
     with socket.socket(family) as holder:
         try:
             holder.bind((address, 0))
@@ -210,7 +210,7 @@ def test_old_terraform_is_reported(
         ("apply", "out of memory", r"(?s)^Terraform could not apply the backend\. The end of .*out of memory"),
     ],
 )
-def test_failure_of_terraform_is_reported_in_its_own_words(
+def test_terraform_failure_is_reported_with_its_message(
     command: str, output: str, reported: str, tmp_path: Path, lock: RunLock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put_terraform(tmp_path, f'[ "$1" = {command} ] && {{ echo "{output}" >&2; exit 2; }}; exit 0', monkeypatch)

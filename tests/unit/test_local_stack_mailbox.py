@@ -52,7 +52,7 @@ def test_alarm_email_has_description_and_reason_as_plain_text() -> None:
     assert "Threshold Crossed: 1 datapoint" in text
 
 
-def test_subject_defaults_to_that_of_sns() -> None:
+def test_subject_defaults_to_the_subject_of_sns() -> None:
     assert email_of(notification("text", None), "you@example.com", str)["Subject"] == "AWS Notification Message"
 
 

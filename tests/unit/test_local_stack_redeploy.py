@@ -11,7 +11,7 @@ import watchfiles
 from local_stack import LocalStackError, redeploy
 
 
-def test_saves_in_one_moment_are_one_change(tmp_path: Path) -> None:
+def test_simultaneous_saves_are_one_change(tmp_path: Path) -> None:
     changes = redeploy.changes_in(tmp_path)
     for name in ("one.py", "other.py"):
         (tmp_path / name).write_text("changed")
@@ -21,7 +21,7 @@ def test_saves_in_one_moment_are_one_change(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [OSError("no watch left"), RuntimeError("no instance left")])
-def test_directory_is_polled_when_no_watch_is_left(
+def test_directory_is_polled_when_watches_are_exhausted(
     error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def without_watches(*paths: Path, force_polling: bool = False, **options: Any) -> Iterator[set[Any]]:
@@ -45,7 +45,7 @@ def test_directory_is_polled_when_no_watch_is_left(
         ("while True: pass", "the import of its handlers takes longer than 1 s"),
     ],
 )
-def test_handler_that_cannot_be_imported_is_refused(
+def test_handler_that_cannot_be_imported_is_rejected(
     source: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = tmp_path / "package.zip"

@@ -52,7 +52,7 @@ def test_unknown_deployment_is_rejected(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC, errno.ECONNRESET])
-def test_unwritable_folder_is_one_sentence(
+def test_unwritable_folder_is_reported_in_one_sentence(
     number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_: object) -> None:

@@ -42,7 +42,7 @@ def test_only_the_set_up_uses_the_python_of_the_machine(target: str) -> None:
     assert "machine-python" not in " ".join(others)
 
 
-def test_old_python_gets_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_python_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     _, _, check, *_ = shlex.split(make("--dry-run", "install"))
     ast.parse(check, feature_version=(3, 4))
     old = SimpleNamespace(version_info=(3, 10, 8, "final", 0), executable="/usr/bin/python3", exit=sys.exit)
@@ -53,7 +53,7 @@ def test_old_python_gets_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     exec(check)
 
 
-def test_variables_of_the_user_do_not_reach_a_recipe() -> None:
+def test_recipe_ignores_variables_of_the_user() -> None:
     foreign = {"PYTHONPATH": "/x", "PYTHONHOME": "/x", "PYTHONSTARTUP": "/x", "PYTEST_PLUGINS": "x", "MAKEFLAGS": "k"}
     # `draw` is a recipe that calls a program of the caller's choice.
     shown = make("draw", "PYTHON=env; #", no_proxy="intranet", http_proxy="http://127.0.0.1:9", **foreign)

@@ -117,7 +117,7 @@ def near_messages(draw: st.DrawFn) -> dict[str, Any]:
     | json_texts(near_messages())
     | damaged(json_texts(near_messages())).map(lambda body: body.decode("utf-8", "surrogateescape"))
 )
-def test_any_text_is_a_whole_order_or_unreadable(text: str) -> None:
+def test_any_text_is_a_complete_order_or_unreadable(text: str) -> None:
     try:
         read = read_message(text)
     except MessageUnreadableError:

@@ -72,12 +72,12 @@ def test_pattern_is_compared_as_cloudwatch_compares_it(pattern: str, line: str, 
 
 
 @pytest.mark.parametrize("pattern", ["", "order_stored", '{ $.message = "order_*" }', '{ $.message != "a" }'])
-def test_pattern_that_cannot_be_evaluated_is_refused(pattern: str) -> None:
+def test_unsupported_pattern_is_rejected(pattern: str) -> None:
     with pytest.raises(ValueError, match="only patterns such as"):
         matches(pattern, "no JSON")
 
 
-def test_missing_field_leaves_its_dimension_out() -> None:
+def test_dimension_is_omitted_when_its_field_is_missing() -> None:
     assert dimensions({"Code": "$.code"}, '{"message": "order_refused"}') == {}
     with pytest.raises(ValueError, match="only selectors such as"):
         dimensions({"Code": "$.a.b"}, "{}")

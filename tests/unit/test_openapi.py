@@ -85,7 +85,7 @@ def objects(value: Any) -> Iterator[dict[str, Any]]:
         yield from objects(each)
 
 
-def test_every_example_is_valid_by_its_schema() -> None:
+def test_every_example_matches_its_schema() -> None:
     checked = 0
     for owner in [each for each in objects(document()) if "schema" in each]:
         schema = json.loads(json.dumps(owner["schema"]))

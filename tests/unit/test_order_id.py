@@ -54,7 +54,7 @@ def test_other_text_is_rejected(text: str) -> None:
     assert parse_order_id(text) is None
 
 
-def test_randomness_of_another_length_is_refused() -> None:
+def test_randomness_of_another_length_is_rejected() -> None:
     with pytest.raises(ValueError, match="12 random bytes"):
         random_order_id(bytes(11))
 

@@ -20,7 +20,7 @@ def test_page_shows_the_output_of_its_commands(path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["dlq list", "cost show nothing"])
-def test_command_that_fails_is_refused(command: str) -> None:
+def test_failing_command_is_reported(command: str) -> None:
     with pytest.raises(PlanningError, match="failed"):
         updated(f"<!-- `orders-plan {command}`, by `make docs` -->\n<!-- end -->")
 

@@ -91,7 +91,7 @@ def said(program: Path, *arguments: str) -> str:
     return f"{ran.returncode} {ran.stdout.strip()}"
 
 
-def test_nothing_is_installed_twice(installed: Checkout) -> None:
+def test_second_run_installs_nothing(installed: Checkout) -> None:
     assert installed.set_up() == (0, "", "")
 
 
@@ -158,7 +158,7 @@ def test_interrupted_removal_starts_over(tmp_path: Path, monkeypatch: pytest.Mon
     assert set_up_venv.read_record(environment) == "" or not set_up_venv.works(environment)
 
 
-def test_larger_lock_covers_the_smaller_ones(tmp_path: Path) -> None:
+def test_larger_lock_includes_the_smaller_ones(tmp_path: Path) -> None:
     def pins(purpose: str) -> set[str]:
         lines = (set_up_venv.REPOSITORY / set_up_venv.LOCKS[purpose]).read_text().splitlines()
         return {line.split()[0] for line in lines if line[:1].isalnum()}
@@ -166,7 +166,7 @@ def test_larger_lock_covers_the_smaller_ones(tmp_path: Path) -> None:
     assert pins("run") < pins("test")
 
 
-def test_python_without_venv_gets_a_sentence(
+def test_python_without_venv_is_reported(
     checkout: Checkout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "ensurepip" else object())
@@ -174,13 +174,13 @@ def test_python_without_venv_gets_a_sentence(
         set_up_venv.set_up("run", checkout.root)
 
 
-def test_path_that_is_not_utf_8_gets_a_sentence(tmp_path: Path) -> None:
+def test_path_that_is_not_utf_8_is_reported(tmp_path: Path) -> None:
     checkout = Checkout(Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")))
     with pytest.raises(set_up_venv.SetUpError, match="is not valid UTF-8"):
         set_up_venv.set_up("run", checkout.root)
 
 
-def test_folder_that_cannot_be_written_gets_a_sentence(
+def test_unwritable_folder_is_reported(
     checkout: Checkout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def refuse(*_: object) -> None:

@@ -3,7 +3,7 @@
 from smoke.system import lacking_data
 
 
-def test_account_check_accepts_missing_data_that_an_alarm_ignores() -> None:
+def test_smoke_test_accepts_missing_data_that_an_alarm_ignores() -> None:
     alarms = [
         {"AlarmName": name, "StateValue": state, "TreatMissingData": treatment}
         for name, state, treatment in [

@@ -14,24 +14,24 @@ MODULES = sorted(FRONTEND.glob("*.js"))
 PICTURES = sorted((FRONTEND / "images").glob("*.svg"))
 
 
-def test_the_page_holds_no_inline_script_or_style() -> None:
+def test_page_has_no_inline_script_or_style() -> None:
     assert re.findall(r"<style|\sstyle=|\son\w+=|javascript:", PAGE) == []
     assert re.findall(r"<script(?![^>]*\ssrc=)", PAGE) == []
 
 
-def test_the_page_names_no_other_origin() -> None:
+def test_page_references_no_other_origin() -> None:
     sources = [PAGE, (FRONTEND / "style.css").read_text(), *(module.read_text() for module in MODULES)]
     assert [address for source in sources for address in re.findall(r"(?:https?:)?//[\w-]+\.[\w.-]+", source)] == []
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
-def test_no_module_makes_markup_or_code_of_a_text(module: Path) -> None:
+def test_module_never_turns_text_into_markup_or_code(module: Path) -> None:
     forbidden = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|setHTMLUnsafe"
     assert re.findall(forbidden, module.read_text()) == []
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
-def test_only_the_view_touches_the_document(module: Path) -> None:
+def test_only_the_view_accesses_the_document(module: Path) -> None:
     touches = re.findall(r"querySelector|getElementById|createElement|textContent", module.read_text())
     assert bool(touches) == (module.name == "view.js")
 
@@ -47,30 +47,30 @@ def test_a_picture_is_plain_drawing(picture: Path) -> None:
     assert picture.stat().st_size < 5_000
 
 
-def test_every_picture_the_page_names_is_there() -> None:
+def test_every_picture_of_the_page_exists() -> None:
     named = set(re.findall(r"images/[\w-]+\.svg", PAGE))
     assert named == {f"images/{picture.name}" for picture in PICTURES}
 
 
-def test_every_identifier_a_label_or_description_names_is_there() -> None:
+def test_every_id_that_a_label_or_description_references_exists() -> None:
     identifiers = re.findall(r'\sid="([^"]+)"', PAGE)
     named = re.findall(r'\s(?:for|aria-labelledby|aria-describedby)="([^"]+)"', PAGE)
     assert len(identifiers) == len(set(identifiers))
     assert {name for names in named for name in names.split()} <= set(identifiers)
 
 
-def test_the_style_sheet_uses_no_ids_and_no_importance() -> None:
+def test_style_sheet_uses_no_ids_and_no_important() -> None:
     style = (FRONTEND / "style.css").read_text()
     assert re.findall(r"!important|^\s*#[\w-]+[^;{]*\{", style, re.MULTILINE) == []
 
 
-def test_every_variable_of_the_style_sheet_is_defined_and_used() -> None:
+def test_every_style_sheet_variable_is_defined_and_used() -> None:
     style = (FRONTEND / "style.css").read_text()
     defined = set(re.findall(r"(?<![\w-])(--[\w-]+):", style))
     assert defined == set(re.findall(r"var\((--[\w-]+)", style))
 
 
-def test_the_page_states_the_bounds_of_the_schema() -> None:
+def test_page_has_the_limits_of_the_schema() -> None:
     schema = json.loads((FRONTEND.parent / "lambda" / "orders" / "order.schema.json").read_text())
     rules = (FRONTEND / "rules.js").read_text()
     properties = schema["properties"]

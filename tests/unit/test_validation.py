@@ -44,7 +44,7 @@ def test_violations_are_sorted_by_pointer_and_worded_by_the_schema() -> None:
     ]
 
 
-def test_at_most_20_violations_are_reported_and_the_orders_own_fields_always() -> None:
+def test_order_fields_are_always_among_the_20_reported_violations() -> None:
     unknown = [f"{n:04}" for n in range(2000)]
 
     with pytest.raises(OrderInvalidError) as refusal:
@@ -109,7 +109,7 @@ def require_agreement_on(document: Any) -> None:
 
 
 @pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in EDGES.items() for value in values])
-def test_contract_schema_and_rules_agree_at_the_edges(field: str, value: Any) -> None:
+def test_contract_schema_and_rules_agree_at_the_limits(field: str, value: Any) -> None:
     document = order_document(**{field: value})
 
     require_agreement_on(document)
@@ -124,7 +124,7 @@ def test_contract_schema_and_rules_agree_on_any_document(document: Any) -> None:
 
 # Field by field: hypothesis-jsonschema 0.23 cannot draw objects with today's Hypothesis.
 @given(st.fixed_dictionaries({name: from_schema(field) for name, field in ORDER_SCHEMA["properties"].items()}))
-def test_contract_schema_and_rules_agree_on_documents_of_the_schema(document: Any) -> None:
+def test_contract_schema_and_rules_agree_on_generated_documents(document: Any) -> None:
     require_agreement_on(document)
 
 
@@ -149,7 +149,7 @@ def test_contract_schema_and_rules_agree_on_documents_of_the_schema(document: An
     ],
     ids=str,
 )
-def test_keyword_is_a_rule_of_its_own_type_only(schema: dict[str, Any], kept: object, broken: object) -> None:
+def test_schema_keyword_applies_to_its_own_type_only(schema: dict[str, Any], kept: object, broken: object) -> None:
     keeps = compile_schema(schema)
 
     assert (keeps(kept), keeps(broken)) == (True, False)

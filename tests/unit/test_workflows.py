@@ -44,7 +44,7 @@ def variants_of(job: dict[str, Any]) -> list[dict[str, str]]:
     return variants
 
 
-def test_there_is_a_workflow() -> None:
+def test_workflows_exist() -> None:
     assert WORKFLOWS
 
 
@@ -182,7 +182,7 @@ def hooks() -> list[dict[str, Any]]:
     return found
 
 
-def test_every_hook_is_local_and_runs_for_some_file() -> None:
+def test_every_hook_is_local_and_matches_a_file() -> None:
     names = [path.relative_to(REPOSITORY).as_posix() for path in checked_in_files()]
     for hook in hooks():
         assert hook["language"] == "system", f"{hook['id']} would use another version than .venv has"
