@@ -1,4 +1,4 @@
 """ministack with this project's patches and guard.
 
-A program of its own, apart from `local_stack`, which starts it: nothing of the runner is loaded into it.
+`local_stack` starts this package as a separate program, which does not import `local_stack`.
 """

@@ -5,7 +5,7 @@ without dimensions and missing-data rules. The local stack evaluates alarms as C
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
 
 "CloudWatch treats each unique combination of dimensions as a separate metric." In ministack, a query without dimensions
-adds up all of them.
+returns the sum over all combinations.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricStatistics.html
 """
 
@@ -48,7 +48,7 @@ def patch_alarms() -> None:
 
 
 class _Dimensions(dict[str, str]):
-    """Dimensions of a query, true even if empty: ministack compares them only if they are true."""
+    """Dimensions of a query. They are truthy even if empty, because ministack ignores falsy dimensions."""
 
     def __bool__(self) -> bool:
         return True
@@ -61,7 +61,7 @@ def _replace_metric(alarm: dict[str, Any], metrics: list[dict[str, Any]]) -> Non
 
 
 def _queries(params: Any) -> list[dict[str, Any]]:
-    """Return Metrics of a request in the query protocol, which the Terraform provider speaks."""
+    """Return the Metrics of a request in the query protocol, which the Terraform provider uses."""
 
     def value(name: str) -> str:
         return str(cloudwatch._p(params, name) or "")

@@ -25,7 +25,7 @@ Parameters = dict[str, Any]
 
 NEVER_HEALTHY = b"emulator-unhealthy"
 
-# One zone lacks one family.
+# One zone does not offer one instance family.
 _SCARCE_FAMILY, _ZONE_WITHOUT = "a1.", "a"
 
 _create_group = autoscaling._ACTION_MAP["CreateAutoScalingGroup"]
@@ -37,7 +37,7 @@ _template_xml = ec2._lt_data_xml
 
 
 def patch_auto_scaling() -> None:
-    """Let groups have target groups, and report the health of their instances."""
+    """Support target groups of Auto Scaling groups, and report the health of their instances."""
     autoscaling._ACTION_MAP["CreateAutoScalingGroup"] = _create_group_with_targets
     autoscaling._ACTION_MAP["DescribeAutoScalingGroups"] = _describe_groups_with_tags
     autoscaling._instances_xml = _instances_xml_with_targets

@@ -1,9 +1,9 @@
-"""Refuse requests of other websites and of other users of the machine.
+"""Reject requests of other websites and of other users of the machine.
 
-The emulator runs functions as processes of the developer, so the right to create a function is the right to run code.
-A web page can send requests to loopback, directly (https://fetch.spec.whatwg.org/#simple-header) or through a host name
-of its own that resolves to loopback (DNS rebinding). Other users of the machine can use loopback too. ministack 1.5.33
-admits any Host and Origin, and requests without credentials to its own paths.
+The emulator runs functions as processes of the developer, so anyone who can create a function can run code. A web page
+can send requests to loopback, directly (https://fetch.spec.whatwg.org/#simple-header) or through its own host name that
+resolves to loopback (DNS rebinding). Other users of the machine can use loopback too. ministack 1.5.33 admits any Host
+and Origin, and requests without credentials to its own paths.
 """
 
 import hmac
@@ -19,7 +19,7 @@ from ministack.core.router import extract_access_key_id
 # Names under .localhost never leave the machine: https://www.rfc-editor.org/rfc/rfc6761#section-6.3
 _OWN_HOST = re.compile(r"(?:127\.0\.0\.1|\[::1\]|(?:[a-z0-9-]+\.)*localhost)(?::[0-9]{1,5})?", re.IGNORECASE)
 
-# Sent by browsers if the user or the emulator's own origin started the request: https://www.w3.org/TR/fetch-metadata/
+# Browsers send these if the user or the emulator's own origin started the request: https://www.w3.org/TR/fetch-metadata/
 _OWN_SITES = ("none", "same-origin")
 
 _OWN_PATHS = ("/_ministack", "/_localstack")
@@ -50,7 +50,7 @@ class Guard:
             return None
         if is_own_path:
             return "This path needs the header X-Local-Access-Key with access_key_id of .local/stack.json."
-        # AWS serves some operations at the root without a signature, and the keys of a token issuer below it.
+        # AWS serves some operations at the root path without a signature, and a token issuer's keys under .well-known.
         is_public = is_api or path == "/" or "/.well-known/" in path
         if is_public or extract_access_key_id(dict(headers), parse_qs(query)):
             return None

@@ -1,4 +1,4 @@
-"""Which IAM actions a request needs and on which resources, where ministack 1.5.33 differs from AWS.
+"""The IAM actions and resources that a request needs, where ministack 1.5.33 differs from AWS.
 
 Actions. ministack uses the name of the API operation, but some operations need another action:
 - A PartiQL statement needs PartiQLInsert, PartiQLSelect, PartiQLUpdate or PartiQLDelete on its table.
@@ -6,13 +6,13 @@ Actions. ministack uses the name of the API operation, but some operations need 
 - PublishBatch needs Publish: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsns.html
 - A batch operation of SQS needs the action of the single operation.
   https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-batch-api.html
-- Requests for one alias or event source mapping need the action for one; ministack checks the one for the list.
+- A request for one alias or event source mapping needs the Get action; ministack checks the List action.
   https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
 
 Resources. ministack checks some requests against more than AWS does:
 - Reading a table's stream: that stream. Listing a table's streams: any of them.
   https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
-- A log group is `log-group:NAME:log-stream:STREAM`, with an empty STREAM where a request names none.
+- A log group is `log-group:NAME:log-stream:STREAM`. STREAM is empty if the request names no stream.
   https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
 - A KMS alias stands for its key.
   https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
@@ -43,7 +43,7 @@ _STATEMENT = re.compile(
     r'\s+"?(?P<table>[A-Za-z0-9_.-]+)"?',
     re.IGNORECASE | re.DOTALL,
 )
-# What an invalid statement needs.
+# The permission that an invalid statement needs.
 _EVERYTHING = ("dynamodb:*", "*")
 _SINGLE = re.compile(r"/(aliases|event-source-mappings)/[^/]+/?$")
 _SINGULAR = {"aliases": "Alias", "event-source-mappings": "EventSourceMapping"}
@@ -63,7 +63,7 @@ _transaction_checks = iam_actions.dynamodb_transaction_checks
 
 
 def patch_iam() -> None:
-    """Check what AWS checks."""
+    """Check the same actions and resources as AWS."""
     iam_actions.extract_iam_action = _action
     iam_actions.extract_resource_arn = _resource
     iam_actions.dynamodb_transaction_checks = _checks

@@ -1,6 +1,6 @@
 """CloudWatch metric filters, which ministack stores and never evaluates.
 
-Patterns are limited to what this project uses: comparisons of one field, joined by &&. Any other pattern is refused.
+Only the patterns that this project uses are supported: comparisons of one field, joined by &&. Others raise an error.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
 """
 
@@ -17,7 +17,7 @@ _COMPARISON = re.compile(r'\$\.(\w+) (?:= "([^"\\*]*)"|(=|>=) (\d+))')
 _FIELD = re.compile(r"\$\.(\w+)")
 _PERIOD_SECONDS = 60
 
-# The logs of the functions' workers are written by several threads.
+# Several threads write the logs of the functions' workers.
 _lock = threading.Lock()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from ministack.core import persistence
 
 SAVED = "saved"
-"""Touched in the directory of the state after all of it has been saved."""
+"""The file that is touched in the state directory after a complete save."""
 
 
 class _Failures(logging.Handler):
@@ -25,13 +25,13 @@ class _Failures(logging.Handler):
 
 @contextmanager
 def state_on_disk(directory: Path) -> Iterator[None]:
-    """Exit with a message if state in `directory` cannot be read, or afterwards, if it could not be saved."""
+    """Exit with a message if the state in `directory` cannot be read, or if it cannot be saved at the end."""
     require_readable_state(directory)
     failures = _Failures()
     persistence.logger.addHandler(failures)
     yield
     if failures.texts:
-        sys.exit(f"Not all could be saved under {directory}: {'; '.join(failures.texts)}")
+        sys.exit(f"The state could not be saved completely under {directory}: {'; '.join(failures.texts)}")
     directory.mkdir(parents=True, exist_ok=True)
     (directory / SAVED).touch()
 

@@ -1,7 +1,7 @@
 """The emulator's program: ministack with this project's patches, behind a guard.
 
-The queues and topics refuse requests without TLS, and the emulator enforces that. Traffic on loopback needs no
-certificate, so each request gets the header X-Forwarded-Proto, as from a proxy that ends TLS.
+The queues and topics reject requests without TLS, and the emulator enforces that. Traffic on loopback has no TLS, so
+each request gets the header X-Forwarded-Proto, as from a proxy that terminates TLS.
 """
 
 import os
@@ -32,11 +32,11 @@ App = Callable[[Scope, Channel, Channel], Awaitable[None]]
 
 
 def guarded(app: App, guard: Guard) -> App:
-    """Return `app` behind `guard`, as if behind a proxy that ends TLS."""
+    """Return `app` behind `guard`, as if behind a proxy that terminates TLS."""
 
     async def admit(scope: Scope, receive: Channel, send: Channel) -> None:
         if scope["type"] == "websocket":
-            # The project has no WebSocket API; a close before the accept is a 403.
+            # The project has no WebSocket API. A close before the accept returns 403.
             await send({"type": "websocket.close"})
             return
         if scope["type"] == "http":
@@ -54,7 +54,7 @@ def guarded(app: App, guard: Guard) -> App:
 
 def main() -> None:
     """Run ministack until it is stopped."""
-    # The functions inherit the environment, but not these.
+    # The functions inherit the environment, so remove these variables.
     access_key_id, secret_access_key = os.environ.pop("ROOT_ACCESS_KEY_ID"), os.environ.pop("ROOT_SECRET_ACCESS_KEY")
     origins = frozenset(os.environ.pop("STOREFRONT_ORIGINS").split())
     patch_root_user(access_key_id, secret_access_key)

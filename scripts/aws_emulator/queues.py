@@ -1,8 +1,8 @@
 """Serialize changes of a queue between threads, where ministack 1.5.33 loses messages.
 
-ministack serves requests in one thread and polls for the functions in others. Removing a message rebuilds the queue's
-list. A message that another thread has appended meanwhile, and that SQS has acknowledged, is lost. Here every function
-that changes a queue holds ministack's own lock, which otherwise only its pollers hold.
+ministack serves requests in one thread and polls for the functions in others. Deleting a message rebuilds the queue's
+list. This loses an acknowledged message that another thread appends in the meantime. Here every function that changes
+a queue holds ministack's own lock, which only its pollers hold otherwise.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues.html ("Message durability and
 availability")
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 from ministack.services import sns, sqs
 
-# Synchronous handlers. ReceiveMessage is not one, because it waits for messages; it uses the steps.
+# Synchronous handlers. ReceiveMessage is not listed because it waits for messages; its steps hold the lock instead.
 _ACTIONS = (
     "SendMessage",
     "SendMessageBatch",

@@ -1,9 +1,9 @@
-"""Resources that ministack 1.5.33 creates or deletes otherwise than AWS.
+"""Resources that ministack 1.5.33 creates or deletes differently from AWS.
 
 CloudFormation:
 - A table or queue whose name is taken fails; ministack replaces the existing one and its contents.
   https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html
-- An HTTP API has the CORS settings of its template; ministack stores them under names that it does not read.
+- An HTTP API gets the CORS settings of its template; ministack stores them under names that it does not read.
   https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-apigatewayv2-api-cors.html
 - `ScalingConfig.MaximumConcurrency` is an integer. CloudFormation converts a parameter's text by the resource's schema;
   ministack keeps the text, and its poller of the queue fails on it.

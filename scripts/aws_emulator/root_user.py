@@ -1,11 +1,12 @@
-"""Admit one access key as root, with a verified signature, where ministack 1.5.33 admits many without one.
+"""Admit one access key as root and verify its signature, where ministack 1.5.33 admits many keys without verification.
 
-ministack treats every request with the key `test`, twelve digits or another Authorization header as root's, without
-verifying the signature. It derives the credentials of a function's role from two ARNs, which anyone can do. AWS
-verifies every signature: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
+ministack treats every request with the key `test`, with a key of twelve digits or with an unknown Authorization header
+as a request of root, and does not verify the signature. It derives the credentials of a function's role from two ARNs,
+so anyone can compute them. AWS verifies every signature:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
 
 Here root's requests are verified like those of IAM users. A key id of twelve digits, signed with root's secret, is the
-root user of that account, for tests of access across accounts.
+root user of the account with that id. Tests of cross-account access need it.
 """
 
 import re

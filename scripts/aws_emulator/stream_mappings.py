@@ -35,7 +35,7 @@ _STREAM_ARN = re.compile("arn:aws:dynamodb:[^:]+:[0-9]+:table/([^/:]+)/stream/.+
 
 @dataclass(frozen=True)
 class Batch:
-    """The records of a stream from position `start` to before `end`, which the function has failed `failures` times."""
+    """The records of a stream from `start` up to, but not including, `end`; the function failed `failures` times."""
 
     start: int
     end: int
@@ -44,7 +44,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Continuation:
-    """The batches to send next, in this order, and the batch that is given up, with the condition."""
+    """The batches to send next, in order, and the batch that is given up, with the reason."""
 
     batches: tuple[Batch, ...] = ()
     given_up: Batch | None = None
@@ -105,12 +105,12 @@ def patch_stream_mappings() -> None:
 
 
 _pending: dict[str, list[Batch]] = {}
-"""The batches of each mapping that are not done, oldest first. After a restart they are read again."""
+"""The unfinished batches of each mapping, oldest first. After a restart they are read from the stream again."""
 
 
 def _poll() -> bool:
     """Send the next batch of every mapping that is due; return whether there is any."""
-    # Not any(), which would stop at the first mapping that has a batch.
+    # Not any(), because it would stop at the first mapping that has a batch.
     return sum(_poll_mapping(*found) for found in lambda_svc._iter_all_esms()) > 0
 
 

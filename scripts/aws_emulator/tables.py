@@ -1,10 +1,10 @@
 """DynamoDB tables, where ministack 1.5.33 differs.
 
-- A PartiQL INSERT is a write like any other: the item's numbers and index keys are checked, and the table's stream has
-  a record of it. ministack does neither. Here it becomes ministack's PutItem, on the condition that the key is new.
+- A PartiQL INSERT is a normal write: DynamoDB validates the item's numbers and index keys, and adds a record to the
+  table's stream. ministack does neither. Here an INSERT becomes a PutItem with the condition that the key is new.
   https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.insert.html
-- A stream keeps its records for 24 hours. ministack saves only how many of them a function has read. After a restart
-  the function would skip as many new ones, and their orders would never be announced.
+- A stream keeps its records for 24 hours. ministack saves only the number of records that a function has read. After a
+  restart the function would skip that many new records, and their orders would never be announced.
   https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_GetRecords.html
 """
 
@@ -56,7 +56,7 @@ def _state_with_streams() -> dict[str, Any]:
 
 
 def _load_with_streams(state: dict[str, Any]) -> None:
-    # Before the table, which a function that reads the stream waits for.
+    # Load the stream before the table, because a function starts to read the stream once the table exists.
     dynamodb._stream_records.update(state.get("stream_records", {}))
     dynamodb._stream_trimmed.update(state.get("stream_trimmed", {}))
     dynamodb._stream_seq_counter = state.get("stream_sequence", 0)

@@ -1,10 +1,10 @@
-"""Start few workers at once, where ministack 1.5.33 starts one for every request that finds none free.
+"""Limit concurrent worker starts, where ministack 1.5.33 starts a worker for every request that finds none free.
 
-ministack's workers are processes, and starting one holds the interpreter's lock. Fifty starts at once block the thread
-that answers requests for seconds, longer than a function waits for SQS.
+ministack's workers are processes, and starting one holds the interpreter's lock. Fifty concurrent starts block the
+thread that serves requests for seconds, longer than a function waits for SQS.
 
 Here a request without a free worker gets the next free one, or a new one if fewer than `STARTS_AT_ONCE` are starting.
-No request is refused, and the number of workers is not limited, so a function that invokes itself finds a worker too.
+No request is rejected. The number of workers is not limited, so a function that invokes itself also gets a worker.
 """
 
 import functools
@@ -22,12 +22,12 @@ _acquire_worker = lambda_runtime.acquire_worker
 _release_worker = lambda_runtime.release_worker
 _starting: set[Any] = set()
 _turns: defaultdict[str, threading.Condition] = defaultdict(lambda: threading.Condition(lambda_runtime._lock))
-"""The condition that requests of one function wait for, by ministack's key of its workers."""
+"""The condition that waiting requests of a function use, by ministack's key of the function's workers."""
 
 
 def patch_workers() -> None:
-    """Let requests wait for a worker while others start."""
-    # Reentrant, because ministack takes the lock in functions that are called here with the lock held.
+    """Make requests wait for a worker while other workers start."""
+    # Reentrant, because the ministack functions called below take the lock again.
     lambda_runtime._lock = threading.RLock()
     for kind in (lambda_runtime.Worker, lambda_runtime.ProvidedWorker):
         kind._spawn = _ending_the_start(kind._spawn)
@@ -36,7 +36,7 @@ def patch_workers() -> None:
 
 
 def acquire(func_name: str, config: dict[str, Any], code_zip: bytes, qualifier: str = "$LATEST") -> tuple[Any, str]:
-    """Return a worker for one request of a function and its origin; wait until there is one."""
+    """Wait for a worker for one request of a function; return it and its origin."""
     key = lambda_runtime._worker_key(func_name, config, qualifier)
     with lambda_runtime._lock:
         _turns[key].wait_for(lambda: _has_free_worker(key) or len(_starting) < STARTS_AT_ONCE)
@@ -47,7 +47,7 @@ def acquire(func_name: str, config: dict[str, Any], code_zip: bytes, qualifier: 
 
 
 def release(worker: Any) -> None:
-    """Make a worker free for a waiting request; None is a worker that failed."""
+    """Release a worker to a waiting request; None is a worker that failed."""
     with lambda_runtime._lock:
         _release_worker(worker)
         _end_start(worker)

@@ -49,7 +49,7 @@ def main() -> int:
 
 
 def _stop(*_: object) -> NoReturn:
-    # A second Ctrl-C must not keep the emulator from saving the orders.
+    # A second Ctrl-C must not prevent the emulator from saving the orders.
     for number in _STOPPING_SIGNALS:
         signal.signal(number, lambda *_: None)
     raise StopRequested

@@ -1,4 +1,4 @@
-"""CloudWatch's evaluation of alarms, which the emulator leaves to the local stack.
+"""Evaluate alarms as CloudWatch does. The emulator leaves this to the local stack.
 
 `state_of` follows AWS's rules for missing data, including evaluation range and premature transitions. `result_of`
 computes the functions of metric math that this project uses.
@@ -26,7 +26,7 @@ Series = list[float | None]
 
 MINUTE = timedelta(minutes=1)
 
-# SQS sends a value a minute. Three per minute here, so that every minute has one on a busy machine.
+# SQS sends one value per minute. Three per minute ensure that every minute has one on a busy machine.
 _QUEUE_METRIC_SECONDS = 20
 _QUEUE_METRIC = ("AWS/SQS", "ApproximateNumberOfMessagesVisible")
 
@@ -63,7 +63,7 @@ def state_of(alarm: Mapping[str, Any], series: Series) -> tuple[str, str]:
     elif missing and treatment == "breaching":
         state = "ALARM" if len(breaching) + missing >= needed else "OK"
     elif missing and treatment in ("missing", "ignore") and len(breaching) == len(recent):
-        # Every datapoint breaches. The alarm is raised once the oldest is as old as the number of datapoints needed.
+        # Every datapoint breaches. The alarm is raised once the oldest one is at least `needed` periods old.
         oldest = next((age for age, value in enumerate(series) if value is not None), len(series))
         is_old_enough = len(series) - oldest >= needed
         insufficient = "ALARM" if is_old_enough and breaching else "INSUFFICIENT_DATA"
@@ -146,7 +146,7 @@ def metrics_of(alarm: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     if queries := alarm.get("Metrics"):
         return {query["Id"]: query["MetricStat"] for query in queries if "MetricStat" in query}
     metric = {name: alarm[name] for name in ("Namespace", "MetricName", "Dimensions")}
-    # The percentile first: the emulator adds a Statistic of its own.
+    # Read the percentile first, because the emulator adds a Statistic.
     statistic = alarm.get("ExtendedStatistic") or alarm["Statistic"]
     return {"metric": {"Metric": metric, "Period": alarm["Period"], "Stat": statistic}}
 
@@ -220,12 +220,12 @@ class Alarms:
                 self._set_state(alarm["AlarmName"], state, reason)
 
     def _set_state(self, name: str, state: str, reason: str) -> None:
-        # Terraform may have deleted it meanwhile.
+        # Terraform may have deleted the alarm in the meantime.
         with suppress(self._cloudwatch.exceptions.ResourceNotFound):
             self._cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason=reason)
 
     def _put_queue_metrics(self, alarms: Iterable[Mapping[str, Any]]) -> None:
-        """Put the number of visible messages of each queue with an alarm, if one has changed or it is time."""
+        """Put the number of visible messages of each queue with an alarm, at an interval and after each change."""
         visible = {}
         for alarm in alarms:
             if (alarm.get("Namespace"), alarm.get("MetricName")) == _QUEUE_METRIC:

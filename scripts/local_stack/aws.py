@@ -18,7 +18,7 @@ from local_stack.machine import LocalStackError, make_private, write_private
 ACCESS_KEY_FILE = "access-key.json"
 
 KEY_HEADER = "X-Local-Access-Key"
-"""The header in which the emulator's own paths, /_ministack/*, require its root user's access key id."""
+"""The header for the root user's access key id, which the emulator's own paths (/_ministack/*) require."""
 
 # botocore reads these variables first. A profile named there may not exist here, or belong to a real account.
 _NO_PERSONAL_FILES = {
@@ -33,7 +33,7 @@ _LOADER = botocore.loaders.create_loader()
 
 @dataclass(frozen=True)
 class Credentials:
-    """What a caller signs its requests with."""
+    """The credentials with which a caller signs its requests."""
 
     access_key: str
     secret_key: str
@@ -41,21 +41,21 @@ class Credentials:
 
     @property
     def description(self) -> dict[str, str]:
-        """The credentials by the names that stack.json gives them."""
+        """The credentials under their names in stack.json."""
         return {"access_key_id": self.access_key, "secret_access_key": self.secret_key}
 
 
 NOBODY = Credentials("", "")
-"""The credentials of a caller that signs nothing."""
+"""The credentials of a caller that does not sign its requests."""
 
 
 def new_credentials() -> Credentials:
-    """Return random credentials; the key id starts unlike those of AWS."""
+    """Return random credentials; the key id has another prefix than those of AWS."""
     return Credentials(f"LOCAL{secrets.token_hex(10).upper()}", secrets.token_urlsafe(30))
 
 
 def kept_credentials(directory: Path) -> Credentials:
-    """Return the credentials stored in `directory`; create both at the first call, readable by the owner only."""
+    """Return the credentials stored in `directory`; create them at the first call, readable by the owner only."""
     make_private(directory)
     path = directory / ACCESS_KEY_FILE
     try:
@@ -71,7 +71,7 @@ def kept_credentials(directory: Path) -> Credentials:
 
 @dataclass(frozen=True)
 class AwsConnection:
-    """Where the emulator listens, the region of its resources, and whose requests these are."""
+    """The emulator's address, the region of its resources, and the credentials of the caller."""
 
     endpoint_url: str
     region: str

@@ -1,4 +1,4 @@
-"""The backend deployed by cloudformation/order-processing.yaml, as `aws cloudformation package` and `deploy` do it."""
+"""Deploy cloudformation/order-processing.yaml as `aws cloudformation package` and `aws cloudformation deploy` do."""
 
 import hashlib
 import time
@@ -69,7 +69,7 @@ class CloudFormationDeployment:
         return snake_case_outputs(stack["Outputs"])
 
     def _packaged(self, zip_path: Path) -> str:
-        """Upload the zip for this machine; return the template with its address instead of a path."""
+        """Upload the zip for this machine; return the template with the zip's address instead of its path."""
         code = f"{{S3Bucket: {self._bucket}, S3Key: {self._upload(zip_path.read_bytes(), 'zip')}}}"
         inputs = f"s3://{self._bucket}/{self._upload(zip_path.with_suffix('.inputs').read_bytes(), 'inputs')}"
         template = TEMPLATE.read_text(encoding="utf-8")
@@ -77,7 +77,7 @@ class CloudFormationDeployment:
         return template.replace("Location: ../dist/orders-arm64.inputs", f"Location: {inputs}")
 
     def _upload(self, content: bytes, kind: str) -> str:
-        """Store `content` under its hash, so that equal content is no update; return the key."""
+        """Store `content` under its hash and return the key. Unchanged content keeps its key and causes no update."""
         key = f"{hashlib.sha256(content).hexdigest()}.{kind}"
         self._s3.put_object(Bucket=self._bucket, Key=key, Body=content)
         return key

@@ -1,4 +1,4 @@
-"""How the backend is deployed to the emulator: the Lambda package, the choice of a tool, and recovery of its state."""
+"""Deploy the backend to the emulator: build the Lambda package, select the tool, and recover its state."""
 
 import shutil
 from collections.abc import Callable, Mapping
@@ -33,14 +33,14 @@ DEPLOYMENTS: Mapping[str, Callable[[Settings, Path, RunLock], Deployment]] = {
 def built_package(report: Report) -> Path:
     """Build the Lambda zip for this machine if its inputs have changed; return its path."""
     try:
-        # Indented lines are the hashes.
+        # Skip the indented lines, which are hashes.
         return build("local", report=lambda line: None if line.startswith(" ") else report.line(f"  {line}"))
     except BuildError as error:
         raise LocalStackError(f"The Lambda package could not be built: {error}.") from error
 
 
 def deployment_by(settings: Settings, directory: Path, lock: RunLock) -> Deployment:
-    """Return the deployment that the settings choose; raise LocalStackError if it does not exist."""
+    """Return the deployment that the settings select; raise LocalStackError if it does not exist."""
     if settings.deploy not in DEPLOYMENTS:
         names = " or ".join(sorted(DEPLOYMENTS))
         raise LocalStackError(f"DEPLOY={settings.deploy} is not a way to deploy: choose {names}.")
@@ -66,7 +66,7 @@ def reconcile(home: Path, report: Report) -> None:
             report.line(f"  Terraform's state is missing, so a new backend is created; the orders are kept in {kept}.")
         else:
             return
-    # The emulator keeps S3's files even without its state. Before the first complete deployment there can be no orders.
+    # The emulator keeps S3's files even without its state. No order can be lost before the first complete deployment.
     for directory in (emulator, deployment):
         shutil.rmtree(directory, ignore_errors=True)
     completed.parent.mkdir(parents=True)

@@ -14,10 +14,10 @@ from local_stack.environment import NO_ACCOUNT, essential_environment
 from local_stack.machine import LOOPBACK, RunLock
 from local_stack.processes import Process
 
-# Open requests get 3 s. Then the emulator saves its state, which takes longer the more orders there are.
+# Open requests get 3 s. Then the emulator saves its state; the time grows with the number of orders.
 _STOP_SECONDS = 30
 
-# Without `-m` and PYTHONPATH, which the functions would inherit.
+# Do not use `-m` with PYTHONPATH: the functions would inherit PYTHONPATH.
 _PROGRAM = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parents[1])!r})
@@ -25,7 +25,7 @@ from aws_emulator.program import main
 main()
 """
 
-# Holds the port of the last run; its time is the start of that run.
+# This file holds the port of the last run; its modification time is the start of that run.
 _STARTED = "started"
 
 # Touched by the emulator (aws_emulator/persistence.py) after it has saved its state.
@@ -33,7 +33,7 @@ _SAVED = Path("state") / "saved"
 
 
 def start_of_unsaved_run(directory: Path) -> datetime | None:
-    """Return when the emulator was last started if that run did not save its state; else None."""
+    """Return the start of the emulator's last run if that run did not save its state; else None."""
     started, saved = directory / _STARTED, directory / _SAVED
     if not started.exists():
         return None
@@ -43,7 +43,7 @@ def start_of_unsaved_run(directory: Path) -> datetime | None:
 
 
 def move_to_port(home: Path, port: int) -> None:
-    """Change the port in all addresses under `home`. The emulator and Terraform find a queue by its address."""
+    """Change the port in all addresses under `home`, because the emulator and Terraform find a queue by its address."""
     started = home / "emulator" / _STARTED
     former = started.read_text() if started.exists() else ""
     if former in ("", str(port)):
@@ -57,10 +57,10 @@ def move_to_port(home: Path, port: int) -> None:
 def running_emulator(
     directory: Path, connection: AwsConnection, log: Path, lock: RunLock, origins: Sequence[str] = ()
 ) -> Iterator[Process]:
-    """Run the emulator at the address of `connection`, with IAM enforced; yield it when it answers.
+    """Run the emulator at the address of `connection`, with IAM enforced; yield it once it responds.
 
-    It loads its state from `directory` and saves it there when it is stopped. The credentials of `connection` are those
-    of its root user. Only pages of `origins` may call its HTTP APIs.
+    It loads its state from `directory` and saves it there when it is stopped. Its root user has the credentials of
+    `connection`. Only pages of `origins` may call its HTTP APIs.
     """
     port, credentials = urlsplit(connection.endpoint_url).port, connection.credentials
     temporary = directory / "tmp"

@@ -1,7 +1,7 @@
-"""The environment of child processes: nothing in it leads to the user's real AWS account.
+"""The environment of child processes, without access to the user's real AWS account.
 
-The user may have set AWS_PROFILE, keys, an SSO session or TF_VAR_… for production. None of it reaches a process of the
-local stack.
+The user may have set AWS_PROFILE, keys, an SSO session or TF_VAR_… for production. Processes of the local stack receive
+none of them.
 """
 
 import os
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from local_stack.aws import AwsConnection
 
-# Variables that would lead a tool to another account, other values or another state.
+# Variables that would make a tool use another account, other values or another state.
 _PERSONAL_PREFIXES = ("AWS_", "TF_VAR_", "TF_CLI_ARGS", "PYTHON")
 _PERSONAL_NAMES = frozenset({"TF_WORKSPACE", "TF_DATA_DIR", "TF_INPUT", "TF_IN_AUTOMATION", "TF_LOG"})
 
@@ -17,7 +17,7 @@ _ESSENTIAL_NAMES = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ"
 
 _LOCAL_HOSTS = ("localhost", ".localhost", "127.0.0.1")
 
-# Also for the emulator, whose functions inherit it. Even an empty AWS_ENDPOINT_URL there would reach the functions.
+# The emulator gets these too, because its functions inherit them. It gets no AWS_ENDPOINT_URL, not even an empty one.
 NO_ACCOUNT = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -54,5 +54,5 @@ def without_personal_choices(inherited: Mapping[str, str] = os.environ) -> dict[
 
 
 def essential_environment(inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return only what every program needs, for one that reads settings from the environment."""
+    """Return only the variables that every program needs, for a program that reads settings from the environment."""
     return {name: value for name, value in inherited.items() if name in _ESSENTIAL_NAMES}

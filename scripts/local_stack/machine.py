@@ -1,4 +1,4 @@
-"""What the local stack needs of the machine: free ports, free space, private files, and a directory for itself."""
+"""The machine's resources: free ports, free space, private files, and a lock on the directory."""
 
 import contextlib
 import fcntl
@@ -17,10 +17,10 @@ class LocalStackError(Exception):
 
 
 def require_free(port: int, purpose: str, variable: str) -> None:
-    """Raise LocalStackError unless `port` is free for `purpose`; `variable` chooses another port."""
+    """Raise LocalStackError unless `port` is free. `purpose` and `variable` are for the message."""
     is_free = not _answers(port)
     with socket.socket() as probe:
-        # As servers do. Without it a port is refused for a minute after its last connection.
+        # Servers set this too. Without it, a port is unavailable for a minute after its last connection.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
@@ -48,7 +48,7 @@ def _answers(port: int) -> bool:
 
 
 def free_port() -> int:
-    """Return a free port of loopback that no outgoing connection takes before its server does."""
+    """Return a free port of loopback, outside the range that the system uses for outgoing connections."""
     while True:
         port = 10_000 + secrets.randbelow(20_000)
         with socket.socket() as probe, contextlib.suppress(OSError):
@@ -85,8 +85,8 @@ def write_private(path: Path, text: str) -> None:
 class RunLock:
     """A lock on a directory, held from the start of a run until the last of its processes has ended.
 
-    Every process inherits the lock's file, and the system releases the lock when the last one closes it. So a run that
-    was killed holds its directory until the emulator has saved its orders there.
+    Every process inherits the lock's file descriptor, and the system releases the lock when the last process closes it.
+    So a killed run still holds its directory until the emulator has saved its orders there.
     """
 
     def __init__(self, directory: Path) -> None:

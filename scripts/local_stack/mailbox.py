@@ -1,7 +1,7 @@
-"""The e-mails that SNS would send, as files. The emulator only logs that it would send one.
+"""Write the e-mails that SNS would send to files. The emulator only logs them.
 
-A queue of the local stack is subscribed to each topic. A message that arrives there is written once for every e-mail
-address that the deployment has subscribed. Unlike on AWS, an address need not be confirmed first.
+A queue of the local stack is subscribed to each topic. Each message in it is written once for every e-mail address that
+the deployment has subscribed. Unlike on AWS, an address need not be confirmed first.
 """
 
 import json
@@ -20,7 +20,7 @@ from orders.domain.order import ProcessedOrder
 SENDER = "AWS Notifications <no-reply@sns.amazonaws.com>"
 QUEUE_NAME = "local-stack-mailbox"
 
-# Plain text instead of quoted-printable, to search the files. RFC 5322 allows lines of 998 characters.
+# Plain text instead of quoted-printable makes the files searchable. RFC 5322 allows lines of 998 characters.
 _PLAIN_TEXT = default.clone(cte_type="8bit", max_line_length=998)
 
 Render = Callable[[str], str]
@@ -28,7 +28,7 @@ Render = Callable[[str], str]
 
 
 class Mailbox:
-    """Delivers what is published to topics into a Maildir."""
+    """Delivers messages of topics into a Maildir."""
 
     def __init__(self, sqs: Any, sns: Any, directory: Path) -> None:
         self._sqs = sqs
@@ -38,7 +38,7 @@ class Mailbox:
         self._queue_url = ""
 
     def subscribe(self, topics: Mapping[str, Render]) -> None:
-        """Subscribe to `topics`, by ARN. Subscribing again changes nothing and keeps what was not delivered yet."""
+        """Subscribe to `topics`, by ARN. Subscribing again keeps undelivered messages."""
         self._topics = topics
         self._queue_url = self._sqs.create_queue(QueueName=QUEUE_NAME)["QueueUrl"]
         attributes = self._sqs.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=["QueueArn"])
@@ -57,14 +57,14 @@ class Mailbox:
             self._sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=queue_arn)
 
     def unsubscribe(self) -> None:
-        """Cancel the subscriptions of an earlier run until `subscribe`."""
+        """Cancel the subscriptions of an earlier run."""
         for page in self._sns.get_paginator("list_subscriptions").paginate():
             for subscription in page["Subscriptions"]:
                 if subscription["Endpoint"].endswith(f":{QUEUE_NAME}"):
                     self._sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
 
     def deliver(self) -> Iterator[EmailMessage]:
-        """Write what has arrived into the mailbox, yielding each e-mail after it is written."""
+        """Write new messages into the mailbox as e-mails, and yield each e-mail after it is written."""
         while messages := self._receive():
             recipients: dict[str, list[str]] = {}
             for message in messages:
@@ -77,7 +77,7 @@ class Mailbox:
                     email = email_of(notification, recipient, self._topics[topic_arn])
                     self._maildir.add(email)
                     yield email
-                # Last: after an interruption an e-mail is written again, not lost.
+                # Delete the message last: after an interruption its e-mail is written again and not lost.
                 self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])
 
     def _receive(self) -> list[Any]:
@@ -90,7 +90,7 @@ class Mailbox:
 
 
 def email_of(notification: Mapping[str, Any], recipient: str, render: Render) -> EmailMessage:
-    """Return the e-mail to `recipient` about a notification as SNS delivers it to a queue."""
+    """Return the e-mail to `recipient` for a notification that SNS has delivered to a queue."""
     email = EmailMessage(policy=_PLAIN_TEXT)
     email["From"] = SENDER
     email["To"] = recipient

@@ -13,7 +13,7 @@ from local_stack.machine import LocalStackError, RunLock
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 
-# Servers answer after about a second; the bound is for a busy machine.
+# Servers respond after about a second; the rest allows for a busy machine.
 _ANSWER_SECONDS = 60
 
 # How many lines of a log an error message shows.
@@ -21,9 +21,9 @@ _SHOWN_LINES = 5
 
 
 class Process:
-    """A running program with its output in `log`; leaving the `with` stops it and all that it started.
+    """A running program with its output in `log`; the end of the `with` block stops it and its child processes.
 
-    It runs in its own session: Ctrl-C reaches only the local stack, which stops everything in order.
+    It runs in its own session, so Ctrl-C reaches only the local stack, which stops everything in order.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Process:
 
     @property
     def output(self) -> str:
-        """What the program has written so far."""
+        """The program's output so far."""
         return self.log.read_text(encoding="utf-8", errors="replace")
 
     def wait_until_it_answers(self, url: str, headers: Mapping[str, str] | None = None) -> None:
@@ -89,11 +89,11 @@ class Process:
             raise LocalStackError(f"{self.name} ended by itself with status {self.exit_status}. {self.end_of_output()}")
 
     def stop(self) -> None:
-        """Stop the program and all that it started; return when they have ended."""
+        """Stop the program and its child processes; return when they have ended."""
         assert self._supervisor.stdin is not None
         self._supervisor.stdin.close()
         try:
-            # The supervisor ends the program after the grace period; a busy machine gets 10 s more.
+            # The supervisor ends the program after the grace period. Allow 10 s more on a busy machine.
             self._supervisor.wait(self._grace_seconds + 10)
         except subprocess.TimeoutExpired:
             self._supervisor.kill()
@@ -106,7 +106,7 @@ class Process:
 
 
 class Background:
-    """Calls `step` every `seconds` in a thread; leaving the `with` stops it.
+    """Calls `step` every `seconds` in a thread; the end of the `with` block stops it.
 
     An exception ends the thread and is kept in `failure`, which the main thread checks.
     """

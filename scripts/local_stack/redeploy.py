@@ -28,14 +28,14 @@ _IMPORT_SECONDS = 30
 
 # Changes less than this apart are deployed together.
 _DEBOUNCE_MILLISECONDS = 100
-# How long a step waits for a change, which delays the stop of the stack.
+# How long a step waits for a change. A stop of the stack waits for the step.
 _WAIT_MILLISECONDS = 200
 # The longest timeout of a function: an invocation of a replaced version may take this long.
 _INVOCATION_SECONDS = 30
 
 
 class Redeployment:
-    """Deploys lambda/ of a directory whenever it changes, and at the start if the functions differ from it."""
+    """Deploys lambda/ of a directory after each change, and at the start if the deployed functions differ."""
 
     def __init__(self, directory: Path, settings: Settings, report: Report) -> None:
         self._directory = directory
@@ -45,7 +45,7 @@ class Redeployment:
         self._report = report
         self._published: dict[str, str] = {}
         self._replaced: list[tuple[float, str, str]] = []
-        # Before the first comparison, so that no change is missed.
+        # Watch before the first comparison, to miss no change.
         self._changes = changes_in(directory / "lambda")
         self._deploy()
 
@@ -91,13 +91,13 @@ class Redeployment:
 
 
 def changes_in(directory: Path) -> Iterator[set[Any]]:
-    """Watch `directory`; each item has the changes, if any, that were found in a brief wait."""
+    """Watch `directory`; each item is the set of changes, which may be empty, within a brief wait."""
     start = partial(
         watch, directory, step=_DEBOUNCE_MILLISECONDS, rust_timeout=_WAIT_MILLISECONDS, yield_on_timeout=True
     )
     try:
         next(changes := start())
-    except (OSError, RuntimeError):  # other programs use all watches that the system allows
+    except (OSError, RuntimeError):  # other programs have used up the system's watches
         next(changes := start(force_polling=True))
     return changes
 
@@ -115,7 +115,7 @@ def require_handlers(package: Path, functions: list[str], environment: dict[str,
                 capture_output=True,
                 text=True,
                 timeout=_IMPORT_SECONDS,
-                start_new_session=True,  # out of reach of Ctrl-C
+                start_new_session=True,  # Ctrl-C must not reach it
                 check=False,
             )
         except subprocess.TimeoutExpired as error:

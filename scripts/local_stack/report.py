@@ -1,4 +1,4 @@
-"""Report to the user what the local stack does."""
+"""Print the progress of the local stack."""
 
 import contextlib
 import shutil
@@ -7,7 +7,7 @@ import time
 from email.message import EmailMessage
 from typing import TextIO
 
-# How often progress is shown: on a terminal, and where lines cannot be overwritten, as in a log of CI.
+# Interval of progress messages: on a terminal, and in a log, where lines cannot be overwritten.
 _TERMINAL_SECONDS = 0.1
 _LOG_SECONDS = 10
 
@@ -25,13 +25,13 @@ class Report:
         self._step_started = self._next_progress = 0.0
 
     def step(self, text: str) -> None:
-        """Print what begins now."""
+        """Print the start of a step."""
         self._step_started = time.monotonic()
         self._next_progress = self._step_started + self._progress_seconds
         self.line(text)
 
     def progress(self, text: str) -> None:
-        """Print the progress of the step if it is time; a terminal overwrites it with the next line."""
+        """Print the step's progress at intervals; on a terminal, the next line overwrites it."""
         now = time.monotonic()
         if now < self._next_progress:
             return
@@ -44,7 +44,7 @@ class Report:
             self.line(text)
 
     def line(self, text: str) -> None:
-        """Print a line that stays."""
+        """Print a line that is not overwritten."""
         overwrite = _CLEAR_LINE if self._is_progress_shown else ""
         self._is_progress_shown = False
         self._write(f"{overwrite}{text}\n")
@@ -56,7 +56,7 @@ class Report:
         self.line("\n" + textwrap.indent(text, "  | ", lambda line: True))
 
     def _write(self, text: str) -> None:
-        # A closed terminal or pipe must not keep the stack from being stopped.
+        # A closed terminal or pipe must not prevent the stack from stopping.
         with contextlib.suppress(OSError, ValueError):
             if self._stream is not None:
                 self._stream.write(text)

@@ -1,4 +1,4 @@
-"""The settings of a local stack, from variables of the environment."""
+"""The settings of a local stack, from environment variables."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from local_stack.machine import LOOPBACK, LocalStackError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
-# The backend's own rule, checked before anything is started.
+# The same rule as the backend's, checked before anything is started.
 _EMAIL = re.compile(r"[^@\s<>,;]+@[a-zA-Z0-9-]+([.][a-zA-Z0-9-]+)+")
 
 
@@ -28,7 +28,7 @@ class Settings:
     deploy: str = "cloudformation"
     notification_email: str = "you@example.com"
     completed_order_email: str = "orders@example.com"
-    """No e-mail leaves the machine, so this address is subscribed. The backend's default subscribes none."""
+    """Subscribed because no e-mail leaves the machine. The backend's default subscribes no address."""
     local_directory: Path = REPOSITORY / ".local"
     redeploy_from: Path | None = None
     """A directory whose lambda/ is deployed on each change while the stack runs; `make run` sets the checkout."""
@@ -36,7 +36,7 @@ class Settings:
     environment: str = "dev"
     region: str = "us-east-1"
     processing_timeout_seconds: int = 2
-    """The shortest that the backend accepts: a poison message is in the dead-letter queue after 30 times this."""
+    """The backend's minimum. A message that always fails is dead-lettered after 30 times this duration."""
 
     @cached_property
     def connection(self) -> AwsConnection:

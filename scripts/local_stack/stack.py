@@ -40,10 +40,10 @@ _MEGABYTES_TO_SAVE = 20
 
 
 class LocalStack:
-    """The running system: entering the `with` returns when an order can be placed, leaving it stops everything.
+    """The running system: the `with` block starts when an order can be placed, and its end stops everything.
 
-    The emulator's data is kept for the next run with the same `local_directory` and `deploy`. Raises LocalStackError,
-    with nothing left running, if it cannot start.
+    The emulator's data is kept for the next run with the same `local_directory` and `deploy`. If the stack cannot
+    start, it raises LocalStackError and leaves nothing running.
     """
 
     outputs: dict[str, str]
@@ -73,7 +73,7 @@ class LocalStack:
 
     @property
     def api_url(self) -> str:
-        """The address of the orders API, with a host name that every client resolves."""
+        """The address of the orders API, with a host name that every client can resolve."""
         return resolvable_api_url(self.endpoint_url, self.outputs["api_endpoint"])
 
     def __enter__(self) -> Self:
@@ -99,7 +99,7 @@ class LocalStack:
             part.require_running()
 
     def watch(self) -> None:
-        """Check every part until one ends; raise LocalStackError then."""
+        """Check every part, and raise LocalStackError when one ends."""
         while True:
             self.require_running()
             time.sleep(_WATCH_SECONDS)
@@ -202,7 +202,7 @@ class LocalStack:
         if not in_place:
             self._report.line("Stopped; the orders were deleted with their directory.")
         elif not completion_mark(self.settings.local_directory / self.settings.deploy).exists():
-            self._report.line("Stopped before the first deployment was complete; the next start begins with nothing.")
+            self._report.line("Stopped before the first deployment was complete; the next start begins without data.")
         elif self._emulator.exit_status == 0:
             self._report.line("Stopped; the orders are kept for the next time.")
         else:
@@ -222,6 +222,6 @@ class LocalStack:
 
 
 def resolvable_api_url(endpoint_url: str, api_endpoint: str) -> str:
-    """Return an API's address for any client; only some clients resolve the host name of the output."""
+    """Return an API's address that any client can resolve; only some clients resolve the host name in the output."""
     api_id = urlsplit(api_endpoint).netloc.split(".")[0]
     return f"{endpoint_url}/_aws/execute-api/{api_id}/$default"

@@ -2,9 +2,9 @@
 
     python supervisor.py GRACE_SECONDS COMMAND [ARGUMENT …]
 
-Standard input ends when its holder closes it or dies, even by kill -9. Then the command gets SIGTERM and GRACE_SECONDS
-to finish, and is killed with all that it started. So nothing outlives the local stack, and the emulator can always save
-its orders. Uses the standard library only.
+Standard input ends when the parent process closes it or dies, even by kill -9. Then the command gets SIGTERM and
+GRACE_SECONDS to finish, and is killed with its child processes. So no process outlives the local stack, and the
+emulator can always save its orders. Uses the standard library only.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ def main(arguments: list[str]) -> int:
     """Run the command line; return the command's exit status, as a shell does."""
     grace_seconds, command = float(arguments[0]), arguments[1:]
     try:
-        # In its own process group, to kill what the command leaves behind.
+        # Its own process group allows to kill the processes that the command leaves behind.
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
     except OSError as error:
         print(f"{command[0]} cannot be started: {error.strerror}", file=sys.stderr)
@@ -40,13 +40,13 @@ def _stop_at_end_of_input(process: "subprocess.Popen[bytes]", grace_seconds: flo
 
 
 def _kill_group(group: int) -> None:
-    # macOS returns EPERM where only a zombie process is left.
+    # macOS returns EPERM if only a zombie process is left.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
 
 
 if __name__ == "__main__":
-    # A supervisor that died of a signal would leave its command behind. Handlers, because SIG_IGN would be inherited.
+    # Survive signals, because the command would outlive a dead supervisor. Do not use SIG_IGN: the command inherits it.
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
     sys.exit(main(sys.argv[1:]))

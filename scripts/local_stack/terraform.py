@@ -1,7 +1,6 @@
-"""The backend deployed by terraform-backend/, apart from the user's own deployments.
+"""Deploy terraform-backend/ to the emulator, separately from the user's own deployments.
 
-Terraform runs in a copy of the folder with its own state, without the *.tfvars and the backend configuration that the
-user has for a real account.
+Terraform runs in a copy of the folder with its own state. The user's *.tfvars and backend configuration are left out.
 """
 
 import json
@@ -22,11 +21,11 @@ SOURCE = REPOSITORY / "terraform-backend"
 
 PLUGIN_CACHE = REPOSITORY / ".local" / "terraform-plugins"
 
-# After SIGTERM Terraform finishes the calls under way and writes its state.
+# After SIGTERM, Terraform finishes the calls in flight and writes its state.
 _STOP_SECONDS = 60
 _POLL_SECONDS = 0.2
 
-# Replaces a remote backend of the user: nothing of this run leaves the machine.
+# Replaces the user's remote backend, to keep the state on this machine.
 _LOCAL_BACKEND = 'terraform {\n  backend "local" {}\n}\n'
 
 
@@ -69,7 +68,7 @@ class TerraformDeployment:
         return {name: output["value"] for name, output in self._read("output").items()}
 
     def copy_source(self) -> None:
-        """Update the copy of the folder, without files that are for the user's own deployments."""
+        """Update the copy of the folder, without the files of the user's own deployments."""
         self.directory.mkdir(parents=True, exist_ok=True)
         for former in self.directory.iterdir():
             if former.is_dir() and former.name != ".terraform":

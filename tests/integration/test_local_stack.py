@@ -263,7 +263,7 @@ def test_interrupted_first_deployment_leaves_nothing_running(
     with pytest.raises(error):
         stack.__enter__()
     assert screen.getvalue().endswith(
-        "Stopped before the first deployment was complete; the next start begins with nothing.\n"
+        "Stopped before the first deployment was complete; the next start begins without data.\n"
     )
     assert_nothing_is_left(stack)
 
