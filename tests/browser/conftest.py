@@ -24,7 +24,7 @@ _ARGUMENTS = [
     "--disable-gpu",
     "--disable-quic",
     "--disable-sync",
-    # Hosts without TLS other than localhost: a storefront behind a plain load balancer, and a hostile page.
+    # Hosts other than localhost and without TLS: a storefront behind an HTTP load balancer, and a hostile page.
     "--host-resolver-rules=MAP storefront.example 127.0.0.1, MAP hostile.example 127.0.0.1",
     "--no-first-run",
 ]
@@ -84,14 +84,14 @@ def _served(api_url: str | None, host: str = "127.0.0.1") -> Iterator[str]:
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., str]]:
-    """Serve the storefront for an API address and, if given, a host name; return its address."""
+    """Return a function that serves the storefront with an API URL and an optional host name, and returns its URL."""
     with ExitStack() as stack:
         yield lambda *arguments: stack.enter_context(_served(*arguments))
 
 
 @pytest.fixture
 def stopped_page(chromium: Browser) -> Iterator[Page]:
-    """A page that can import the storefront's modules, with empty storage and a clock that only the test advances."""
+    """A page that can import the storefront's modules. Its storage is empty, and only the test advances its clock."""
     with _served(None) as url, closing(chromium.new_context()) as context:
         page = context.new_page()
         page.clock.install(time="2026-03-01T10:00:00Z")
@@ -102,7 +102,7 @@ def stopped_page(chromium: Browser) -> Iterator[Page]:
 
 @pytest.fixture
 def new_visit(chromium: Browser, api: FakeOrderApi, serve: Callable[..., str]) -> Iterator[Callable[..., Visit]]:
-    """Begin a visit with options of the browser context; errors of the page fail the test."""
+    """Return a function that begins a visit, with options of the browser context. Page errors fail the test."""
     visits: list[Visit] = []
     with ExitStack() as stack:
 
@@ -114,8 +114,8 @@ def new_visit(chromium: Browser, api: FakeOrderApi, serve: Callable[..., str]) -
             return visits[-1]
 
         yield begin
-        complaints = [complaint for visit in visits for complaint in visit.complaints]
-    assert complaints == []
+        errors = [error for visit in visits for error in visit.errors]
+    assert errors == []
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A scripted order API: Playwright answers the page's requests as scripted, or as the contract says."""
+"""A fake order API: Playwright answers the page's requests with scripted responses, or else as the contract says."""
 
 import json
 from collections import deque
@@ -24,34 +24,34 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-# No response until `release`, then the ordinary one; a lost connection; the same after the order was accepted.
+# HANG responds only after `release`. DROP loses the connection; DROP_ACCEPTED does so after accepting the order.
 HANG, DROP, DROP_ACCEPTED = Answer(-1), Answer(-2), Answer(-3)
 
 
 def problem(status: int, code: str, detail: str, **more: Any) -> Answer:
-    """Return problem details as the API writes them."""
+    """Return a problem details response of the API."""
     headers = {"Retry-After": str(more.pop("retry_after"))} if "retry_after" in more else {}
     return Answer(status, {"title": code, "detail": detail, "code": code, "request_id": "request-1", **more}, headers)
 
 
 class FakeOrderApi:
-    """Accepts every order, and processes it if `processes`; `script` and `look_script` come first."""
+    """Accepts every order, and processes it if `processes`. Responses in `script` and `poll_script` are used first."""
 
     def __init__(self) -> None:
         self.processes = True
         self.script: deque[Answer] = deque()
-        self.look_script: deque[Answer] = deque()
+        self.poll_script: deque[Answer] = deque()
         self.submissions: list[Any] = []
         self.keys: list[str] = []
         self.headers: dict[str, str] = {}
         self.body: str | None = None
-        self.looks: list[str] = []
+        self.polls: list[str] = []
         self.accepted: dict[str, Any] = {}
         self._hanging: list[Route] = []
 
     def serve(self, context: BrowserContext) -> None:
         context.route(f"{URL}/orders", self._submit)
-        context.route(f"{URL}/orders/*", self._look)
+        context.route(f"{URL}/orders/*", self._poll)
 
     def release(self) -> None:
         for route in self._hanging:
@@ -75,12 +75,12 @@ class FakeOrderApi:
         self.accepted[order_id] = order
         return Answer(202, {"order_id": order_id, "status": "ACCEPTED"})
 
-    def _look(self, route: Route) -> None:
+    def _poll(self, route: Route) -> None:
         order_id = route.request.url.rpartition("/")[2]
-        self.looks.append(order_id)
+        self.polls.append(order_id)
         answer = Answer(200, {"order_id": order_id, "status": "PENDING"}, {"Retry-After": "1"})
-        if self.look_script:
-            answer = self.look_script.popleft()
+        if self.poll_script:
+            answer = self.poll_script.popleft()
         elif self.processes and order_id in self.accepted:
             times = {"submitted_at": "2025-04-25T10:00:00.000Z", "processed_at": "2025-04-25T10:00:01.250Z"}
             answer = Answer(200, {"order_id": order_id, **self.accepted[order_id], **times, "status": "PROCESSED"})

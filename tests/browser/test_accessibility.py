@@ -17,7 +17,7 @@ WINDOWS: dict[str, dict[str, Any]] = {
     "wide-2560-dark": {"viewport": {"width": 2560, "height": 1440}, "color_scheme": "dark"},
 }
 
-# These windows use every rule of the style sheet in both color schemes; the others differ in size only.
+# These windows cover every CSS rule in both color schemes; the others differ only in size.
 CHECKED_BY_AXE = {"phone-320-light", "desktop-1280-dark"}
 
 
@@ -58,15 +58,15 @@ def test_every_state_is_accessible_and_fits(new_visit: Callable[..., Visit], api
     check()
 
     api.processes = True
-    visit.wind_on_until("Processed")
-    api.look_script.append(problem(404, "ORDER_NOT_FOUND", "No order has this id."))
+    visit.advance_clock_until("Processed")
+    api.poll_script.append(problem(404, "ORDER_NOT_FOUND", "No order has this id."))
     visit.place(product="Strawberry", quantity="12", customer_id="Corner-Shop_7")
     expect(visit.receipts).to_have_count(2)
-    visit.wind_on_until("has no order with this number")
+    visit.advance_clock_until("has no order with this number")
     check()
 
 
-def test_order_is_placed_with_the_keyboard_alone(visit: Visit, api: FakeOrderApi) -> None:
+def test_order_can_be_placed_with_the_keyboard(visit: Visit, api: FakeOrderApi) -> None:
     keyboard = visit.page.keyboard
     keyboard.press("Tab")
     expect(visit.page.get_by_role("radio", name="Apple")).to_be_focused()
@@ -105,7 +105,7 @@ def test_focused_element_is_visible(visit: Visit, api: FakeOrderApi) -> None:
         )
         if stop is None or (stop in seen and stop != seen[-1]):
             break
-        if stop not in seen:  # the parts of a date are stops of one field
+        if stop not in seen:  # one date field has several tab stops
             seen.append(stop)
     assert len(seen) == 9
     assert [stop for stop in seen if stop[1] != "solid" or stop[2] < 3] == []
@@ -124,7 +124,7 @@ def test_focus_is_kept_when_the_form_is_locked(visit: Visit, api: FakeOrderApi) 
 @pytest.mark.parametrize(
     ("width", "style"), [(1280, "fontSize: 200%"), (320, "lineHeight: 1.5; letterSpacing: 0.12em")]
 )
-def test_text_of_another_size_or_spacing_fits(new_visit: Callable[..., Visit], width: int, style: str) -> None:
+def test_text_fits_when_size_or_spacing_changes(new_visit: Callable[..., Visit], width: int, style: str) -> None:
     visit = new_visit(viewport={"width": width, "height": 800})
     visit.open()
     visit.page.evaluate(
@@ -140,7 +140,7 @@ def test_text_of_another_size_or_spacing_fits(new_visit: Callable[..., Visit], w
 
 
 @pytest.mark.parametrize(("wish", "moves"), [("no-preference", True), ("reduce", False)])
-def test_nothing_moves_with_reduced_motion(
+def test_nothing_moves_when_reduced_motion_is_chosen(
     new_visit: Callable[..., Visit], api: FakeOrderApi, wish: Any, moves: bool
 ) -> None:
     visit = new_visit(reduced_motion=wish)

@@ -1,4 +1,4 @@
-"""api.js and backoff.js: what each response of the API, or none, means to the page."""
+"""api.js and backoff.js: the outcome of each response of the API, and of no response."""
 
 from typing import Any
 
@@ -70,7 +70,7 @@ STATUSES: list[tuple[tuple[int, Any], dict[str, Any]]] = [
     ((503, {}), {"kind": "failed", "reason": "unavailable", "retryAfter": None}),
 ]
 
-# Calls a method of OrderApi for each [status, document]; returns the outcomes and the options of the last fetch.
+# Calls a method of OrderApi for each [status, document]; returns all outcomes and the options of the last fetch.
 ASK = """async ([method, responses, headers]) => {
   const { OrderApi } = await import("/api.js");
   const outcomes = [];
@@ -88,7 +88,7 @@ ASK = """async ([method, responses, headers]) => {
 }"""
 
 
-def test_every_response_to_a_submission_has_one_meaning(stopped_page: Page) -> None:
+def test_submission_response_has_the_expected_outcome(stopped_page: Page) -> None:
     outcomes, options = stopped_page.evaluate(ASK, ["submit", [response for response, _ in SUBMISSIONS], {}])
     for (response, meaning), outcome in zip(SUBMISSIONS, outcomes, strict=True):
         assert outcome == meaning, response
@@ -105,7 +105,7 @@ def test_every_response_to_a_submission_has_one_meaning(stopped_page: Page) -> N
     }
 
 
-def test_every_status_response_has_one_meaning(stopped_page: Page) -> None:
+def test_status_response_has_the_expected_outcome(stopped_page: Page) -> None:
     outcomes, options = stopped_page.evaluate(ASK, ["status", [response for response, _ in STATUSES], {}])
     for (response, meaning), outcome in zip(STATUSES, outcomes, strict=True):
         assert outcome == meaning, response
@@ -151,7 +151,7 @@ def test_request_is_aborted_after_its_timeout(stopped_page: Page, method: str, s
 
 
 @pytest.mark.parametrize("is_online", [True, False])
-def test_browser_reporting_no_network_only_explains_a_failure(stopped_page: Page, is_online: bool) -> None:
+def test_offline_state_only_explains_a_failed_request(stopped_page: Page, is_online: bool) -> None:
     stopped_page.evaluate("(value) => Object.defineProperty(navigator, 'onLine', { value })", is_online)
     [outcome], _ = stopped_page.evaluate(ASK, ["submit", [(202, ACCEPTED)], {}])
     assert outcome["kind"] == "accepted"
@@ -165,7 +165,7 @@ def test_browser_reporting_no_network_only_explains_a_failure(stopped_page: Page
     assert reason == ("unreachable" if is_online else "offline")
 
 
-def test_api_url_of_the_configuration_is_plain_http(stopped_page: Page) -> None:
+def test_api_url_must_be_a_plain_http_url(stopped_page: Page) -> None:
     script = "(configs) => import('/api.js').then((api) => configs.map((config) => api.readApiUrl(config)))"
     valid = ["https://abc.execute-api.eu-central-1.amazonaws.com", "http://localhost:4566/_aws/abc/$default"]
     assert stopped_page.evaluate(script, [{"apiUrl": f"{url}/"} for url in valid]) == valid
@@ -182,7 +182,7 @@ def test_api_url_of_the_configuration_is_plain_http(stopped_page: Page) -> None:
     assert set(stopped_page.evaluate(script, [None, {}, {"apiUrl": 7}, *({"apiUrl": url} for url in urls)])) == {None}
 
 
-def test_delays_grow_to_half_a_minute_and_are_at_least_retry_after(stopped_page: Page) -> None:
+def test_delay_grows_to_30_seconds_and_is_at_least_retry_after(stopped_page: Page) -> None:
     def evaluate(expression: str) -> Any:
         return stopped_page.evaluate(f"import('/backoff.js').then((backoff) => {expression})")
 

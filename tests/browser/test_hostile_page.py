@@ -1,4 +1,4 @@
-"""A hostile web page and another user of the machine get nothing from the running local stack."""
+"""A hostile web page and another user of the machine cannot use the running local stack."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from local_stack.aws import NOBODY, Credentials
 
 HOSTILE = "hostile"
 
-# Query parameters that need no secret.
+# Query parameters that an attacker can guess.
 GUESSED = {
     "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
     "X-Amz-Credential": "test/20250425/us-east-1/iam/aws4_request",
@@ -35,7 +35,7 @@ class Attempt:
     body: str | None = None
 
     def at(self, host: str) -> "Attempt":
-        """Return the request to the same port under another name of the machine."""
+        """Return the same request to another host name of the machine."""
         parts = urlsplit(self.url)
         return replace(self, url=parts._replace(netloc=f"{host}:{parts.port}").geturl())
 
@@ -78,13 +78,13 @@ SUBMIT_FORM = """({method, url, body}) => new Promise((resolve) => {
 
 @dataclass
 class HostilePage:
-    """A page of another origin and the statuses of the responses to its requests."""
+    """A page of another origin, and the status codes of the responses to its requests."""
 
     page: Page
     statuses: list[int]
 
     def answers(self, attempt: Attempt) -> list[str]:
-        """Send a request in every way that a page can; return what the page could read."""
+        """Send a request in every way that a page can; return the responses that it can read."""
         sent = {"method": attempt.method, "url": attempt.url, "body": attempt.body}
         text = {"Content-Type": "text/plain"} if attempt.body else {}
         form = {"Content-Type": "application/x-www-form-urlencoded"} if attempt.body else {}
@@ -97,8 +97,8 @@ class HostilePage:
 
 @pytest.fixture(scope="module")
 def hostile_page(chromium: Browser, chromium_options: dict[str, Any]) -> Iterator[Callable[[str], HostilePage]]:
-    """Open an empty page of this origin; only its document is mocked."""
-    # Disable Chromium's own protection of loopback: not every browser has it, and the emulator must not need it.
+    """Return a function that opens an empty page of an origin. Only its document is mocked."""
+    # Disable Chromium's protection of loopback, because not every browser has it.
     features = "--disable-features=LocalNetworkAccessChecks,BlockInsecurePrivateNetworkRequests,HttpsUpgrades"
     browser = chromium.browser_type.launch(
         executable_path=chromium_options["executable_path"], args=[*chromium_options["args"], features]
@@ -118,7 +118,7 @@ def hostile_page(chromium: Browser, chromium_options: dict[str, Any]) -> Iterato
 
 
 def effects(stack: LocalStack) -> dict[str, Any]:
-    """Return what the attempts would change."""
+    """Return the resources that a successful attempt would create."""
     messages = stack.client("sqs").receive_message(
         QueueUrl=stack.outputs["orders_dlq_url"], VisibilityTimeout=0, WaitTimeSeconds=0, MaxNumberOfMessages=10
     )
@@ -131,7 +131,7 @@ def effects(stack: LocalStack) -> dict[str, Any]:
     }
 
 
-def test_page_of_another_origin_gets_nothing(
+def test_page_of_another_origin_has_no_access(
     hostile_page: Callable[[str], HostilePage], local_stack: LocalStack
 ) -> None:
     before = effects(local_stack)
@@ -144,13 +144,13 @@ def test_page_of_another_origin_gets_nothing(
     assert effects(local_stack) == before
 
 
-def test_page_under_a_rebound_name_gets_nothing(
+def test_page_has_no_access_after_dns_rebinding(
     hostile_page: Callable[[str], HostilePage], local_stack: LocalStack
 ) -> None:
     before = effects(local_stack)
     hostile = hostile_page(f"http://hostile.example:{local_stack.settings.aws_port}")
     for attempt in attempts(local_stack):
-        # Of the same origin as the page, so the page may read the answer.
+        # The page may read this response, because it has the same origin.
         answers = hostile.answers(attempt.at("hostile.example"))
         assert {answer.partition(" ")[0] for answer in answers} == {"403"}, attempt
     assert set(hostile.statuses) == {403}
@@ -175,7 +175,9 @@ def test_hostile_pages_get_only_public_files_from_the_storefront(
 
 
 @pytest.mark.parametrize(("service", "operation"), [("iam", "list_roles"), ("s3", "list_buckets")])
-def test_only_the_checkouts_own_key_is_admitted(local_stack: LocalStack, service: str, operation: str) -> None:
+def test_only_the_access_key_of_this_checkout_is_accepted(
+    local_stack: LocalStack, service: str, operation: str
+) -> None:
     own = local_stack.connection.credentials
     unknown = {"InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId"}
     refused: list[tuple[Credentials, set[str]]] = [
@@ -194,7 +196,7 @@ def test_only_the_checkouts_own_key_is_admitted(local_stack: LocalStack, service
     getattr(local_stack.client(service), operation)()
 
 
-def test_credentials_of_functions_cannot_be_derived_from_their_arns(local_stack: LocalStack) -> None:
+def test_function_credentials_cannot_be_derived_from_arns(local_stack: LocalStack) -> None:
     name = f"{local_stack.settings.project}-{local_stack.settings.environment}-processing"
     configuration = local_stack.client("lambda").get_function_configuration(FunctionName=name)
     digest = hashlib.sha256(f"{configuration['FunctionArn']}:{configuration['Role']}".encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""One decision to order is one order: double clicks, reloads, several tabs."""
+"""Each order is placed once, in spite of double clicks, reloads and several tabs."""
 
 from collections.abc import Callable
 
@@ -68,32 +68,32 @@ def test_double_tap_and_double_enter_place_one_order(new_visit: Callable[..., Vi
     assert len(api.submissions) == 2
 
 
-def test_double_click_on_an_invalid_order_changes_nothing_else(new_visit: Callable[..., Visit]) -> None:
+def test_double_click_on_an_invalid_order_only_shows_errors(new_visit: Callable[..., Visit]) -> None:
     visit = new_visit(viewport={"width": 320, "height": 640})
     visit.open()
     x, y = middle_of_button(visit)
-    for _ in range(2):  # after the first click the page scrolls to the summary: other things lie under the pointer
+    for _ in range(2):  # the first click scrolls to the summary, so the second click hits another element
         visit.page.mouse.click(x, y)
         visit.page.wait_for_timeout(200)
     expect(visit.summary).to_be_focused()
     expect(visit.page.get_by_role("radio", checked=True)).to_have_count(0)
 
 
-def test_reload_while_the_order_is_sent_finds_the_same_order(visit: Visit, api: FakeOrderApi) -> None:
+def test_order_is_placed_once_when_the_page_reloads_while_sending(visit: Visit, api: FakeOrderApi) -> None:
     api.script.append(HANG)
     visit.place()
     expect(visit.place_button).to_have_text("Placing your order…")
     visit.page.reload()
     visit.expect_accepted()
-    assert visit.page.evaluate("document.activeElement === document.body"), "a reload does not move the focus"
+    assert visit.page.evaluate("document.activeElement === document.body"), "a reload must not move the focus"
     assert len(set(api.keys)) == 1
     api.release()
     visit.page.reload()
     visit.expect_processed()
-    assert len(api.submissions) == 2, "nothing is sent again once an order is confirmed"
+    assert len(api.submissions) == 2, "a confirmed order must not be sent again"
 
 
-def test_another_tab_shows_what_one_sends_and_keeps_its_own_form(visit: Visit, api: FakeOrderApi) -> None:
+def test_other_tab_shows_the_sent_order_and_keeps_its_form(visit: Visit, api: FakeOrderApi) -> None:
     other = visit.another_tab()
     other.fill(product="Pear", quantity="3")
     api.script.append(HANG)
@@ -114,9 +114,7 @@ def test_another_tab_shows_what_one_sends_and_keeps_its_own_form(visit: Visit, a
 
 
 @pytest.mark.parametrize("ending", ["Try again now", "Start over"])
-def test_order_of_a_closed_tab_makes_room_for_the_draft_afterwards(
-    visit: Visit, api: FakeOrderApi, ending: str
-) -> None:
+def test_draft_is_restored_after_the_order_of_a_closed_tab(visit: Visit, api: FakeOrderApi, ending: str) -> None:
     other = visit.another_tab()
     other.fill(product="Pear", quantity="3")
     api.script.append(UNAVAILABLE)
@@ -131,7 +129,7 @@ def test_order_of_a_closed_tab_makes_room_for_the_draft_afterwards(
     assert len(set(api.keys)) == 1
 
 
-def test_page_from_the_back_forward_cache_shows_what_other_tabs_did(visit: Visit) -> None:
+def test_page_shows_orders_of_other_tabs_when_restored_from_bfcache(visit: Visit) -> None:
     visit.page.context.add_init_script("addEventListener('storage', (event) => event.stopImmediatePropagation())")
     other = visit.another_tab()
     visit.place()

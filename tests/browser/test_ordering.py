@@ -1,4 +1,4 @@
-"""Placing an order on the page: accepted, refused, unconfirmed, and followed until it is processed."""
+"""Placing an order on the page: accepted, rejected, unconfirmed, and polled until it is processed."""
 
 import datetime
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from support.sample_orders import SAMPLE_BODY
 UNAVAILABLE = problem(503, "QUEUE_UNAVAILABLE", "Please try again.", retry_after=600)
 
 
-def test_sample_order_is_sent_as_the_contract_states_it(visit: Visit, api: FakeOrderApi) -> None:
+def test_sample_order_is_sent_as_the_contract_requires(visit: Visit, api: FakeOrderApi) -> None:
     visit.place(product="Banana", quantity="1", customer_id="001", order_date="2025-04-25")
     visit.expect_accepted("1 × Banana")
     assert (api.body or "").replace('","', '", "').replace('":"', '": "').encode() == SAMPLE_BODY
@@ -43,7 +43,7 @@ def test_order_goes_from_accepted_to_processed_without_a_reload(visit: Visit, ap
         expect(visit.receipts.first).to_contain_text(text)
 
 
-def test_focus_elsewhere_on_the_page_is_not_moved(visit: Visit, api: FakeOrderApi) -> None:
+def test_focus_is_not_moved_from_another_element(visit: Visit, api: FakeOrderApi) -> None:
     visit.place()
     visit.expect_processed()
     clear = visit.page.get_by_role("button", name="Clear finished orders")
@@ -55,7 +55,7 @@ def test_focus_elsewhere_on_the_page_is_not_moved(visit: Visit, api: FakeOrderAp
     expect(clear).to_be_focused()
 
 
-def test_order_date_is_the_customers_today(new_visit: Callable[..., Visit]) -> None:
+def test_order_date_defaults_to_today_in_the_customers_time_zone(new_visit: Callable[..., Visit]) -> None:
     for zone, hour, today in (("Pacific/Kiritimati", 10, "2026-03-02"), ("Pacific/Honolulu", 9, "2026-02-28")):
         visit = new_visit(timezone_id=zone)
         visit.page.clock.install(time=datetime.datetime(2026, 3, 1, hour, 30, tzinfo=datetime.UTC))
@@ -73,7 +73,7 @@ def test_order_date_is_the_customers_today(new_visit: Callable[..., Visit]) -> N
     expect(order_date).to_have_value("2026-05-01")
 
 
-def test_buttons_beside_the_quantity_keep_it_within_its_bounds(visit: Visit) -> None:
+def test_quantity_buttons_keep_the_quantity_within_bounds(visit: Visit) -> None:
     visit.page.get_by_role("radio", name="Pear").check()
     quantity = visit.page.get_by_label("Quantity")
     for start, button, result in (
@@ -88,7 +88,7 @@ def test_buttons_beside_the_quantity_keep_it_within_its_bounds(visit: Visit) -> 
         expect(visit.page.locator(".docket__pick")).to_have_text(f"{result} × Pear")
 
 
-def test_empty_order_is_explained_at_its_fields_and_in_a_summary(visit: Visit, api: FakeOrderApi) -> None:
+def test_empty_order_gets_errors_at_fields_and_in_a_summary(visit: Visit, api: FakeOrderApi) -> None:
     visit.page.get_by_label("Quantity").fill("")
     visit.page.get_by_label("Order date").fill("")
     visit.place_button.click()
@@ -114,7 +114,7 @@ def test_empty_order_is_explained_at_its_fields_and_in_a_summary(visit: Visit, a
     expect(visit.page).to_have_title("The Fruit Stand")
 
 
-def test_invalid_value_is_explained_at_its_field(visit: Visit, api: FakeOrderApi) -> None:
+def test_invalid_value_gets_an_error_at_its_field(visit: Visit, api: FakeOrderApi) -> None:
     year = datetime.date.today().year
     dates = f"Order date must be from 2000-01-01 to {year + 1}-12-31"
     for field, label, value, detail in (
@@ -148,7 +148,7 @@ def test_errors_of_the_api_are_shown_at_their_fields(visit: Visit, api: FakeOrde
         ({"code": "", "title": "", "detail": "", "errors": []}, "The shop refused this order without a reason."),
     ],
 )
-def test_refusal_without_a_field_is_shown_in_the_summary(
+def test_rejection_without_a_field_is_shown_in_the_summary(
     visit: Visit, api: FakeOrderApi, members: dict[str, Any], text: str
 ) -> None:
     api.script.append(Answer(400, {"code": "INVALID_JSON", "detail": "The body is not JSON.", **members}))
@@ -208,7 +208,7 @@ def test_unconfirmed_order_is_locked_until_it_is_retried_or_abandoned(visit: Vis
     assert len(set(api.keys)) == 2
 
 
-def test_order_placed_offline_is_sent_once_the_network_is_back(visit: Visit, api: FakeOrderApi) -> None:
+def test_order_placed_offline_is_sent_when_the_network_returns(visit: Visit, api: FakeOrderApi) -> None:
     api.processes = False
     api.script.append(DROP)
     visit.page.context.set_offline(True)
@@ -218,27 +218,27 @@ def test_order_placed_offline_is_sent_once_the_network_is_back(visit: Visit, api
     )
     visit.page.context.set_offline(False)
     expect(visit.receipts.first).to_contain_text("Being processed")
-    api.look_script.append(DROP)
+    api.poll_script.append(DROP)
     visit.page.context.set_offline(True)
     expect(visit.receipts.first).to_contain_text("You are offline. This is the last known state.")
-    # The browser can be wrong about the network.
+    # Send the order nevertheless: the browser can be wrong about the network.
     visit.place(quantity="3")
     visit.expect_accepted("3 × Banana")
 
 
-def test_order_in_the_list_explains_its_state(visit_with_clock: Visit, api: FakeOrderApi) -> None:
+def test_listed_order_shows_its_state(visit_with_clock: Visit, api: FakeOrderApi) -> None:
     visit = visit_with_clock
-    api.look_script.extend([Answer(503), Answer(200, {"status": "PROCESSED"})])
+    api.poll_script.extend([Answer(503), Answer(200, {"status": "PROCESSED"})])
     api.processes = False
     visit.place()
-    visit.wind_on_until("The state of this order cannot be read right now.")
+    visit.advance_clock_until("The state of this order cannot be read right now.")
     visit.page.clock.fast_forward(40_000)
-    visit.wind_on_until("Your order is accepted and will not be lost")
+    visit.advance_clock_until("Your order is accepted and will not be lost")
     expect(visit.receipts.first).to_contain_text("Being processed")
-    api.look_script.append(problem(404, "ORDER_NOT_FOUND", "No order has this id."))
-    visit.wind_on_until("The shop has no order with this number.")
-    polls = len(api.looks)
+    api.poll_script.append(problem(404, "ORDER_NOT_FOUND", "No order has this id."))
+    visit.advance_clock_until("The shop has no order with this number.")
+    polls = len(api.polls)
     visit.page.reload()
     expect(visit.receipts.first).to_contain_text("The shop has no order with this number.")
     visit.page.clock.run_for(10_000)
-    assert len(api.looks) == polls
+    assert len(api.polls) == polls

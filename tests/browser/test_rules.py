@@ -12,7 +12,7 @@ from browser.visit import Visit
 from orders.adapters.order_schema import ORDER_RULES
 from unit.hostile_strategies import EDGES, TEXT
 
-# Without floats: JavaScript cannot distinguish 1.0 from 1, and the page sends texts only.
+# Without floats: JavaScript cannot distinguish 1.0 from 1, and the page sends strings only.
 VALUES = [value for values in EDGES.values() for value in values if not isinstance(value, float)]
 VALUES += [f"{letter * length}" for letter in "c1" for length in (63, 64, 65, 127, 128, 129)]
 
@@ -35,7 +35,7 @@ def require_agreement(page: Page, cases: list[tuple[str, Any]]) -> None:
         assert is_accepted == ORDER_RULES.fields[field](value), (field, value)
 
 
-def test_page_and_schema_agree_at_the_edges(page: Page) -> None:
+def test_page_and_schema_agree_on_edge_cases(page: Page) -> None:
     require_agreement(page, [(field, value) for field in EDGES for value in VALUES])
 
 

@@ -1,4 +1,4 @@
-"""Opening the page: what it loads, one release at a time, and what it shows if something is missing."""
+"""Opening the page: loaded files, one release at a time, and error messages when something is missing."""
 
 import re
 from collections.abc import Callable
@@ -26,13 +26,13 @@ def test_first_load_stays_within_its_budget_and_loads_one_release(new_visit: Cal
     assert {types[request] for request in counted} >= {"Document", "Stylesheet", "Script"}
     assert sum(sizes[request] for request in counted) < BUDGET_BYTES
     code = [url for url in visit.requests if url.endswith((".js", ".css"))]
-    assert len(code) == len(set(code)), "each module is loaded once"
-    assert len({re.sub(r"[a-z]+\.(css|js)$", "", url) for url in code}) == 1, "all code comes from one path"
+    assert len(code) == len(set(code)), "each module must be loaded once"
+    assert len({re.sub(r"[a-z]+\.(css|js)$", "", url) for url in code}) == 1, "all code must come from one path"
     preloaded = visit.page.locator("link[rel=modulepreload]").evaluate_all("(links) => links.map((link) => link.href)")
     assert set(preloaded) == {url for url in code if not url.endswith(("/config.js", "/main.js", ".css"))}
 
 
-def test_page_talks_to_the_storefront_and_the_api_only(visit: Visit, api: FakeOrderApi) -> None:
+def test_page_sends_requests_only_to_the_storefront_and_the_api(visit: Visit, api: FakeOrderApi) -> None:
     visit.place()
     visit.expect_processed()
     assert all(url.startswith((f"{visit.storefront_url}/", f"{URL}/orders")) for url in visit.requests)
@@ -41,7 +41,7 @@ def test_page_talks_to_the_storefront_and_the_api_only(visit: Visit, api: FakeOr
 
 
 @pytest.mark.parametrize("name", ["view.js", "style.css"])
-def test_page_never_runs_code_of_two_releases_and_says_so(
+def test_page_reports_that_it_got_code_of_two_releases(
     new_visit: Callable[..., Visit], api: FakeOrderApi, name: str
 ) -> None:
     visit = new_visit()
@@ -59,10 +59,10 @@ def test_page_never_runs_code_of_two_releases_and_says_so(
     visit.place()
     visit.expect_accepted()
     expect(visit.page.get_by_text(COULD_NOT_START)).to_be_hidden()
-    visit.complaints.clear()
+    visit.errors.clear()
 
 
-def test_page_without_javascript_says_so_at_once(new_visit: Callable[..., Visit]) -> None:
+def test_page_shows_a_message_when_javascript_is_disabled(new_visit: Callable[..., Visit]) -> None:
     visit = new_visit(java_script_enabled=False)
     visit.page.goto(visit.storefront_url)
     assert visit.page.get_by_text(COULD_NOT_START).is_visible()
@@ -79,7 +79,7 @@ def test_input_before_the_page_has_started_is_kept(
     with visit.page.expect_request(f"**/{script}"):
         visit.page.goto(visit.storefront_url, wait_until="commit")
     message = visit.page.get_by_text(COULD_NOT_START).locator("..")
-    # It does not flash while the page loads.
+    # The delay keeps the message hidden while the page loads.
     assert message.evaluate("(element) => getComputedStyle(element).animationDelay") == "2s"
     visit.fill(customer_id="quick")
     visit.page.get_by_label("Quantity").press("Enter")
@@ -91,7 +91,7 @@ def test_input_before_the_page_has_started_is_kept(
     assert len(api.submissions) == 1
 
 
-def test_missing_configuration_is_retried_until_it_is_there(new_visit: Callable[..., Visit]) -> None:
+def test_missing_configuration_is_requested_again_until_loaded(new_visit: Callable[..., Visit]) -> None:
     visit = new_visit()
     failing = True
     visit.page.route("**/config.js*", lambda route: route.abort() if failing else route.continue_())
@@ -111,10 +111,10 @@ def test_missing_configuration_is_retried_until_it_is_there(new_visit: Callable[
     expect(banner).to_be_hidden()
     visit.place()
     visit.expect_accepted()
-    visit.complaints.clear()
+    visit.errors.clear()
 
 
-def test_invalid_configuration_closes_the_shop(new_visit: Callable[..., Visit]) -> None:
+def test_shop_is_closed_when_the_configuration_is_invalid(new_visit: Callable[..., Visit]) -> None:
     visit = new_visit()
     config = "export default { apiUrl: 'not an address' };"
     visit.page.route("**/config.js", lambda route: route.fulfill(content_type="text/javascript", body=config))

@@ -1,4 +1,4 @@
-"""What the page keeps on the device: forged, blocked, full, plentiful, and forgotten."""
+"""The page's storage on the device: forged records, blocked or full storage, many orders, and deletion."""
 
 import json
 import time
@@ -36,7 +36,7 @@ def remember(visit: Visit, items: dict[str, Any]) -> None:
 
 
 def numbered(items: list[Any]) -> dict[str, Any]:
-    """Return each item under an order id of its own, which a record also holds."""
+    """Return each item under a distinct order ID, which is also set in records."""
     ids = [derived_order_id(SAMPLE_ORDER, str(number)) for number in range(len(items))]
     pairs = zip(ids, items, strict=True)
     return {f"order:{id_}": {**item, "order_id": id_} if isinstance(item, dict) else item for id_, item in pairs}
@@ -59,7 +59,7 @@ def test_hostile_entry_is_rejected_and_not_repeated(visit: Visit, api: FakeOrder
     assert api.submissions == []
 
 
-def test_hostile_answer_is_shown_as_plain_bounded_text(visit: Visit, api: FakeOrderApi) -> None:
+def test_hostile_response_is_shown_as_plain_bounded_text(visit: Visit, api: FakeOrderApi) -> None:
     visit.fill()
     for value in HOSTILE:
         errors = [{"pointer": "/quantity", "detail": value}, {"pointer": value, "detail": value}, value, None]
@@ -94,16 +94,16 @@ def test_forged_records_are_deleted_and_never_used(visit: Visit, api: FakeOrderA
         for value in values:
             remember(visit, {**items, "submission": {**SUBMISSION, name: value}, "customer": json.dumps(MARKUP)})
             visit.page.reload()
-            # Not `wait_for_function`, which evaluates a string: the page's policy forbids that.
+            # `wait_for_function` evaluates a string, which the page's Content-Security-Policy forbids.
             wait_for("an empty storage", lambda: visit.page.evaluate("localStorage.length === 0"), seconds=5)
             items = {}
     expect(visit.page.get_by_text("Nothing yet.")).to_be_visible()
     expect(visit.page.get_by_label("Customer ID")).to_have_value("")
     expect_inert(visit)
-    assert (api.looks, api.submissions) == ([], [])
+    assert (api.polls, api.submissions) == ([], [])
 
 
-def test_records_of_other_pages_and_valid_orders_stay(visit: Visit) -> None:
+def test_records_of_other_pages_and_valid_orders_are_kept(visit: Visit) -> None:
     remember(visit, numbered([{**RECORD, "order": {**ORDER, "customer_id": "c" * 64, "product_id": "P" * 128}}]))
     visit.page.evaluate("localStorage.setItem('another page', '{')")
     visit.page.set_viewport_size({"width": 320, "height": 640})
@@ -115,7 +115,7 @@ def test_records_of_other_pages_and_valid_orders_stay(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("problem_of_storage", ["blocked", "full", "full after the start"])
-def test_page_that_cannot_store_anything_warns_and_still_orders(
+def test_page_warns_and_places_orders_when_storage_fails(
     new_visit: Callable[..., Visit], api: FakeOrderApi, problem_of_storage: str
 ) -> None:
     visit = new_visit()
@@ -156,7 +156,7 @@ def test_orders_are_kept_newest_first_and_refreshed_on_return(visit: Visit, api:
     expect(visit.page.get_by_text("Processed", exact=True)).to_have_count(2)
 
 
-def test_each_button_removes_what_it_says(visit: Visit, api: FakeOrderApi) -> None:
+def test_clear_and_forget_buttons_delete_their_records(visit: Visit, api: FakeOrderApi) -> None:
     visit.place(product="Apple")
     visit.expect_processed("2 × Apple")
     api.processes = False
@@ -181,17 +181,17 @@ def test_each_button_removes_what_it_says(visit: Visit, api: FakeOrderApi) -> No
 
 
 def test_page_with_ten_thousand_orders_opens_quickly(visit: Visit, api: FakeOrderApi) -> None:
-    def opening() -> float:
+    def load_seconds() -> float:
         started = time.monotonic()
         visit.page.reload()
         expect(visit.place_button).to_be_enabled(timeout=60_000)
         return time.monotonic() - started
 
     api.processes = False
-    baseline = opening()
+    baseline = load_seconds()
     for state, hidden in (("PROCESSED", 0), ("ACCEPTED", 9900)):
         remember(visit, numbered([{**RECORD, "state": state, "processed_at": None}] * 10_000))
-        assert opening() < 10 * baseline, state
+        assert load_seconds() < 10 * baseline, state
         expect(visit.receipts).to_have_count(100)
         expect(visit.page.get_by_text("9900 older orders are not shown.")).to_have_count(1 if hidden else 0)
     visit.place(product="Pear")

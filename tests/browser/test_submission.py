@@ -23,14 +23,14 @@ NEW_TAB = """async () => {
 
 
 class Tab:
-    """An instance of the modules. Tabs of one page share localStorage; `follow` stands for the storage event."""
+    """An instance of the modules. Tabs of one page share localStorage; `follow` replaces the storage event."""
 
     def __init__(self, page: Page) -> None:
         self._page = page
         self._number = page.evaluate(NEW_TAB)
 
     def run(self, script: str, *arguments: Any) -> Any:
-        """Evaluate a function of (tab, ...arguments)."""
+        """Call a JavaScript function with (tab, ...arguments); return its result."""
         return self._page.evaluate(f"([n, ...rest]) => ({script})(tabs[n], ...rest)", [self._number, *arguments])
 
     def call(self, method: str, *arguments: Any) -> None:
@@ -58,7 +58,7 @@ class Tab:
         return int(self.run("(tab) => tab.requests.length"))
 
     def expect(self, phase: str | None, order: dict[str, str] | None = None, **details: Any) -> None:
-        """The last change is this one."""
+        """Require that the last change is this one."""
         expected = {"phase": phase, **details, **({"order": order} if order else {})}
         change = self.run("(tab) => tab.changes.at(-1)")
         assert {name: change[name] for name in expected} == expected
@@ -100,20 +100,20 @@ def test_retries_double_their_delay_and_stop_after_six_attempts(tab: Tab, stoppe
             stopped_page.clock.run_for(1)
             tab.expect("sending")
         sent.append(tab.fail("unavailable"))
-        assert sent == [sent[0]] * 6, "every attempt has the same order and key"
+        assert sent == [sent[0]] * 6, "every attempt must have the same order and key"
         tab.expect("stopped", reason="unavailable")
         stopped_page.clock.run_for(3_600_000)
         assert tab.requests == 0
-        tab.call("retry")  # by the customer: the attempts are counted from the start again
+        tab.call("retry")  # the customer retries: six more attempts
 
 
 @pytest.mark.parametrize("reason", ["offline", "unreachable", "timeout"])
-def test_return_of_the_network_triggers_a_retry(tab: Tab, stopped_page: Page, reason: str) -> None:
+def test_retry_starts_when_the_network_returns(tab: Tab, stopped_page: Page, reason: str) -> None:
     tab.call("place", ORDER)
     tab.fail("throttled", 20)
     tab.expect("waiting", delay=20)
     stopped_page.evaluate("dispatchEvent(new Event('online'))")
-    assert tab.requests == 0, "the network's return does not shorten the shop's own delay"
+    assert tab.requests == 0, "the network's return must not shorten the delay that the shop set"
     stopped_page.clock.run_for(20_000)
     tab.fail(reason)
     stopped_page.evaluate("dispatchEvent(new Event('online'))")
@@ -123,7 +123,7 @@ def test_return_of_the_network_triggers_a_retry(tab: Tab, stopped_page: Page, re
     tab.expect("sending")
 
 
-def test_offline_is_retried_without_limit_because_it_can_be_wrong(tab: Tab, stopped_page: Page) -> None:
+def test_offline_submission_is_retried_without_limit(tab: Tab, stopped_page: Page) -> None:
     tab.call("place", ORDER)
     for _ in range(8):
         tab.fail("offline")
@@ -132,7 +132,7 @@ def test_offline_is_retried_without_limit_because_it_can_be_wrong(tab: Tab, stop
     tab.expect("sending")
 
 
-def test_any_attempt_may_have_placed_the_order(tab: Tab, stopped_page: Page) -> None:
+def test_order_may_be_placed_when_any_attempt_was_unconfirmed(tab: Tab, stopped_page: Page) -> None:
     tab.call("place", ORDER)
     for placed, may_be_placed in ((False, False), (True, True), (False, True)):
         tab.fail("failed", placed=placed)
@@ -142,7 +142,7 @@ def test_any_attempt_may_have_placed_the_order(tab: Tab, stopped_page: Page) -> 
 
 @pytest.mark.parametrize(("minutes", "is_sent"), [(9.9, True), (10, False), (-1, False)])
 def test_submission_of_an_earlier_visit_is_resumed_for_ten_minutes(tab: Tab, minutes: float, is_sent: bool) -> None:
-    remember(tab, minutes, holder={"tab": "01234567", "until": 10**15})  # the clock was ahead: no hold
+    remember(tab, minutes, holder={"tab": "01234567", "until": 10**15})  # invalid holder: its clock was ahead
     tab.call("resume")
     if is_sent:
         assert tab.answer("accepted", orderId=IDS[0]) == [ORDER, KEY]
@@ -152,7 +152,7 @@ def test_submission_of_an_earlier_visit_is_resumed_for_ten_minutes(tab: Tab, min
         assert tab.requests == 0
 
 
-def test_refused_submission_is_forgotten_and_the_next_one_has_its_own_key(tab: Tab) -> None:
+def test_rejected_submission_is_deleted_and_the_next_has_a_new_key(tab: Tab) -> None:
     tab.call("place", ORDER)
     first = tab.answer("refused", detail="No.", errors=[])
     tab.expect("refused", ORDER)
@@ -187,14 +187,14 @@ def test_order_abandoned_in_another_tab_is_not_sent_again(tab: Tab, other: Tab, 
     tab.fail("timeout") if ending == "unconfirmed" else tab.answer(ending, orderId=IDS[0])
     assert tab.requests == 0
     tab.expect("elsewhere", PEAR)
-    assert other.stored["key"] == key, "the other tab's submission stays"
+    assert other.stored["key"] == key, "the other tab's submission must be kept"
     assert tab.states == ({IDS[0]: "ACCEPTED"} if ending == "accepted" else {})
     other.answer("accepted", orderId=IDS[1])
     tab.call("follow")
     tab.expect("idle")
 
 
-def test_abandoning_is_noticed_before_a_retry(tab: Tab, other: Tab, stopped_page: Page) -> None:
+def test_order_is_not_retried_when_abandoned_in_another_tab(tab: Tab, other: Tab, stopped_page: Page) -> None:
     tab.call("place", ORDER)
     tab.fail("unavailable")
     other.call("follow")
@@ -204,7 +204,7 @@ def test_abandoning_is_noticed_before_a_retry(tab: Tab, other: Tab, stopped_page
     tab.expect("withdrawn", ORDER, maybePlaced=True)
 
 
-def test_submission_of_a_crashed_tab_is_taken_over(tab: Tab, other: Tab, stopped_page: Page) -> None:
+def test_submission_of_a_crashed_tab_continues_in_another_tab(tab: Tab, other: Tab, stopped_page: Page) -> None:
     tab.call("place", ORDER)
     other.call("follow")
     stopped_page.clock.run_for(16_999)
@@ -216,7 +216,7 @@ def test_submission_of_a_crashed_tab_is_taken_over(tab: Tab, other: Tab, stopped
     tab.expect("elsewhere")
 
 
-def test_closed_tab_releases_its_submission_for_good(tab: Tab, other: Tab, stopped_page: Page) -> None:
+def test_closed_tab_releases_its_submission(tab: Tab, other: Tab, stopped_page: Page) -> None:
     tab.call("place", ORDER)
     stopped_page.evaluate("dispatchEvent(new Event('pagehide'))")
     tab.fail("unreachable")  # closing aborts the request
@@ -224,17 +224,17 @@ def test_closed_tab_releases_its_submission_for_good(tab: Tab, other: Tab, stopp
     assert other.requests == 1
 
 
-def test_accepted_order_is_newest_although_the_clock_was_set_back(tab: Tab) -> None:
+def test_accepted_order_is_newest_when_the_clock_was_set_back(tab: Tab) -> None:
     finished = {"placed_at": "2026-03-02T10:00:00.000Z", "state": "UNKNOWN"}
     tab.track(*({"order_id": order_id, **finished} for order_id in IDS[1:150]), {"order_id": IDS[160]})
     tab.call("place", PEAR)
     tab.answer("accepted", orderId=IDS[0])
     assert next(iter(tab.states)) == IDS[0]
-    assert IDS[160] in tab.states, "an order that is not processed is never deleted"
+    assert IDS[160] in tab.states, "an unprocessed order must not be deleted"
     assert len(tab.states) == 101
 
 
-def test_polls_wait_ever_longer_and_follow_retry_after(tab: Tab, stopped_page: Page) -> None:
+def test_poll_delay_grows_and_follows_retry_after(tab: Tab, stopped_page: Page) -> None:
     tab.track({"order_id": IDS[0]})
     for wait, retry_after in ((600, None), (1000, None), (1250, 50), (50_000, None)):
         stopped_page.clock.run_for(wait - 1)
@@ -244,7 +244,7 @@ def test_polls_wait_ever_longer_and_follow_retry_after(tab: Tab, stopped_page: P
 
 
 @pytest.mark.parametrize("event", ["visibilitychange", "online", "offline"])
-def test_event_polls_at_once_but_not_before_retry_after(tab: Tab, stopped_page: Page, event: str) -> None:
+def test_event_triggers_a_poll_but_not_before_retry_after(tab: Tab, stopped_page: Page, event: str) -> None:
     dispatch = f"document.dispatchEvent(new Event('{event}', {{ bubbles: true }}))"
     tab.track({"order_id": IDS[0]})
     stopped_page.clock.run_for(600)
@@ -258,7 +258,7 @@ def test_event_polls_at_once_but_not_before_retry_after(tab: Tab, stopped_page: 
     assert tab.requests == 1
 
 
-def test_four_orders_are_polled_at_a_time_and_none_while_hidden(tab: Tab, stopped_page: Page) -> None:
+def test_at_most_four_orders_are_polled_and_none_while_hidden(tab: Tab, stopped_page: Page) -> None:
     stopped_page.evaluate("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
     tab.track(*({"order_id": order_id} for order_id in IDS[:10]))
     stopped_page.clock.run_for(60_000)

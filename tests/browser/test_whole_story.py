@@ -1,4 +1,4 @@
-"""An order on the local stack: from the form through every part of the system to PROCESSED."""
+"""An order on the local stack, from the form to PROCESSED."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,7 +27,7 @@ def stored_orders(local_stack: LocalStack, customer_id: str) -> list[dict[str, A
     return list(answer["Items"])
 
 
-def test_order_goes_from_the_form_to_processed(visit: Visit, local_stack: LocalStack) -> None:
+def test_order_is_processed_on_the_local_stack(visit: Visit, local_stack: LocalStack) -> None:
     visit.place(product="Banana", quantity="2", customer_id="whole-story", order_date="2025-04-25")
     expect(visit.receipts.first).to_contain_text("Accepted")
     visit.expect_processed("2 × Banana", timeout_seconds=30)

@@ -21,13 +21,13 @@ class Visit:
     page: Page
     storefront_url: str
     api_url: str
-    complaints: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.page.on("console", self._on_console)
-        self.page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
-        self.page.on("dialog", lambda dialog: self.complaints.append(f"dialog: {dialog.message}"))
+        self.page.on("pageerror", lambda error: self.errors.append(f"uncaught: {error}"))
+        self.page.on("dialog", lambda dialog: self.errors.append(f"dialog: {dialog.message}"))
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.add_init_script(
             "addEventListener('securitypolicyviolation', (event) =>"
@@ -39,7 +39,7 @@ class Visit:
         if message.text.startswith(_FAILED_REQUEST) and is_of_api:
             return
         if message.type in ("error", "warning"):
-            self.complaints.append(f"{message.type}: {message.text}")
+            self.errors.append(f"{message.type}: {message.text}")
 
     def open(self) -> None:
         self.page.goto(self.storefront_url)
@@ -47,7 +47,7 @@ class Visit:
 
     def another_tab(self) -> "Visit":
         """Open the storefront in a second tab of the same browser."""
-        visit = Visit(self.page.context.new_page(), self.storefront_url, self.api_url, self.complaints, self.requests)
+        visit = Visit(self.page.context.new_page(), self.storefront_url, self.api_url, self.errors, self.requests)
         visit.open()
         return visit
 
@@ -86,8 +86,8 @@ class Visit:
         self.fill(**order)
         self.place_button.click()
 
-    def wind_on_until(self, text: str) -> None:
-        """Let the page's clock run until the newest order says `text`; answers take their real time meanwhile."""
+    def advance_clock_until(self, text: str) -> None:
+        """Advance the page's clock until the newest order contains `text`. Responses arrive in real time."""
         for _ in range(60):
             self.page.clock.run_for(1_000)
             with suppress(AssertionError):
@@ -96,7 +96,7 @@ class Visit:
         expect(self.receipts.first).to_contain_text(text)
 
     def expect_accepted(self, title: str = "2 × Banana") -> None:
-        """The newest order is this one, processed or not."""
+        """Require that this order is the newest, processed or not."""
         expect(self.receipts.first.get_by_role("heading")).to_have_text(title)
 
     def expect_processed(self, title: str = "2 × Banana", timeout_seconds: float = 5) -> None:
@@ -115,7 +115,7 @@ class Visit:
         assert widths[0] <= widths[1], f"the page is {widths[0]} px wide in a window of {widths[1]} px"
 
     def expect_nothing_cut_off(self) -> None:
-        """No element is wider than its container."""
+        """Require that no element is wider than its container."""
         cut_off = self.page.evaluate(
             """() => Array.from(document.querySelectorAll("body :not(.visually-hidden)"))
               .filter((element) => getComputedStyle(element).display !== "inline" && element.clientWidth > 1)
