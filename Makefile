@@ -5,16 +5,16 @@ PY     := .venv/bin/python
 
 .DEFAULT_GOAL := help
 
-# No target is a file. Targets share .venv, dist and .local, so none runs beside another.
+# No target is a file. Targets share .venv, dist and .local, so they never run in parallel.
 .PHONY: help run test fault-test check coverage bench smoke format draw docs lock build clean \
         install install-test
 .NOTPARALLEL:
 
-# Python settings and pytest plugins of the user must not reach the programs of this project, nor make's own options the
-# tests that call make.
+# The user's Python settings and pytest plugins must not affect the programs of this project. Make's own options must not
+# affect tests that call make.
 unexport $(filter-out PYTHONDONTWRITEBYTECODE PYTHONUNBUFFERED,$(filter PYTHON% PYTEST_PLUGINS MAKEFLAGS MFLAGS,$(.VARIABLES)))
 
-# Programs on this machine are not reached through a proxy. Tools differ in which spelling they read.
+# Local servers are reached without a proxy. Some tools read the lower-case variable, others the upper-case one.
 comma     := ,
 NOT_PROXY := $(sort $(subst $(comma), ,$(no_proxy) $(NO_PROXY)) localhost .localhost 127.0.0.1)
 NOT_PROXY := $(subst $() ,$(comma),$(NOT_PROXY))
@@ -66,7 +66,7 @@ help:
 run: install
 	@PYTHONPATH=scripts:lambda exec $(PY) -m local_stack
 
-# Most tests wait for a deployment, so more processes than cores pay off.
+# Most tests wait for a deployment, so more processes than cores are faster.
 TESTS   ?= tests
 WORKERS ?= 4
 test: install-test
@@ -129,7 +129,7 @@ clean:
 	rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis terraform-*/.terraform
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# An old Python can print this sentence, but not parse the set-up program.
+# Checked here, because an old Python cannot parse the set-up program.
 NEW_ENOUGH := import sys; sys.version_info >= (3, 11) or sys.exit( \
   "make: %s is Python %d.%d, but 3.11 or newer is needed. Install one and name it: make run PYTHON=python3.11" \
   % ((sys.executable,) + tuple(sys.version_info[:2])))

@@ -1,4 +1,4 @@
-/** The order API over HTTP. Every response, and a missing one, becomes one of a few outcomes; nothing here throws. */
+/** The order API over HTTP. Every response, or its absence, becomes one of a few outcomes. Nothing here throws. */
 
 import { readRetryAfter } from "./backoff.js";
 
@@ -18,7 +18,7 @@ export const isOrderId = (value) => typeof value === "string" && ORDER_ID.test(v
 export const isTimestamp = (value) =>
   typeof value === "string" && TIMESTAMP.test(value) && !Number.isNaN(Date.parse(value));
 
-/** `value` as it may be displayed: bounded, without control and formatting characters; empty if it is not a string. */
+/** `value` as displayable text: shortened, without control and formatting characters; empty if it is not a string. */
 function displayText(value) {
   if (typeof value !== "string") return "";
   const plain = value.replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cs}\u2028\u2029]+/gu, " ").trim();
@@ -64,7 +64,7 @@ export class OrderApi {
     if (status === 429) return unconfirmed("throttled", { retryAfter, maybePlaced: false });
     if (status === 503) return unconfirmed("unavailable", { retryAfter });
     if (status >= 500 || status === 408) return unconfirmed("failed", { retryAfter });
-    // Not a response of this API, but of something in between: the order may still be accepted.
+    // Not a response of this API but, for example, of a proxy: the order may still be accepted.
     if (status < 400 || !isProblem(document)) return unconfirmed("unexpected_response", { isRetryable: false });
     const detail = displayText(document.detail) || displayText(document.title) || displayText(document.code);
     return {

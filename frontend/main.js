@@ -150,7 +150,7 @@ async function open() {
   let slowResponse = 0;
   /** Whether the customer started the submission here, so that the focus may move to the order. */
   let isPlacedHere = false;
-  /** What the form held when it made room for an order of another tab or visit, or null. */
+  /** The form's content before it showed an order of another tab or visit, or null. */
   let draft = null;
 
   /** Show the pending order in the form. */
@@ -270,5 +270,5 @@ async function open() {
   view.openShop();
 }
 
-// Without its style sheet the page is incomplete: its message to reload it stays.
+// Without its style sheet the page does not start and keeps its message to reload.
 if (view.isStyled()) open();

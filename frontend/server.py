@@ -120,7 +120,7 @@ class Storefront:
 
 
 def read_public_file(file: Path) -> bytes | None:
-    """Return the content of a regular file; None if it is missing or a link."""
+    """Return the content of a regular file; None if it is missing or a symbolic link."""
     return file.read_bytes() if file.is_file() and file.resolve() == file else None
 
 
@@ -171,7 +171,7 @@ class StorefrontRequestHandler(BaseHTTPRequestHandler):
         """Send one line of text that repeats nothing of the request, and close the connection."""
         # The base class sends 501 for a method without a `do_` function.
         status = HTTPStatus.METHOD_NOT_ALLOWED if code == HTTPStatus.NOT_IMPLEMENTED else HTTPStatus(code)
-        # A request that was not parsed counts as HTTP/0.9, which has no status line.
+        # The base class treats an unparsed request as HTTP/0.9 and would send no status line.
         self.request_version = self.protocol_version
         body = f"{status.value} {status.phrase}\n".encode("ascii")
         self.close_connection = True
@@ -220,13 +220,13 @@ class StorefrontServer(ThreadingHTTPServer):
         socketserver.TCPServer.server_bind(self)
 
     def is_own_host(self, header: str) -> bool:
-        """Return whether a Host header names this machine: loopback, or what `--host` opened."""
+        """Return whether a Host header names this machine: loopback, or the address of `--host`."""
         host = re.sub(r":[0-9]*$", "", header.strip().lower()).strip("[]")
         own = str(self.server_address[0])
         if host in ("localhost", own) or host.endswith(".localhost"):
             return True
         with contextlib.suppress(ValueError):
-            # No other site can have an IP address of this machine as its origin.
+            # A page of another site cannot have an IP address of this machine as its origin.
             return ipaddress.ip_address(host).is_loopback or not ipaddress.ip_address(own).is_loopback
         return False
 

@@ -20,12 +20,12 @@ const LATEST_TIME = Date.parse("9999-12-31T23:59:59.999Z");
 
 /** This storefront's records. If localStorage is blocked or full, they last until the page is closed. */
 export class BrowserStorage {
-  /** Texts that localStorage did not take. */
+  /** Values that could not be written to localStorage. */
   #page = new Map();
   /** Valid values by key, with the text they were parsed from. */
   #parsed = new Map();
 
-  /** Whether records outlive the page. */
+  /** Whether records are kept after the page is closed. */
   isLasting = true;
 
   constructor() {

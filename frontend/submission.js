@@ -1,7 +1,7 @@
 /**
- * Places each order once. A submission is stored with its idempotency key before it is sent and until the API has
- * accepted or refused it, so every retry is the same order: by the page, by the customer, after a reload or in another
- * tab. One submission at a time is pending per browser, and one tab at a time holds (sends) it.
+ * Places each order once. A submission is stored with its idempotency key before it is sent, and kept until the API has
+ * accepted or refused it. So every retry places the same order: by the page, by the customer, after a reload or in
+ * another tab. At most one submission is pending per browser, and at most one tab holds it, which means sends it.
  */
 
 import { SUBMIT_TIMEOUT_SECONDS } from "./api.js";
@@ -17,10 +17,10 @@ const NETWORK_FAILURES = ["offline", "unreachable", "timeout"];
 /** While the browser reports no network, retry this often: the report can be wrong. */
 const OFFLINE_RETRY_SECONDS = 30;
 
-/** The same order again this soon after its acceptance is a double click. */
+/** If the same order is placed again within this time after its acceptance, it is a double click. */
 const DOUBLE_CLICK_MS = 1000;
 
-/** A tab that crashed loses its hold this long after its next attempt was due. */
+/** If a tab crashes, its hold expires this long after its next attempt was due. */
 const HOLD_MARGIN_MS = 2000 + SUBMIT_TIMEOUT_SECONDS * 1000;
 const MAXIMUM_HOLD_MS = 3600 * 1000 + HOLD_MARGIN_MS;
 
@@ -33,7 +33,7 @@ function randomHex(bytes) {
  * Sends the pending submission until it is accepted, refused or abandoned. Calls `onChange` with one of
  *   { phase: "sending", order }
  *   { phase: "waiting", order, reason, delay, maybePlaced }   retried after `delay` seconds; null: once online
- *   { phase: "stopped", order, reason, maybePlaced }          the customer decides; reason null if nothing was tried
+ *   { phase: "stopped", order, reason, maybePlaced }          the customer decides; reason null if nothing was sent
  *   { phase: "elsewhere", order }                             another tab holds it
  *   { phase: "accepted", record }
  *   { phase: "refused", order, outcome }
@@ -49,11 +49,11 @@ export class Submissions {
   #submission = null;
   /** Whether this tab sends it. */
   #isHere = false;
-  /** Whether an attempt may have been accepted without the page learning of it. */
+  /** Whether an attempt may have been accepted although the page received no response. */
   #maybePlaced = false;
   #reason = null;
   #isSending = false;
-  /** While the page closes, its requests fail: that must not make it hold the submission again. */
+  /** While the page closes, its requests fail. It must not hold the submission again because of that. */
   #isClosing = false;
   #attempts = 0;
   #timer = 0;
@@ -84,7 +84,7 @@ export class Submissions {
     if (last !== null && performance.now() - at < DOUBLE_CLICK_MS && sameOrder(order, last)) return;
     this.follow();
     if (this.#submission !== null) return;
-    // Held from the first write on: other tabs must not take it over in between.
+    // The first write already names the holder: other tabs must not take the submission over.
     const holder = this.#holdFor(0);
     this.#begin({ key: randomHex(16), order, started_at: new Date().toISOString(), holder }, false);
     this.#storage.keepSubmission(this.#submission);
@@ -99,7 +99,7 @@ export class Submissions {
     if (age >= 0 && age < RESUME_WITHIN_MS) this.retry();
   }
 
-  /** Compare with what is stored: another tab may have begun, taken over, finished or abandoned a submission. */
+  /** Synchronize with storage: another tab may have begun, taken over, finished or abandoned a submission. */
   follow() {
     if (this.#isSending) return;
     const stored = this.#storage.submission();
@@ -148,7 +148,7 @@ export class Submissions {
     this.#attempts = 0;
   }
 
-  /** Whether this submission is still this tab's to send. */
+  /** Synchronize with storage, and return whether this tab still holds this submission. */
   #isWanted() {
     const { key } = this.#submission;
     this.follow();
@@ -170,7 +170,7 @@ export class Submissions {
     if (this.#isHere && !this.#isClosing) this.#storage.keepSubmission({ ...this.#submission, holder: this.#holdFor(delay) });
   }
 
-  /** Leave the submission to any tab, unless another one already holds it. */
+  /** Let any tab hold the submission, unless another tab already holds it. */
   #release() {
     const stored = this.#storage.submission();
     if (stored?.holder?.tab === this.#tab) this.#storage.keepSubmission({ ...stored, holder: null });
@@ -201,7 +201,7 @@ export class Submissions {
       accepted_at: new Date().toISOString(),
       processed_at: null,
     };
-    // In this order: if the page closes in between, the stored key finds the same order again.
+    // In this order: if the page closes in between, a retry with the stored key gets the same order.
     this.#storage.keepOrder(record);
     this.#storage.prune();
     this.#storage.forgetSubmission(key);

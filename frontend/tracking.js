@@ -94,7 +94,7 @@ function update(record, outcome) {
   return {
     ...record,
     state: "PROCESSED",
-    // Both times are the shop's from now on: this machine's clock may be wrong.
+    // Use the shop's timestamps from now on: this machine's clock may be wrong.
     accepted_at: outcome.submittedAt ?? record.accepted_at,
     processed_at: outcome.processedAt ?? new Date().toISOString(),
   };

@@ -1,4 +1,4 @@
-/** The document. No other module touches it. Text from outside is inserted as text, never as markup. */
+/** The document, which no other module touches. Untrusted text is inserted as text, never as markup. */
 
 import { FIELDS } from "./rules.js";
 
@@ -52,12 +52,12 @@ export function showBanner(text) {
   banner.hidden = text === "";
 }
 
-/** Have a screen reader say what happened elsewhere on the page. */
+/** Announce a change on the page to screen readers. */
 export function announce(text) {
   announcement.textContent = text;
 }
 
-/** Call these when the customer acts. */
+/** Register the handlers of the customer's actions. */
 export function listen({ submit, startOver, clear, forget }) {
   form.addEventListener("submit", () => {
     const isDoubleClick = isUntouched && performance.now() - changedAt < DOUBLE_CLICK_MS;
@@ -78,15 +78,15 @@ form.addEventListener("input", () => {
 });
 
 /**
- * The second click of a double click must not act on what the first one has brought under the pointer: the emptied
- * form, or whatever has been scrolled there.
+ * The first click of a double click may empty the form, or scroll another element under the pointer. The second click
+ * must not act on it.
  */
 const DOUBLE_CLICK_MS = 1000;
 const SAME_PLACE_PX = 20;
 
 /** Where the place button was last clicked, or null. */
 let pressed = null;
-/** When the page has last emptied the form or scrolled, and whether the customer has changed the form since. */
+/** When the page last emptied the form or scrolled, and whether the customer has left the form unchanged since. */
 let changedAt = -Infinity;
 let isUntouched = false;
 
@@ -273,18 +273,18 @@ export function resetForm(order) {
   changedAt = performance.now();
 }
 
-/** Move the focus to an order in the list, if it is still in the form. */
+/** Move the focus to an order in the list, if the focus is still in the form. */
 export function focusOrder(orderId) {
   const { activeElement } = document;
   // Some browsers do not focus a clicked button: then the body has the focus.
   if (activeElement !== document.body && !form.contains(activeElement)) return;
   const receipt = itemOf(orderId).querySelector("article");
   receipt.focus({ preventScroll: true });
-  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  receipt.scrollIntoView({ block: "nearest", behavior: still ? "auto" : "smooth" });
+  const isMotionReduced = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  receipt.scrollIntoView({ block: "nearest", behavior: isMotionReduced ? "auto" : "smooth" });
 }
 
-/** Warn that nothing outlives the page. */
+/** Warn that nothing is kept after the page is closed. */
 export function showStorageWarning() {
   storageWarning.hidden = false;
   storageHint.hidden = true;

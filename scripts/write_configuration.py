@@ -40,7 +40,7 @@ class Setting:
     @property
     def cells(self) -> list[str]:
         """Name and default."""
-        default = "**to be given**" if self.default is None else f"`{self.default}`" if self.default else "empty"
+        default = "**required**" if self.default is None else f"`{self.default}`" if self.default else "empty"
         return [f"`{self.name}`", default]
 
     @property
@@ -77,7 +77,7 @@ def parameter_of(variable: str) -> str:
 
 
 def backend_rows() -> Iterator[list[str]]:
-    yield ["Terraform", "default", "CloudFormation", "default", "what it is"]
+    yield ["Terraform", "default", "CloudFormation", "default", "description"]
     of_template = {parameter.name: parameter for parameter in parameters()}
     for variable in variables("terraform-backend"):
         parameter = of_template.pop(parameter_of(variable.name), None)
@@ -87,7 +87,7 @@ def backend_rows() -> Iterator[list[str]]:
 
 
 def frontend_rows() -> Iterator[list[str]]:
-    yield ["Terraform", "default", "what it is"]
+    yield ["Terraform", "default", "description"]
     for variable in variables("terraform-frontend"):
         yield [*variable.cells, variable.meaning]
 

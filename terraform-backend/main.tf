@@ -1,4 +1,4 @@
-# The backend of the order processing system, in order of dependence:
+# The backend of the order processing system, in dependency order:
 #
 #   entry point ── submission ── orders queue ── processing ── orders table ── notification ── order-completed
 #   (HTTP API)  └─ status ────────────────────────────────────────┘
@@ -26,8 +26,8 @@ locals {
   # After this many receives a message is moved to the dead-letter queue.
   maximum_receives = 5
 
-  # Composed instead of read from the queues: a queue's policy names the queue itself, and orders and orders_dlq name
-  # each other. Policies as resources of their own would make the provider wait 25 s for each.
+  # Composed, because a queue's policy contains the queue's own ARN, and orders and orders_dlq refer to each other. The
+  # alternative, separate policy resources, makes the provider wait 25 s for each.
   sqs_arn    = "arn:${data.aws_partition.current.partition}:sqs:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}"
   queue_arns = { for queue, name in local.queue_names : queue => "${local.sqs_arn}:${name}" }
 }
@@ -36,7 +36,7 @@ locals {
 
 resource "aws_dynamodb_table" "orders" {
   name         = "${local.prefix}-orders"
-  billing_mode = "PAY_PER_REQUEST" # no cost between waves of orders
+  billing_mode = "PAY_PER_REQUEST" # no cost while there are no orders
   hash_key     = "order_id"
 
   attribute {
@@ -115,7 +115,7 @@ resource "aws_sqs_queue" "orders" {
   # first delivery may still be in progress.
   visibility_timeout_seconds = 6 * var.processing_timeout_seconds
 
-  message_retention_seconds = 4 * 24 * 60 * 60 # a long weekend
+  message_retention_seconds = 4 * 24 * 60 * 60 # covers a long weekend
   receive_wait_time_seconds = 20               # long polling
   max_message_size          = 256 * 1024       # a message is an order of at most 16 KiB
 
@@ -125,7 +125,7 @@ resource "aws_sqs_queue" "orders" {
   policy = data.aws_iam_policy_document.secure_transport["orders"].json
 
   redrive_policy = jsonencode({
-    deadLetterTargetArn = aws_sqs_queue.orders_dlq.arn # must exist before
+    deadLetterTargetArn = aws_sqs_queue.orders_dlq.arn # must be created first
     maxReceiveCount     = local.maximum_receives
   })
 }
@@ -168,7 +168,7 @@ resource "aws_sqs_queue" "notifications_dlq" {
 
 # --- Messaging: topics ---
 
-# Not encrypted without a customer's key: CloudWatch may not use SNS's own key, so it could publish no alarm.
+# Without a customer-managed key the topic is not encrypted: CloudWatch cannot publish alarms with SNS's AWS-managed key.
 resource "aws_sns_topic" "alerts" {
   name              = "${local.prefix}-alerts"
   display_name      = "Alerts of ${local.prefix}"
@@ -235,7 +235,7 @@ resource "aws_sns_topic_subscription" "order_completed_email" {
   endpoint  = var.completed_order_email
 }
 
-# --- Functions: what they share ---
+# --- Functions: shared settings ---
 
 locals {
   lambda_zip_path = coalesce(var.lambda_zip_path, "../dist/orders-${var.lambda_architecture}.zip")
@@ -285,7 +285,7 @@ module "submission" {
     name        = "submission"
     description = "Validates an order and puts it into the orders queue."
 
-    # A customer waits for it. A cold start is limited by the processor, which grows with the memory.
+    # A customer waits for it. CPU limits a cold start, and Lambda allocates CPU in proportion to memory.
     memory_size_mb = 1024
 
     # More than the 13 s that the function waits for SQS, and less than the API's limit of 30 s, so a slow queue becomes
@@ -356,7 +356,7 @@ module "status" {
 
   function = {
     name                  = "status"
-    description           = "Tells how far an order has come."
+    description           = "Returns the state of an order."
     memory_size_mb        = 1024 # a customer waits, as for submission
     timeout_seconds       = 15
     snap_start_enabled    = var.snap_start_enabled
@@ -378,7 +378,7 @@ module "notification" {
     name                  = "notification"
     description           = "Announces completed orders."
     memory_size_mb        = 512
-    timeout_seconds       = 30 # ten notifications of a slow topic
+    timeout_seconds       = 30 # SNS may respond slowly
     environment_variables = { ORDER_COMPLETED_TOPIC_ARN = aws_sns_topic.order_completed.arn }
 
     permissions = {
@@ -428,7 +428,7 @@ resource "aws_lambda_event_source_mapping" "stored_orders" {
 
 resource "aws_apigatewayv2_api" "orders" {
   name          = "${local.prefix}-orders"
-  description   = "Takes orders and tells how far they have come."
+  description   = "Accepts orders and returns their state."
   protocol_type = "HTTP"
 
   disable_execute_api_endpoint = var.api_domain_name != null
@@ -462,7 +462,7 @@ resource "aws_apigatewayv2_authorizer" "jwt" {
   }
 }
 
-# /aws/vendedlogs/ keeps the account's policy for log delivery, which has a size limit, from growing.
+# With the prefix /aws/vendedlogs/, a log group adds nothing to the account's log delivery policy, which has a size limit.
 resource "aws_cloudwatch_log_group" "access" {
   name              = "/aws/vendedlogs/apigateway/${local.prefix}-orders"
   retention_in_days = var.log_retention_days
@@ -472,7 +472,7 @@ resource "aws_cloudwatch_log_group" "access" {
 locals {
   authorization_type = var.jwt_issuer == null ? "NONE" : "JWT"
 
-  # A route without limits has those of the stage.
+  # A route without its own limits uses those of the stage.
   route_limits = {
     (aws_apigatewayv2_route.submission.route_key) = {
       rate  = var.submission_throttling_rate_limit
@@ -488,7 +488,7 @@ locals {
 resource "aws_apigatewayv2_stage" "default" {
   api_id      = aws_apigatewayv2_api.orders.id
   name        = "$default"
-  description = "Serves what is deployed, at the root of the API's address."
+  description = "Serves the API at the root of its address."
   auto_deploy = true
 
   default_route_settings {

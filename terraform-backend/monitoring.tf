@@ -1,4 +1,4 @@
-# Alarms and metrics, in the order of an order's path. A new alarm needs a section of the same name in the runbook.
+# Alarms and metrics, along an order's path. A new alarm needs a section of the same name in the runbook.
 
 # --- Monitoring: alarms ---
 
@@ -10,7 +10,8 @@ locals {
     notification = module.notification
   }
 
-  # A failed order is delivered again after the visibility timeout. A shorter alarm would return to OK in between.
+  # A failed order is delivered again after the visibility timeout. With a shorter evaluation range, an alarm would return
+  # to OK between two deliveries.
   redelivery_minutes = ceil(aws_sqs_queue.orders.visibility_timeout_seconds / 60)
 
   alarms = merge(
@@ -31,7 +32,7 @@ locals {
       }
 
       # In a quiet minute p99 is the slowest request, often a cold start: one such minute is normal, three of five are
-      # not. CloudWatch's option to ignore percentiles of few requests would ignore p99 below 1000 requests a minute.
+      # not. CloudWatch's option to ignore percentiles with few samples would ignore p99 below 1000 requests per minute.
       api-slow = {
         description         = "API p99 latency exceeded ${var.latency_alarm_threshold_ms} ms in three of the last five minutes. Customers wait or give up. Look first at function_latency_ms in ${aws_cloudwatch_log_group.access.name}: it separates our functions' time from API Gateway's."
         metric              = { namespace = "AWS/ApiGateway", name = "Latency", dimensions = { ApiId = aws_apigatewayv2_api.orders.id }, statistic = "p99" }
@@ -64,7 +65,8 @@ locals {
         threshold   = 5 * 60
       }
 
-      # Partial batch failures do not count as Lambda errors. After one failure the next delivery may succeed.
+      # Partial batch failures do not count as Lambda errors. A single failure raises no alarm, because the next delivery
+      # may succeed.
       processing-failing = {
         description         = "Orders could not be stored in two different minutes, so retries do not resolve it. Each is delivered up to five times before it moves to ${local.queue_names.orders_dlq}; its customer sees it as pending. Look first at reason and error of order_failed and request_failed in the log of ${module.processing.function_name}."
         metric              = { namespace = local.metric_namespace, name = "ProcessingFailed" }
@@ -79,10 +81,10 @@ locals {
         treat_missing_data = "ignore"
       }
 
-      # Fewer than 98 % of stored orders were announced in each of three times five minutes: all announcements, or those
-      # of a shard, are missing. A quotient, because orders in flight are a positive difference in a busy shop. FILL,
-      # because a function that is not invoked logs no OrdersNotified. REPEAT and ignore, because without new orders
-      # there is no data (0 / 0 is no datapoint), and the stored ones are still not announced.
+      # Fewer than 98 % of stored orders were announced in each of three periods of five minutes: all announcements, or
+      # those of one shard, are missing. The expression is a ratio, because in a busy shop orders in flight always make a
+      # difference positive. FILL(…, 0): a function that is not invoked logs no OrdersNotified. REPEAT and "ignore":
+      # without new orders 0 / 0 gives no datapoint, but the stored orders are still not announced.
       notifications-late = {
         description = "Orders were stored and not announced for more than ten minutes. The orders are safe; subscribers to completed orders are not informed. Look first at whether the event source mapping of ${module.notification.function_name} is enabled, then at the function's log, then at AWS Health for SNS."
         metrics = {
@@ -109,7 +111,7 @@ locals {
         treat_missing_data = "ignore"
       }
 
-      # Its own notification may fail and count again, hence the long time and no notification of OK.
+      # A failed notification of this alarm is counted too. A long evaluation range and no OK notification avoid a loop.
       alerts-undelivered = {
         description         = "An alarm could not be delivered to a subscriber of ${aws_sns_topic.alerts.name}. The on-call engineer may miss failed orders. Look first at the topic's subscriptions: one may have been deleted, or its address may bounce."
         metric              = { namespace = "AWS/SNS", name = "NumberOfNotificationsFailed", dimensions = { TopicName = aws_sns_topic.alerts.name } }
@@ -120,8 +122,8 @@ locals {
     },
 
     # An alarm notifies only when its state changes, so orders-dlq does not report further dead letters. Processing logs
-    # each last failure. Two alarms take alternate minutes, so dead letters of adjacent minutes notify separately and
-    # those of one minute share an e-mail.
+    # each failure of a fifth receive. One alarm evaluates even minutes, the other odd minutes: dead letters of adjacent
+    # minutes notify separately, and those of one minute share an e-mail.
     {
       for minute, comparison in { even = "==", odd = "!=" } : "dead-letter-${minute}-minute" => {
         description                    = "An order failed for the fifth time and was moved to ${local.queue_names.orders_dlq}. Its customer sees it as pending. Look first at the reason (`orders dlq list`). This alarm reports new dead letters; orders-dlq stays raised until the queue is empty."

@@ -21,7 +21,7 @@ output "notifications_dlq_url" {
 }
 
 output "alerts_topic_arn" {
-  description = "ARN of the topic of all alarms. Subscribe a chat or pager to it."
+  description = "ARN of the topic for alarms. Subscribe a chat or pager to it."
   value       = aws_sns_topic.alerts.arn
 }
 

@@ -10,7 +10,7 @@ terraform {
     }
   }
 
-  # State is a local file; backend.tf.example shares it.
+  # State is a local file; backend.tf.example keeps it in S3 for a team.
 }
 
 provider "aws" {

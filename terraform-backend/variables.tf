@@ -1,4 +1,4 @@
-# What may differ between two deployments. Constants of the design are in main.tf, with their reasons.
+# Settings that can differ between deployments. Constants of the design are in main.tf, with their reasons.
 
 # --- Naming and lookups ---
 
@@ -98,8 +98,8 @@ variable "alerts_https_endpoint" {
   }
 }
 
-# SNS deactivates an e-mail subscription at over ten messages a second, and suppresses an
-# address that bounces: orders must not be able to silence the alarms.
+# SNS deactivates an e-mail subscription above ten messages per second, and suppresses an
+# address that bounces. So orders must not share the address of the alarms.
 variable "completed_order_email" {
   description = "E-mail address that receives a message for every completed order, for shops with few orders. It must differ from the address for alarms, because SNS deactivates an e-mail subscription above ten messages per second. Null or \"none\" subscribes nobody; other subscribers can use the topic."
   type        = string
@@ -140,8 +140,8 @@ variable "lambda_zip_path" {
     error_message = "Give the path of a .zip file, or leave lambda_zip_path out to use the package that `make build` writes."
   }
 
-  # A package for the other processor deploys without complaint and then fails on
-  # its first import: every order would be answered with an error.
+  # A package for the other processor deploys without an error and then fails at
+  # its first import: every request would get an error.
   validation {
     condition     = !can(regex("(arm64|x86_64)[.]zip$", var.lambda_zip_path)) || can(regex("${var.lambda_architecture}[.]zip$", var.lambda_zip_path))
     error_message = "The package named by lambda_zip_path is built for the other processor. Set lambda_architecture to the one in its name, or leave lambda_zip_path out."
@@ -177,8 +177,8 @@ variable "processing_reserved_concurrency" {
   type        = number
   default     = null
 
-  # Fewer than the mapping uses, and Lambda throttles the mapping: each throttled
-  # delivery counts as a receive, so good orders would end in the dead-letter queue.
+  # With fewer executions than the mapping uses, Lambda throttles it. Each throttled
+  # delivery counts as a receive, so valid orders would end in the dead-letter queue.
   validation {
     condition = var.processing_reserved_concurrency == null || (
       try(var.processing_reserved_concurrency >= var.processing_maximum_concurrency && floor(var.processing_reserved_concurrency) == var.processing_reserved_concurrency, false)
@@ -225,7 +225,7 @@ variable "snap_start_enabled" {
 }
 
 variable "tracing_enabled" {
-  description = "Whether AWS X-Ray traces the functions. Traces are billed; of a million orders a month they cost more than storing the orders."
+  description = "Whether AWS X-Ray traces the functions. Traces are billed: for a million orders a month they cost more than storing the orders."
   type        = bool
   default     = false
   nullable    = false
@@ -446,7 +446,7 @@ variable "runbook_url" {
   default     = "docs/runbook.md"
   nullable    = false
 
-  # With the longest names an alarm's text and this fit into CloudWatch's 1024 characters.
+  # With the longest names, an alarm's text and this URL fit into CloudWatch's 1024 characters.
   validation {
     condition     = can(regex("^(docs/runbook[.]md|https://[^[:space:]#]{1,292})$", var.runbook_url))
     error_message = "Give an https address of at most 300 characters, without a fragment, as runbook_url, e.g. \"https://github.com/your-shop/order-processing-system/blob/main/docs/runbook.md\": each alarm appends the name of its section."
@@ -479,7 +479,7 @@ variable "no_orders_alarm_minutes" {
   }
 }
 
-# Numbers far above the usual rate of a small shop.
+# The defaults are far above the usual rates of a small shop.
 
 variable "orders_alarm_per_minute" {
   description = "Accepted orders per minute that raise an alarm when exceeded in three of five minutes. Choose several times your busiest minute."

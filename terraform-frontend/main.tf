@@ -87,8 +87,8 @@ data "aws_ami" "debian" {
 locals {
   http_port = 80
 
-  # Apache keeps a connection longer than the load balancer does. Otherwise a request may meet a connection that is
-  # being closed, and the customer gets a 502.
+  # Apache keeps idle connections longer than the load balancer. Otherwise the load balancer may send a request on a
+  # connection that Apache is closing, and the customer gets a 502.
   idle_timeout    = 60
   keep_alive_secs = 75
 
@@ -102,7 +102,7 @@ locals {
     keep_alive_secs = local.keep_alive_secs
     agent_url       = "https://s3.${data.aws_region.current.name}.${data.aws_partition.current.dns_suffix}/amazon-ssm-${data.aws_region.current.name}/latest"
 
-    # AWS's key, without its armor. It expires on 2027-11-25; AWS publishes the next one on
+    # AWS's public key, without its ASCII armor. It expires on 2027-11-25; AWS publishes the next one on
     # https://docs.aws.amazon.com/systems-manager/latest/userguide/verify-agent-signature.html
     agent_key = join("\n", regexall("(?m)^[0-9A-Za-z+/]+={0,2}$", file("${path.module}/templates/ssm-agent-key.asc")))
   })
@@ -164,6 +164,6 @@ locals {
 check "encrypted" {
   assert {
     condition     = local.is_https
-    error_message = "The storefront is served over plain HTTP, so anyone on the way can read and change the page. Set certificate_arn and domain_name before customers use it."
+    error_message = "The storefront is served over plain HTTP, so anyone on the network path can read and change the page. Set certificate_arn and domain_name before customers use it."
   }
 }

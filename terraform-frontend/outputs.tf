@@ -1,4 +1,4 @@
-# What the other tier, the DNS and the operator need.
+# Values for the backend, DNS and operators.
 
 # --- Load balancer ---
 

@@ -1,4 +1,4 @@
-# What may differ between two deployments. Constants of the design are in main.tf and the modules.
+# Settings that can differ between deployments. Constants of the design are in main.tf and the modules.
 
 # --- Naming and lookups ---
 
@@ -56,7 +56,7 @@ variable "permissions_boundary_arn" {
 # --- Network ---
 
 variable "vpc_cidr" {
-  description = "Private IPv4 network of the storefront. Choose one that no network you connect it to uses."
+  description = "Private IPv4 network of the storefront. It must not overlap with networks that you connect to it."
   type        = string
   default     = "10.20.0.0/16"
   nullable    = false
@@ -238,7 +238,7 @@ variable "api_url" {
   description = "Address of the order API that the page calls: the backend's output api_endpoint."
   type        = string
 
-  # What frontend/server.py accepts, and only encrypted: plain HTTP never leaves the machine.
+  # As in frontend/server.py, but with HTTPS only; plain HTTP is allowed only to localhost.
   validation {
     condition     = can(regex("^(https://([a-z0-9]([a-z0-9-]*[a-z0-9])?[.])*[a-z0-9]([a-z0-9-]*[a-z0-9])?|http://(([a-z0-9]([a-z0-9-]*[a-z0-9])?[.])*localhost|127[.]0[.]0[.]1))(:[0-9]{1,5})?(/[A-Za-z0-9._~!$&()*+:@=%/-]*)?$", var.api_url))
     error_message = "Give the backend's api_endpoint as api_url, such as \"https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com\": https:// (http:// only for the emulator on localhost), a host in lower case, no user, query or fragment."
@@ -309,7 +309,7 @@ variable "instance_type" {
     error_message = "Give an instance type such as \"t4g.micro\"."
   }
 
-  # Families with a g after their generation, and the first one.
+  # Graviton families have a g after the generation, except the first one, a1.
   validation {
     condition     = var.ami_id != null || !can(regex("[.]", var.instance_type)) || can(regex("^(a1|[a-z]+[0-9]+g[a-z]*)[.]", var.instance_type))
     error_message = "Choose a Graviton type such as \"t4g.micro\" as instance_type, or set ami_id to an image for the other architecture: Debian's arm64 image does not start on it."
@@ -359,7 +359,7 @@ variable "runbook_url" {
   default     = "docs/runbook.md"
   nullable    = false
 
-  # With the longest names, an alarm's text and this fit into CloudWatch's 1024 characters.
+  # With the longest names, an alarm's text and this URL fit into CloudWatch's 1024 characters.
   validation {
     condition     = can(regex("^(docs/runbook[.]md|https://[^[:space:]#]{1,292})$", var.runbook_url))
     error_message = "Give an https address of at most 300 characters, without a fragment, as runbook_url, e.g. \"https://github.com/your-shop/order-processing-system/blob/main/docs/runbook.md\": each alarm appends the name of its section."

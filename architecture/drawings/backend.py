@@ -113,11 +113,11 @@ BACKEND = Picture(
         Flow.SIDE: "status request",
         Flow.FAILURE: "failure",
     },
-    too_small={
+    omitted={
         "aws_cloudwatch_log_group": "one per function, and one for the API",
         "aws_cloudwatch_log_metric_filter": "counts log events for alarms and dashboard",
         "aws_iam_role": "one per function",
-        "aws_iam_role_policy": "its permissions are its function's arrows",
+        "aws_iam_role_policy": "the arrows of a function are its permissions",
         "aws_route53_record": "resolves the API's domain, if it has one",
         "aws_sns_topic_policy": "allows the arrow from the alarms",
     },

@@ -163,14 +163,14 @@ FRONTEND = Picture(
         Flow.SIDE: "other traffic",
         Flow.FAILURE: "failure",
     },
-    too_small={
+    omitted={
         "aws_default_security_group": "allows no traffic",
         "aws_iam_instance_profile": "attaches the role to the instances",
         "aws_iam_role": "for the web servers and the flow log",
-        "aws_iam_role_policy": "its permissions are its arrows",
+        "aws_iam_role_policy": "the arrows of a component are its permissions",
         "aws_route": "the routes are the arrows",
         "aws_route_table": "the routes are the arrows",
         "aws_route_table_association": "the routes are the arrows",
-        "aws_security_group": "its rules are arrows",
+        "aws_security_group": "its rules are the arrows",
     },
 )

@@ -98,7 +98,7 @@ class Picture:
     arrows: tuple[Arrow, ...]
     boxes: tuple[Box, ...]
     legend: Mapping[Flow, str]
-    too_small: Mapping[str, str]
+    omitted: Mapping[str, str]
     """Omitted resource types, with the reason."""
 
     def parts(self) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -107,23 +107,23 @@ def describe(picture: Picture) -> str:
 
 
 def _style() -> str:
-    def scheme(colours: dict[str, str]) -> str:
+    def scheme(colors: dict[str, str]) -> str:
         rules = [
-            f".paper{{fill:{colours['paper']};stroke:{colours['edge']}}}",
-            f"text{{fill:{colours['ink']}}}",
-            f".kind,.subtitle,.said,.legend,.frame{{fill:{colours['faint']}}}",
-            f".box-account{{fill:{colours['panel']};stroke:{colours['edge']}}}",
-            f".box-network{{fill:{colours['paper']};stroke:{colours['network']}}}",
-            f".box-zone{{stroke:{colours['side']}}}",
-            f".box-fleet{{stroke:{colours['fleet']}}}",
-            f".frame-network{{fill:{colours['network']}}}",
-            f".frame-fleet{{fill:{colours['fleet']}}}",
-            f".optional{{stroke:{colours['faint']}}}",
+            f".paper{{fill:{colors['paper']};stroke:{colors['edge']}}}",
+            f"text{{fill:{colors['ink']}}}",
+            f".kind,.subtitle,.said,.legend,.frame{{fill:{colors['faint']}}}",
+            f".box-account{{fill:{colors['panel']};stroke:{colors['edge']}}}",
+            f".box-network{{fill:{colors['paper']};stroke:{colors['network']}}}",
+            f".box-zone{{stroke:{colors['side']}}}",
+            f".box-fleet{{stroke:{colors['fleet']}}}",
+            f".frame-network{{fill:{colors['network']}}}",
+            f".frame-fleet{{fill:{colors['fleet']}}}",
+            f".optional{{stroke:{colors['faint']}}}",
         ]
         for flow in Flow:
-            colour = colours[flow.value]
-            rules.append(f".{flow.value}{{stroke:{colour}}}.head-{flow.value}{{fill:{colour}}}")
-        rules.append(f".said-failure{{fill:{colours['failure']}}}")
+            color = colors[flow.value]
+            rules.append(f".{flow.value}{{stroke:{color}}}.head-{flow.value}{{fill:{color}}}")
+        rules.append(f".said-failure{{fill:{colors['failure']}}}")
         return "".join(rules)
 
     return "".join(
@@ -144,7 +144,7 @@ def _style() -> str:
             ".box-fleet{stroke-dasharray:8 4}",
             ".optional{fill:none;stroke-width:1.5;stroke-dasharray:4 3}",
             ".glyph{fill:none;stroke:#ffffff;stroke-width:1.7;stroke-linecap:round;stroke-linejoin:round}",
-            *(f".{field}{{fill:{colour}}}" for field, colour in FIELDS.items()),
+            *(f".{field}{{fill:{color}}}" for field, color in FIELDS.items()),
             scheme(LIGHT),
             f"@media (prefers-color-scheme:dark){{{scheme(DARK)}}}",
         ]
@@ -239,9 +239,9 @@ def _route(arrow: Arrow, picture: Picture) -> list[Point]:
     return [_touch(start, first), *corners, _touch(end, last)]
 
 
-def _touch(centre: Point, other: Point) -> Point:
+def _touch(center: Point, other: Point) -> Point:
     """Return where an arrow between a component's tile and a point beside, above or below it ends."""
-    (x, y), (other_x, other_y) = centre, other
+    (x, y), (other_x, other_y) = center, other
     reach = TILE / 2 + GAP
     if abs(other_x - x) > TILE / 2:
         return (x + reach if other_x > x else x - reach), other_y if abs(other_y - y) < TILE / 2 else y

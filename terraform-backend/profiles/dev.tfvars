@@ -6,6 +6,6 @@ environment = "dev"
 
 log_retention_days = 7
 
-# Bounds the cost of an accident.
+# Limits the cost of an accident.
 api_throttling_rate_limit  = 20
 api_throttling_burst_limit = 40

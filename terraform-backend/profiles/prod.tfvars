@@ -1,4 +1,4 @@
-# The deployment that takes customers' orders. Replace each FILL IN, which Terraform refuses, and keep the file in your
+# The deployment for customers' orders. Replace each FILL IN, which Terraform rejects, and keep the file in your
 # repository. cloudformation/parameters/prod.json has the same settings.
 #
 #   terraform apply -var-file=profiles/prod.tfvars
@@ -14,8 +14,8 @@ notification_email = "FILL IN"
 # Browsers may place orders from the storefront only.
 cors_allowed_origins = ["FILL IN"]
 
-# About twice your busiest minute. They bound the cost of a flood: 10 orders per second all day are 864,000 orders and
-# cost about 20 dollars.
+# About twice the rate of your busiest minute. They limit the cost of a flood: 10 orders per second all day are 864,000
+# orders and cost about 20 dollars.
 api_throttling_rate_limit  = "FILL IN"
 api_throttling_burst_limit = "FILL IN"
 
@@ -32,5 +32,5 @@ log_retention_days = 365
 # Choose less if your shop never has a day without an order.
 no_orders_alarm_minutes = 1440
 
-# Where the on-call engineer reads docs/runbook.md.
+# Address at which the on-call engineer can read docs/runbook.md.
 # runbook_url = "https://github.com/your-shop/order-processing-system/blob/main/docs/runbook.md"

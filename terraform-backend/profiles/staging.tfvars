@@ -6,6 +6,6 @@ environment = "staging"
 
 cors_allowed_origins = ["FILL IN"]
 
-# Bounds the cost of an accident.
+# Limits the cost of an accident.
 api_throttling_rate_limit  = 50
 api_throttling_burst_limit = 100

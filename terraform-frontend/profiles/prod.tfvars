@@ -1,5 +1,5 @@
-# The storefront that customers open. Replace each FILL IN, which Terraform refuses as
-# it stands; keep the file in your repository.
+# The storefront for customers. Replace each FILL IN, which Terraform rejects, and keep
+# the file in your repository.
 #
 #   terraform apply -var-file=profiles/prod.tfvars
 
@@ -9,15 +9,15 @@ environment = "prod"
 api_url          = "FILL IN"
 alerts_topic_arn = "FILL IN"
 
-# What is served: a whole commit ID, e.g. of git rev-parse v1.2.0.
+# The release to serve, as a full commit ID: git rev-parse v1.2.0
 repository_url = "FILL IN"
 repository_ref = "FILL IN"
 
-# HTTPS, under the name that the certificate is for.
+# HTTPS, with the domain name of the certificate.
 certificate_arn = "FILL IN"
 domain_name     = "FILL IN"
 
-# In two zones, twice as many under load, and twice as many again during a release: check the vCPU quota (README.md).
+# One server per zone, twice as many under load. A release doubles the number again: check the vCPU quota (README.md).
 min_size = 2
 max_size = 4
 

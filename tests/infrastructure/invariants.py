@@ -18,7 +18,7 @@ Checks = Iterator[tuple[str, bool]]
 # CloudWatch's limit for alarms with periods of less than an hour.
 DAY_SECONDS = 24 * 60 * 60
 
-# X-Ray's actions have no resource.
+# X-Ray's actions apply to all resources.
 ACTIONS_WITHOUT_RESOURCE = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 
 INVARIANTS: dict[str, Callable[["System"], Checks]] = {}

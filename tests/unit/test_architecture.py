@@ -31,16 +31,16 @@ def test_diagram_shows_exactly_what_terraform_deploys(name: str) -> None:
     addresses = list(declared_resources(REPOSITORY / picture.folder))
     patterns = [pattern for _, stands_for in picture.parts() for pattern in stands_for]
     drawn = {address for address in addresses if any(fnmatchcase(address, pattern) for pattern in patterns)}
-    small = {address for address in addresses if address.split(".")[-2] in picture.too_small}
+    small = {address for address in addresses if address.split(".")[-2] in picture.omitted}
     types = {address.split(".")[-2] for address in addresses}
     unused = [pattern for pattern in patterns if not any(fnmatchcase(address, pattern) for address in addresses)]
 
     assert set(addresses) - drawn - small == set(), (
-        f"not in the diagram: add a part, or too_small, to {source_of(picture)}"
+        f"not in the diagram: add a part, or omitted, to {source_of(picture)}"
     )
-    assert drawn & small == set(), f"both drawn and too_small in {source_of(picture)}"
+    assert drawn & small == set(), f"both drawn and omitted in {source_of(picture)}"
     assert unused == [], f"not deployed: remove it from {source_of(picture)}"
-    assert picture.too_small.keys() <= types, f"not deployed: remove it from too_small in {source_of(picture)}"
+    assert picture.omitted.keys() <= types, f"not deployed: remove it from omitted in {source_of(picture)}"
 
 
 @each_diagram

@@ -6,7 +6,7 @@ locals {
   # Every function reads encrypted data: its environment, a message, the table or its stream.
   key_permissions = var.shared.kms_key_arn == null ? {} : merge(var.function.key_permissions, { DecryptWithCustomerKey = ["kms:Decrypt"] })
 
-  # X-Ray's actions have no resource.
+  # X-Ray's actions apply to all resources.
   trace_permissions = { for sid in var.shared.tracing_enabled ? ["SendTraces"] : [] : sid => {
     actions   = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
     resources = ["*"]
@@ -67,7 +67,7 @@ resource "aws_lambda_function" "this" {
   role          = aws_iam_role.this.arn
 
   filename         = var.shared.zip_path
-  source_code_hash = fileexists(var.shared.zip_path) ? filebase64sha256(var.shared.zip_path) : null # `destroy` needs no package
+  source_code_hash = fileexists(var.shared.zip_path) ? filebase64sha256(var.shared.zip_path) : null # `destroy` works without a package
   handler          = "orders.handlers.${var.function.name}.handler"
   runtime          = "python3.13"
   architectures    = [var.shared.architecture]
@@ -87,7 +87,7 @@ resource "aws_lambda_function" "this" {
     log_group             = aws_cloudwatch_log_group.this.name
     log_format            = "JSON"
     application_log_level = "INFO"
-    system_log_level      = "INFO" # holds duration and memory of each invocation
+    system_log_level      = "INFO" # includes duration and memory of each invocation
   }
 
   tracing_config {

@@ -9,12 +9,12 @@ output "alias_name" {
 }
 
 output "alias_arn" {
-  description = "ARN of the alias: what an event source mapping invokes."
+  description = "ARN of the alias, for event source mappings."
   value       = aws_lambda_alias.live.arn
 }
 
 output "alias_invoke_arn" {
-  description = "Invocation URI of the alias: what an API integration calls."
+  description = "Invocation URI of the alias, for API integrations."
   value       = aws_lambda_alias.live.invoke_arn
 }
 

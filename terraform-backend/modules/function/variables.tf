@@ -14,8 +14,9 @@ variable "shared" {
 
 variable "function" {
   description = <<-EOT
-    The function. Its name is the last part of every name and the name of the handler's module. permissions are what its
-    role allows besides logs and traces, by Sid; key_permissions are actions on the customer's key, by Sid.
+    The function. Its name is the last part of every resource name, and the name of the handler's module. permissions, by
+    Sid, are granted to its role in addition to logs and traces. key_permissions, by Sid, are actions on the
+    customer-managed key.
   EOT
   type = object({
     name                  = string

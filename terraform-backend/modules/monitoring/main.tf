@@ -64,7 +64,7 @@ resource "aws_cloudwatch_log_metric_filter" "this" {
     namespace     = var.metric_namespace
     name          = coalesce(each.value.metric_name, each.key)
     value         = "1"
-    default_value = each.value.dimensions == null ? "0" : null # CloudWatch allows no default beside dimensions.
+    default_value = each.value.dimensions == null ? "0" : null # CloudWatch allows no default value with dimensions.
     dimensions    = each.value.dimensions
     unit          = "Count"
   }
@@ -75,8 +75,8 @@ resource "aws_cloudwatch_log_metric_filter" "this" {
 data "aws_region" "current" {}
 
 locals {
-  # The first two rows follow an order from left to right: the traffic of each part of the path, and its latency. The
-  # third row shows failures and the path as a whole.
+  # The first two rows show an order's path from left to right: the traffic and the latency of each part. The third row
+  # shows failures and the path as a whole.
   dashboard_rows = [
     [
       { title = "API: requests", stat = "Sum", metrics = [for name in ["Count", "4xx", "5xx"] : ["AWS/ApiGateway", name, "ApiId", var.api_id]] },

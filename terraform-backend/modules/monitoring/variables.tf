@@ -53,7 +53,7 @@ variable "metric_namespace" {
 }
 
 variable "metric_filters" {
-  description = "Metrics counted from the logs, by the filter's name. metric_name is the filter's name if it is null. dimensions maps a dimension to a field of the log event."
+  description = "Metrics counted from the logs, by the filter's name. A null metric_name means the filter's name. dimensions maps a dimension to a field of the log event."
   type = map(object({
     log_group_name = string
     pattern        = string

@@ -4,7 +4,7 @@ data "aws_region" "current" {}
 
 # --- Zones ---
 
-# All zones of the region, whatever their state: an outage of a zone must not change a plan.
+# All zones of the region in any state: an outage of a zone must not change a plan.
 data "aws_availability_zones" "region" {
   filter {
     name   = "zone-type"
@@ -26,11 +26,11 @@ locals {
   suitable_zones = sort(setintersection(data.aws_availability_zones.region.names, data.aws_ec2_instance_type_offerings.zones.locations))
   zones          = var.network.availability_zones != null ? var.network.availability_zones : slice(local.suitable_zones, 0, min(2, length(local.suitable_zones)))
 
-  # A zone's range depends on its place among all zones of the region and not on the zones chosen. Otherwise a change
+  # A zone's range depends on its position among all zones of the region and not on the chosen zones. Otherwise a change
   # of zones would give a zone a range that is still in use.
-  places        = { for place, zone in sort(data.aws_availability_zones.region.names) : zone => place }
-  public_cidrs  = { for zone in local.zones : zone => cidrsubnet(var.network.cidr_block, 4, lookup(local.places, zone, 0)) }
-  private_cidrs = { for zone in local.zones : zone => cidrsubnet(var.network.cidr_block, 4, 8 + lookup(local.places, zone, 0)) if var.network.has_private_subnets }
+  positions     = { for position, zone in sort(data.aws_availability_zones.region.names) : zone => position }
+  public_cidrs  = { for zone in local.zones : zone => cidrsubnet(var.network.cidr_block, 4, lookup(local.positions, zone, 0)) }
+  private_cidrs = { for zone in local.zones : zone => cidrsubnet(var.network.cidr_block, 4, 8 + lookup(local.positions, zone, 0)) if var.network.has_private_subnets }
 }
 
 # --- Public subnets ---
@@ -49,7 +49,7 @@ resource "aws_vpc" "storefront" {
   }
 }
 
-# The default for resources without a security group: admits nothing.
+# The default for resources without a security group: allows no traffic.
 resource "aws_default_security_group" "closed" {
   vpc_id = aws_vpc.storefront.id
 
@@ -120,7 +120,7 @@ resource "aws_nat_gateway" "zone" {
 
   tags = { Name = "${var.prefix}-${each.key}" }
 
-  # EC2 refuses a NAT gateway in a network without an internet gateway.
+  # EC2 rejects a NAT gateway in a network without an internet gateway.
   depends_on = [aws_internet_gateway.storefront]
 }
 

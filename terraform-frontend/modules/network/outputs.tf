@@ -1,5 +1,5 @@
-# Each list of subnets depends on its routes: a load balancer needs the internet gateway, and an instance needs its way
-# out in its first minute.
+# Each list of subnets depends on its routes: a load balancer needs the internet gateway, and an instance needs internet
+# access when it starts.
 
 output "vpc_id" {
   description = "The network."

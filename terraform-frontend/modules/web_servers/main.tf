@@ -218,7 +218,7 @@ data "aws_iam_policy_document" "web_server" {
       "ssmmessages:OpenControlChannel",
       "ssmmessages:OpenDataChannel",
     ]
-    resources = ["*"] # these actions have no resource that exists before the instance
+    resources = ["*"] # the instances do not exist yet
   }
 }
 
@@ -244,7 +244,7 @@ resource "aws_launch_template" "web_server" {
   instance_type = var.instance.type
   user_data     = base64encode(var.instance.user_data)
 
-  # No key pair: Session Manager opens a shell and records who did.
+  # No key pair: Session Manager provides shells, and CloudTrail records who opened one.
   iam_instance_profile {
     arn = aws_iam_instance_profile.web_server.arn
   }
@@ -296,7 +296,7 @@ resource "aws_launch_template" "web_server" {
 # --- Auto Scaling group ---
 
 locals {
-  # Every release has this tag; its group's own name differs.
+  # The group of every release has this tag; its name differs.
   group_tag = "${var.prefix}-storefront"
 }
 
@@ -315,7 +315,7 @@ data "aws_autoscaling_group" "running" {
 }
 
 locals {
-  # A new group starts with as many servers as serve now, or a busy shop would shrink with every release.
+  # A new group starts with the current number of servers. Otherwise every release would reduce a busy shop's capacity.
   capacity = min(var.size.max, max(var.size.min, values(data.aws_autoscaling_group.running)[*].desired_capacity...))
 }
 
@@ -342,7 +342,7 @@ resource "aws_autoscaling_group" "storefront" {
     version = aws_launch_template.web_server.latest_version
   }
 
-  # Only the group's own: instances get theirs from the launch template.
+  # Tags of the group itself; instances get theirs from the launch template.
   dynamic "tag" {
     for_each = merge(data.aws_default_tags.current.tags, { Name = local.group_tag })
 
@@ -398,7 +398,7 @@ locals {
   load_balancer_dimension = { LoadBalancer = aws_lb.storefront.arn_suffix }
   target_group_dimensions = merge(local.load_balancer_dimension, { TargetGroup = aws_lb_target_group.web_servers.arn_suffix })
 
-  # Each has a section with its name in the runbook. All count over the target group, and so over every release.
+  # Each has a section with its name in the runbook. All use metrics of the target group, so they cover every release.
   host_alarms = {
     unhealthy-hosts = {
       description         = "A web server of ${var.prefix} failed its health check in three of five minutes, or a new one is not ready. Customers are served by the others. Look first at its console output: aws ec2 get-console-output --latest."
@@ -407,7 +407,7 @@ locals {
       comparison_operator = "GreaterThanThreshold"
       threshold           = 0
       datapoints_to_alarm = 3
-      missing_data        = "notBreaching" # reported only while there are servers: missing-hosts
+      missing_data        = "notBreaching" # without servers there is no data; missing-hosts covers that
     }
 
     missing-hosts = {
@@ -460,7 +460,7 @@ resource "aws_cloudwatch_metric_alarm" "hosts" {
   alarm_actions = var.alarms.topic_arn[*]
   ok_actions    = var.alarms.topic_arn[*]
 
-  # Not before there are servers: the first deployment would raise an alarm.
+  # Created after the servers: otherwise the first deployment would raise an alarm.
   depends_on = [aws_autoscaling_group.storefront]
 }
 
@@ -474,7 +474,7 @@ resource "aws_cloudwatch_metric_alarm" "errors" {
   datapoints_to_alarm = 3
   comparison_operator = "GreaterThanThreshold"
   threshold           = 5
-  treat_missing_data  = "notBreaching" # errors are reported only where there are some
+  treat_missing_data  = "notBreaching" # without errors there is no data
 
   metric_query {
     id          = "percentage"

@@ -8,6 +8,6 @@ output "load_balancer" {
 }
 
 output "autoscaling_group_name" {
-  description = "The group that serves: a new one for each release."
+  description = "Name of the group that serves now. Each release has its own."
   value       = aws_autoscaling_group.storefront.name
 }

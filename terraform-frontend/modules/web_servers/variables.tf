@@ -15,7 +15,7 @@ variable "network" {
 
   validation {
     condition     = length(distinct(var.network.load_balancer_zones)) == length(var.network.load_balancer_zones)
-    error_message = "Name one subnet for each zone as existing_network.load_balancer_subnet_ids: a load balancer takes no two in the same zone."
+    error_message = "Name one subnet for each zone as existing_network.load_balancer_subnet_ids: a load balancer accepts only one subnet per zone."
   }
 
   validation {
@@ -62,7 +62,7 @@ variable "size" {
 }
 
 variable "alarms" {
-  description = "The topic that receives alarms, if any, and the runbook they link."
+  description = "The topic that receives alarms, if any, and the address of the runbook."
   type = object({
     topic_arn   = optional(string)
     runbook_url = string
