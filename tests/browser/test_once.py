@@ -100,7 +100,7 @@ def test_other_tab_shows_the_sent_order_and_keeps_its_form(visit: Visit, api: Fa
     visit.place(product="Banana", quantity="1")
     expect(other.notice).to_contain_text("Another tab is sending your order for 1 × Banana.")
     expect(other.notice).not_to_contain_text("is not confirmed yet")
-    # Clicks in either tab send nothing more.
+    # Clicks in either tab send no further request.
     visit.page.get_by_label("Quantity").press("Enter")
     for tab in (visit, other):
         tab.place_button.click(force=True)

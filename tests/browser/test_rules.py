@@ -1,4 +1,4 @@
-"""The page and order.schema.json accept and refuse the same values."""
+"""The page and order.schema.json accept and reject the same values."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Each function's role allows its work and nothing else; nobody else has access.
+"""Each function's role allows only the calls of its function; no other caller has access.
 
 The roles' permissions are listed here. The tests compare them with the policies of both deployments, and with what the
 deployed roles can do.
@@ -123,7 +123,7 @@ def test_role_allows_only_the_calls_of_its_function(
 def test_user_without_permissions_is_denied_everything(one_stack: DeployedStack, attempts: list[Attempt]) -> None:
     iam, name = one_stack.client("iam"), f"guest-{uuid.uuid4().hex[:8]}"
     iam.create_user(UserName=name)
-    # The roles' trust policies deny what the user's own policy allows.
+    # The user's policy allows AssumeRole, but the trust policies of the roles do not.
     statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
     iam.put_user_policy(UserName=name, PolicyName="roles", PolicyDocument=policy)

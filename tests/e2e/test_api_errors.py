@@ -33,7 +33,7 @@ def test_422_names_every_violation_by_its_pointer(one_stack: DeployedStack) -> N
     assert all(error["detail"] for error in errors)
 
 
-@pytest.mark.parametrize("body", [SAMPLE_BODY, b"{}"], ids=["accepted", "refused"])
+@pytest.mark.parametrize("body", [SAMPLE_BODY, b"{}"], ids=["accepted", "rejected"])
 def test_browser_of_an_allowed_origin_can_read_every_response(stack: DeployedStack, body: bytes) -> None:
     answer = stack.api.post(body, JSON | {"Origin": stack.local.settings.origins[0]})
 

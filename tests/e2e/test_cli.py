@@ -105,7 +105,7 @@ def test_submit_places_no_order_twice_when_a_file_is_submitted_again(
     assert accepted < set(stack.order_ids_of(customer))
 
 
-def test_submit_reports_refused_lines_without_their_content(orders: OrdersCommand) -> None:
+def test_submit_reports_rejected_lines_without_their_content(orders: OrdersCommand) -> None:
     secret = "secret-of-a-customer!"
     lines = [f'{{"customer_id": "{secret}"}}', f'{{"{secret}', "[]"]
     finished = orders.run("submit", "-", "--batch", "b", status=1, text="\n".join(lines))

@@ -204,7 +204,7 @@ def test_stack_deletion_keeps_orders_when_protected(deployed: Deployed) -> None:
     assert deployed.emulator.client("lambda").list_functions()["Functions"] == []
 
 
-def test_deleted_stack_is_deployed_again_with_its_orders(deployed: Deployed) -> None:
+def test_deleted_stack_can_be_deployed_again_with_its_orders(deployed: Deployed) -> None:
     """The runbook's procedure, by API instead of CLI."""
     stack, cloudformation = deployed.stack, deployed.emulator.client("cloudformation")
     parameters = {"NotificationEmail": "operations@example.com", "DeletionProtectionEnabled": "true"}
@@ -215,7 +215,7 @@ def test_deleted_stack_is_deployed_again_with_its_orders(deployed: Deployed) -> 
         stack.deploy(**parameters)
     assert "already exists" in str(cloudformation.describe_stack_events(StackName=stack.name)["StackEvents"])
     stack.delete()
-    assert deployed.dead_letters() == "1", "a failed attempt loses nothing"
+    assert deployed.dead_letters() == "1", "a failed deployment must lose no message"
 
     kept = {name: template["Resources"][name] for name in ("OrdersTable", "OrdersQueue", "OrdersDlq")}
     sections = {name: template[name] for name in ("Parameters", "Conditions")}

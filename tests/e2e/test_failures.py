@@ -18,7 +18,7 @@ DLQ_SECONDS = 150
 
 @dataclass(frozen=True)
 class Poisoned:
-    """A stack on which messages have failed five times."""
+    """The stack after each kind of failing message was received five times."""
 
     stack: DeployedStack
     first: dict[str, Any]

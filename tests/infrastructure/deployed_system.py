@@ -10,7 +10,7 @@ from typing import Any
 Description = dict[str, Any]
 """Each resource's settings, by a name such as "queue orders-dlq"."""
 
-# Times, contents and states.
+# Attributes that are not settings: times, contents and states.
 _NOT_A_SETTING = """
     AlarmConfigurationUpdatedTimestamp ApiEndpoint ApproximateNumberOfMessages ApproximateNumberOfMessagesDelayed
     ApproximateNumberOfMessagesNotVisible CreateDate CreatedDate CreatedTimestamp CreationDateTime IndexSizeBytes

@@ -76,8 +76,8 @@ def test_variable_reaches_its_setting(
     for deployed, expected in ((resources, default), (production, chosen)):
         value: Any = deployed[address]
         for step in steps:
-            value = value[int(step)] if isinstance(value, list) else value.get(step)  # None: computed
-        if isinstance(value, list) and value:  # a block, of which optimization_status is computed
+            value = value[int(step)] if isinstance(value, list) else value.get(step)  # absent if computed
+        if isinstance(value, list) and value:  # a block; optimization_status is computed
             value = [{"apply_on": each["apply_on"]} for each in value]
         assert value == expected
 

@@ -1,4 +1,4 @@
-"""cfn-lint reports nothing for the packaged template, with none of its rules ignored."""
+"""cfn-lint reports no finding for the packaged template, with all rules enabled."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""checkov reports nothing but the findings in accepted_findings.py.
+"""checkov reports only the findings in accepted_findings.py.
 
 checkov pins dependencies that conflict with those of the tests, so install it separately: `pipx install checkov`.
 """

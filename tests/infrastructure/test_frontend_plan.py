@@ -95,7 +95,7 @@ def test_security_groups_allow_only_the_load_balancer_and_web_ports(resources: R
     ):
         ingress = deployed.of_type("aws_vpc_security_group_ingress_rule").values()
         admitted = {(rule["from_port"], rule["to_port"], rule["cidr_ipv4"]) for rule in ingress}
-        # None: the load balancer's group.
+        # None: the source is the load balancer's security group.
         assert admitted == {(80, 80, None), *((port, port, cidr) for port in ports for cidr in cidrs)}
         egress = deployed.of_type("aws_vpc_security_group_egress_rule").values()
         assert {(rule["to_port"], rule["cidr_ipv4"]) for rule in egress} == {

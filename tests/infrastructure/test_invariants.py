@@ -54,7 +54,7 @@ def test_visibility_timeout_is_six_times_every_allowed_timeout(template: Templat
         assert 60 * resources[alarm]["Properties"]["EvaluationPeriods"] >= 60 + deliveries * 6 * seconds
 
 
-# Changes of the template that violate each invariant. None removes the value.
+# Template changes that violate each invariant. The value None removes the property.
 VIOLATIONS: dict[str, list[tuple[str, Any]]] = {
     "the visibility timeout is at least six times the function's timeout": [
         ("OrdersQueue/VisibilityTimeout", 179),

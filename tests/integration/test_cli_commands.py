@@ -96,7 +96,7 @@ class Shop:
         return {item["order_id"]["S"]: item for item in items}
 
     def copy(self, *orders: ProcessedOrder) -> str:
-        """Create a table that holds `orders`, as DynamoDB restores one; return its name."""
+        """Create a table with `orders`, like one that DynamoDB restored; return its name."""
         attributes = [{"AttributeName": "order_id", "AttributeType": "S"}]
         self.dynamodb.create_table(TableName="copy", AttributeDefinitions=attributes, **ORDER_ID_KEY)
         for order in orders:

@@ -1,4 +1,4 @@
-"""The user data, run in a fresh Debian 13: what the web server serves, and how the installation fails.
+"""The user data, run in a fresh Debian 13: the web server's responses, and failures of the installation.
 
 Apache must respond like frontend/server.py, which developers use.
 """

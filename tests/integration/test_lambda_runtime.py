@@ -103,7 +103,7 @@ ORDER_ID = processed().order_id
         (http_event(order_id="never issued"), 404, "ORDER_NOT_FOUND"),
     ],
 )
-def test_request_is_answered_when_aws_is_not_reachable(
+def test_request_gets_a_response_when_aws_is_not_reachable(
     invoke: Invoke, event: dict[str, Any], status: int, code: str
 ) -> None:
     answer = invoke("status" if "pathParameters" in event else "submission", event)["answer"]

@@ -100,7 +100,7 @@ def test_running_stack_describes_itself_in_one_file(stack: LocalStack) -> None:
         assert json.dumps(stack.api_url) in response.read().decode()
 
 
-def test_second_stack_on_the_same_ports_is_refused(stack: LocalStack, tmp_path: Path) -> None:
+def test_second_stack_is_rejected_when_its_port_is_in_use(stack: LocalStack, tmp_path: Path) -> None:
     settings = settings_by_hand(tmp_path, stack.settings.storefront_port, free_port())
     with pytest.raises(LocalStackError, match="meant for the storefront, is taken"):
         LocalStack(settings).__enter__()
@@ -174,7 +174,7 @@ def started_program(stack: LocalStack, *prefix: str) -> "subprocess.Popen[str]":
 
 
 def output_after(process: "subprocess.Popen[str]", *signals: signal.Signals) -> str:
-    """Send signals to the program's group; return what it prints until it ends."""
+    """Send signals to the program's group; return its remaining output."""
     for number in signals:
         os.killpg(process.pid, number)
     assert process.stdout is not None

@@ -113,7 +113,7 @@ def test_saved_changes_are_deployed_and_broken_ones_reported(tmp_path: Path, che
             assert answered_status(stack) == "THIRD"
         stack.require_running()
 
-    # The CloudFormation stack still has the first version, so the deployment itself has nothing to update.
+    # The CloudFormation stack still has the first version, so its deployment changes nothing.
     save("ACCEPTED")
     with LocalStack(settings, lines) as stack:
         assert answered_status(stack) == "ACCEPTED"

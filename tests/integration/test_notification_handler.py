@@ -1,4 +1,4 @@
-"""The notification handler on moto: what subscribers receive, and what the stream retries."""
+"""The notification handler on moto: messages to subscribers, and retries of stream records."""
 
 import json
 from collections.abc import Callable

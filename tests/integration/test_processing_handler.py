@@ -113,7 +113,7 @@ def test_retry_is_a_duplicate_in_the_same_batch_and_in_a_later_one(
     assert logged(caplog) == [("order_stored",), ("order_duplicate",), ("order_conflict",), ("order_duplicate",)]
 
 
-def test_repeated_order_fails_when_dynamodb_refuses_the_first(processing: ModuleType, dynamodb: FakeDynamoDb) -> None:
+def test_repeated_order_fails_when_dynamodb_rejects_the_first(processing: ModuleType, dynamodb: FakeDynamoDb) -> None:
     dynamodb.errors[submitted().order_id] = "ThrottlingError"
 
     assert processing.handler(sqs_event(m1=submitted(), m2=submitted(), m3=submitted("3")), None) == failures(
@@ -128,7 +128,7 @@ def test_batch_makes_no_aws_call_when_no_message_is_readable(processing: ModuleT
     assert dynamodb.calls == []
 
 
-def test_message_fails_alone_when_reading_it_raises_an_unexpected_error(
+def test_message_fails_alone_when_reading_it_raises_an_error(
     processing: ModuleType, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail_on_the_first(body: str, rules: OrderRules) -> SubmittedOrder:
@@ -184,7 +184,7 @@ def test_forged_and_unreadable_messages_fail_alone_with_logged_reasons(
     ]
 
 
-# One invalid item makes DynamoDB refuse the whole request.
+# One invalid item makes DynamoDB reject the whole request.
 @pytest.mark.parametrize(
     ("code", "is_of_request"),
     [
@@ -194,7 +194,7 @@ def test_forged_and_unreadable_messages_fail_alone_with_logged_reasons(
         ("SerializationException", True),
     ],
 )
-def test_order_fails_alone_when_dynamodb_refuses_it(
+def test_order_fails_alone_when_dynamodb_rejects_it(
     processing: ModuleType, dynamodb: FakeDynamoDb, is_of_request: bool, code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     messages = {f"m{key}": submitted(str(key)) for key in range(10)}
@@ -228,12 +228,12 @@ def test_function_fails_when_no_message_is_stored(
         ("order_failed", "m2", None, None, 1, None, "the message is not JSON", None),
         ("request_failed", None, None, None, None, name, None, 2),
     ]
-    # Lambda logs the text of a raised error, and may log that of its causes.
+    # Lambda logs the text of a raised error, and may log the texts of its causes.
     assert str(raised.value) == "none of 2 messages was stored; see order_failed"
     assert (raised.value.__cause__, raised.value.__context__) == (None, None)
 
 
-def test_function_fails_when_dynamodb_answers_fewer_statements(processing: ModuleType, dynamodb: FakeDynamoDb) -> None:
+def test_function_fails_when_dynamodb_returns_too_few_responses(processing: ModuleType, dynamodb: FakeDynamoDb) -> None:
     dynamodb.answers_only = 1
 
     with pytest.raises(BatchFailedError):

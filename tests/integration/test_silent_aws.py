@@ -27,7 +27,7 @@ EVENTS = {
 CODES = {"submission": "QUEUE_UNAVAILABLE", "status": "STORE_UNAVAILABLE"}
 
 
-def test_function_answers_503_before_its_timeout_when_aws_does_not_respond() -> None:
+def test_function_returns_503_before_its_timeout_when_aws_hangs() -> None:
     with socket.socket() as server, ThreadPoolExecutor() as pool:
         server.bind(("127.0.0.1", 0))
         server.listen()
