@@ -128,7 +128,7 @@ def test_status_response_has_the_expected_outcome(stopped_page: Page) -> None:
         *(("Sun, 01 Mar 2026 11:00:30 GMT", 30), ("Sun, 01 Mar 2026 09:00:00 GMT", 0)),
     ],
 )
-def test_retry_after_is_seconds_or_a_date(stopped_page: Page, header: str, seconds: int | None) -> None:
+def test_retry_after_may_be_seconds_or_a_date(stopped_page: Page, header: str, seconds: int | None) -> None:
     [outcome], _ = stopped_page.evaluate(ASK, ["submit", [problem(503)], {"Retry-After": header}])
     assert outcome["retryAfter"] == seconds
 

@@ -160,7 +160,7 @@ def test_rejection_without_a_field_is_shown_in_the_summary(
     assert len(api.submissions) == 1
 
 
-def test_failure_is_explained_and_retried_with_the_same_key(visit_with_clock: Visit, api: FakeOrderApi) -> None:
+def test_failed_order_is_explained_and_retried_with_the_same_key(visit_with_clock: Visit, api: FakeOrderApi) -> None:
     visit = visit_with_clock
     failures = [
         (Answer(429), "The shop is very busy right now."),

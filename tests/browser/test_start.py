@@ -41,7 +41,7 @@ def test_page_sends_requests_only_to_the_storefront_and_the_api(visit: Visit, ap
 
 
 @pytest.mark.parametrize("name", ["view.js", "style.css"])
-def test_page_reports_that_it_got_code_of_two_releases(
+def test_page_does_not_start_when_it_gets_code_of_two_releases(
     new_visit: Callable[..., Visit], api: FakeOrderApi, name: str
 ) -> None:
     visit = new_visit()

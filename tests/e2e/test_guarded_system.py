@@ -106,7 +106,7 @@ def _allowing(actions: list[str]) -> str:
 
 
 @pytest.mark.parametrize("kind", ["IdToken", "AccessToken"])
-def test_signed_in_customer_can_order_and_follow_the_order(guarded: Guarded, kind: str) -> None:
+def test_signed_in_customer_can_place_and_read_an_order(guarded: Guarded, kind: str) -> None:
     token = guarded.sign_in.token(guarded.shop, kind)
 
     accepted = guarded.order(token)
@@ -116,7 +116,7 @@ def test_signed_in_customer_can_order_and_follow_the_order(guarded: Guarded, kin
     wait_for("the order", partial(guarded.is_processed, order_id, token))
 
 
-def test_customers_order_and_read_only_for_themselves(guarded: Guarded) -> None:
+def test_customer_can_order_and_read_only_their_own_orders(guarded: Guarded) -> None:
     other_id = guarded.sign_in.add_customer("other")
     own, other = (guarded.sign_in.token(guarded.shop, customer=name) for name in ("customer", "other"))
 

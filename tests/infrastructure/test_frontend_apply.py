@@ -158,7 +158,7 @@ def test_second_plan_changes_nothing(storefront: Storefront) -> None:
         assert change.attributes <= NOT_RETURNED.get(change.type, set()), f"known gaps of the emulator: {change}"
 
 
-def test_plan_leaves_the_capacity_to_the_scaling_policy(storefront: Storefront) -> None:
+def test_plan_does_not_change_the_capacity_of_the_scaling_policy(storefront: Storefront) -> None:
     [name] = storefront.groups()
     storefront.autoscaling.set_desired_capacity(AutoScalingGroupName=name, DesiredCapacity=4)
     changes = {change.address: change.attributes for change in storefront.root.plan(DEPLOYED).changes}

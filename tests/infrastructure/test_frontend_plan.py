@@ -50,7 +50,7 @@ def ranges(resources: Resources) -> dict[str, str]:
     return {subnet["availability_zone"][-1]: subnet["cidr_block"] for subnet in subnets}
 
 
-def test_subnet_ranges_depend_on_the_zone_alone(frontend: TerraformRoot, resources: Resources) -> None:
+def test_subnet_range_depends_only_on_the_zone(frontend: TerraformRoot, resources: Resources) -> None:
     assert ranges(resources) == {"a": "10.20.0.0/20", "b": "10.20.16.0/20"}, (
         "the ranges must equal those of earlier releases"
     )
@@ -204,7 +204,7 @@ def test_default_image_is_published_by_debian(frontend: TerraformRoot, emulator:
         ("load-balancer-5xx", {"HTTPCode_ELB_5XX_Count", "RequestCount"}, "GreaterThanThreshold", 5, 3, "notBreaching"),
     ],
 )
-def test_alarm_has_the_documented_threshold(
+def test_alarm_has_the_expected_settings(
     name: str, metrics: set[str], comparison: str, threshold: int, minutes: int, missing: str, resources: Resources
 ) -> None:
     [alarm] = [values for address, values in resources.items() if f'["{name}"]' in address]

@@ -16,7 +16,7 @@ OWN_SECONDS = 1
 
 
 @pytest.mark.parametrize("function", CALLS)
-def test_function_responds_before_the_timeouts(function: str) -> None:
+def test_function_responds_before_its_timeout_and_the_apis(function: str) -> None:
     resources = Template.read().resources(NotificationEmail="operations@example.com")
     timeout = int(resources[f"{function}Function"]["Properties"]["Timeout"])
     assert CALLS[function] * longest_call_seconds() + OWN_SECONDS <= timeout

@@ -295,7 +295,7 @@ def test_markers_are_evaluated_for_the_target(marker: str, applies_to: list[Targ
 
 
 @pytest.mark.parametrize("name", [*build_lambda.REQUIRED_SOURCES, "requirements.txt"])
-def test_missing_source_is_named(tree: SmallTree, name: str) -> None:
+def test_missing_source_is_named_in_the_error(tree: SmallTree, name: str) -> None:
     (tree.root / "lambda" / name).unlink()
     with pytest.raises(BuildError, match=f"lambda/{name} is missing. Restore it with"):
         tree.build()

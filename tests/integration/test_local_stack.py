@@ -84,7 +84,7 @@ def assert_nothing_is_left(stack: LocalStack) -> None:
     assert not (directory / "stack.json").exists()
 
 
-def test_running_stack_describes_itself_in_one_file(stack: LocalStack) -> None:
+def test_running_stack_writes_its_description(stack: LocalStack) -> None:
     description = json.loads((stack.settings.local_directory / "stack.json").read_text())
     assert description == {
         **stack.outputs,

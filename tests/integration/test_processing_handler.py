@@ -113,7 +113,9 @@ def test_retry_is_a_duplicate_in_the_same_batch_and_in_a_later_one(
     assert logged(caplog) == [("order_stored",), ("order_duplicate",), ("order_conflict",), ("order_duplicate",)]
 
 
-def test_repeated_order_fails_when_dynamodb_rejects_the_first(processing: ModuleType, dynamodb: FakeDynamoDb) -> None:
+def test_repeated_order_fails_when_dynamodb_rejects_the_first_one(
+    processing: ModuleType, dynamodb: FakeDynamoDb
+) -> None:
     dynamodb.errors[submitted().order_id] = "ThrottlingError"
 
     assert processing.handler(sqs_event(m1=submitted(), m2=submitted(), m3=submitted("3")), None) == failures(
