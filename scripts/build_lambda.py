@@ -1,4 +1,4 @@
-"""Build the Lambda zip: the package `orders` and its pinned libraries, for one target, without containers.
+"""Build the Lambda zip for one target: the package `orders` and its pinned libraries. No container is needed.
 
 `make build` writes dist/orders-arm64.zip, which AWS runs by default. `make run` uses dist/orders-local.zip.
 The same inputs give the same bytes with the same version of zlib, so an unchanged function is not deployed again.
@@ -43,7 +43,7 @@ WHEEL_MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
 ELF_MACHINES = {183: "arm64", 62: "x86_64"}
 LAMBDA_MACHINES = {"aarch64": "arm64", "arm64": "arm64", "x86_64": "x86_64", "amd64": "x86_64"}
 
-# Without one of these, the zip could be deployed but would fail at its first invocation.
+# A zip without one of these could be deployed but would fail at its first invocation.
 REQUIRED_SOURCES = (
     "orders/order.schema.json",
     "orders/handlers/submission.py",
@@ -111,8 +111,8 @@ class Target:
 def build(target_name: str, root: Path = REPOSITORY, report: Callable[[str], None] = print) -> Path:
     """Update `root`/dist/orders-<target>.zip and return its path.
 
-    Concurrent builds are safe: each writes a file of its own and moves it into place. Raises BuildError and keeps the
-    previous zip when the build fails.
+    Concurrent builds are safe: each writes its own file and moves it into place. If the build fails, it raises
+    BuildError and keeps the previous zip.
     """
     try:
         return _build(target_named(target_name), root, report)
@@ -144,7 +144,7 @@ def _build(target: Target, root: Path, report: Callable[[str], None]) -> Path:
         record = {**inputs, "zip": hashlib.sha256(content).hexdigest()}
         zip_path.parent.mkdir(exist_ok=True)
         replace(zip_path, content)
-        # Last: after an interruption the record does not match, and the next run builds again.
+        # Write the record last: after an interruption it does not match, and the next run builds again.
         replace(record_path, (json.dumps(record, indent=2) + "\n").encode())
         state = f"built in {time.monotonic() - started:.1f} s"
     report(f"{shown}: {len(content) / 1024:.0f} KiB, {state}")
@@ -264,7 +264,7 @@ def pip_failure(output: str, target: Target) -> str:
 def require_machine_code_of(target: Target, files: Mapping[str, bytes]) -> None:
     """Raise BuildError if a native library cannot be loaded on `target`, according to its ELF header.
 
-    A wheel's name only claims a platform. A wrong one would fail at the first invocation.
+    A wheel's name may claim a wrong platform. Such a library would fail at the first invocation.
     """
     for name, content in files.items():
         if target.system != "Linux" or not (re.search(r"\.so(\.[\d.]+)?$", name) or content[:4] == b"\x7fELF"):
@@ -302,7 +302,7 @@ def read_previous(zip_path: Path, record_path: Path) -> tuple[dict[str, str], by
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Write a file in one step: a reader gets all of the old content or all of the new."""
+    """Write a file atomically: a reader gets either the old or the new content."""
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         part.write_bytes(content)

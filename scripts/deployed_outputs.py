@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-_TERRAFORM_SECONDS = 120  # a state may be in a bucket
+_TERRAFORM_SECONDS = 120  # the state may be in S3
 
 
 class TerraformOutputError(Exception):
@@ -18,7 +18,7 @@ class TerraformOutputError(Exception):
 def outputs_of_terraform(directory: Path, profile: str | None = None) -> dict[str, str]:
     """Return the outputs of a Terraform folder; none before the first apply.
 
-    `profile` names the AWS credentials for a state in a bucket. Raises TerraformOutputError.
+    `profile` selects the AWS credentials for a state in S3. Raises TerraformOutputError.
     """
     environment = {**os.environ, "TF_IN_AUTOMATION": "true", "TF_INPUT": "false", "CHECKPOINT_DISABLE": "true"}
     if profile:

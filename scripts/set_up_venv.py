@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Create or update .venv from a lock file with hashes. Does nothing when .venv is up to date.
 
-python3 scripts/set_up_venv.py run     what `make run`, `orders` and `orders-plan` need
-python3 scripts/set_up_venv.py test    also what tests and checks need
+python3 scripts/set_up_venv.py run     packages for `make run`, `orders` and `orders-plan`
+python3 scripts/set_up_venv.py test    also packages for tests and checks
 """
 
 import fcntl
@@ -21,10 +21,10 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 # Each lock contains all packages of the ones before it, at the same versions.
 LOCKS = {"run": "requirements-run.txt", "test": "requirements-test.txt"}
 
-# These variables would make pip or venv work elsewhere.
+# These variables would make pip or venv use another location.
 MISLEADING = ("PIP_PREFIX", "PIP_ROOT", "PIP_TARGET", "PIP_USER", "PYTHON")
 
-# Scripts find Python beside themselves, so they work in a path with a space and after a move of the folder.
+# Scripts find Python in their own folder, so they work in a path with a space and after the folder was moved.
 HEADER = """#!/bin/sh
 '''exec' "$(dirname "$(readlink -f "$0")")/python" {options}"$0" "$@"
 ' '''
@@ -61,7 +61,7 @@ def set_up(purpose: str, root: Path = REPOSITORY) -> None:
         (root / ".local").mkdir(exist_ok=True)
         with (root / ".local" / "set-up.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if not is_complete(environment, purpose, root):  # another set-up may have completed it meanwhile
+            if not is_complete(environment, purpose, root):  # another run may have completed it in the meantime
                 install(environment, purpose, root)
     for name, module in COMMANDS.items():
         command, text = environment / "bin" / name, COMMAND.format(module=module)
@@ -90,7 +90,7 @@ def is_complete(environment: Path, purpose: str, root: Path) -> bool:
 
 
 def works(environment: Path) -> bool:
-    """Return whether the Python of .venv runs: an upgrade or removal of its base breaks it."""
+    """Return whether the Python of .venv runs; an upgrade or removal of its base Python breaks it."""
     check = "import pip, sys; sys.exit(sys.version_info < (3, 11))"
     try:
         command = [str(environment / "bin" / "python"), "-I", "-c", check]
@@ -100,12 +100,12 @@ def works(environment: Path) -> bool:
 
 
 def install(environment: Path, purpose: str, root: Path) -> None:
-    """Create, repair or update .venv. The record is empty meanwhile, so an interrupted installation starts over."""
+    """Create, repair or update .venv. The record is empty until the end, so an interrupted installation starts over."""
     record, lock, python = environment / "installed", root / LOCKS[purpose], str(environment / "bin" / "python")
     recorded = read_record(environment)
     if recorded == "" or not works(environment):
         print("Creating the virtual environment .venv", flush=True)
-        # bin first: what an interrupted removal leaves has an empty record or no working Python.
+        # Remove bin first: after an interrupted removal, the record is empty or Python does not run.
         for folder in (environment / "bin", environment):
             shutil.rmtree(folder, ignore_errors=True)
         environment.mkdir()

@@ -1,6 +1,6 @@
-"""`terraform init`, also where the provider registry cannot be reached.
+"""Run `terraform init`, even if the provider registry cannot be reached.
 
-Then the provider comes from an unpacked mirror, a folder with registry.terraform.io/hashicorp/aws/<version>/.
+In that case the provider comes from an unpacked mirror: a folder with registry.terraform.io/hashicorp/aws/<version>/.
 https://developer.hashicorp.com/terraform/cli/config/config-file#implied-local-mirror-directories
 """
 
@@ -50,7 +50,7 @@ def find_mirror(version: str, places: Iterable[Path]) -> Path | None:
 
 
 def usual_places() -> list[Path]:
-    """Return the folders of this machine that may be a mirror, the user's own first."""
+    """Return the folders that may be a mirror, starting with the user's own."""
     shared = [Path(folder) for folder in ("/opt", "/usr/local/share") if os.path.isdir(folder)]
     own = Path(os.path.expanduser("~/.terraform.d/plugins"))
     return [own, *(place for folder in shared for place in sorted(folder.iterdir()))]

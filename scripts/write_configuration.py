@@ -1,6 +1,6 @@
 """Write the tables of docs/configuration.md from Terraform's variables and the template's parameters.
 
-`make docs` runs it. It replaces only what is between such comments:
+`make docs` runs it. It replaces only the text between comments such as these:
 
     <!-- terraform-backend, by `make docs` -->
     …
@@ -18,7 +18,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 PAGE = REPOSITORY / "docs" / "configuration.md"
 TEMPLATE = REPOSITORY / "cloudformation" / "order-processing.yaml"
 
-# CloudFormation cannot compare numbers, so this setting is a choice there.
+# CloudFormation cannot compare numbers, so this setting is true or false there.
 OTHER_NAMES = {"processing_reserved_concurrency": "ProcessingConcurrencyReserved"}
 
 # `terraform fmt` allows only one way to write these.
@@ -63,7 +63,7 @@ def variables(folder: str) -> Iterator[Setting]:
 
 
 def parameters() -> Iterator[Setting]:
-    # The rest of the template has tags that plain YAML does not know.
+    # The rest of the template has tags that are not plain YAML.
     section = re.search(r"^Parameters:\n(?:(?:[ #].*)?\n)+", TEMPLATE.read_text(encoding="utf-8"), re.MULTILINE)
     if section is None:
         raise ValueError(f"{TEMPLATE.name} has no section Parameters")

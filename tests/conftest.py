@@ -1,4 +1,4 @@
-"""Distribution of tests over processes, and the local stack that several folders share."""
+"""Distribute the tests over processes, and provide the local stack that several folders share."""
 
 import signal
 from collections.abc import Iterator
@@ -12,20 +12,20 @@ from local_stack.machine import free_port
 
 TESTS = Path(__file__).parent
 
-# A shell's background jobs ignore SIGINT, and their children inherit that. Some tests end programs with SIGINT.
+# A shell's background jobs and their children ignore SIGINT, but some tests end programs with SIGINT.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# The same examples in every run. `pytest --hypothesis-profile=explore` tries others.
+# Every run uses the same examples. `pytest --hypothesis-profile=explore` generates others.
 hypothesis.settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
 hypothesis.settings.register_profile("explore", max_examples=5000, deadline=None)
 hypothesis.settings.load_profile("repeatable")
 
 
-# Fixtures that take long to set up. Tests that share one run in the same process, one after the other.
+# Slow fixtures. Tests that share one run in the same process, one after the other.
 SHARED_FIXTURES = ("terraform_stack", "deployed_twice", "frontend", "backend", "emulator")
 
-# The slowest first, so that no process is left with a long file at the end.
+# Slowest folders first: otherwise one process would run a long file at the end while the others are idle.
 FOLDERS = ("e2e", "infrastructure", "browser", "integration", "unit")
 
 

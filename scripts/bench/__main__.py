@@ -28,7 +28,7 @@ RESULT = REPOSITORY / ".local" / "bench" / "bench.md"
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured."""
+    """The number of repetitions of a run."""
 
     starts: int = 25
     intake_rounds: int = 5
@@ -43,7 +43,7 @@ QUICK = Sizes(starts=3, intake_rounds=1, intake_seconds=1.0, drain_rounds=1, dra
 def main() -> int:
     """Run the command; return 1 if a full run missed a target."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="measure little, to show that everything works")
+    parser.add_argument("--quick", action="store_true", help="run few repetitions, to check that the benchmark works")
     is_quick = parser.parse_args().quick
     signal.signal(signal.SIGTERM, _interrupt)
     started, load = time.monotonic(), os.getloadavg()[0]
@@ -65,7 +65,7 @@ def main() -> int:
         f"{load:.1f} before and {os.getloadavg()[0]:.1f} after, {time.monotonic() - started:.0f} s"
     )
     if is_quick:
-        print("A quick run is too short to judge targets.")
+        print("A quick run is too short to check targets.")
         return 0
     RESULT.parent.mkdir(parents=True, exist_ok=True)
     RESULT.write_text(table, encoding="utf-8")

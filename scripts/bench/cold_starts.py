@@ -1,7 +1,7 @@
 """Cold starts: from a new interpreter to a loaded handler, in milliseconds and in instructions.
 
-Lambda's task folder is read-only, so the package is compiled at every cold start, while boto3 has its bytecode. Here
-too: `-B` writes no bytecode, and the virtual environment holds boto3's.
+Lambda's task folder is read-only, so every cold start compiles the package, while boto3 has bytecode. The same applies
+here: `-B` writes no bytecode, and the virtual environment holds boto3's bytecode.
 """
 
 import os
@@ -34,7 +34,7 @@ ENVIRONMENT = {
     "ORDERS_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/orders",
     "ORDERS_TABLE_NAME": "orders",
     "ORDER_COMPLETED_TOPIC_ARN": "arn:aws:sns:eu-central-1:123456789012:order-completed",
-    # The order of sets, and with it the number of instructions, would differ from run to run.
+    # Without this, the order of sets and the number of instructions would differ between runs.
     "PYTHONHASHSEED": "0",
 }
 

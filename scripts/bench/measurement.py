@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Measurement:
-    """Medians of the system and of the baseline; `ratio` is the median over the pairs."""
+    """Medians of the system and of the baseline. `ratio` is the median ratio over all pairs."""
 
     name: str
     unit: str

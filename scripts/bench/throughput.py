@@ -27,7 +27,7 @@ _BODY = b'{"customer_id": "001", "product_id": "Banana", "quantity": "1", "order
 _HEADERS = {"Content-Type": "application/json"}
 _CONNECTIONS = 8
 
-# Enough that every worker has started.
+# Enough requests to start every worker.
 _WARM_UP_SECONDS = 3
 _TIMEOUT_SECONDS = 240
 _POLL_SECONDS = 0.02
@@ -44,7 +44,7 @@ class Throughput:
         self._queue_url = stack.outputs["orders_queue_url"]
         mappings = self._lambda.list_event_source_mappings()["EventSourceMappings"]
         [self._mapping] = [mapping for mapping in mappings if ":sqs:" in mapping["EventSourceArn"]]
-        # Nothing runs behind the queue during intake, and nothing behind the table while draining.
+        # Processing is off during intake, and notification is off while draining.
         self._wait_until_empty()
         for mapping in mappings:
             self._switch(mapping["UUID"], on=False)
@@ -56,7 +56,7 @@ class Throughput:
         for path in rates:
             self._accepted_per_second(path, _WARM_UP_SECONDS)
         for number in range(rounds):
-            # They take turns to be first, because one load may slow the next.
+            # Alternate the order, because one load may slow the next.
             for path in list(rates)[:: 1 if number % 2 else -1]:
                 rates[path].append(self._accepted_per_second(path, seconds))
         name = f"orders per second, {_CONNECTIONS} connections"

@@ -1,4 +1,4 @@
-"""The deployed backend, without a storefront, which the test changes and restarts."""
+"""The deployed backend without a storefront. The test changes and restarts it."""
 
 import json
 import shutil
@@ -31,10 +31,10 @@ _ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_DYNAMODB", "AWS
 _PROCESSING_SECONDS = 5
 
 VISIBILITY_SECONDS = 6
-"""Deployed is six times the function's timeout, minutes for an order that fails. Lambda accepts the timeout itself."""
+"""The deployed value is six times the function's timeout, so a failing order takes minutes. Lambda's minimum is once."""
 
 PROCESSING_MAPPING: dict[str, Any] = {"BatchSize": 10, "ScalingConfig": {"MaximumConcurrency": 4}}
-"""As deployed, with fewer concurrent batches, because each is a process of this machine."""
+"""As deployed, but with fewer concurrent batches, because each batch is a process on this machine."""
 
 
 @contextmanager
@@ -94,7 +94,7 @@ class Backend:
 
     @cached_property
     def stack(self) -> DeployedStack:
-        """The backend as other tests use it."""
+        """The backend with the helpers of other tests."""
         return DeployedStack(self)
 
     @cached_property
@@ -118,7 +118,7 @@ class Backend:
             self.serve(function, self._publish_version(name))
 
     def serving(self, function: str) -> str:
-        """Return the version of a function in use."""
+        """Return the version that a function's alias points to."""
         return str(self._lambda.get_alias(FunctionName=self._name(function), Name="live")["FunctionVersion"])
 
     def serve(self, function: str, version: str) -> None:
@@ -126,7 +126,7 @@ class Backend:
         self._lambda.update_alias(FunctionName=self._name(function), Name="live", FunctionVersion=version)
 
     def publish(self, function: str, change: Callable[[str, str], str], memory_megabytes: int = 256) -> str:
-        """Publish a version, not in use yet, with each module as `change` returns it for its path and text."""
+        """Publish a version without moving the alias. `change` gets the path and text of each module and returns it."""
         package = BytesIO()
         with zipfile.ZipFile(BytesIO(self._package)) as source, zipfile.ZipFile(package, "w") as target:
             for entry in source.infolist():
@@ -157,7 +157,7 @@ class Backend:
     # --- Queues ---
 
     def set_visibility_timeout(self, seconds: int) -> None:
-        """Set how long a received message is hidden."""
+        """Set the visibility timeout of the orders queue."""
         self.sqs.set_queue_attributes(
             QueueUrl=self.outputs["orders_queue_url"], Attributes={"VisibilityTimeout": str(seconds)}
         )
@@ -167,7 +167,7 @@ class Backend:
         return self._messages("orders_queue_url", "")
 
     def messages(self, queue: str = "orders_queue_url") -> int:
-        """Return how many messages a queue holds, hidden ones included."""
+        """Return how many messages a queue holds, including hidden ones."""
         return self._messages(queue, "", "NotVisible", "Delayed")
 
     def _messages(self, queue: str, *suffixes: str) -> int:

@@ -1,4 +1,4 @@
-"""What the parts of one seed's run share."""
+"""The state that the parts of one seed's run share."""
 
 import random
 import threading
@@ -27,7 +27,7 @@ class Context:
     backend: Backend
     faults: RequestFaults
     error_codes: Counter[str]
-    """How often AWS itself answered with each error code."""
+    """How often AWS itself returned each error code."""
     aborted: threading.Event
     ledger: Ledger = field(default_factory=Ledger)
 

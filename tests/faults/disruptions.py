@@ -112,7 +112,7 @@ def _broken_code_rolled_back(context: Context) -> None:
     )
     try:
         backend.serve("processing", version)
-        # What this version receives stays hidden.
+        # Messages that this version receives stay hidden.
         if context.wait_until(lambda: backend.messages() > backend.visible() + 4, seconds=8):
             context.faults.note("broken_code_rolled_back")
         context.pause(1)
@@ -154,7 +154,7 @@ def _redrive_killed(context: Context) -> None:
 
 
 def _make_dead_letters(context: Context) -> None:
-    """Let processing fail; messages are received again at once until they are dead-lettered."""
+    """Make processing fail. Messages are received again immediately until they are dead-lettered."""
     backend = context.backend
     wanted = backend.messages("orders_dlq_url") + _ENOUGH_DEAD_LETTERS
     with _visibility_timeout(context, 0), context.faults.active(context.plan.seed, [STORE_DOWN]):
@@ -173,7 +173,7 @@ def _redrive(context: Context, killed_after: int | None = None) -> int:
 
 
 def _inject(context: Context, name: str, times: int) -> None:
-    """Inject a request fault into every request, until it has struck so often."""
+    """Inject a request fault into every request, until it has occurred this often."""
     wanted = context.faults.injected[name] + times
     with context.faults.active(context.plan.seed, [name]):
         context.wait_until(lambda: context.faults.injected[name] >= wanted, seconds=8)

@@ -11,13 +11,13 @@ _SQS, _TABLE, _SNS = frozenset({SEND}), frozenset({STORE}), frozenset({PUBLISH})
 
 @dataclass(frozen=True)
 class RequestFault:
-    """What happens to a share of the requests of `operations`."""
+    """A fault that occurs in a share of the requests of `operations`."""
 
     description: str
     operations: frozenset[str]
     share: float
     effect: Literal["none", "half", "maybe", "all"] = "all"
-    """How much of the request AWS does; "half" strikes batches only."""
+    """How much of the request AWS does; "half" applies to batches only."""
     then: Literal["answer", "lose", "hang", "kill", "silence", "repeat"] = "answer"
     delay_seconds: tuple[float, float] | None = None
     errors: tuple[tuple[int, str], ...] = ()

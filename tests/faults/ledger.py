@@ -1,4 +1,4 @@
-"""The requests of a seed's clients and their answers, compared with what the system holds afterwards."""
+"""Compare the requests and responses of a seed's clients with the final state of the system."""
 
 import json
 from collections import Counter, defaultdict
@@ -13,7 +13,7 @@ from orders.domain.order import Order, ProcessedOrder
 
 
 class Answer(Enum):
-    """What a client knows of its order after a request; the first of these that it ever got counts."""
+    """The client's view of its order after a request. After several requests, the first of these values applies."""
 
     ACKNOWLEDGED = "202"
     INDETERMINATE = "no answer, or 5xx"
@@ -32,7 +32,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Findings:
-    """What the system holds after the faults, when nothing is in flight any more."""
+    """The state of the system after the faults, when no message is in flight."""
 
     rows: Sequence[ProcessedOrder] = ()
     dead_letters: Sequence[str] = ()
@@ -44,7 +44,7 @@ class Findings:
 
 @dataclass(frozen=True)
 class Counts:
-    """The orders of a seed, counted, and a sentence for each broken promise."""
+    """The numbers of orders of a seed, and a sentence for each broken promise."""
 
     attempted: int = 0
     acknowledged: int = 0
@@ -65,7 +65,7 @@ class Counts:
 
 @dataclass
 class Ledger:
-    """What a seed sent; several threads append to the lists."""
+    """The requests and messages that a seed sent. Several threads append to the lists."""
 
     requests: list[Request] = field(default_factory=list)
     poison: list[str] = field(default_factory=list)
@@ -74,7 +74,7 @@ class Ledger:
     """Acknowledged order ids for which the API answered 404."""
 
     def count(self, findings: Findings) -> Counts:
-        """Compare with `findings`, which hold only what belongs to this ledger."""
+        """Compare with `findings`, which must hold only data of this ledger's seed."""
         return _Comparison(self, findings).counts()
 
 
@@ -115,7 +115,7 @@ class _Comparison:
         )
 
     def _lost(self) -> Iterator[str]:
-        """Report acknowledged orders that are neither stored nor dead-lettered as they were sent."""
+        """Report acknowledged orders that are neither stored nor dead-lettered with their content."""
         acknowledged = {(r.order_id, r.order) for r in self._ledger.requests if r.answer is Answer.ACKNOWLEDGED}
         for order_id, order in sorted(acknowledged, key=str):
             if self._stored.get(order_id or "") != order and (order_id, order) not in self._dead:
@@ -138,7 +138,7 @@ class _Comparison:
                 yield f"duplicated: {len(order_ids)} rows hold one order of {order.customer_id}, {most} may"
 
     def _most_rows(self, order: Order, order_ids: set[str]) -> int:
-        """Return how many rows an order may have: one with a key, else one per request that may have succeeded."""
+        """Return how many rows an order may have: one with a key, otherwise one per possibly successful request."""
         requests = self._requests[order]
         if any(request.key for request in requests):
             return 1

@@ -1,4 +1,4 @@
-"""The clients: several at a time, impatient, and each knows only the answers that it got."""
+"""The clients. They place orders concurrently, time out and retry."""
 
 import dataclasses
 import http.client
@@ -13,7 +13,7 @@ from support.deployment.api import JSON_TYPE, DeployedApi
 from support.deployment.api import Answer as Response
 
 CLIENTS = 4
-# A client gives up before a submission function that gets no answer from SQS does.
+# Shorter than the time after which submission gives up on an unresponsive SQS.
 _CLIENT_SECONDS = 6
 # The share of acknowledged orders whose status is read at once.
 _STATUS_SHARE = 0.1
@@ -22,7 +22,7 @@ _STATUS_SHARE = 0.1
 def place_orders(
     context: Context, orders: Sequence[ClientOrder], clients: ThreadPoolExecutor
 ) -> Iterator["Future[None]"]:
-    """Let the clients place these orders; yield a future for each."""
+    """Place these orders with the clients; yield a future for each."""
     api = dataclasses.replace(context.backend.stack.api, timeout_seconds=_CLIENT_SECONDS)
     for order in orders:
         for click in range(2 if order.is_doubled else 1):

@@ -1,4 +1,4 @@
-"""What SEEDS and ORDERS select, and what a seed means: its orders and its faults."""
+"""Read SEEDS and ORDERS, and derive the orders and faults of a seed."""
 
 import random
 import re
@@ -31,7 +31,7 @@ class Config:
 
     @property
     def is_full(self) -> bool:
-        """Whether this includes everything that the default does."""
+        """Whether this includes all seeds and orders of the default."""
         return set(self.seeds) >= set(Config.seeds) and self.orders >= Config.orders
 
     @classmethod
@@ -95,7 +95,7 @@ def make_plan(seed: int, orders: int) -> SeedPlan:
     """Return the plan of a seed, always the same."""
     chance = random.Random(f"plan {seed}")
     disruptions = chance.sample(sorted(DISRUPTIONS), _DISRUPTIONS_PER_SEED)
-    # Two redrives in one seed would take each other's dead letters.
+    # Two redrives in one seed would compete for the same dead letters.
     while len(REDRIVES.intersection(disruptions)) > 1:
         disruptions = chance.sample(sorted(DISRUPTIONS), _DISRUPTIONS_PER_SEED)
     request_faults = chance.sample(sorted(REQUEST_FAULTS), _REQUEST_FAULTS_PER_SEED)
@@ -127,5 +127,5 @@ def make_client_orders(seed: int, orders: int, *, reuse_keys: bool = False) -> t
 
 
 def customer_prefix(seed: int) -> str:
-    """Return how each customer id of a seed begins."""
+    """Return the prefix of the customer ids of a seed."""
     return f"s{seed}-"

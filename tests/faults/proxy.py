@@ -1,4 +1,4 @@
-"""The proxy between the functions and AWS. Requests are forwarded unchanged unless a fault decides otherwise."""
+"""The proxy between the functions and AWS. It forwards requests unchanged unless a fault applies."""
 
 import contextlib
 import http.client
@@ -46,7 +46,7 @@ class HttpResponse:
 
 
 class Exchange:
-    """A function's request, and what can be done with it."""
+    """A function's request, and the ways to handle it."""
 
     def __init__(self, handler: "_Handler", body: bytes) -> None:
         self.headers = dict(handler.headers.items())
@@ -76,7 +76,7 @@ class Exchange:
         return self._send({**dict(request.headers.items()), "Content-Length": str(len(body))}, body)
 
     def wait_for_client_to_give_up(self, seconds: float) -> None:
-        """Return when the function has closed its connection, the faults are over, or after a time limit."""
+        """Wait until the function has closed its connection, the faults are over, or a time limit has passed."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and not self._proxy.faults_are_over.is_set():
             readable, _, _ = select.select([self._connection], [], [], _POLL_SECONDS)
@@ -88,7 +88,7 @@ class Exchange:
         self._proxy.faults_are_over.wait(seconds)
 
     def _send(self, headers: Mapping[str, str], body: bytes) -> HttpResponse:
-        # Each request has its own connection: a broken kept-alive one would not show whether the request was done.
+        # Each request has its own connection. A broken kept-alive connection does not show whether AWS did the request.
         address = urlsplit(self._proxy.aws.endpoint_url).netloc
         with contextlib.closing(http.client.HTTPConnection(address, timeout=_UPSTREAM_SECONDS)) as connection:
             connection.putrequest("POST", self.path, skip_host=True, skip_accept_encoding=True)
@@ -111,7 +111,7 @@ class Proxy:
         self.respond = respond
         self.faults_are_over = threading.Event()
         self.error_codes = Counter[str]()
-        """How often AWS itself answered with each error code."""
+        """How often AWS itself returned each error code."""
         self.in_flight = 0
         self.lock = threading.Lock()
         self._server = _Server((LOOPBACK, 0), type("Handler", (_Handler,), {"proxy": self}))
@@ -155,7 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
             if response is None:
                 self.close_connection = True
                 return
-            # One write: two would wait for each other, by Nagle's algorithm and delayed acknowledgement.
+            # One write, because Nagle's algorithm and delayed acknowledgements would delay a second one.
             self.wfile.write(_to_bytes(response))
         finally:
             self.proxy.count_in_flight(-1)

@@ -1,4 +1,4 @@
-"""Redrive dead letters as a careful operator does."""
+"""Redrive dead letters without losing any."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +17,8 @@ def redrive(
 ) -> int:
     """Move every message whose body is wanted to the queue; return how many.
 
-    Each is sent first and deleted then, so an interrupted or concurrent redrive leaves a duplicate and never a gap.
+    Each message is sent before it is deleted, so an interrupted or concurrent redrive can duplicate a message, not lose
+    it.
     With `killed_after`, raise Killed between the two calls, after that many messages.
     """
     moved = 0
@@ -56,6 +57,6 @@ def _messages_of(sqs: Any, url: str) -> Iterator[Iterator[Any]]:
 
     yield messages()
     for message in received.values():
-        # Deleted, or received by someone else.
+        # The message was deleted, or another reader has received it.
         with suppress(sqs.exceptions.ReceiptHandleIsInvalid, sqs.exceptions.MessageNotInflight):
             sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0)

@@ -9,7 +9,7 @@ from faults.ledger import Counts
 from faults.plan import Config
 from faults.run import SeedResult
 
-# What a full run must reach.
+# Minimum of a full run.
 _ACKNOWLEDGED = 10_000
 _FAULT_TYPES = 12
 
@@ -53,7 +53,7 @@ def broken_promises(results: Sequence[SeedResult], orders: int) -> list[str]:
 
 
 def shortfalls(results: Sequence[SeedResult], config: Config) -> list[str]:
-    """Return what the run did not test although it should have."""
+    """Return the parts of the plan that the run did not test."""
     count = injected(results)
     planned = frozenset[str]().union(*(result.plan.fault_types for result in results))
     missing = [f"this fault type was never injected: {name}" for name in DESCRIPTIONS if name in planned - count.keys()]

@@ -21,7 +21,7 @@ FAULTS: dict[str, RequestFault] = REQUEST_FAULTS | DISRUPTION_FAULTS
 
 # lambda/orders/adapters/clients.py: the functions' SDK waits this long for an answer.
 _SDK_READ_SECONDS = 4
-# A fault strikes for the first time at the latest after this many requests that it applies to.
+# A fault occurs for the first time at the latest after this many applicable requests.
 _LATEST_FIRST = 2
 
 _SNS_NAMESPACE = "http://sns.amazonaws.com/doc/2010-03-31/"
@@ -46,7 +46,7 @@ class RequestFaults:
     injected: Counter[str] = field(default_factory=Counter)
     late_copies: list[Exchange] = field(default_factory=list)
     """Messages to deliver again, long after the first delivery."""
-    _silenced: set[int] = field(default_factory=set)  # process ids of functions that get no more answers
+    _silenced: set[int] = field(default_factory=set)  # process ids of functions that get no more responses
     _active: list[_Active] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -100,7 +100,7 @@ class RequestFaults:
         return None
 
     def _finish(self, exchange: Exchange, fault: RequestFault, chance: random.Random) -> bool:
-        """Do what follows the effect; return False if it is not possible."""
+        """Apply the consequence of a fault after its effect; return False if it is not possible."""
         if fault.then == "repeat":
             if chance.random() < 0.5:
                 exchange.forward()
@@ -121,7 +121,7 @@ class RequestFaults:
         return True
 
     def _draw(self, exchange: Exchange) -> tuple[_Active, random.Random] | None:
-        """Return the fault that strikes this request; the n-th request that it applies to always draws the same."""
+        """Return the fault for this request. A fault's n-th applicable request always has the same random result."""
         with self._lock:
             for active in self._active:
                 fault = FAULTS[active.name]
@@ -169,7 +169,7 @@ def _error(exchange: Exchange, status: int, code: str) -> HttpResponse:
 
 
 def _fail_items(exchange: Exchange, chance: random.Random, code: str) -> HttpResponse:
-    """Let some items of a batch fail with `code`; the others take effect."""
+    """Reject some items of a batch with `code`; the others take effect."""
     size = _size(exchange)
     done = sorted(chance.sample(range(size), chance.randint(0, size - 1)))
     response = _forward_part(exchange, done) if done else None

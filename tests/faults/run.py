@@ -25,7 +25,7 @@ from local_stack.report import Report
 from orders.adapters.order_schema import ORDER_RULES
 from orders.domain.message import read_message
 
-# Without faults, a failing message is dead-lettered after five times this.
+# Without faults, a failing message is dead-lettered after five times this duration.
 _QUIET_VISIBILITY_SECONDS = 2
 _DRAIN_SECONDS = 120
 # The queue is drained after this long without messages: longer than an SDK waits before a retry.
@@ -45,7 +45,7 @@ class SeedResult:
 
 @contextmanager
 def running_fault_test(directory: Path, report: Report) -> Iterator["FaultTest"]:
-    """Deploy the backend in `directory`, lead its functions through the proxy, and subscribe to announcements."""
+    """Deploy the backend in `directory`, route its functions through the proxy, and subscribe to announcements."""
     faults = RequestFaults()
     with running_backend(directory, report) as backend, Proxy(backend.connection, faults.respond) as proxy:
         backend.set_endpoint(proxy.url)
@@ -66,7 +66,7 @@ class FaultTest:
     ) -> None:
         self.backend = backend
         self.aborted = threading.Event()
-        """Ends all threads."""
+        """Set to end all threads."""
         self._faults = faults
         self._proxy = proxy
         self._read_announcements = read
@@ -87,7 +87,7 @@ class FaultTest:
         return SeedResult(plan, counts, self._faults.injected - injected_before, time.monotonic() - started)
 
     def count_again(self, result: SeedResult) -> SeedResult:
-        """Return a seed's result with what the system holds now: no order may have changed since."""
+        """Return a seed's result with the present state of the system, to show that no order changed since."""
         stuck = [failure for failure in result.counts.failures if failure.startswith("stuck")]
         return dataclasses.replace(result, counts=self._count(self._contexts[result.plan.seed], stuck))
 
@@ -108,7 +108,7 @@ class FaultTest:
                     for done in as_completed(futures):
                         done.result()
 
-                # Processing and notification lag behind the clients, and must meet their faults too.
+                # Processing and notification lag behind the clients, and their faults must occur too.
                 def is_over() -> bool:
                     missing = set(plan.request_faults) - (self._faults.injected - injected_before).keys()
                     return not missing or not (self.backend.messages() or self._silent_order_ids(context))
@@ -134,7 +134,7 @@ class FaultTest:
             stored = {row.order_id: row.order for row in backend.rows()}
 
             def is_wanted(body: str) -> bool:
-                # An order whose id is stored with other content would fail again.
+                # An order whose id is stored with different content would fail again.
                 if not context.owns(customer_of(body)):
                     return False
                 submitted = read_message(body, ORDER_RULES)
@@ -190,7 +190,7 @@ class FaultTest:
             self._customers[order["order_id"]] = order["customer_id"]
 
     def _concerns(self, context: Context, customer_id: str | None) -> bool:
-        """Return whether a customer is counted for this seed: its own, and those of no seed for every seed."""
+        """Return whether a customer counts for this seed. Customers that belong to no seed count for every seed."""
         return context.owns(customer_id) or not any(other.owns(customer_id) for other in self._contexts.values())
 
     def _letter_concerns(self, context: Context, body: str) -> bool:

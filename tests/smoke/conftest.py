@@ -22,7 +22,7 @@ EFFECTS = {
 
 @pytest.fixture(scope="session")
 def system() -> System:
-    """The deployment that STACK or TERRAFORM names; ends the run where there is none."""
+    """The deployment that STACK or TERRAFORM names; the run ends if there is none."""
     stack, terraform = os.environ.get("STACK"), os.environ.get("TERRAFORM")
     try:
         if bool(stack) == bool(terraform):
@@ -55,7 +55,7 @@ def agreed(request: pytest.FixtureRequest) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call() -> Iterator[None]:
-    """Skip a test whose call AWS rejects or does not answer: it shows nothing about the claim."""
+    """Skip a test whose call AWS rejects or does not answer, because its result is unknown."""
     try:
         return (yield)
     except ClientError as error:

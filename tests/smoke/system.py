@@ -118,6 +118,6 @@ def wait_until(condition: Callable[[], bool], seconds: float, interval: float) -
 
 
 def lacking_data(alarms: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the alarms without data. One that ignores missing data keeps its first state until there is some."""
+    """Return the alarms without data. Skip alarms that ignore missing data: their first state lasts until data arrives."""
     judging = [alarm for alarm in alarms if alarm.get("TreatMissingData") != "ignore"]
     return [alarm["AlarmName"] for alarm in judging if alarm["StateValue"] == "INSUFFICIENT_DATA"]

@@ -1,4 +1,4 @@
-"""Orders are restorable, encrypted, and read from queue and stream as configured."""
+"""The table can be restored, data is encrypted, and the event source mappings have their settings."""
 
 import pytest
 from botocore.exceptions import ClientError

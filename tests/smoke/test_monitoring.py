@@ -30,7 +30,7 @@ def test_alert_emails_are_confirmed(system: System) -> None:
     for address, arn in emails.items():
         assert arn.startswith("arn:"), f"{address} did not confirm the e-mail from AWS"
         attributes = system.client("sns").get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
-        # Otherwise the link in any alarm's e-mail ends the subscription, and mail scanners follow links.
+        # Otherwise the unsubscribe link in an alarm's e-mail works without authentication, and mail scanners follow it.
         assert attributes["ConfirmationWasAuthenticated"] == "true", (
             f"anyone with an alarm's e-mail can unsubscribe {address}: confirm it with "
             "`aws sns confirm-subscription --authenticate-on-unsubscribe true`"

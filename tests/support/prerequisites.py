@@ -1,4 +1,4 @@
-"""Programs and rights that tests need. A test is skipped if one is missing; with CI=true it fails."""
+"""Programs and permissions that tests need. If one is missing, the test is skipped; with CI=true it fails."""
 
 import functools
 import os

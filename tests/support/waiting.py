@@ -1,4 +1,4 @@
-"""Waiting for a condition with a deadline, instead of sleeping and hoping."""
+"""Wait for a condition with a deadline."""
 
 import time
 from collections.abc import Callable
@@ -12,12 +12,12 @@ _PAUSE_SECONDS = 0.05
 
 
 def wait_for(what: str, probe: Callable[[], T | None], seconds: float = 30) -> T:
-    """Call `probe` until it returns something true, and return that; fail the test after `seconds`."""
+    """Call `probe` until it returns a truthy value, and return that; fail the test after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
         found = probe()
         if found:
             return found
         if time.monotonic() > deadline:
-            pytest.fail(f"waited {seconds} s in vain for {what}; last seen: {found!r}")
+            pytest.fail(f"timed out after {seconds} s waiting for {what}; last value: {found!r}")
         time.sleep(_PAUSE_SECONDS)

@@ -1,4 +1,4 @@
-"""Deployments for tests, and clients for what is deployed.
+"""Deployments for tests, and clients of the deployed systems.
 
 package         the Lambda zip
 emulator        an emulator of AWS

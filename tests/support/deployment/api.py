@@ -13,7 +13,7 @@ JSON_TYPE = {"Content-Type": "application/json"}
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer; header names are lower case."""
+    """An HTTP response; header names are lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -42,7 +42,7 @@ class DeployedApi:
     def send(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """Send one request on a connection of its own."""
+        """Send one request on its own connection."""
         address = urlsplit(self.endpoint)
         connection = http.client.HTTPConnection("127.0.0.1", address.port, timeout=self.timeout_seconds)
         try:
@@ -63,9 +63,9 @@ class DeployedApi:
             connection.close()
 
     def exchange(self, method: bytes, target: bytes, headers: Iterable[tuple[bytes, bytes]], rest: bytes) -> Answer:
-        """Send a request of exactly these bytes, which need not be valid HTTP, after a Host of the API's own.
+        """Send exactly these bytes, which need not be valid HTTP, with the API's Host header.
 
-        `rest` is what follows the headers; what says how long it is must be among them.
+        `rest` follows the headers; `headers` must contain its length.
         """
         address = urlsplit(self.endpoint)
         fields = [(b"Host", address.netloc.encode()), (b"Connection", b"close"), *headers]

@@ -30,7 +30,7 @@ class BackendByHand:
         """Do nothing."""
 
     def deploy(self, zip_path: Path, report: Report) -> Mapping[str, str]:
-        """Create what does not exist yet."""
+        """Create the missing resources."""
         alerts, completed = self._topic("alerts"), self._topic("order-completed")
         return {
             "alerts_topic_arn": alerts,

@@ -87,7 +87,7 @@ class Stack:
         return None
 
     def _finished(self) -> str | None:
-        """Wait until the stack does not change any more; return its status, or None if it is deleted."""
+        """Wait until the stack stops changing; return its status, or None if it is deleted."""
 
         def finished() -> list[str | None]:
             stack = self._found()

@@ -1,4 +1,4 @@
-"""The variables with which tests plan the frontend, and its user data."""
+"""Variables for tests that plan the frontend, and its user data."""
 
 import base64
 from typing import Any

@@ -10,9 +10,7 @@ from support.prerequisites import missing
 
 
 def lambda_zip(target: str, root: Path = build_lambda.REPOSITORY) -> Path:
-    """Return the zip of the package in `root` for `target`, up to date; skip, or fail in CI, without a
-    network.
-    """
+    """Return the current zip of the package in `root` for `target`; without a network skip, or fail in CI."""
     try:
         return build_lambda.build(target, root)
     except BuildError as error:

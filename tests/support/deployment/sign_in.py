@@ -1,4 +1,4 @@
-"""Customers who sign in at the emulator's Cognito."""
+"""Customers who sign in with the emulator's Cognito."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ PASSWORD = "Banana-2025!"
 
 
 class SignIn:
-    """A pool of customers, who sign in at applications and receive tokens."""
+    """A user pool whose customers sign in to applications and receive tokens."""
 
     def __init__(self, cognito: Any, name: str) -> None:
         self._cognito = cognito

@@ -1,4 +1,4 @@
-"""A deployed stack as the end-to-end tests see it: its API, queues, table, logs, alarms and mailbox."""
+"""A client of a deployed stack for end-to-end tests: its API, queues, table, logs, alarms and mailbox."""
 
 import json
 import mailbox
@@ -23,7 +23,7 @@ from support.waiting import wait_for
 
 
 class RunningBackend(Protocol):
-    """What runs the backend: the local stack, or only a part of it."""
+    """The local stack, or a part of it, that runs the backend."""
 
     @property
     def settings(self) -> Settings: ...
@@ -39,7 +39,7 @@ class RunningBackend(Protocol):
 
 
 class DeployedStack:
-    """What the tests ask of a running backend."""
+    """The operations of tests on a running backend."""
 
     sample_body = SAMPLE_BODY
 
@@ -80,13 +80,13 @@ class DeployedStack:
         return self.client("logs")
 
     def warm_up(self) -> None:
-        """See one order through every function, so that each is started."""
+        """Start every function by processing one order."""
         order_id = self.api.post(SAMPLE_BODY).json()["order_id"]
         self.wait_until_processed(order_id)
         wait_for("the announcement", lambda: self.events("notification", "order_notified", order_id))
 
     def wait_until_processed(self, order_id: str, seconds: float = 30) -> dict[str, Any]:
-        """Return the answer of GET /orders/{order_id} once it is PROCESSED."""
+        """Return the response to GET /orders/{order_id} once the order is PROCESSED."""
 
         def processed() -> dict[str, Any] | None:
             answer: dict[str, Any] = self.api.get(order_id).json()
@@ -95,7 +95,7 @@ class DeployedStack:
         return wait_for(f"order {order_id}", processed, seconds)
 
     def item(self, order_id: str) -> Any:
-        """Return the table's item of an order, as DynamoDB writes it."""
+        """Return the table's item of an order, in DynamoDB's notation."""
         return self._dynamodb.get_item(
             TableName=self.outputs["orders_table_name"],
             Key={"order_id": {"S": order_id}},
@@ -103,7 +103,7 @@ class DeployedStack:
         )["Item"]
 
     def order_ids_of(self, customer_id: str) -> list[str]:
-        """Return the ids of a customer's stored orders, one for each row, by the operator's index."""
+        """Return the ids of a customer's stored orders, one per row, from the index by_customer."""
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self.outputs["orders_table_name"],
             IndexName="by_customer",
@@ -122,7 +122,7 @@ class DeployedStack:
         return message
 
     def send_to_queue(self, *messages: dict[str, Any] | str) -> None:
-        """Put messages straight into the orders queue, ten in one request."""
+        """Send messages directly to the orders queue, ten per request."""
         for start in range(0, len(messages), 10):
             answer = self._sqs.send_message_batch(
                 QueueUrl=self.outputs["orders_queue_url"],
@@ -134,13 +134,13 @@ class DeployedStack:
             assert not answer.get("Failed")
 
     def messages(self, queue: str) -> int:
-        """Return the number of messages in a queue, received ones too, without receiving any."""
+        """Return the number of messages in a queue, including those in flight."""
         names = [f"ApproximateNumberOfMessages{state}" for state in ("", "NotVisible", "Delayed")]
         answer = self._sqs.get_queue_attributes(QueueUrl=self.queue_url(queue), AttributeNames=names)
         return sum(map(int, answer["Attributes"].values()))
 
     def dead_letters(self) -> list[Any]:
-        """Return the messages of the orders' dead-letter queue and leave them there, visible."""
+        """Return the messages of the orders' dead-letter queue; they stay in it, visible."""
         return list(
             self._sqs.receive_message(
                 QueueUrl=self.outputs["orders_dlq_url"],
@@ -159,7 +159,7 @@ class DeployedStack:
         return "\n".join(event["message"] for page in pages for event in page["events"])
 
     def events(self, function: str, name: str | None = None, order_id: str | None = None) -> list[dict[str, Any]]:
-        """Return a function's log events, in their order, of this name and order where given."""
+        """Return a function's log events in order, filtered by name and order if given."""
         events = [json.loads(line) for line in self.log_of(function).splitlines() if line.startswith("{")]
         return [
             event for event in events if name in (None, event["message"]) and order_id in (None, event.get("order_id"))
@@ -171,13 +171,13 @@ class DeployedStack:
         return str(alarm["StateValue"])
 
     def mails_about(self, text: str) -> list[Message]:
-        """Return the mails in the mailbox whose subject holds `text`."""
+        """Return the e-mails in the mailbox whose subject contains `text`."""
         box = mailbox.Maildir(self.local.mailbox, create=False)
         return [mail for mail in box if text in mail["Subject"]]
 
     @contextmanager
     def permission_removed(self, function: str, action: str) -> Iterator[None]:
-        """Deny a function's role one action for the length of a `with` block."""
+        """Deny a function's role one action during a `with` block."""
         iam = self.client("iam")
         role = self.role(function).rpartition("/")[2]
         policy = {"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": action, "Resource": "*"}}
@@ -189,7 +189,7 @@ class DeployedStack:
 
     @contextmanager
     def processing_off(self) -> Iterator[None]:
-        """Switch off the processing of queued orders for the length of a `with` block."""
+        """Disable the processing of queued orders during a `with` block."""
         functions = self.client("lambda")
         [mapping] = functions.list_event_source_mappings(FunctionName=f"{self.prefix}-processing:live")[
             "EventSourceMappings"
@@ -207,7 +207,7 @@ class DeployedStack:
 
     @contextmanager
     def quick_redelivery(self) -> Iterator[None]:
-        """Deliver failed orders again after two seconds, not twelve, so that five receives take no minute."""
+        """Deliver failed orders again after two seconds instead of twelve, because five receives would take a minute."""
         url, name = self.outputs["orders_queue_url"], "VisibilityTimeout"
         before = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name]
         self._sqs.set_queue_attributes(QueueUrl=url, Attributes={name: "2"})
@@ -219,13 +219,13 @@ class DeployedStack:
     def subscribed_queue(
         self, topic_arn: str, name: str, filter_policy: Mapping[str, Any] | None = None
     ) -> AbstractContextManager[Callable[[], list[Any]]]:
-        """Subscribe a queue to a topic for the length of a `with` block; yield what reads its new messages."""
+        """Subscribe a queue to a topic during a `with` block; yield a function that returns its new messages."""
         return subscribed_queue(self.client, topic_arn, name, filter_policy)
 
     def announced_before_a_new_order(self, read: Callable[[], list[Any]]) -> list[Any]:
-        """Place one more order and return all announcements read before its own.
+        """Place one more order and return all announcements that arrive before its own.
 
-        The stream keeps its order, so whatever was still to be announced comes before.
+        The stream is ordered, so all earlier announcements arrive first.
         """
         last = self.api.post(SAMPLE_BODY).json()["order_id"]
         announced: list[Any] = []

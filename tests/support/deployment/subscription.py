@@ -1,4 +1,4 @@
-"""A queue that receives what a topic publishes."""
+"""A queue that receives the messages of a topic."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping

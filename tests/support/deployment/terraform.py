@@ -1,4 +1,4 @@
-"""A Terraform folder under test. Terraform runs in a copy, so the checkout keeps no state and no provider."""
+"""A Terraform folder under test. Terraform runs in a copy, so no state or provider is written to the checkout."""
 
 import json
 import shlex
@@ -15,13 +15,13 @@ from terraform_provider import init
 
 Values = Mapping[str, Any]
 
-# `terraform init` runs once per folder; later copies get its result.
+# `terraform init` runs once per folder; later copies reuse its result.
 _initialized: dict[Path, Path] = {}
 
 
 @dataclass(frozen=True)
 class Change:
-    """What a plan does with one resource."""
+    """A planned change of one resource."""
 
     address: str
     type: str
@@ -40,7 +40,7 @@ class Diagnostic(str):
     """The text of an error on one line."""
 
     file: str
-    """The file that it points to, or an empty string."""
+    """The file of the error, or an empty string."""
 
 
 class Resources(dict[str, dict[str, Any]]):
@@ -56,11 +56,11 @@ class Plan:
     """A plan."""
 
     resources: Resources
-    """All resources as they will be, without values that are known only after apply."""
+    """The planned state of all resources, without values that are known only after apply."""
     changes: tuple[Change, ...]
-    """The resources that do not stay as they are."""
+    """The resources that change."""
     data: Resources
-    """All data sources, with what is known of those that are read during apply."""
+    """All data sources. Those that are read during apply have only the values that are known."""
     document: Values = field(repr=False)
     """https://developer.hashicorp.com/terraform/internals/json-format#plan-representation"""
 
@@ -68,8 +68,8 @@ class Plan:
 class TerraformRoot:
     """A copy of the Terraform folder `source`, made in `directory` and initialized.
 
-    `environment` is Terraform's whole environment. With `backend_options`, options of init, the state is where
-    backend.tf.example says, otherwise in the directory.
+    `environment` is Terraform's whole environment. With `backend_options`, which are options of init, the state is in
+    the backend of backend.tf.example; otherwise it is in the directory.
     """
 
     def __init__(

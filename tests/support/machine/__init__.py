@@ -1,4 +1,4 @@
-"""Programs as a person runs them.
+"""Run programs as a person does.
 
 shell               a bash, and the commands of a document run in it
 orders_command      the installed operator tool

@@ -1,4 +1,4 @@
-"""Version 2 of the AWS CLI with AWS_ENDPOINT_URL, which releases before 2.13 do not read; run by the interpreter that has it."""
+"""Run the AWS CLI with AWS_ENDPOINT_URL, which releases before 2.13 do not read. Needs the interpreter of the AWS CLI."""
 
 import os
 import sys

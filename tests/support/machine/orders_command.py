@@ -11,7 +11,7 @@ from local_stack import LocalStack
 
 COMMAND = Path(sys.prefix) / "bin" / "orders"
 
-# Settings of another account, which the tool must ignore on a local stack.
+# Settings of another account. The tool must ignore them on a local stack.
 _OTHER_ACCOUNT = {
     "AWS_PROFILE": "production",
     "AWS_REGION": "eu-central-1",

@@ -1,7 +1,7 @@
-"""Python commands without the time to import their libraries, for a shell that runs a hundred of them.
+"""Run Python commands with preloaded libraries, for a shell that runs a hundred of them.
 
-`serve SOCKET` imports the AWS CLI and the operator tool once. `run SOCKET PROGRAM …` lets a fork of it run the program
-with the caller's arguments, standard streams, directory and environment, and exits with its status.
+`serve SOCKET` imports the AWS CLI and the operator tool once. `run SOCKET PROGRAM …` runs the program in a fork of the
+server, with the caller's arguments, standard streams, directory and environment, and exits with its status.
 """
 
 import array
@@ -19,7 +19,7 @@ Programs = Mapping[str, Callable[[list[str]], int]]
 
 
 def run(socket_path: str, program: str, arguments: list[str]) -> int:
-    """Let the server run a program; return its exit status."""
+    """Run a program in the server; return its exit status."""
     request = json.dumps([program, arguments, os.getcwd(), dict(os.environ)]).encode()
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(socket_path)

@@ -1,4 +1,4 @@
-"""A shell that keeps its variables and directory between commands, and the commands of a document run in it."""
+"""A shell that keeps its variables and directory between commands, and a runner for the commands of a document."""
 
 import re
 import shlex
@@ -72,9 +72,9 @@ class Shell:
 
 @dataclass(kw_only=True)
 class DocumentReader:
-    """Runs a document's commands as written, except for what a test must fill in or replace.
+    """Runs a document's commands as written, except for placeholders and replacements.
 
-    Tables are keyed by the beginning of a command on one line; the longest match applies.
+    The keys of the tables are prefixes of commands, without line breaks; the longest match applies.
     """
 
     shell: Shell
@@ -85,12 +85,12 @@ class DocumentReader:
     expected: dict[str, str] = field(default_factory=dict)
     """Patterns that a command's output must match. Without one it must print something other than None."""
     after: dict[str, Callable[[], object]] = field(default_factory=dict)
-    """What happens after a command."""
+    """Functions to call after a command."""
     output: str = ""
     """The last command's output."""
 
     def run_all(self, commands: Sequence[str], not_run: Mapping[str, str]) -> None:
-        """Run the commands in their order. For each in `not_run`, which states the reason, check only its spelling."""
+        """Run the commands in order. `not_run` maps commands to the reason why only their spelling is checked."""
         for command in commands:
             beginning = beginning_in({**self.expected, **not_run}, command)
             if beginning in not_run:

@@ -19,7 +19,7 @@ REGION = "eu-west-1"
 
 _PSEUDO_PARAMETERS = {"AWS::AccountId": ACCOUNT, "AWS::Partition": "aws", "AWS::Region": REGION}
 _NOTHING = object()
-"""What AWS::NoValue is resolved to."""
+"""The value that replaces AWS::NoValue."""
 
 # The property that names a resource, where `!Ref` gives that name.
 _NAMED_BY = {
@@ -34,7 +34,7 @@ Document = dict[str, Any]
 
 
 class Template:
-    """The template as it is written."""
+    """The unresolved template."""
 
     def __init__(self, document: Document) -> None:
         self.document = document
@@ -210,12 +210,12 @@ def parameters_of(variables: Mapping[str, Any]) -> dict[str, str]:
     """Return the template's parameters for values of Terraform variables."""
     parameters = {parameter_of(name): parameter_value(value) for name, value in variables.items()}
     if "ProcessingConcurrencyReserved" in parameters:
-        parameters["ProcessingConcurrencyReserved"] = "true"  # there it is a choice
+        parameters["ProcessingConcurrencyReserved"] = "true"  # a true or false parameter in CloudFormation
     return parameters
 
 
 def parameter_value(value: Any) -> str:
-    """Return a Terraform value as CloudFormation takes it."""
+    """Return a Terraform value in CloudFormation's format."""
     if isinstance(value, list):
         return ",".join(map(parameter_value, value))
     return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)

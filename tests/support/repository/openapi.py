@@ -23,7 +23,7 @@ _METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 
 @dataclass(frozen=True)
 class Response:
-    """One documented response of one operation, its references resolved but for those within schemas."""
+    """One documented response of one operation. References are resolved, except those within schemas."""
 
     route: str
     """The operation, as API Gateway writes a route's key: "POST /orders"."""
@@ -72,7 +72,7 @@ def responses() -> Iterator[Response]:
 
 
 def resolved(value: dict[str, Any]) -> dict[str, Any]:
-    """Return what a reference within the document points to; anything else is returned as it is."""
+    """Return the target of a reference within the document; return anything else unchanged."""
     while "$ref" in value:
         value = registry().resolver(URI).lookup(value["$ref"]).contents
     return value
@@ -80,7 +80,7 @@ def resolved(value: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def registry() -> Registry[Any]:
-    """Return what resolves references within the document."""
+    """Return the registry that resolves references within the document."""
     located: Registry[Any] = Registry().with_resource(URI, DRAFT202012.create_resource(document()))
     return located
 

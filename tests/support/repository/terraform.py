@@ -1,4 +1,4 @@
-"""Single facts of the Terraform files. It relies on the format of `terraform fmt`, which `make check` enforces."""
+"""Read values in the Terraform files. This relies on the format of `terraform fmt`, which `make check` enforces."""
 
 import re
 from collections.abc import Iterator

@@ -10,7 +10,7 @@ _CONTROL = "Package: amazon-ssm-agent\nVersion: 1\nArchitecture: all\nMaintainer
 
 
 def add_agent(root: Path, directory: Path) -> str:
-    """Let the machine download a signed agent; return the signing key as the script holds one."""
+    """Offer a signed agent for download to the machine; return the signing key in the script's format."""
     gpg = require_program("gpg", "install gnupg to test the agent's signature")
     home, package, served = directory / "gnupg", directory / "package", root / "tmp" / "served"
     home.mkdir(mode=0o700)
@@ -21,7 +21,7 @@ def add_agent(root: Path, directory: Path) -> str:
     subprocess.run(["dpkg-deb", "--build", str(package), str(agent)], check=True, capture_output=True)
 
     def run_gpg(*arguments: str) -> bytes:
-        # AWS's key certifies itself with SHA-1 too.
+        # AWS's key is also self-signed with SHA-1.
         command = [gpg, "--homedir", str(home), "--batch", "--yes", "--cert-digest-algo", "SHA1", "--passphrase", ""]
         return subprocess.run([*command, *arguments], check=True, capture_output=True).stdout
 

@@ -40,7 +40,7 @@ _STAND_INS = {
 
 @dataclass(frozen=True)
 class Installation:
-    """The result of the script."""
+    """The result of the user data script."""
 
     root: Path
     status: int
@@ -100,7 +100,7 @@ def install(root: Path, script: str, port: int) -> Installation:
     (root / "tmp" / "user-data").write_text(script.replace(LISTEN_ADDRESS, f"127.0.0.1:{port}"))
     environment = {
         "PATH": f"/tmp/stand-ins:{_PATH}",
-        # Git fetches the repository's address from the local one.
+        # Git fetches from the local repository instead of its address.
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": "url.file:///srv/repository.insteadOf",
         "GIT_CONFIG_VALUE_0": REPOSITORY_URL,

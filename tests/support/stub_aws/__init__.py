@@ -1,7 +1,7 @@
-"""AWS, replaced by the test where the emulator does not do what the test is about.
+"""Stubs of AWS for behavior that the emulator does not have.
 
-events          what AWS sends to the functions
-sqs, logs       the operator tool's calls of these services, in memory and with failures on request
+events          events that AWS sends to the functions
+sqs, logs       these services in memory, as far as the operator tool uses them; they fail on request
 command_line    the AWS CLI up to its first call
-patience        how long the functions wait for an AWS that does not answer
+patience        how long the functions wait for an unresponsive AWS
 """

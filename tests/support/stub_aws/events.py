@@ -15,7 +15,7 @@ def http_event(
     order_id: str | None = None,
     claims: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return an HTTP API request of payload format 2.0, without a body or token claims where they are None."""
+    """Return an HTTP API event in payload format 2.0. A body or claims of None are left out."""
     event: dict[str, Any] = {
         "version": "2.0",
         "headers": {"content-type": "application/json"} if headers is None else headers,
@@ -32,7 +32,7 @@ def http_event(
 
 
 def sqs_event(**messages: SubmittedOrder | str) -> dict[str, Any]:
-    """Return a batch of the SQS event source: message ids and what the messages carry."""
+    """Return an SQS event with these message ids and bodies."""
     return {
         "Records": [
             {
@@ -64,5 +64,5 @@ def item_of(order: ProcessedOrder) -> dict[str, dict[str, str]]:
 
 
 def body_of(answer: dict[str, Any]) -> Any:
-    """Return the JSON document of an HTTP answer."""
+    """Return the JSON document of an HTTP response."""
     return json.loads(answer["body"])

@@ -1,11 +1,11 @@
-"""CloudWatch Logs as far as `orders` reads it, in memory."""
+"""An in-memory stub of CloudWatch Logs, as far as the `orders` command uses it."""
 
 from collections.abc import Iterator
 from typing import Any
 
 
 class FakeLogs:
-    """FilterLogEvents over the lines of each group, two per page. A pattern in braces matches every line."""
+    """Returns the lines of each group with FilterLogEvents, two per page. A pattern in braces matches every line."""
 
     def __init__(self, **groups: list[dict[str, Any]]) -> None:
         self.groups = groups

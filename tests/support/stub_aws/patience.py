@@ -7,13 +7,13 @@ from botocore.retries.standard import ExponentialBackoff, RetryContext
 
 from orders.adapters.clients import CLIENT_LIMITS
 
-# The connect timeout applies to each address of an endpoint: allow for one that does not accept connections, then one
-# that accepts the request and does not answer.
+# The connect timeout applies to each address of an endpoint. Allow for one address that accepts no connection, and for a
+# second one that accepts the request and does not respond.
 _ADDRESSES = 2
 
 
 def longest_call_seconds() -> float:
-    """Return how long one call of a function can take before the SDK gives up, its retries and pauses included."""
+    """Return how long the SDK of a function can take for one call, including retries and pauses."""
     client: Any = boto3.client("sqs", region_name="eu-central-1", config=CLIENT_LIMITS)
     config = client.meta.config
     tries = config.retries["total_max_attempts"]

@@ -1,4 +1,4 @@
-"""The operator tool's calls of SQS, in memory, with a clock of its own and failures on request."""
+"""An in-memory stub of SQS, as far as the `orders` command uses it, with its own clock and failures on request."""
 
 import itertools
 from collections.abc import Callable
@@ -32,7 +32,7 @@ class FakeSqs:
         return message_id
 
     def bodies(self, url: str) -> list[str]:
-        """Return all bodies on a queue, hidden ones too."""
+        """Return all bodies in a queue, including hidden ones."""
         return [message["body"] for message in self.queues[url]]
 
     def visible_bodies(self, url: str) -> list[str]:
