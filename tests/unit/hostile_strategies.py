@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from support.sample_orders import order_document
 
-# Characters that the rules admit, and those that a careless rule admits: digits of other scripts, look-alikes of ASCII
-# letters, invisible characters, and line ends.
+# Characters that the rules accept, and characters that a careless rule would accept: digits of other scripts,
+# look-alikes of ASCII letters, invisible characters, and line ends.
 _NEAR_CHARACTERS = 'aZ09._- /~"\\\n\r\t\0\x7f\u00a0é٠１²Аｑ\u0301\u200d\u202e\u2028\ufeff\ufffd\N{BANANA}'
 
 SCALARS = (
@@ -68,7 +68,7 @@ INVALID: dict[str, list[Any]] = {
     ],
 }
 EDGES = {name: VALID[name] + INVALID[name] for name in VALID}
-"""Values on both sides of the edge of each field's rule."""
+"""Values just inside and just outside the limits of each field."""
 
 
 @st.composite
@@ -99,7 +99,7 @@ NESTED = st.integers(62, 67).flatmap(
         ]
     )
 )
-"""JSON about as deep as is admitted, closed or not."""
+"""JSON near the maximum depth, with or without closing brackets."""
 
 _DAMAGE = [
     *(b'"', b"\\", b"\\u", b"\\ud800", b"\\u0061", b"[" * 70, b"]", b"{", b"}", b",", b":", b"NaN", b"-Infinity", b"0"),

@@ -1,4 +1,4 @@
-"""The diagrams show what Terraform deploys, and are drawn from their source."""
+"""The diagrams show the resources that Terraform deploys, and are up to date with their source."""
 
 import re
 from fnmatch import fnmatchcase

@@ -1,4 +1,4 @@
-"""The audit fails on vulnerabilities and reports if nothing was audited."""
+"""The audit fails on vulnerabilities, and reports when nothing was audited."""
 
 import json
 import subprocess

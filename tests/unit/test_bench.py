@@ -1,4 +1,4 @@
-"""How `make bench` compares a measurement with its baseline and its target."""
+"""`make bench` compares a measurement with its baseline and its target."""
 
 import pytest
 

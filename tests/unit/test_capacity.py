@@ -1,4 +1,4 @@
-"""`orders-plan capacity` against results computed by hand, and against a simulation of each batch."""
+"""Compare `orders-plan capacity` with results computed by hand and with a simulation of each batch."""
 
 import heapq
 import json
@@ -22,7 +22,7 @@ from planning.capacity import (
 )
 from planning.settings import Settings
 
-# Only the limits under test apply.
+# No limits apply except those under test.
 OPEN = Settings(
     api_throttling_rate_limit=1e9,
     api_throttling_burst_limit=10**9,
@@ -88,7 +88,7 @@ def test_api_throttles_above_burst_and_rate() -> None:
     outcome = simulate(
         evenly((1000, 10)), replace(OPEN, api_throttling_rate_limit=500, api_throttling_burst_limit=1000)
     )
-    # 10 s × 500 and the burst of 1000 are accepted, of 10,000; the burst is used up after two seconds.
+    # Of 10,000 orders, 10 s × 500 and the burst of 1,000 are accepted. The burst is used up after two seconds.
     assert (outcome.accepted, outcome.throttled_429) == (6000, 4000)
     assert outcome.limits[Limit.API_ROUTE] == pytest.approx(2, abs=0.11)
 
@@ -200,7 +200,7 @@ def test_table_accepts_twice_its_peak_after_30_minutes_up_to_its_quota() -> None
 
 def test_orders_of_one_customer_are_limited_by_a_partition() -> None:
     outcome = simulate(evenly((1500, 10)), replace(OPEN, hottest_customer_share=1))
-    # 1,000 per second and a burst of one second are written at once, of 15,000.
+    # Of 15,000, the first writes are 1,000 per second and a burst of one second.
     assert outcome.receives_used_up >= 15_000 - 10 * 1000 - 1000
     assert first_limit(outcome) is Limit.INDEX_PARTITION
     assert outcome.stored == 15_000
@@ -214,7 +214,7 @@ def test_mapping_without_executions_uses_up_all_receives() -> None:
 
 def test_mapping_with_few_executions_loses_nothing_if_waits_are_short() -> None:
     outcome = simulate(evenly((0, 1)), replace(OPEN, processing_reserved_concurrency=2), queued=5000)
-    # Ten pollers share two executions: each waits 0.2 s in the mean and has 180 s.
+    # Ten pollers share two executions: each waits 0.2 s on average and has 180 s.
     assert (outcome.dead_lettered, outcome.stored) == (0, 5000)
     assert outcome.drain_seconds == pytest.approx(5000 / (2 * 10 / 0.05), rel=0.1)
 
@@ -223,7 +223,7 @@ def test_pollers_that_wait_too_long_use_up_receives() -> None:
     settings = replace(OPEN, processing_reserved_concurrency=2, processing_seconds=60, mapping_overhead_seconds=0)
     outcome = simulate(evenly((0, 1), step=1), settings, queued=2000)
     drained = next(step for step, waiting in enumerate(outcome.backlog) if waiting == 0)
-    # Eight of ten pollers wait 8 / 2 × 60 s in the mean; exp(-180 / 240) of those waits exceed 180 s.
+    # Eight of ten pollers wait 8 / 2 × 60 s on average; exp(-180 / 240) of these waits exceed 180 s.
     assert outcome.receives_used_up == pytest.approx(8 * 10 * drained / 180 * math.exp(-180 / 240), rel=0.1)
 
 
@@ -241,7 +241,7 @@ def test_queue_delivers_no_more_than_its_in_flight_quota() -> None:
 def test_announcements_wait_for_the_shards_of_the_stream() -> None:
     settings = replace(OPEN, table_warm_write_units=4000)
     outcome = simulate(evenly((1500, 100)), settings)
-    # Four shards, ten per batch, 40 ms each: a thousand per second of 1,500.
+    # Four shards with batches of ten and 40 ms each announce 1,000 of 1,500 orders per second.
     assert outcome.peak_announcements_waiting == pytest.approx(500 * 100, rel=0.03)
     assert first_limit(outcome) is Limit.STREAM_SHARDS
     faster = simulate(evenly((1500, 100)), replace(settings, notification_parallelization_factor=2))

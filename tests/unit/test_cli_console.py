@@ -1,4 +1,4 @@
-"""Output that fits its terminal, with control characters escaped; moments as an operator types them."""
+"""Output fits the terminal and has no control characters; moments are parsed as operators type them."""
 
 import csv
 import io

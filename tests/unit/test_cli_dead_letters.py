@@ -1,4 +1,4 @@
-"""The reason of a dead letter: from the log, from the message itself, or unknown; and selections of them."""
+"""The reason of a dead letter, from the log or the message, and the selection of dead letters."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -68,7 +68,7 @@ def event(name: str = "order_failed", **fields: Any) -> dict[str, Any]:
         ),
         (ORDER, [event("order_conflict", message_id="m1", reason="forged")], Reason("forged", Kind.CONFLICT)),
         (POISON, [event(message_id="m1", reason=LATER.text)], LATER),
-        # A message that was moved is identified by its order; its own event counts for more.
+        # A moved message is identified by its order id. An event with its own message id takes precedence.
         (ORDER, [event(message_id="former", order_id="o1", reason="moved")], Reason("moved", Kind.REFUSED)),
         (
             ORDER,

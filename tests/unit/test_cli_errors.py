@@ -1,4 +1,4 @@
-"""Every error of AWS is one sentence with a remedy, without anything that was sent."""
+"""Every AWS error is reported as one sentence with a remedy, without content of the request."""
 
 import pytest
 from botocore import exceptions as aws

@@ -1,4 +1,4 @@
-"""Failed notifications: entries of the queue, positions in the stream, and the invocation that repeats them."""
+"""Failed notifications: queue entries, stream positions, and the invocation that repeats them."""
 
 import io
 import json
@@ -12,7 +12,7 @@ from orders_cli.notifications import ExpiredError, failed_notification, new_orde
 from orders_cli.system import System
 from support.stub_aws.sqs import refusal
 
-# As Lambda's documentation shows it, for a DynamoDB stream.
+# The example for a DynamoDB stream in Lambda's documentation.
 ENTRY: dict[str, Any] = {
     "requestContext": {
         "requestId": "316aa6d0-8154-xmpl-9af7-85d5f4a6bc81",
@@ -59,7 +59,7 @@ def test_message_that_lambda_did_not_write_is_unreadable(body: str) -> None:
 
 
 class FakeStreams:
-    """One shard with pages of sequence numbers' last digits, those of inserts positive; or an error."""
+    """A shard with pages of records, given by the last digit of the sequence number; inserts are positive. Or an error."""
 
     def __init__(self, *pages: list[int], error: str | None = None) -> None:
         self.pages = pages
@@ -104,7 +104,7 @@ def test_position_is_expired_when_the_stream_no_longer_has_it(streams: FakeStrea
 
 
 class FakeFunction:
-    """A notification function with one answer."""
+    """A notification function with a fixed response."""
 
     def __init__(self, answer: bytes, **more: str) -> None:
         self.answer = answer

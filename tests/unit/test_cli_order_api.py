@@ -1,4 +1,4 @@
-"""Submission of orders to an API that is busy, down or wrong."""
+"""Submission of orders to an API that is busy, unavailable or faulty."""
 
 import json
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ ACCEPTED = response(202, {"order_id": "the id", "status": "ACCEPTED"})
 
 
 class FakeApi:
-    """Returns its responses in turn and then the last one; raises exceptions."""
+    """Returns its responses in turn, and repeats the last one; raises those that are exceptions."""
 
     def __init__(self, *responses: HttpResponse | Exception) -> None:
         self.responses = list(responses)

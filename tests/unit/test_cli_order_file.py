@@ -1,4 +1,4 @@
-"""A file of orders, as people and programs write it."""
+"""Files of orders, in the formats that people and programs write."""
 
 import csv
 import io
@@ -148,7 +148,7 @@ text_of_cells = st.text(st.characters(exclude_characters="\r\n\0", exclude_categ
 
 @given(st.lists(st.tuples(text_of_cells, text_of_cells, text_of_cells, text_of_cells), max_size=5))
 def test_written_csv_is_read_unchanged(rows: list[tuple[str, ...]]) -> None:
-    # Spaces around a record are ignored: a field with its own is in quotation marks.
+    # Spaces around a line are ignored, so fields with outer spaces are quoted.
     written = io.StringIO()
     csv.writer(written, quoting=csv.QUOTE_ALL).writerows([HEADER.decode().split(","), *rows])
     documents: list[Any] = [json.loads(line.body) for line in good(read(written.getvalue().encode()))]

@@ -1,4 +1,4 @@
-"""Moves between queues: no message is lost or stays hidden, whenever the tool is killed or interrupted."""
+"""Moves between queues: no message is lost when the tool is killed, or stays hidden when it is interrupted."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -80,7 +80,7 @@ def calls_of_a_whole_run() -> int:
 @pytest.mark.parametrize("call", range(1, calls_of_a_whole_run() + 1))
 def test_move_loses_nothing_when_killed_at_any_call(sqs: FakeSqs, call: int) -> None:
     def kill(number: int) -> None:
-        # A killed process makes no clean-up calls either.
+        # A killed process makes no clean-up calls.
         if number >= call:
             raise Crash
 

@@ -46,7 +46,7 @@ def write_stack_file(checkout: Path) -> None:
 
 
 class FakeAws:
-    """An account with CloudFormation stacks by name, and what was asked for in which region and profile."""
+    """An account with CloudFormation stacks by name; it records the requested regions and profiles."""
 
     def __init__(self, *stacks: str, outputs: dict[str, str] = OUTPUTS) -> None:
         self.stacks = stacks

@@ -1,4 +1,4 @@
-"""`orders-plan cost` against bills computed by hand."""
+"""Compare `orders-plan cost` with bills computed by hand."""
 
 import json
 import math
@@ -28,7 +28,7 @@ from planning.cost import (
 )
 from planning.settings import PlanningError, Settings
 
-# Round numbers of things and times, so that a hand can follow.
+# Round numbers, which make the bills easy to compute by hand.
 FOOTPRINT = Footprint(
     memory_mb={"submission": 1024, "status": 1024, "processing": 512, "notification": 512},
     alarms=13,
@@ -84,7 +84,7 @@ def test_bill_of_a_million_orders_in_full_batches(prices: PriceTable) -> None:
         "notification: requests": 0.02,
         # (100,000 × 0.040 s + 1,000 × 0.5 s) × 0.5 GB = 2,250 GB-s
         "notification: GB-seconds": 0.03000015,
-        # 1,000,000 × $0.40 a million, and a tenth of it for each of the two of a batch
+        # 1,000,000 × $0.40 a million; each of the two requests per batch costs a tenth of it
         "SQS: SendMessage": 0.40,
         "SQS: ReceiveMessage": 0.04,
         "SQS: DeleteMessageBatch": 0.04,
@@ -101,7 +101,7 @@ def test_bill_of_a_million_orders_in_full_batches(prices: PriceTable) -> None:
     }
     found = amounts(month(prices, TARGET))
     assert {what: found[what] for what in by_hand} == pytest.approx(by_hand)
-    # The order's own way: all of the above from POST to PublishBatch without the status.
+    # The order's path: all lines above from POST to PublishBatch, without the status requests.
     own = 1 + 0.2 + 0.333335 + 0.02 + 0.02333345 + 0.02 + 0.03000015 + 0.4 + 0.04 + 0.04 + 0.625 + 0.625 + 0.05
     assert float(month(prices, TARGET).per_million(Part.PATH)) == pytest.approx(own)
 
@@ -120,12 +120,12 @@ def test_bill_of_logs_traces_and_storage(prices: PriceTable) -> None:
     # 12 months × 1,000,000 × (176 + 100) bytes = 3.312 GB: twice at $0.25, once at $0.20.
     assert found["table: storage"] == pytest.approx(2 * 3.312 * 0.25)
     assert found["table: point-in-time recovery"] == pytest.approx(3.312 * 0.20)
-    # In 2,628,000 s, 1,000,000 requests are 0.3805 per second: 31.65 % of the seconds have one. The first of a
-    # second is traced, and one in twenty of the other 168,230.
+    # 1,000,000 requests in 2,628,000 s are 0.3805 per second, so 31.65 % of the seconds have one. The first request of
+    # each of these seconds is traced, and one in twenty of the other 168,230.
     first = (1 - math.exp(-1_000_000 / 2_628_000)) * 2_628_000
     assert first == pytest.approx(831_770, rel=1e-4)
     requests = first + 0.05 * (1_000_000 - first)
-    # A tenth as many batches: 98,128 seconds have one.
+    # There are a tenth as many batches: 98,128 seconds have one.
     first_batch = (1 - math.exp(-100_000 / 2_628_000)) * 2_628_000
     batches = first_batch + 0.05 * (100_000 - first_batch)
     assert found["X-Ray: traces"] == pytest.approx((2 * requests + 2 * batches) * 5 / 1_000_000)
@@ -163,7 +163,7 @@ def test_bill_has_cpu_above_the_baseline_when_the_storefront_is_busy(prices: Pri
 def test_bill_has_nat_gateways_when_instances_are_private(prices: PriceTable) -> None:
     found = amounts(month(prices, PROFILES["idle"], Choices(instances_are_private=True)))
     assert found["NAT gateways"] == pytest.approx(2 * 730 * 0.045)
-    # Two of the load balancer and two of the gateways, none of the instances.
+    # The load balancer and the gateways have two addresses each, the instances none.
     assert found["public addresses"] == pytest.approx(4 * 730 * 0.005)
 
 
@@ -187,7 +187,7 @@ def test_batches_fill_only_at_high_rates(prices: PriceTable) -> None:
     # At 11.6 per second a poller is free for every order.
     slow = amounts(month(prices, PROFILES["million-a-day"]))
     assert slow["SQS: ReceiveMessage"] == pytest.approx(slow["SQS: SendMessage"])
-    # At 500 per second, five pollers get five orders each every 50 ms.
+    # At 500 per second, each of five pollers receives five orders every 50 ms.
     fast = amounts(month(prices, Workload("fast", 500 * 2_628_000)))
     assert fast["SQS: ReceiveMessage"] == pytest.approx(fast["SQS: SendMessage"] / 5)
 
@@ -200,7 +200,7 @@ def test_sampled_traces_fall_with_the_rate() -> None:
 
 def test_empty_receives_fall_with_the_rate() -> None:
     assert empty_receives(0, 5) == 657_000
-    # One order in 20 s for each poller: none comes with the chance of 1/e.
+    # Each poller receives one order per 20 s on average, so none arrives with a probability of 1/e.
     assert empty_receives(2_628_000 / 4, 5) == pytest.approx(657_000 / math.e)
 
 

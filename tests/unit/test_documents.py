@@ -35,7 +35,7 @@ def test_heading_gets_the_anchor_of_github(tmp_path: Path) -> None:
 
 
 def fault_of(link: str, document: Path) -> str | None:
-    """Return why a link is invalid, or None. Links to the web are not checked."""
+    """Return the reason why a link is invalid, or None. Links to the web are not checked."""
     parts = urlsplit(link)
     if parts.scheme or parts.netloc:
         return None

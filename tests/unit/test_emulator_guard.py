@@ -1,4 +1,4 @@
-"""Which requests the emulator admits, by host, origin, site and access key; and how the key is stored."""
+"""The emulator admits requests by host, origin, site and access key, and stores the key privately."""
 
 import json
 import secrets
@@ -118,7 +118,7 @@ def test_guard_admits_unsigned_requests_to_public_paths(path: str) -> None:
 )
 def test_guard_rejects_unsigned_requests_to_other_paths(path: str) -> None:
     assert not is_admitted(path, **LOOPBACK)
-    # Whether the signature is valid is for ministack to verify.
+    # ministack verifies the signature, not the guard.
     assert is_admitted(path, **LOOPBACK, **SIGNED)
     assert Guard(KEY, frozenset()).refusal(path, "X-Amz-Credential=AKIA1%2Fs3", list(LOOPBACK.items())) is None
 

@@ -11,7 +11,7 @@ from aws_emulator.queues import patch_queues
 
 
 class ListReadDuringASend(list[Any]):
-    """A queue's messages; after the first complete read, another thread tries to send one more."""
+    """A queue's messages. After the first complete read, another thread sends one more."""
 
     def __init__(self, messages: list[Any], send: threading.Thread) -> None:
         super().__init__(messages)

@@ -1,4 +1,4 @@
-"""How the emulator continues after a function failed on records of a stream, as AWS documents it."""
+"""After a function fails on records of a stream, the emulator continues as AWS documents."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ LAST = {"itemIdentifier": "102"}
     [
         *[(each, None) for each in SUCCESSES],
         ({"batchItemFailures": [LAST, {"itemIdentifier": "101"}]}, 1),
-        # An item that names no record fails the whole batch.
+        # An item that identifies no record fails the whole batch.
         *(
             ({"batchItemFailures": [LAST, item]}, 0)
             for item in ({"itemIdentifier": ""}, {"itemIdentifier": None}, {"id": "101"}, "101")
@@ -32,12 +32,12 @@ def test_first_failure_is_the_lowest_sequence_number(response: object, expected:
     ("batch", "checkpoint", "mapping", "age_seconds", "expected"),
     [
         (Batch(10, 20), 14, BISECTING, 1, Continuation((Batch(14, 20),))),
-        # A failed batch is split, which is no retry. A single record is retried, then given up.
+        # A failed batch is split, which does not count as a retry. A single record is retried, then given up.
         (Batch(10, 20), 10, BISECTING, 1, Continuation((Batch(10, 15), Batch(15, 20)))),
         (Batch(10, 11), 10, BISECTING, 1, Continuation((Batch(10, 11, 1),))),
         (Batch(10, 11, 2), 10, BISECTING, 1, Continuation((), Batch(10, 11, 2), "RetryAttemptsExhausted")),
         (Batch(10, 20), 10, BISECTING, 61, Continuation((), Batch(10, 20), "MaxRecordAgeExceeded")),
-        # Without bisecting, the rest of the batch is retried as it is.
+        # Without bisecting, the rest of the batch is retried unsplit.
         (Batch(10, 20), 14, {"MaximumRetryAttempts": 1}, 1, Continuation((Batch(14, 20, 1),))),
         (
             Batch(14, 20, 1),

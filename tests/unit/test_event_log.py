@@ -1,4 +1,4 @@
-"""The lines of the event log, and that they never quote an order."""
+"""The lines of the event log, which never contain an order's content."""
 
 import json
 import logging
@@ -19,7 +19,7 @@ from support.repository.files import REPOSITORY
 
 
 def run(program: str) -> list[str]:
-    """Run a program in a process of its own, and return the lines that it prints."""
+    """Run a program in a new process, and return the lines that it prints."""
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "lambda")}
     finished = subprocess.run(
         [sys.executable, "-c", program], env=environment, capture_output=True, check=True, text=True

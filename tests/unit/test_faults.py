@@ -1,4 +1,4 @@
-"""`make fault-test`: what its ledger counts, what its seeds cover, and how SEEDS and ORDERS are read."""
+"""`make fault-test`: the counts of its ledger, the coverage of its seeds, and the settings SEEDS and ORDERS."""
 
 import dataclasses
 from collections import Counter
@@ -39,7 +39,7 @@ def letter(order_id: str, order: Order = ORDER) -> str:
 
 
 def count(ledger: Ledger, findings: Findings) -> Counts:
-    """Count, as if every stored order was announced."""
+    """Count orders, assuming that every stored order was announced."""
     announced = findings.announced or {row.order_id: 1 for row in findings.rows}
     return ledger.count(dataclasses.replace(findings, announced=announced))
 
@@ -54,7 +54,7 @@ def broken(counts: Counts) -> dict[str, int]:
 @pytest.mark.parametrize(
     ("requests", "findings", "expected"),
     [
-        # Stored, dead-lettered or unknown: nothing is broken.
+        # Stored, dead-lettered or unknown: no promise is broken.
         ([ok(FIRST)], Findings([row(FIRST)]), {}),
         ([ok(FIRST)], Findings(dead_letters=[letter(FIRST)]), {}),
         ([NO_ANSWER], Findings(), {}),

@@ -77,7 +77,8 @@ def test_parsing_time_is_not_quadratic(body: bytes) -> None:
         code_of(text)
         return time.process_time() - start
 
-    # A quadratic reader takes a hundred times as long for ten times the body; the minimum is the clock's resolution.
+    # A quadratic reader takes a hundred times as long for a body ten times as long. The minimum is the clock's
+    # resolution.
     assert seconds(body) < 30 * max(seconds(body[: len(body) // 10]), 0.001)
 
 
@@ -95,7 +96,7 @@ def test_any_bytes_are_read_like_json_loads_or_refused_with_a_known_code(body: b
     except DocumentUnreadableError as refusal:
         assert refusal.code in REFUSED
     else:
-        # By their spelling, because 1, 1.0 and True are equal.
+        # Compare the spelling, because 1, 1.0 and True are equal.
         assert repr(document) == repr(json.loads(body))
         assert json.dumps(document, ensure_ascii=False).encode()
 

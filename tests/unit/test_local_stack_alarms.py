@@ -1,4 +1,4 @@
-"""When each deployed alarm is raised and for how long, by CloudWatch's rules."""
+"""Each deployed alarm is raised, and returns to OK, by CloudWatch's rules."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -56,9 +56,9 @@ def states(alarm: Mapping[str, Any], metrics: Mapping[str, str]) -> str:
     return " ".join(f"{letter}{len(list(same))}" for letter, same in groupby(seen))
 
 
-# A stays until the problem is gone, and each row ends with the alarm's return to OK or with what it cannot know.
+# The state A (ALARM) lasts until the problem is gone. Each row ends with OK, or with the state that remains without data.
 DEPLOYED = [
-    # A metric of SQS may stop while the messages wait; a datapoint of 0 says that they are gone.
+    # SQS may stop sending a metric while messages wait. A datapoint of 0 means that they are gone.
     ("orders-dlq", {"metric": "0 1 1 -*90 0"}, "O1 A92 O1"),
     ("notifications-dlq", {"metric": "0 1 1 -*90 0"}, "O1 A92 O1"),
     # Two dead letters in adjacent minutes: each raises one of the two alarms.
@@ -76,14 +76,14 @@ DEPLOYED = [
     ("processing-failing", {"metric": "9 0*9"}, "O10"),
     ("processing-errors", {"metric": "0 1 0 0 1 0 0 1 0*5"}, "O1 A11 O1"),
     ("notification-failing", {"metric": "0 1 0 1 0*10"}, "O3 A8 O3"),
-    # Notification's mapping is disabled while orders come; then it is enabled and catches up.
+    # Notification's mapping is disabled while orders arrive; then it is enabled and catches up.
     ("notifications-late", {"stored": "1*40", "notified": "1*10 -*20 21 1*9"}, "O20 A10 O10"),
-    # Or it is disabled and one order comes in a night. Nothing is logged until it is enabled.
+    # It is disabled and one order arrives in a night. Nothing is logged until it is enabled.
     ("notifications-late", {"stored": "-*3 1 -*300", "notified": "-*303 1"}, "O13 A290 O1"),
     # An order in flight at the end of a minute, in a quiet shop and in a busy one.
     ("notifications-late", {"stored": "1 -*5 1 -*20", "notified": "- 1 -*5 1 -*19"}, "O27"),
     ("notifications-late", {"stored": "600*30", "notified": "599 600*4 599 600*4 599 600*4 599 600*14"}, "O30"),
-    # The duplicates that processing logs are zeros of both metrics, and say nothing.
+    # Duplicates that processing logs add zeros to both metrics and raise no alarm.
     ("notifications-late", {"stored": "1 0*60", "notified": "-*30 0*30 1"}, "O10 A50 O1"),
     ("no-orders", {"metric": "1 0*5 1"}, "O5 A1 O1"),
     ("no-orders", {"metric": "1 -*7 1"}, "O7 A1 O1"),
@@ -105,7 +105,7 @@ DEPLOYED = [
         (f"{function}-errors", {"metric": "0 1 0*5"}, "O1 A5 O1")
         for function in ("submission", "status", "notification")
     ),
-    # The notification of this alarm fails as well, and counts.
+    # The notification of this alarm also fails, and counts.
     ("alerts-undelivered", {"metric": "0 1 1 0*15"}, "O1 A16 O1"),
 ]
 
@@ -144,7 +144,7 @@ AWS = [
     (2, "0 - X - -", "OK OK ALARM OK"),
     (2, "- - - - 0", "OK OK ALARM OK"),
     (2, "- - - X -", "ALARM retained ALARM OK"),
-    # In its text, on premature transitions.
+    # From the text of that page, on premature transitions.
     (3, "- - - - X", "INSUFFICIENT_DATA retained ALARM OK"),
     (3, "- - - X -", "INSUFFICIENT_DATA retained ALARM OK"),
 ]

@@ -1,4 +1,4 @@
-"""The user's own AWS settings reach neither a process of the local stack nor the local stack itself."""
+"""The local stack and its processes do not use the user's own AWS settings."""
 
 import os
 from collections.abc import Mapping

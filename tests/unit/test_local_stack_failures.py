@@ -1,4 +1,4 @@
-"""What `make run` reports when something it needs is missing, taken, lost or broken."""
+"""Errors that `make run` reports when a prerequisite is missing, in use, lost or broken."""
 
 import io
 import os

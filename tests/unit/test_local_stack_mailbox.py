@@ -14,7 +14,7 @@ from local_stack.report import Report
 
 TOPIC = "arn:aws:sns:us-east-1:000000000000:alerts"
 
-# As CloudWatch sends it to a queue.
+# A message of CloudWatch, as a queue receives it.
 ALARM = json.dumps(
     {
         "AlarmName": "order-processing-dev-orders-dlq",
@@ -45,7 +45,7 @@ def test_alarm_email_has_description_and_reason_as_plain_text() -> None:
     assert email["From"] == "AWS Notifications <no-reply@sns.amazonaws.com>"
     assert (email["To"], email["Subject"]) == ("you@example.com", "ALARM: orders-dlq")
     assert email["Date"].datetime.isoformat() == "2026-11-23T07:22:42+00:00"
-    # Neither quoted-printable nor base64, so that `grep` finds it in the file.
+    # Neither quoted-printable nor base64, because `grep` must find the text in the file.
     text = email.as_bytes().decode()
     assert "The alarm order-processing-dev-orders-dlq has changed from OK to ALARM.\n" in text
     assert "An order waits in the dead-letter queue – look at it." in text

@@ -1,4 +1,4 @@
-"""How changes are detected, and when a package is not deployed."""
+"""Detection of changes, and packages that are not deployed."""
 
 import zipfile
 from collections.abc import Iterator

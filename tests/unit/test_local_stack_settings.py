@@ -1,4 +1,4 @@
-"""The settings of `make run`, and what it rejects before anything is started."""
+"""The settings of `make run`, which are validated before anything is started."""
 
 import errno
 import os

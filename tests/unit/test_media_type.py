@@ -1,4 +1,4 @@
-"""Whether a Content-Type is JSON in UTF-8, by HTTP's grammar."""
+"""Recognition of a Content-Type of JSON in UTF-8, by HTTP's grammar."""
 
 import time
 

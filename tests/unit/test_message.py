@@ -81,7 +81,7 @@ def test_written_message_is_ascii_and_read_back(request_id: str) -> None:
         (with_order({"quantity": "1"}), "order.quantity is not of type int"),
         (with_order({"quantity": True}), "order.quantity is not of type int"),
         (with_order({"customer_id": 1}), "order.customer_id is not of type str"),
-        # Only valid orders reach the table, whoever sends them.
+        # Only valid orders reach the table, whoever the sender is.
         (with_order({"quantity": 0}), "order.quantity breaks its rule"),
         (with_order({"quantity": 10**40}), "order.quantity breaks its rule"),
         (with_order({"customer_id": ""}), "order.customer_id breaks its rule"),
@@ -128,7 +128,7 @@ def test_any_text_is_a_complete_order_or_unreadable(text: str) -> None:
     assert json.dumps(asdict(read), ensure_ascii=False).encode("utf-8")
 
 
-# As version 1 has always written it: messages in a queue do not change with the code.
+# The format of version 1. It must not change, because messages are in the queue during a deployment.
 WRITTEN_BY_VERSION_1 = (
     f'{{"version":1,"order_id":"{submitted().order_id}","order":{{"customer_id":"001","product_id":"Banana","quantity":1,'
     '"order_date":"2025-04-25"},"submitted_at":"2025-04-25T10:00:00.000Z","request_id":"request-one"}'

@@ -22,14 +22,14 @@ PACKAGE = REPOSITORY / "lambda" / "orders"
 READING = PACKAGE / "domain" / "json_document.py"
 HTTP = PACKAGE / "handlers" / "http.py"
 
-# The modules that return each route's problems.
+# The modules that return or raise the problems of each route.
 MODULES = {
     "POST /orders": (PACKAGE / "handlers" / "submission.py", READING, HTTP),
     "GET /orders/{order_id}": (PACKAGE / "handlers" / "status.py", HTTP),
 }
 # The status of an error that is raised without one.
 READING_STATUS = 400
-# Only a body raises it, and GET has none.
+# Only a request body causes it, and GET has none.
 ONLY_OF_BODIES = {("GET /orders/{order_id}", READING_STATUS, "INVALID_ENCODING")}
 
 
@@ -127,7 +127,7 @@ def test_every_reference_is_to_a_named_component() -> None:
     found = {each["$ref"] for each in objects(document()) if "$ref" in each}
 
     assert found
-    # Generators of clients follow no others.
+    # Client generators follow no other references.
     assert {each for each in found if not re.fullmatch("#/components/[a-z]+/[A-Z][A-Za-z]+", each)} == set()
 
 

@@ -59,8 +59,8 @@ def test_randomness_of_another_length_is_rejected() -> None:
         random_order_id(bytes(11))
 
 
-# Changing the derivation would make a retry across the change a second order. The bits next to version and variant are
-# set in one id and clear in the other.
+# If the derivation changed, a retry after the change would become a second order. The bits next to version and variant
+# are set in one id and clear in the other.
 @pytest.mark.parametrize(
     ("order", "key", "order_id"),
     [

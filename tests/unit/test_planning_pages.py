@@ -1,4 +1,4 @@
-"""docs/scaling.md and docs/cost.md show the present output of the commands that they name."""
+"""docs/scaling.md and docs/cost.md show the current output of their commands."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How missing programs are reported."""
+"""Missing programs are reported."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Imports between programs of scripts/ point one way, and scripts/README.md lists each program."""
+"""Imports between programs of scripts/ have no cycle, and scripts/README.md lists each program."""
 
 import sys
 from pathlib import Path
@@ -10,7 +10,7 @@ from support.repository.imports import imports_of
 
 SCRIPTS = REPOSITORY / "scripts"
 
-# What each may import of the others and of the Lambda package.
+# The programs and the Lambda package that each program may import.
 MAY_IMPORT = {
     "aws_emulator": set(),
     "bench": {"build_lambda", "local_stack", "orders"},

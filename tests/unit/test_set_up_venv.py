@@ -79,7 +79,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 @pytest.fixture
 def copied(installed: Checkout, checkout: Checkout) -> Checkout:
-    """A copy of it, at another path."""
+    """A copy of the checkout, at another path."""
     shutil.copytree(installed.root, checkout.root, symlinks=True, dirs_exist_ok=True)
     return checkout
 

@@ -1,4 +1,4 @@
-"""Which alarms the account check accepts in a deployment without orders."""
+"""The alarms that the smoke test accepts in a deployment without orders."""
 
 from smoke.system import lacking_data
 

@@ -1,4 +1,4 @@
-"""What the storefront's sources promise, read as text."""
+"""Rules for the storefront's sources, checked in their text."""
 
 import json
 import re
