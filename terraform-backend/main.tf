@@ -39,6 +39,9 @@ resource "aws_dynamodb_table" "orders" {
   billing_mode = "PAY_PER_REQUEST" # no cost while there are no orders
   hash_key     = "order_id"
 
+  # `destroy` starts with the table. If it is protected, the failure also keeps the queues with their orders.
+  depends_on = [aws_sqs_queue.orders, aws_sqs_queue.orders_dlq]
+
   attribute {
     name = "order_id"
     type = "S"
@@ -595,6 +598,11 @@ resource "aws_apigatewayv2_domain_name" "orders" {
     security_policy = "TLS_1_2"
     ip_address_type = "dualstack"
   }
+
+  # A new domain works before the old one is removed.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_apigatewayv2_api_mapping" "orders" {
@@ -603,6 +611,10 @@ resource "aws_apigatewayv2_api_mapping" "orders" {
   api_id      = aws_apigatewayv2_api.orders.id
   domain_name = aws_apigatewayv2_domain_name.orders[0].id
   stage       = aws_apigatewayv2_stage.default.id
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_route53_record" "orders" {
@@ -616,5 +628,9 @@ resource "aws_route53_record" "orders" {
     name                   = aws_apigatewayv2_domain_name.orders[0].domain_name_configuration[0].target_domain_name
     zone_id                = aws_apigatewayv2_domain_name.orders[0].domain_name_configuration[0].hosted_zone_id
     evaluate_target_health = false
+  }
+
+  lifecycle {
+    create_before_destroy = true
   }
 }

@@ -291,7 +291,7 @@ variable "jwt_audience" {
 }
 
 variable "jwt_customer_claim" {
-  description = "Claim of the token that holds the customer's ID. With jwt_issuer, customers place orders only under this customer_id and read only their own stored orders."
+  description = "Claim of the token that holds the customer's ID. With jwt_issuer, customers place orders only under this customer_id and read only their own stored orders. It must be a valid customer_id; Auth0's sub, for example, is not."
   type        = string
   default     = "sub"
   nullable    = false

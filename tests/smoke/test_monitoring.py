@@ -119,6 +119,11 @@ def test_log_lines_are_json(system: System) -> None:
 
 
 def test_traces_are_recorded(system: System) -> None:
+    function = system.client("lambda").get_function_configuration(
+        FunctionName=f"{system.prefix}-submission", Qualifier="live"
+    )
+    if function["TracingConfig"]["Mode"] != "Active":
+        pytest.skip("tracing_enabled is off")
     now = datetime.now(UTC)
     expression = f'service("{system.prefix}-submission")'
     found = system.client("xray").get_trace_summaries(
