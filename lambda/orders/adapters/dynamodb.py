@@ -92,7 +92,7 @@ class DynamoDbOrderTable:
     def _read_batch(self, order_ids: Sequence[str]) -> Iterator[dict[str, Any]]:
         if not order_ids:
             return
-        # A key that DynamoDB leaves unread stays refused; the queue delivers its message again.
+        # DynamoDB may leave a key unread. Its result stays Refused, and the queue delivers the message again.
         answer = self._client.batch_get_item(
             RequestItems={
                 self._table_name: {
