@@ -23,10 +23,11 @@ hypothesis.settings.load_profile("repeatable")
 
 
 # Slow fixtures. Tests that share one run in the same process, one after the other.
-SHARED_FIXTURES = ("terraform_stack", "deployed_twice", "frontend", "backend", "emulator")
+SHARED_FIXTURES = ("terraform_stack", "deployed_twice", "frontend", "backend")
 
-# Slowest folders first: otherwise one process would run a long file at the end while the others are idle.
-FOLDERS = ("e2e", "infrastructure", "browser", "integration", "unit")
+# The slowest groups, then the slowest folders, start first: otherwise one process would end long after the others.
+SLOWEST = ("infrastructure/test_frontend_apply.py", "deployed_twice", "terraform_stack", "frontend", "e2e/test_readme.py")
+FOLDERS = ("e2e", "infrastructure", "integration", "browser", "unit")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -40,8 +41,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     def place(item: pytest.Item) -> tuple[int, int, str, str]:
         path, group = item.path.relative_to(TESTS), distribution_group(item)
         return (
+            SLOWEST.index(group) if group in SLOWEST else len(SLOWEST),
             FOLDERS.index(path.parts[0]) if path.parts[0] in FOLDERS else len(FOLDERS),
-            SHARED_FIXTURES.index(group) if group in SHARED_FIXTURES else len(SHARED_FIXTURES),
             group,
             str(path),
         )
