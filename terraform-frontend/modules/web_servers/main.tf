@@ -244,7 +244,7 @@ resource "aws_launch_template" "web_server" {
   instance_type = var.instance.type
   user_data     = base64encode(var.instance.user_data)
 
-  # No key pair: Session Manager provides shells, and CloudTrail records who opened one.
+  # No key pair: Session Manager provides shells and records who opened one.
   iam_instance_profile {
     arn = aws_iam_instance_profile.web_server.arn
   }
