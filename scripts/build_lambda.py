@@ -200,7 +200,7 @@ def fingerprint_of(target: Target, lock: bytes, sources: Mapping[str, bytes]) ->
 def requirements_for(target: Target, lock: str) -> list[str]:
     """Return the pins of the lock that apply to `target`, with hashes and without markers.
 
-    pip evaluates markers for the interpreter that runs it, whatever platform it downloads for.
+    pip evaluates markers for the interpreter that runs it, not for the target platform.
     """
     applying = []
     for statement in re.sub(r"\\\n", " ", re.sub(r"(?m)(^|\s)#.*$", "", lock)).splitlines():

@@ -24,7 +24,7 @@ def outputs_of_terraform(directory: Path, profile: str | None = None) -> dict[st
     if profile:
         environment["AWS_PROFILE"] = profile
     try:
-        answer = subprocess.run(
+        ran = subprocess.run(
             ["terraform", "output", "-json", "-no-color"],
             cwd=directory,
             env=environment,
@@ -36,10 +36,10 @@ def outputs_of_terraform(directory: Path, profile: str | None = None) -> dict[st
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise TerraformOutputError(f"it could not be run, {type(error).__name__}") from error
-    if answer.returncode != 0:
-        reasons = (line.strip("│╷╵ ") for line in answer.stderr.splitlines() if "Error" in line)
+    if ran.returncode != 0:
+        reasons = (line.strip("│╷╵ ") for line in ran.stderr.splitlines() if "Error" in line)
         raise TerraformOutputError(next(reasons, "no reason given"))
-    return {name: str(output["value"]) for name, output in json.loads(answer.stdout or "{}").items()}
+    return {name: str(output["value"]) for name, output in json.loads(ran.stdout or "{}").items()}
 
 
 def outputs_of_stack(cloudformation: Any, name: str) -> dict[str, str]:

@@ -76,7 +76,7 @@ class Throughput:
         return compare(name, "s", seconds[own], seconds[bare], "one unconditional put per message", target=1.2)
 
     def _accepted_per_second(self, path: str, seconds: float) -> float:
-        """Send orders on all connections, each as fast as it is answered; empty the queue afterwards."""
+        """Send orders on all connections, each as soon as the previous response arrives; then empty the queue."""
         address = urlsplit(self._stack.api_url)
         accepted: list[int] = []
         failures: list[str] = []

@@ -24,7 +24,7 @@ Advance = Callable[[int], None]
 
 
 # Set in the context of a command that must continue after standard output was closed, because it changes something.
-GOES_ON = "orders_cli.goes_on"
+IGNORES_CLOSED_OUTPUT = "orders_cli.ignores_closed_output"
 
 
 def discard_output() -> None:
@@ -39,7 +39,7 @@ def write(text: str) -> None:
     except BrokenPipeError:
         discard_output()
         context = click.get_current_context()
-        if not context.meta.get(GOES_ON):
+        if not context.meta.get(IGNORES_CLOSED_OUTPUT):
             context.exit(128 + signal.SIGPIPE)
 
 

@@ -48,14 +48,14 @@ _ACTION = re.compile(r"perform(?:ing)?:? ([a-z0-9-]+:[A-Za-z0-9*]+)")
 def sentence_about(error: BotoCoreError | ClientError) -> str:
     """Return a sentence about a failed AWS call, without text that could quote the request."""
     if not isinstance(error, ClientError):
-        return _about_no_answer(error)
+        return _about_no_response(error)
     code, call = error_code(error), error.operation_name
     named = _ACTION.search(str(error.response.get("Error", {}).get("Message", "")))
     sentence = next(sentence for pattern, sentence in _REFUSALS if re.search(pattern, code))
     return sentence.format(code=code, call=call, action=named[1] if named else f"the action of {call}")
 
 
-def _about_no_answer(error: BotoCoreError) -> str:
+def _about_no_response(error: BotoCoreError) -> str:
     match error:
         case aws.ProfileNotFound():
             return f"{error}: choose one of `aws configure list-profiles`, with --profile or AWS_PROFILE."

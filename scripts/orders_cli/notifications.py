@@ -78,15 +78,15 @@ def _read(dynamodb_streams: Any, iterator: str | None, last: int) -> list[Item]:
     items: list[Item] = []
     empty_pages = 0
     while iterator is not None and empty_pages < _EMPTY_PAGES:
-        answer = dynamodb_streams.get_records(ShardIterator=iterator)
-        for record in answer["Records"]:
+        response = dynamodb_streams.get_records(ShardIterator=iterator)
+        for record in response["Records"]:
             number = int(record["dynamodb"]["SequenceNumber"])
             if number <= last and record["eventName"] == "INSERT":
                 items.append(record["dynamodb"]["NewImage"])
             if number >= last:
                 return items
-        empty_pages += not answer["Records"]
-        iterator = answer.get("NextShardIterator")
+        empty_pages += not response["Records"]
+        iterator = response.get("NextShardIterator")
     raise ExpiredError
 
 
@@ -102,9 +102,9 @@ def notify(system: System, items: Sequence[Item]) -> None:
         for number, item in enumerate(items)
     ]
     payload = json.dumps({"Records": records}).encode()
-    answer = system.client("lambda").invoke(FunctionName=function_name, Qualifier="live", Payload=payload)
-    result = json.loads(answer["Payload"].read() or b"null")
-    if "FunctionError" in answer or not isinstance(result, dict) or result.get("batchItemFailures") != []:
+    response = system.client("lambda").invoke(FunctionName=function_name, Qualifier="live", Payload=payload)
+    result = json.loads(response["Payload"].read() or b"null")
+    if "FunctionError" in response or not isinstance(result, dict) or result.get("batchItemFailures") != []:
         raise OperatorError(
             f"The function {function_name} could not send every notification. Look for notification_failed in its log, "
             "fix the cause and run this again; subscribers may receive some twice."

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from orders.domain.order_id import parse_order_id
-from orders_cli.console import GOES_ON, say
+from orders_cli.console import IGNORES_CLOSED_OUTPUT, say
 from orders_cli.errors import OperatorError
 from orders_cli.system import Choice, System, find_system
 
@@ -90,7 +90,7 @@ def changes_system(function: Any) -> Any:
 
     @functools.wraps(function)
     def command(*arguments: Any, **given: Any) -> Any:
-        click.get_current_context().meta[GOES_ON] = True
+        click.get_current_context().meta[IGNORES_CLOSED_OUTPUT] = True
         mode = Mode(**{field.name: given.pop(field.name) for field in fields(Mode)})
         return function(*arguments, mode=mode, **given)
 

@@ -63,12 +63,12 @@ class Queue:
         return int(json.loads(self._attributes("RedrivePolicy")["RedrivePolicy"])["maxReceiveCount"])
 
     def _attributes(self, *names: str) -> dict[str, str]:
-        answer = self._sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=list(names))
-        attributes: dict[str, str] = answer["Attributes"]
+        response = self._sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=list(names))
+        attributes: dict[str, str] = response["Attributes"]
         return attributes
 
     def receive(self, number: int, hiding_seconds: int) -> list[Message]:
-        answer = self._sqs.receive_message(
+        response = self._sqs.receive_message(
             QueueUrl=self.url,
             MaxNumberOfMessages=number,
             VisibilityTimeout=hiding_seconds,
@@ -76,7 +76,7 @@ class Queue:
             MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
             MessageAttributeNames=["All"],
         )
-        messages: list[Message] = answer.get("Messages", [])
+        messages: list[Message] = response.get("Messages", [])
         return messages
 
     def hide(self, receipt_handles: Sequence[str], seconds: int) -> None:
@@ -96,8 +96,8 @@ class Queue:
                 | ({"MessageAttributes": attributes} if (attributes := sendable_attributes(message)) else {})
                 for message in batch
             ]
-            answer = self._sqs.send_message_batch(QueueUrl=self.url, Entries=_numbered(entries))
-            sent += [batch[int(success["Id"])] for success in answer.get("Successful", [])]
+            response = self._sqs.send_message_batch(QueueUrl=self.url, Entries=_numbered(entries))
+            sent += [batch[int(success["Id"])] for success in response.get("Successful", [])]
         return sent
 
     def delete(self, messages: Sequence[Message]) -> list[Message]:
@@ -105,8 +105,8 @@ class Queue:
         deleted = []
         for batch in _parts(messages, BATCH_SIZE):
             entries = [{"ReceiptHandle": message["ReceiptHandle"]} for message in batch]
-            answer = self._sqs.delete_message_batch(QueueUrl=self.url, Entries=_numbered(entries))
-            deleted += [batch[int(success["Id"])] for success in answer.get("Successful", [])]
+            response = self._sqs.delete_message_batch(QueueUrl=self.url, Entries=_numbered(entries))
+            deleted += [batch[int(success["Id"])] for success in response.get("Successful", [])]
         return deleted
 
 
@@ -225,7 +225,13 @@ KeepSafe = Callable[[Sequence[Message]], Sequence[Message]]
 
 
 def move(
-    message_ids: AbstractSet[str], moved: Moved, *, source: Queue, keep_safe: KeepSafe, pace: "Pace", advance: Advance
+    message_ids: AbstractSet[str],
+    moved: Moved,
+    *,
+    source: Queue,
+    keep_safe: KeepSafe,
+    rate_limit: "RateLimit",
+    advance: Advance,
 ) -> None:
     """Delete the messages with these ids from `source`, each after `keep_safe` has stored it.
 
@@ -234,15 +240,15 @@ def move(
     """
     visible = source.depth().visible
     # To move all messages, receive ten at a time: only these stay hidden if this process is killed.
-    receivers, seconds = RECEIVERS, seconds_to_see(visible) + pace.seconds_each * len(message_ids)
+    receivers, seconds = RECEIVERS, seconds_to_see(visible) + rate_limit.seconds_each * len(message_ids)
     if len(message_ids) >= visible:
-        receivers, seconds = 1, _SHORT_HIDING_SECONDS + pace.seconds_each * BATCH_SIZE
+        receivers, seconds = 1, _SHORT_HIDING_SECONDS + rate_limit.seconds_each * BATCH_SIZE
     remaining = set(message_ids)
     with Sweep(source, receivers=receivers, hiding_seconds=seconds) as sweep:
         for batch in sweep:
             wanted = [message for message in batch if message["MessageId"] in remaining]
-            for messages in _parts(wanted, pace.step):
-                pace.wait(len(messages))
+            for messages in _parts(wanted, rate_limit.step):
+                rate_limit.wait(len(messages))
                 safe = keep_safe(messages)
                 moved.refused += len(messages) - len(safe)
                 moved.left_behind += len(safe)
@@ -255,9 +261,11 @@ def move(
                 break
 
 
-def send_again(messages: Sequence[Message], moved: Moved, *, target: Queue, pace: "Pace", advance: Advance) -> None:
-    for batch in _parts(messages, pace.step):
-        pace.wait(len(batch))
+def send_again(
+    messages: Sequence[Message], moved: Moved, *, target: Queue, rate_limit: "RateLimit", advance: Advance
+) -> None:
+    for batch in _parts(messages, rate_limit.step):
+        rate_limit.wait(len(batch))
         sent = target.send(batch)
         moved.done += len(sent)
         moved.refused += len(batch) - len(sent)
@@ -286,7 +294,7 @@ def _batches(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
         yield from ([batch] if size <= _BATCH_BYTES else ([message] for message in batch))
 
 
-class Pace:
+class RateLimit:
     """Limits how many messages pass per second. `seconds_each` is how long one takes."""
 
     def __init__(self, per_second: float | None = None, *, step: int = BATCH_SIZE, seconds_each: float = 0.0) -> None:

@@ -10,7 +10,7 @@ from orders.adapters.dynamodb import DynamoDbOrderTable, read_item
 from orders.domain.order import ProcessedOrder
 from orders_cli.console import Advance
 from orders_cli.errors import OperatorError
-from orders_cli.queue import Pace
+from orders_cli.queue import RateLimit
 
 _INDEX = "by_customer"
 
@@ -46,9 +46,9 @@ class OrdersTable:
         keys = [{"order_id": {"S": order_id}} for order_id in dict.fromkeys(order_ids)]
         request: dict[str, Any] = {self._table_name: {"Keys": keys, "ConsistentRead": True}} if keys else {}
         while request:
-            answer = self._dynamodb.batch_get_item(RequestItems=request)
-            found |= {item["order_id"]["S"]: item for item in answer["Responses"].get(self._table_name, [])}
-            request = answer.get("UnprocessedKeys") or {}
+            response = self._dynamodb.batch_get_item(RequestItems=request)
+            found |= {item["order_id"]["S"]: item for item in response["Responses"].get(self._table_name, [])}
+            request = response.get("UnprocessedKeys") or {}
         return found
 
     def all_items(self) -> Iterator[dict[str, Any]]:
@@ -134,15 +134,15 @@ def restore_missing(
     store: DynamoDbOrderTable,
     results: Counter[type],
     *,
-    pace: Pace,
+    rate_limit: RateLimit,
     advance: Advance,
 ) -> None:
     """Insert every complete order of the copy that is missing from the table; count the results by type.
 
     An insert never overwrites, so this can be interrupted and run again.
     """
-    for orders in _pages(_missing(copy, table), pace.step):
-        pace.wait(len(orders))
+    for orders in _pages(_missing(copy, table), rate_limit.step):
+        rate_limit.wait(len(orders))
         results.update(map(type, store.insert(orders).values()))
         advance(len(orders))
 

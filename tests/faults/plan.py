@@ -104,7 +104,7 @@ def make_plan(seed: int, orders: int) -> SeedPlan:
 
 
 def make_client_orders(seed: int, orders: int, *, reuse_keys: bool = False) -> tuple[ClientOrder, ...]:
-    """Return a seed's orders, each of its own customer, so each row can be traced to its order."""
+    """Return a seed's orders. Each has its own customer, so each row can be traced to its order."""
     chance = random.Random(f"orders {seed}")
     made = []
     for number in range(orders):

@@ -26,7 +26,7 @@ from orders_cli.options import utc_now
 from orders_cli.order_api import Submission, Verdict
 from orders_cli.order_file import read_orders
 from orders_cli.program import run
-from orders_cli.queue import Pace, Queue
+from orders_cli.queue import Queue, RateLimit
 from orders_cli.system import System
 from orders_cli.table import OrdersTable
 from support.machine.orders_command import COMMAND, Finished
@@ -467,7 +467,7 @@ def test_interrupted_command_prints_counts_and_hides_no_message(
         if len(waited) == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(Pace, "wait", interrupt)
+    monkeypatch.setattr(RateLimit, "wait", interrupt)
     err = shop.run(*arguments, "--yes", status=130).err
     done = {"redrive": "messages redriven", "drop": "messages dropped", "restore": "orders restored"}[command]
     assert f"orders: {sum(waited[:2])} {done}" in err
@@ -511,7 +511,7 @@ ONE_ORDER = ["--customer", "001", "--product", "Banana", "--quantity", "1", "--d
 
 
 @in_production
-def test_submit_asks_for_consent_in_production(shop: Shop, api: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_submit_asks_for_confirmation_in_production(shop: Shop, api: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Add --yes" in shop.run("submit", *ONE_ORDER, status=1).err
     questions: list[str] = []
 

@@ -59,7 +59,7 @@ def test_burst_above_the_limit_is_throttled(system: System) -> None:
     assert burst, "the stage has no throttle"
     if burst > LARGEST_BURST:
         pytest.skip(
-            f"the burst limit of {burst} is more than this machine can exceed; in a stage of its own, deploy "
+            f"the burst limit of {burst} is more than this machine can exceed; in a separate stage, deploy "
             "status_throttling_burst_limit and status_throttling_rate_limit of 5"
         )
     with ThreadPoolExecutor(max_workers=50) as clients:

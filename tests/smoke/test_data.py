@@ -57,7 +57,7 @@ def test_data_is_encrypted_with_the_customer_managed_key(system: System) -> None
         configuration = functions.get_function_configuration(FunctionName=f"{system.prefix}-{function}")
         keys[function] = configuration.get("KMSKeyArn")
     if not any(keys.values()):
-        pytest.skip("this deployment has no key of its own (kms_key_arn)")
+        pytest.skip("this deployment has no customer-managed key (kms_key_arn)")
     table = system.client("dynamodb").describe_table(TableName=system.outputs["orders_table_name"])["Table"]
     keys["table"] = table.get("SSEDescription", {}).get("KMSMasterKeyArn")
     assert len(set(keys.values())) == 1, keys

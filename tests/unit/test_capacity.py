@@ -134,7 +134,7 @@ def test_backlog_grows_above_capacity_and_drains_below_it() -> None:
 
 
 def each_batch(arrivals: Arrivals, concurrency: int, size: int, cycle: float) -> tuple[float, int]:
-    """Simulate each batch by itself; return when the last one ends, and the largest backlog."""
+    """Simulate each batch separately; return when the last one ends, and the largest backlog."""
     times = [
         (step + place / count) * arrivals.step_seconds
         for step, count in enumerate(arrivals.counts)

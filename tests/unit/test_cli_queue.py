@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from orders_cli.queue import Message, Moved, Pace, Queue, Sweep, move, peek, send_again
+from orders_cli.queue import Message, Moved, Queue, RateLimit, Sweep, move, peek, send_again
 from support.stub_aws.sqs import Crash, FakeSqs, refusal
 
 NUMBER = 25
@@ -33,11 +33,18 @@ def ids_of(sqs: FakeSqs) -> set[str]:
     return {message["id"] for message in sqs.queues["dlq"]}
 
 
-def redrive(sqs: FakeSqs, ids: set[str] | None = None, pace: Pace | None = None) -> Moved:
+def redrive(sqs: FakeSqs, ids: set[str] | None = None, rate_limit: RateLimit | None = None) -> Moved:
     moved = Moved()
     target = Queue(sqs, "orders")
     chosen = ids_of(sqs) if ids is None else ids
-    move(chosen, moved, source=Queue(sqs, "dlq"), keep_safe=target.send, pace=pace or Pace(), advance=silent)
+    move(
+        chosen,
+        moved,
+        source=Queue(sqs, "dlq"),
+        keep_safe=target.send,
+        rate_limit=rate_limit or RateLimit(),
+        advance=silent,
+    )
     return moved
 
 
@@ -191,7 +198,7 @@ def test_move_deletes_a_message_only_after_it_is_stored(sqs: FakeSqs) -> None:
         safe.extend(message["Body"] for message in messages)
         return messages
 
-    move(ids_of(sqs), Moved(), source=Queue(sqs, "dlq"), keep_safe=keep, pace=Pace(), advance=silent)
+    move(ids_of(sqs), Moved(), source=Queue(sqs, "dlq"), keep_safe=keep, rate_limit=RateLimit(), advance=silent)
     assert sqs.bodies("dlq") == []
 
 
@@ -199,7 +206,7 @@ def test_send_again_keeps_order_and_attributes(sqs: FakeSqs) -> None:
     attributes = {"shop": {"DataType": "String", "StringValue": "a"}}
     messages = [{"MessageId": body, "Body": body, "MessageAttributes": attributes} for body in BODIES]
     moved = Moved()
-    send_again(messages, moved, target=Queue(sqs, "orders"), pace=Pace(), advance=silent)
+    send_again(messages, moved, target=Queue(sqs, "orders"), rate_limit=RateLimit(), advance=silent)
     assert (sqs.bodies("orders"), moved.done) == (BODIES, NUMBER)
     assert sqs.queues["orders"][0]["attributes"] == attributes
 
@@ -211,12 +218,12 @@ def test_send_splits_a_batch_over_the_size_limit(sqs: FakeSqs) -> None:
 
 
 @pytest.mark.parametrize(("rate", "step", "seconds"), [(None, 10, 0), (5, 5, 4), (50, 10, 0.4)])
-def test_pace_limits_messages_per_second(
+def test_rate_limit_spaces_messages(
     sqs: FakeSqs, rate: float | None, step: int, seconds: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sleeps: list[float] = []
     monkeypatch.setattr("orders_cli.queue.time", SimpleNamespace(monotonic=lambda: sum(sleeps), sleep=sleeps.append))
-    pace = Pace(rate)
-    assert pace.step == step
-    redrive(sqs, pace=pace)
+    rate_limit = RateLimit(rate)
+    assert rate_limit.step == step
+    redrive(sqs, rate_limit=rate_limit)
     assert sum(sleeps) == pytest.approx(seconds, abs=1.1)

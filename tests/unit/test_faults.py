@@ -121,7 +121,7 @@ def test_failure_names_the_command_that_repeats_it() -> None:
     assert failure == "seed 17: lost: order 1; repeat with: make fault-test SEEDS=17 ORDERS=40"
 
 
-def test_planned_fault_that_was_never_injected_and_too_few_orders_are_shortfalls() -> None:
+def test_missing_fault_and_too_few_orders_are_shortfalls() -> None:
     plan = make_plan(17, 1)
     missing, *injected = sorted(plan.fault_types)
     result = SeedResult(plan, Counts(acknowledged=1), dict.fromkeys(injected, 1), 1.0)

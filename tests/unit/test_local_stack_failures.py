@@ -220,7 +220,7 @@ def test_terraform_failure_is_reported_with_its_message(
         terraform.deploy(tmp_path / "orders-local.zip", Report())
 
 
-def test_copy_of_the_terraform_folder_has_nothing_personal_and_keeps_its_state(
+def test_copy_of_terraform_folder_keeps_its_state_but_no_user_files(
     tmp_path: Path, lock: RunLock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, copy = tmp_path / "source", tmp_path / "deployment"

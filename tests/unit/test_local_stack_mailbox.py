@@ -103,9 +103,7 @@ class FakeSns:
 
 
 @pytest.mark.parametrize("recipients", [[], ["a@example.com", "b@example.com"]])
-def test_every_subscribed_address_gets_an_email_before_the_message_is_deleted(
-    tmp_path: Path, recipients: list[str]
-) -> None:
+def test_all_addresses_get_an_email_before_the_message_is_deleted(tmp_path: Path, recipients: list[str]) -> None:
     sqs, sns = FakeSqs(), FakeSns(("sqs", "arn:aws:sqs:queue"), *(("email", each) for each in recipients))
     written: list[str] = []
     sqs.on_delete = lambda: written.extend(email["To"] for email in mailbox.Maildir(tmp_path / "mailbox"))

@@ -15,7 +15,7 @@ from orders_cli.dead_letters import DROPPED, REDRIVEN, DeadLetter, Kind, Selecti
 from orders_cli.errors import FAILED, NOT_FOUND, OperatorError
 from orders_cli.notifications import ExpiredError, failed_notification, new_orders, notify
 from orders_cli.options import Mode, Moment, OrderId, Target, changes_system, on_system, utc_now
-from orders_cli.queue import KeepSafe, Message, Moved, Pace, move, peek, send_again
+from orders_cli.queue import KeepSafe, Message, Moved, RateLimit, move, peek, send_again
 from orders_cli.system import System
 
 _KINDS = [*(kind.name.lower() for kind in Kind), "all"]
@@ -147,10 +147,10 @@ def redrive_letters(
     if notifications and (file or rate):
         raise click.UsageError("--from and --rate are for orders, not for --notifications.")
     system = target.find()
-    orders_queue, pace = system.queue("orders_queue"), Pace(rate)
+    orders_queue, rate_limit = system.queue("orders_queue"), RateLimit(rate)
     archived = read_archive(file) if file else []
     letters = _Letters(system, notifications, file, [letter for _, letter in archived])
-    if not letters.are_agreed(selection, REDRIVEN, mode, "redrive", f"back to {system.name}"):
+    if not letters.confirm(selection, REDRIVEN, mode, "redrive", f"back to {system.name}"):
         return letters.report("redriven")
     notified = 0
 
@@ -170,11 +170,11 @@ def redrive_letters(
         with progress("Redriving", len(letters.chosen)) as advance:
             if file:
                 messages = [message for message, letter in archived if letter.message_id in letters.chosen]
-                send_again(messages, letters.moved, target=orders_queue, pace=pace, advance=advance)
+                send_again(messages, letters.moved, target=orders_queue, rate_limit=rate_limit, advance=advance)
             elif notifications:
-                letters.move(notify_again, Pace(step=1, seconds_each=_SECONDS_PER_ENTRY), advance)
+                letters.move(notify_again, RateLimit(step=1, seconds_each=_SECONDS_PER_ENTRY), advance)
             else:
-                letters.move(orders_queue.send, pace, advance)
+                letters.move(orders_queue.send, rate_limit, advance)
     finally:
         status = letters.report("redriven", f"notified {counted(notified, 'order')}" if notifications else "")
         if notifications and letters.moved.refused:
@@ -209,7 +209,7 @@ def drop_letters(*, selection: Selection, file: Path | None, notifications: bool
     path = file or Path(f"{system.name}-{'notifications-' if notifications else ''}dlq-{now:%Y%m%dT%H%M%SZ}.jsonl")
     letters = _Letters(system, notifications)
     advised = frozenset(Kind) if notifications else DROPPED
-    if not letters.are_agreed(selection, advised, mode, "drop", f"to {path}"):
+    if not letters.confirm(selection, advised, mode, "drop", f"to {path}"):
         return letters.report("dropped")
     try:
         with new_archive(path) as keep, progress("Dropping", len(letters.chosen)) as advance:
@@ -218,7 +218,7 @@ def drop_letters(*, selection: Selection, file: Path | None, notifications: bool
                 keep([entry_of(message, letters.chosen[message["MessageId"]], now) for message in messages])
                 return messages
 
-            letters.move(archive, Pace(), advance)
+            letters.move(archive, RateLimit(), advance)
     finally:
         status = letters.report("dropped", file=path)
     return status
@@ -248,7 +248,7 @@ class _Letters:
             messages = counted(self.hidden, "message")
             say(f"{messages} hidden by another reader or a killed run: run this again in a minute")
 
-    def are_agreed(self, selection: Selection, advised: frozenset[Kind], mode: Mode, action: str, where: str) -> bool:
+    def confirm(self, selection: Selection, advised: frozenset[Kind], mode: Mode, action: str, where: str) -> bool:
         """Select messages, report them and ask; return whether the command must act."""
         self._mode = mode
         self.chosen = {letter.message_id: letter for letter in selection.of(self.found, advised)}
@@ -270,8 +270,15 @@ class _Letters:
             self._is_started = True
         return self._is_started
 
-    def move(self, keep_safe: KeepSafe, pace: Pace, advance: Advance) -> None:
-        move(self.chosen.keys(), self.moved, source=self.queue, keep_safe=keep_safe, pace=pace, advance=advance)
+    def move(self, keep_safe: KeepSafe, rate_limit: RateLimit, advance: Advance) -> None:
+        move(
+            self.chosen.keys(),
+            self.moved,
+            source=self.queue,
+            keep_safe=keep_safe,
+            rate_limit=rate_limit,
+            advance=advance,
+        )
 
     def report(self, done: str, detail: str = "", file: Path | None = None) -> int:
         """Print the result, and return the exit status."""

@@ -12,7 +12,7 @@ from orders.domain.order import AlreadyExists, Inserted, Refused
 from orders_cli.console import counted, print_json, print_table, progress, say
 from orders_cli.errors import FAILED, NOT_FOUND, OperatorError, error_code
 from orders_cli.options import Mode, Target, changes_system
-from orders_cli.queue import Pace
+from orders_cli.queue import RateLimit
 from orders_cli.table import OrdersTable, compare, restore_missing
 
 
@@ -59,7 +59,7 @@ def restore(*, copy: str, rate: int | None, mode: Mode, target: Target) -> int:
         try:
             with progress("Restoring", comparison.missing) as advance:
                 store = DynamoDbOrderTable(dynamodb, own)
-                restore_missing(source.all_items(), table, store, results, pace=Pace(rate), advance=advance)
+                restore_missing(source.all_items(), table, store, results, rate_limit=RateLimit(rate), advance=advance)
         except StoreUnavailableError as error:
             raise OperatorError(
                 f"The table stopped accepting orders ({type(error.__cause__).__name__}). Run this again for the rest."

@@ -31,7 +31,7 @@ class Finished:
 
 
 class OrdersCommand:
-    """Runs `orders` on one local stack, without a terminal and in a directory of its own."""
+    """Runs `orders` on one local stack, without a terminal and in its own directory."""
 
     def __init__(self, local: LocalStack, directory: Path) -> None:
         self.directory = directory

@@ -142,13 +142,13 @@ class _Resolution:
         return "<included>" if "Fn::Transform" in entries else entries[second]
 
     def _substituted(self, text: str, values: Mapping[str, Any]) -> str:
-        def told(match: re.Match[str]) -> str:
+        def resolved(match: re.Match[str]) -> str:
             name = match[1]
             if name in values:
                 return str(values[name])
             return str(self._attribute(*name.split(".")) if "." in name else self._reference(name))
 
-        return re.sub(r"\$\{([^}]+)\}", told, text)
+        return re.sub(r"\$\{([^}]+)\}", resolved, text)
 
     def _reference(self, name: str) -> Any:
         if name in _PSEUDO_PARAMETERS:

@@ -1,4 +1,4 @@
-"""A package that stands in for Session Manager's agent, signed with a key of the test's own."""
+"""A replacement for the package of Session Manager's agent, signed with the test's own key."""
 
 import base64
 import subprocess
