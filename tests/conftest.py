@@ -26,7 +26,13 @@ hypothesis.settings.load_profile("repeatable")
 SHARED_FIXTURES = ("terraform_stack", "deployed_twice", "frontend", "backend")
 
 # The slowest groups, then the slowest folders, start first: otherwise one process would end long after the others.
-SLOWEST = ("infrastructure/test_frontend_apply.py", "deployed_twice", "terraform_stack", "frontend", "e2e/test_readme.py")
+SLOWEST = (
+    "infrastructure/test_frontend_apply.py",
+    "deployed_twice",
+    "terraform_stack",
+    "frontend",
+    "e2e/test_readme.py",
+)
 FOLDERS = ("e2e", "infrastructure", "integration", "browser", "unit")
 
 

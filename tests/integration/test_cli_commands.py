@@ -511,7 +511,9 @@ ONE_ORDER = ["--customer", "001", "--product", "Banana", "--quantity", "1", "--d
 
 
 @in_production
-def test_submit_asks_for_confirmation_in_production(shop: Shop, api: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_submit_asks_for_confirmation_in_production(
+    shop: Shop, api: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert "confirm with --yes" in shop.run("submit", *ONE_ORDER, status=1).err
     questions: list[str] = []
 
