@@ -9,6 +9,7 @@ import pytest
 
 from local_stack import LocalStack, Settings
 from local_stack.machine import free_port
+from support.chromium import chromium, chromium_options  # noqa: F401
 
 TESTS = Path(__file__).parent
 

@@ -1,7 +1,6 @@
 """Chromium, the storefront and a scripted order API; each test has its own server, API and browser context."""
 
 import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -9,57 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from browser.fake_order_api import URL, FakeOrderApi
 from browser.visit import Visit
-from support.prerequisites import require_program
+from support.chromium import found_chromium
 from support.storefront.server import load_server
 
 _HERE = Path(__file__).parent
-_CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
-_ARGUMENTS = [
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-sync",
-    # Hosts other than localhost and without TLS: a storefront behind an HTTP load balancer, and a hostile page.
-    "--host-resolver-rules=MAP storefront.example 127.0.0.1, MAP hostile.example 127.0.0.1",
-    "--no-first-run",
-]
-
-
-def _found_chromium() -> str | None:
-    return next((name for name in _CHROMIUMS if shutil.which(name)), None)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Without Chromium, skip one test instead of all."""
-    if _found_chromium() or os.environ.get("CI") == "true":
+    if found_chromium() or os.environ.get("CI") == "true":
         return
     skipped = [item for item in items if _HERE in item.path.parents][1:]
     config.hook.pytest_deselected(items=skipped)
     items[:] = [item for item in items if item not in skipped]
-
-
-@pytest.fixture(scope="session")
-def chromium_options() -> dict[str, Any]:
-    """The options with which Playwright starts Chromium."""
-    executable = require_program(
-        _found_chromium() or _CHROMIUMS[0], "install it for the browser tests (apt-get install chromium)"
-    )
-    # Chromium's sandbox does not run as root.
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-    return {"executable_path": executable, "args": _ARGUMENTS + sandbox}
-
-
-@pytest.fixture(scope="session")
-def chromium(chromium_options: dict[str, Any]) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(**chromium_options)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -49,9 +49,9 @@ class FakeOrderApi:
         self.accepted: dict[str, Any] = {}
         self._hanging: list[Route] = []
 
-    def serve(self, context: BrowserContext) -> None:
-        context.route(f"{URL}/orders", self._submit)
-        context.route(f"{URL}/orders/*", self._poll)
+    def serve(self, context: BrowserContext, url: str = URL) -> None:
+        context.route(f"{url}/orders", self._submit)
+        context.route(f"{url}/orders/*", self._poll)
 
     def release(self) -> None:
         for route in self._hanging:

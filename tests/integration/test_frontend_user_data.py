@@ -7,11 +7,15 @@ import gzip
 import re
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
+from browser.fake_order_api import FakeOrderApi
+from browser.visit import Visit
 from local_stack.machine import free_port
 from support.deployment.api import Answer, DeployedApi
 from support.deployment.emulator import running_emulator
@@ -130,6 +134,20 @@ def test_page_is_served_with_the_api_url(apache: WebServer) -> None:
     for path in ("/config.js", f"/{release}/config.js"):
         assert ask(apache.port, path).body == f'export default {{ apiUrl: "{API_URL}" }};\n'.encode()
     assert ask(apache.port, "/health").body == b"ok\n"
+
+
+def test_page_places_an_order_in_chromium(apache: WebServer, chromium: Browser) -> None:
+    api = FakeOrderApi()
+    with closing(chromium.new_context(locale="en-GB")) as context:
+        api.serve(context, API_URL)
+        visit = Visit(context.new_page(), f"http://127.0.0.1:{apache.port}", API_URL)
+        visit.open()
+        visit.place()
+        visit.expect_processed()
+        visit.page.reload()
+        visit.expect_processed()
+        # Such as violations of the page's security policy.
+        assert visit.errors == []
 
 
 def test_health_checks_are_not_logged(apache: WebServer) -> None:

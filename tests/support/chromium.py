@@ -1,0 +1,50 @@
+"""Chromium, which tests of several folders share: Playwright can run only once in a process."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from support.prerequisites import require_program
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+_CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
+_ARGUMENTS = [
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    # Hosts other than localhost and without TLS: a storefront behind an HTTP load balancer, and a hostile page.
+    "--host-resolver-rules=MAP storefront.example 127.0.0.1, MAP hostile.example 127.0.0.1",
+    "--no-first-run",
+]
+
+
+def found_chromium() -> str | None:
+    return next((name for name in _CHROMIUMS if shutil.which(name)), None)
+
+
+@pytest.fixture(scope="session")
+def chromium_options() -> dict[str, Any]:
+    """The options with which Playwright starts Chromium."""
+    executable = require_program(
+        found_chromium() or _CHROMIUMS[0], "install it for the browser tests (apt-get install chromium)"
+    )
+    # Chromium's sandbox does not run as root.
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    return {"executable_path": executable, "args": _ARGUMENTS + sandbox}
+
+
+@pytest.fixture(scope="session")
+def chromium(chromium_options: dict[str, Any]) -> "Iterator[Browser]":
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(**chromium_options)
+        yield browser
+        browser.close()
