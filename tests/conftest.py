@@ -13,9 +13,10 @@ from support.chromium import chromium, chromium_options  # noqa: F401
 
 TESTS = Path(__file__).parent
 
-# A shell's background jobs and their children ignore SIGINT, but some tests end programs with SIGINT.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell's background jobs ignore SIGINT and those of nohup SIGHUP, but some tests end programs with these signals.
+for number, action in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, action)
 
 # Every run uses the same examples. `pytest --hypothesis-profile=explore` generates others.
 hypothesis.settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
