@@ -68,7 +68,7 @@ run: install
 
 # Most tests wait for a deployment, so more processes than cores are faster.
 TESTS   ?= tests
-WORKERS ?= 6
+WORKERS ?= 4
 test: install-test
 	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(TESTS)
 

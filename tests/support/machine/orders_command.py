@@ -42,7 +42,9 @@ class OrdersCommand:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**os.environ, **_OTHER_ACCOUNT}
+        # pytest-xdist sets COLUMNS, which would override a terminal's size.
+        inherited = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+        return {**inherited, **_OTHER_ACCOUNT}
 
     def start(self, *arguments: str | Path, **more: Any) -> "subprocess.Popen[str]":
         """Start the command; its output is text in pipes."""
