@@ -87,6 +87,16 @@ def test_optional_resources_exist_only_when_chosen(resources: Resources, product
     assert resources.keys() <= production.keys()
 
 
+def test_destroy_deletes_the_table_before_the_queues(plan: Plan) -> None:
+    # If the table is protected, its deletion fails first, and the queues keep their orders.
+    [table] = [
+        each
+        for each in plan.document["configuration"]["root_module"]["resources"]
+        if each["address"] == "aws_dynamodb_table.orders"
+    ]
+    assert set(table["depends_on"]) == {"aws_sqs_queue.orders", "aws_sqs_queue.orders_dlq"}
+
+
 def test_route_settings_exist_only_when_chosen(resources: Resources, production: Resources) -> None:
     assert resources["aws_apigatewayv2_stage.default"]["route_settings"] == []
     settings = production["aws_apigatewayv2_stage.default"]["route_settings"]
