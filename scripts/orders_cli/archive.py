@@ -48,8 +48,7 @@ def new_archive(path: Path) -> Iterator[Keep]:
                 os.fsync(file.fileno())
             except OSError as error:
                 raise OperatorError(
-                    f"{path} cannot be written ({error.strerror}). The remaining messages are still in the queue: run "
-                    "this again with another --to."
+                    f"{path} cannot be written ({error.strerror}). Run this again with another --to."
                 ) from error
 
         try:

@@ -1,5 +1,6 @@
 """Dead letters: the order of each message, why it failed and what to do about it."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -73,6 +74,14 @@ def dead_letter(message: Mapping[str, Any]) -> DeadLetter:
         return letter_of(message, UNKNOWN, read_message(message["Body"], ORDER_RULES).order_id)
     except MessageUnreadableError as error:
         return letter_of(message, _unread(str(error)))
+
+
+def is_of_customer(message: Mapping[str, Any], customer_id: str) -> bool:
+    """Return whether a message holds an order of the customer. An unreadable message must contain the quoted id."""
+    try:
+        return read_message(message["Body"], ORDER_RULES).order.customer_id == customer_id
+    except MessageUnreadableError:
+        return json.dumps(customer_id) in message["Body"]
 
 
 def letter_of(

@@ -26,8 +26,8 @@ _REFUSALS = (
     ),
     (
         r"AccessDenied|UnauthorizedOperation|NotAuthorized|KMS\.\w*Denied|InvalidSecurity",
-        "Your AWS identity is not allowed to do this: it lacks {action}. Ask for docs/operator-policy.json, or use "
-        "another profile.",
+        "Your AWS identity is not allowed to do this: it lacks {action}. Ask for docs/operator-policy.json "
+        "(`orders erase` also needs docs/erasure-policy.json), or use another profile.",
     ),
     (
         r"Throttl|TooManyRequests|RequestLimitExceeded|ProvisionedThroughput|SlowDown|OverLimit",

@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local_stack.settings import REPOSITORY
 from orders_cli.commands.dlq import dlq
+from orders_cli.commands.erase import erase
 from orders_cli.commands.list import list_orders
 from orders_cli.commands.notify import notify
 from orders_cli.commands.pause import pause, resume
@@ -68,7 +69,7 @@ def orders() -> None:
     """
 
 
-for command in (status, submit, show, list_orders, watch, trace, dlq, pause, resume, notify, restore):
+for command in (status, submit, show, list_orders, watch, trace, dlq, pause, resume, notify, restore, erase):
     orders.add_command(command)
 
 

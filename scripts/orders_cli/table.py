@@ -33,6 +33,20 @@ class OrdersTable:
         """The id that DynamoDB gave this table: a UUID that only its account can read."""
         return str(self._dynamodb.describe_table(TableName=self._table_name)["Table"].get("TableId", ""))
 
+    def recovery_days(self) -> int:
+        """Return how many days back point-in-time recovery can restore this table; 0 if it is off.
+
+        Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PointInTimeRecoverySpecification.html
+        """
+        backups = self._dynamodb.describe_continuous_backups(TableName=self._table_name)["ContinuousBackupsDescription"]
+        recovery = backups.get("PointInTimeRecoveryDescription", {})
+        is_on = recovery.get("PointInTimeRecoveryStatus") == "ENABLED"
+        return int(recovery.get("RecoveryPeriodInDays", 35)) if is_on else 0
+
+    def delete(self, order_id: str) -> None:
+        """Delete an order, if it is still stored."""
+        self._dynamodb.delete_item(TableName=self._table_name, Key={"order_id": {"S": order_id}})
+
     def find(self, order_id: str) -> ProcessedOrder | None:
         item = self.item(order_id)
         return None if item is None else read_order(item)

@@ -1,7 +1,9 @@
-"""`docs/operator-policy.json`: every command works with it when IAM is enforced, and it allows no other action."""
+"""The operators' policies in docs/: they suffice for the commands when IAM is enforced, and allow no other action."""
 
 import json
 import re
+import signal
+import subprocess
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,14 +14,19 @@ from botocore.client import BaseClient
 
 from local_stack import LocalStack
 from local_stack.environment import tool_environment
+from orders.domain.order import Order, ProcessedOrder
 from orders_cli.program import run
 from support.deployment.stack import DeployedStack
+from support.machine.orders_command import COMMAND
 from support.repository.files import REPOSITORY
 from support.sample_orders import SAMPLE_BODY
+from support.stub_aws.events import item_of
+from support.waiting import wait_for
 
 POLICY = json.loads((REPOSITORY / "docs" / "operator-policy.json").read_text())
 # The emulator has no customer-managed key here.
 STATEMENTS = [statement for statement in POLICY["Statement"] if not statement["Sid"].startswith("UseKey")]
+ERASURE = json.loads((REPOSITORY / "docs" / "erasure-policy.json").read_text())["Statement"]
 READING = [statement for statement in STATEMENTS if statement["Sid"].startswith("Read")]
 
 # Operations whose action has another name.
@@ -175,6 +182,43 @@ def test_policy_suffices_for_every_command_and_allows_nothing_else(
         assert calls == actions_of(STATEMENTS)
     finally:
         dynamodb.delete_table(TableName=copy)
+
+
+def test_erasure_policy_suffices_to_erase_a_customer_even_when_interrupted(
+    stack: DeployedStack, as_user: Callable[[list[dict[str, Any]]], set[str]], tmp_path: Path
+) -> None:
+    customer, dynamodb, table = f"erased-{uuid.uuid4().hex[:8]}", stack.client("dynamodb"), "orders_table_name"
+    kept = stored_order(stack)
+    for number in range(200):
+        message = stack.message(customer, quantity=number + 1)
+        moment = message["submitted_at"]
+        order = ProcessedOrder(message["order_id"], Order(**message["order"]), moment, moment)
+        dynamodb.put_item(TableName=stack.outputs[table], Item=item_of(order))
+    erase = [*on_stack(f"erase --customer {customer} --yes"), "--to"]
+
+    as_user(READING)
+    assert run([*erase, "denied.json"]) == 1
+    assert len(stack.order_ids_of(customer)) == 200
+    calls = as_user([*READING, *ERASURE])
+    with subprocess.Popen([COMMAND, *erase, "first.json"], stderr=subprocess.PIPE, text=True) as process:
+        wait_for("the first deletions", lambda: len(stack.order_ids_of(customer)) < 190)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM, err
+    calls.clear()
+    wait_for("an empty orders queue", lambda: stack.messages("orders") == 0)
+    assert run([*erase, "second.json"]) == 0
+
+    assert stack.order_ids_of(customer) == []
+    assert stack.item(kept)
+    assert calls - actions_of(READING) == actions_of(ERASURE)
+    texts = [(tmp_path / name).read_text() for name in ("first.json", "second.json")]
+    assert customer not in "".join(texts)
+    first, second = map(json.loads, texts)
+    assert (first["is_complete"], second["is_complete"]) == (False, True)
+    assert 0 < first["orders_deleted"] < 200
+    # The deletion that the signal interrupted may be counted in neither.
+    assert first["orders_deleted"] + second["orders_deleted"] in (199, 200)
 
 
 def test_policy_is_within_the_limits_of_a_managed_policy() -> None:

@@ -317,6 +317,21 @@ def orders_will_be_lost(engineer: Engineer) -> Iterator[None]:
     wait_for("announcements", lambda: engineer.stack.events("notification", "order_notified", announced))
 
 
+@before("Erasing a customer")
+def an_order_of_a_customer(engineer: Engineer) -> Iterator[None]:
+    customer = f"runbook-{uuid.uuid4().hex[:8]}"
+    message = engineer.stack.message(customer)
+    engineer.stack.send_to_queue(message)
+    engineer.stack.wait_until_processed(message["order_id"])
+    engineer.filled_in["customer_id"] = customer
+    engineer.expected |= {
+        "orders erase --customer <customer_id> --dry-run": "would delete 1 stored order; nothing was done",
+        "orders erase --customer <customer_id> --to": "1 order deleted; the receipt is ",
+    }
+    yield
+    assert engineer.stack.order_ids_of(customer) == []
+
+
 def package_stack(engineer: Engineer) -> None:
     """Write the template that the README's `package` command writes, and fill in its bucket."""
     (engineer.directory / "dist").mkdir()
@@ -433,7 +448,7 @@ def commands(stack: DeployedStack, tmp_path_factory: pytest.TempPathFactory) -> 
         )
         write_command(
             directory / "orders",
-            'case "$1 $2" in "dlq redrive" | "dlq drop" | notify* | restore* | submit*) set -- "$@" --yes ;; esac',
+            'case "$1 $2" in "dlq redrive" | "dlq drop" | notify* | restore* | erase* | submit*) set -- "$@" --yes ;; esac',
             f'exec {command("orders")} "$@" --stack-file {stack_file}',
         )
         yield directory

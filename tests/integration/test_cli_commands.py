@@ -606,6 +606,7 @@ def test_submit_rejects_a_file_in_utf16(shop: Shop) -> None:
         ["submit", "--key", "", *ONE_ORDER],
         ["submit", "--token", "to\nken", *ONE_ORDER],
         ["list"],
+        ["erase", "--customer", " "],
         ["list", "--customer", "001", "--limit", "0"],
         ["list", "--customer", "001", "--since", "1d", "--until", "2d"],
         ["list", "--customer", "001", "--local", "--stack", "x"],
@@ -628,7 +629,7 @@ def test_usage_error_is_reported_before_any_call(shop: Shop, arguments: list[str
     assert "using" not in err
 
 
-COMMANDS = ["status", "submit", "show", "list", "watch", "trace", "pause", "resume", "notify", "restore"]
+COMMANDS = ["status", "submit", "show", "list", "watch", "trace", "pause", "resume", "notify", "restore", "erase"]
 COMMANDS += [f"dlq {command}" for command in ("list", "show", "redrive", "drop")]
 
 
@@ -678,6 +679,73 @@ def test_full_disk_is_reported_in_one_line() -> None:
         finished = subprocess.run([COMMAND, "--help"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert finished.returncode == 1
     assert finished.stderr == "orders: The output cannot be written (No space left on device).\n"
+
+
+# erase
+
+
+def test_erase_deletes_only_the_orders_of_the_customer(shop: Shop) -> None:
+    shop.store(*map(order_of, range(3)), order_of(9, customer_id="002"))
+    before = shop.stored()
+    preview = shop.run("erase", "--customer", " 001 ", "--dry-run")
+    assert "2025-04-25T10:00:00.000Z to 2025-04-25T10:02:00.000Z" in preview.out
+    assert "would delete 3 stored orders; nothing was done" in preview.err
+    assert "without a terminal, confirm with --yes" in shop.run("erase", "--customer", "001", status=1).err
+    assert (shop.stored(), list(Path().iterdir())) == (before, [])
+
+    erased = json.loads(shop.run("erase", "--customer", "001", "--yes", "--json").out)
+    assert shop.stored().keys() == {order_of(9).order_id}
+    assert (erased["orders_deleted"], erased["is_complete"]) == (3, True)
+    receipt = Path(erased["receipt"])
+    assert receipt.stat().st_mode & 0o777 == 0o600
+    assert json.loads(receipt.read_text())["orders_deleted"] == 3
+    assert not [text for text in ("001", *(order_of(n).order_id for n in range(3))) if text in receipt.read_text()]
+
+    assert "exists already" in shop.run("erase", "--customer", "001", "--to", receipt, status=1).err
+    assert "0 orders deleted" in shop.run("erase", "--customer", "001", "--to", "second.json").err
+
+
+@pytest.mark.parametrize(
+    ("queue", "body", "hidden", "left", "message"),
+    [
+        ("orders_queue_url", "another order", 0, (1, 0, 0), "1 message in the orders queue: an order of this customer"),
+        ("orders_dlq_url", write_message(submitted()), 0, (0, 1, 0), "1 dead letter of this customer: drop each"),
+        ("orders_dlq_url", '{"customer_id": "001"}', 0, (0, 1, 0), "1 dead letter of this customer: drop each"),
+        ("orders_dlq_url", "another order", 1, (0, 0, 1), "1 dead letter hidden by another reader"),
+        ("orders_dlq_url", write_message(submitted(order=Order("002", "001", 1, "2025-04-25"))), 0, (0, 0, 0), ""),
+    ],
+    ids=["orders queue", "dead letter", "unreadable dead letter", "hidden dead letter", "another customer"],
+)
+def test_erase_reports_what_may_be_left_in_queues(
+    shop: Shop, queue: str, body: str, hidden: int, left: tuple[int, int, int], message: str
+) -> None:
+    shop.send_dead_letters(body, queue=queue)
+    if hidden:
+        shop.hide(1)
+    erased = shop.run("erase", "--customer", "001", "--yes", "--json", status=int(any(left)))
+    assert tuple(json.loads(erased.out)["left"].values()) == left
+    assert message in erased.err
+
+
+@pytest.mark.parametrize(
+    ("recovery", "days"),
+    [
+        ({"PointInTimeRecoveryStatus": "ENABLED", "RecoveryPeriodInDays": 7}, 7),
+        ({"PointInTimeRecoveryStatus": "ENABLED"}, 35),
+        ({"PointInTimeRecoveryStatus": "DISABLED"}, None),
+    ],
+)
+def test_erase_reports_when_point_in_time_recovery_ends(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, recovery: dict[str, Any], days: int | None
+) -> None:
+    dynamodb, connect = boto3.client("dynamodb"), shop.connect
+    description = {"ContinuousBackupsDescription": {"PointInTimeRecoveryDescription": recovery}}
+    monkeypatch.setattr(dynamodb, "describe_continuous_backups", lambda **_: description)
+    monkeypatch.setattr(shop, "connect", lambda service: dynamodb if service == "dynamodb" else connect(service))
+    erased = shop.run("erase", "--customer", "001", "--json")
+    until = days and str((utc_now() + timedelta(days=days)).date())
+    assert json.loads(erased.out)["point_in_time_recovery_until"] == until
+    assert (f"keeps deleted orders until {until}" if days else "is off, so it keeps no deleted orders") in erased.err
 
 
 # restore
