@@ -1,10 +1,8 @@
 """An archive of dropped messages: a file with one JSON object per line. `orders dlq redrive --from` reads it.
 
-{"message_id": "…", "order_id": "…", "reason": "…", "sent_at": "…", "dropped_at": "…", "attributes": {…}, "body": "…"}
+{"message_id": "…", "order_id": "…", "reason": "…", "sent_at": "…", "dropped_at": "…", "body": "…"}
 """
 
-import base64
-import errno
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +14,6 @@ from typing import Any
 from orders.domain.order import format_timestamp
 from orders_cli.dead_letters import DeadLetter, Kind, Reason
 from orders_cli.errors import OperatorError
-from orders_cli.queue import Message, sendable_attributes
 
 Keep = Callable[[Sequence[Mapping[str, Any]]], None]
 """Writes entries and syncs them to disk."""
@@ -52,44 +49,25 @@ def new_archive(path: Path) -> Iterator[Keep]:
                 ) from error
 
         try:
-            _sync_directory(path)
             yield keep
         finally:
             if path.stat().st_size == 0:
                 path.unlink()
 
 
-def _sync_directory(path: Path) -> None:
-    """Sync the directory entry of a new file, if the file system supports it."""
-    directory = os.open(path.absolute().parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):
-            raise OperatorError(
-                f"{path} cannot be synced to disk ({error.strerror}). Name a file on another disk with --to."
-            ) from error
-    finally:
-        os.close(directory)
-
-
-def entry_of(message: Message, letter: DeadLetter, now: datetime) -> dict[str, Any]:
+def entry_of(letter: DeadLetter, now: datetime) -> dict[str, Any]:
     return {
-        "message_id": message["MessageId"],
+        "message_id": letter.message_id,
         "order_id": letter.order_id,
         "reason": letter.reason.text,
         "sent_at": format_timestamp(letter.sent_at),
         "dropped_at": format_timestamp(now),
-        "attributes": {
-            name: {key: base64.b64encode(part).decode() if isinstance(part, bytes) else part for key, part in v.items()}
-            for name, v in sendable_attributes(message).items()
-        },
-        "body": message["Body"],
+        "body": letter.body,
     }
 
 
-def read_archive(path: Path) -> list[tuple[Message, DeadLetter]]:
-    """Return each message of an archive with its dead letter.
+def read_archive(path: Path) -> list[DeadLetter]:
+    """Return the messages of an archive.
 
     An incomplete last line is skipped: its message was not dropped. Raises OperatorError if the file cannot be read or
     is not an archive.
@@ -101,20 +79,15 @@ def read_archive(path: Path) -> list[tuple[Message, DeadLetter]]:
     return [_read(path, number, line) for number, line in enumerate(lines, start=1) if line.endswith(b"\n")]
 
 
-def _read(path: Path, number: int, line: bytes) -> tuple[Message, DeadLetter]:
+def _read(path: Path, number: int, line: bytes) -> DeadLetter:
     try:
         entry = json.loads(line)
         message_id, body, reason = (entry[name] for name in ("message_id", "body", "reason"))
         if not all(isinstance(text, str) and text for text in (message_id, body, reason)):
             raise TypeError
-        attributes = {
-            name: {key: base64.b64decode(part) if key == "BinaryValue" else part for key, part in value.items()}
-            for name, value in entry["attributes"].items()
-        }
         sent_at = datetime.fromisoformat(entry["sent_at"])
-        letter = DeadLetter(message_id, entry["order_id"], sent_at, 0, Reason(reason, Kind.UNKNOWN))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return DeadLetter(message_id, entry["order_id"], sent_at, 0, Reason(reason, Kind.UNKNOWN), body=body)
+    except (ValueError, KeyError, TypeError) as error:
         raise OperatorError(
             f"Line {number} of {path} is not a dropped message. Name a file that `orders dlq drop` wrote."
         ) from error
-    return {"MessageId": message_id, "Body": body, "MessageAttributes": attributes}, letter

@@ -1,7 +1,7 @@
 """Output: data on standard output, everything else on standard error.
 
-Tables fit the terminal: long sentences fold, ids never do, and a narrow terminal gets one field per line. In a pipe or
-a file every row is one line.
+A table that does not fit the terminal is printed with one field per line. Long sentences fold, ids never do. In a pipe
+or a file every row is one line.
 """
 
 import itertools
@@ -73,41 +73,27 @@ def _terminal_columns() -> int | None:
 
 def table_lines(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int | None) -> list[str]:
     """Return a table as lines of at most `width` characters, unless a word is longer."""
-    by_column = list(zip(columns, *rows, strict=True))
-    widths = [max(map(len, column)) for column in by_column]
-    if width is not None:
-        shortest = [max(len(word) for cell in column for word in cell.split(" ")) for column in by_column]
-        room = width - len(_GAP) * (len(columns) - 1)
-        if sum(shortest) > room:
-            records = [_vertical(list(zip(columns, row, strict=True)), width) for row in rows]
-            return [line for record in records for line in [*record, ""]]
-        while sum(widths) > room:
-            foldable = [place for place in range(len(widths)) if widths[place] > shortest[place]]
-            widths[max(foldable, key=lambda place: widths[place])] -= 1
-    lines = []
-    for row in [columns, *rows]:
-        folded = [_fold(cell, room) for cell, room in zip(row, widths, strict=True)]
-        for parts in itertools.zip_longest(*folded, fillvalue=""):
-            lines.append(_GAP.join(part.ljust(room) for part, room in zip(parts, widths, strict=True)).rstrip())
-    return lines
+    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    if width is not None and sum(widths) + len(_GAP) * (len(columns) - 1) > width:
+        records = [_vertical(list(zip(columns, row, strict=True)), width) for row in rows]
+        return [line for record in records for line in [*record, ""]]
+    return [
+        _GAP.join(cell.ljust(room) for cell, room in zip(row, widths, strict=True)).rstrip() for row in [columns, *rows]
+    ]
 
 
 def _vertical(fields: Sequence[tuple[str, str]], width: int | None) -> list[str]:
     indent = max(len(name) for name, _ in fields) + len(_GAP)
-    lines = []
+    width, lines = width or sys.maxsize, []
     for name, value in fields:
-        if width is None or max(map(len, value.split(" "))) <= width - indent:
-            first, *more = _fold(value, width and width - indent)
-            lines += [f"{name.ljust(indent)}{first}".rstrip(), *[" " * indent + line for line in more]]
+        first, *more = textwrap.wrap(value, max(width - indent, 1), break_long_words=False, break_on_hyphens=False) or [
+            ""
+        ]
+        if indent + max(map(len, (first, *more))) > width:
+            lines += [name, *(_GAP + line for line in (first, *more))]
         else:
-            lines += [name, *[_GAP + line for line in _fold(value, width - len(_GAP))]]
+            lines += [f"{name.ljust(indent)}{first}".rstrip(), *(" " * indent + line for line in more)]
     return lines
-
-
-def _fold(text: str, width: int | None) -> list[str]:
-    if width is None or len(text) <= width:
-        return [text]
-    return textwrap.wrap(text, max(width, 1), break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def printable(text: str) -> str:

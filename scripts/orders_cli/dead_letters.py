@@ -56,6 +56,7 @@ class DeadLetter:
     receives: int
     reason: Reason = UNKNOWN
     details: Mapping[str, Any] | None = None
+    body: str = ""
 
     def document(self) -> dict[str, Any]:
         order = {"order_id": self.order_id} if self.details is None else {}
@@ -91,7 +92,7 @@ def letter_of(
     attributes = message["Attributes"]
     sent_at = datetime.fromtimestamp(int(attributes["SentTimestamp"]) / 1000, UTC)
     receives = int(attributes["ApproximateReceiveCount"])
-    return DeadLetter(message["MessageId"], order_id, sent_at, receives, reason, details)
+    return DeadLetter(message["MessageId"], order_id, sent_at, receives, reason, details, message["Body"])
 
 
 def with_reasons(letters: Sequence[DeadLetter], log: EventLog) -> list[DeadLetter]:

@@ -38,7 +38,7 @@ _REFUSALS = (
         "{call} found nothing ({code}): the system was deleted or is only partly deployed. Check that the line above "
         "names the right one.",
     ),
-    ("", "AWS refused {call} with {code}."),
+    ("", "AWS rejected {call} with {code}."),
 )
 
 # AWS's message names the missing action: "… is not authorized to perform: sqs:ReceiveMessage on resource …".
@@ -68,7 +68,7 @@ def _about_no_response(error: BotoCoreError) -> str:
         case aws.ConnectionError() | aws.HTTPClientError():
             where = getattr(error, "kwargs", {}).get("endpoint_url", "AWS")
             return (
-                f"{where} does not answer ({type(error).__name__}): check the network, the region and "
+                f"{where} does not respond ({type(error).__name__}): check the network, the region and "
                 "AWS_ENDPOINT_URL. A local stack is started with `make run`."
             )
         case _:

@@ -30,13 +30,8 @@ FIELDS = (
 
 # Event of the log → metric of its metric filter, by the names of terraform-backend.
 METRICS = {
-    "order_accepted": "OrdersAccepted",
-    "order_refused": "OrdersRefused",
-    "order_stored": "OrdersStored",
-    "order_duplicate": "OrdersDuplicate",
-    "order_conflict": "OrdersConflict",
-    "order_failed": "OrdersFailed",
-    "order_notified": "OrdersNotified",
+    f"order_{event}": f"Orders{event.capitalize()}"
+    for event in ("accepted", "refused", "stored", "duplicate", "conflict", "failed", "notified")
 }
 _METRIC_SECONDS = 60
 

@@ -22,8 +22,6 @@ _PERSONAL_VARIABLES = ("AWS_PROFILE", "AWS_SESSION_TOKEN")
 
 _AGO = re.compile(r"(\d{1,6})\s?([smhdw])", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-# Number of digits in a time of day → its smallest unit.
-_PRECISIONS = {0: timedelta(days=1), 2: timedelta(hours=1), 4: timedelta(minutes=1), 6: timedelta(seconds=1)}
 
 
 class Target(Choice):
@@ -131,7 +129,7 @@ def utc_now() -> datetime:
 class Moment(click.ParamType[datetime]):
     """A moment: 2025-04-25, 2025-04-25T10:00:00Z, or 90m, 24h, 7d ago; UTC unless it has an offset.
 
-    The end of a period includes the whole day, minute or second.
+    The end of a period includes the whole day or second.
     """
 
     name = "moment"
@@ -148,16 +146,10 @@ class Moment(click.ParamType[datetime]):
             if ago := _AGO.fullmatch(text):
                 return utc_now() - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
             moment = datetime.fromisoformat(text)
-            if self._is_end:
-                moment += _remainder(text)
+            if self._is_end and len(text) == len("2025-04-25"):
+                moment = moment.replace(hour=23, minute=59, second=59)
+            if self._is_end and not moment.microsecond:
+                moment = moment.replace(microsecond=999000)
             return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
         except (ValueError, OverflowError):
             self.fail(f"{text!r} is not a moment: write 2025-04-25, 2025-04-25T10:00:00Z, or 90m, 24h, 7d for ago.")
-
-
-def _remainder(text: str) -> timedelta:
-    """Return the time from a moment to the last millisecond of its day, hour, minute or second."""
-    time_of_day = re.split("[T ]", text, maxsplit=1)[1:] or [""]
-    clock = re.split("[Z+-]", time_of_day[0])[0].replace(":", "")
-    unit = _PRECISIONS.get(len(clock))
-    return unit - timedelta(milliseconds=1) if unit else timedelta()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from email.message import Message
 from enum import Enum
 from http.client import HTTPException
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from orders_cli.errors import OperatorError
@@ -26,15 +26,13 @@ _LONGEST_BACKOFF_SECONDS = 10.0
 # HTTP statuses that are retried.
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 
-_UNAUTHORIZED = frozenset({401, 403})
-
 
 class Verdict(Enum):
     """The result of submitting an order; the value is the printed text."""
 
     ACCEPTED = "accepted"
     VALID = "valid, would be submitted"
-    REFUSED = "refused"
+    REFUSED = "rejected"
     NOT_SUBMITTED = "not submitted"
     """The API did not confirm the order after several tries. It may have arrived: send it again."""
 
@@ -47,8 +45,7 @@ class Submission:
     document: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class HttpResponse:
+class HttpResponse(NamedTuple):
     status: int
     headers: Message
     body: bytes
@@ -58,11 +55,10 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
     """Send one POST request; raise OSError or HTTPException if there is no response."""
     # The local stack is never behind a proxy.
     handlers = [urllib.request.ProxyHandler({})] if urlsplit(url).hostname == "127.0.0.1" else []
-    opener = urllib.request.build_opener(*handlers)
     # The address is an output of the system, not input.
     request = urllib.request.Request(url, body, dict(headers), method="POST")  # noqa: S310
     try:
-        with opener.open(request, timeout=_TIMEOUT_SECONDS) as response:
+        with urllib.request.build_opener(*handlers).open(request, timeout=_TIMEOUT_SECONDS) as response:
             return HttpResponse(response.status, response.headers, response.read())
     except urllib.error.HTTPError as error:
         with error:
@@ -84,9 +80,9 @@ class OrderApi:
         sleep: Callable[[float], bool | None] = time.sleep,
     ) -> None:
         self._url = f"{endpoint}/orders"
-        self._headers = {"Content-Type": "application/json"} | (
-            {} if token is None else {"Authorization": f"Bearer {token}"}
-        )
+        self._headers = {"Content-Type": "application/json"}
+        if token is not None:
+            self._headers["Authorization"] = f"Bearer {token}"
         self._transport = transport
         self._sleep = sleep
 
@@ -96,7 +92,6 @@ class OrderApi:
         Raises OperatorError if the API rejects the token, because every order would fail.
         """
         headers = {**self._headers, "Idempotency-Key": idempotency_key}
-        submission = Submission(Verdict.NOT_SUBMITTED)
         for number in range(TRIES):
             retry_after = ""
             try:
@@ -104,13 +99,13 @@ class OrderApi:
             except (OSError, HTTPException) as error:
                 reason = getattr(error, "reason", None)
                 name = type(reason if isinstance(reason, Exception) else error).__name__
-                submission = Submission(Verdict.NOT_SUBMITTED, {"detail": f"the API did not answer ({name})"})
+                submission = Submission(Verdict.NOT_SUBMITTED, {"detail": f"the API did not respond ({name})"})
             else:
                 submission = _read(response)
                 # CUSTOMER_MISMATCH concerns one order. Any other 401 or 403 concerns the token, so all orders.
-                if response.status in _UNAUTHORIZED and submission.document.get("code") != "CUSTOMER_MISMATCH":
+                if response.status in (401, 403) and submission.document.get("code") != "CUSTOMER_MISMATCH":
                     raise OperatorError(
-                        f"The API answers {response.status}: set ORDERS_TOKEN to a token that it accepts."
+                        f"The API rejects the token ({response.status}): set ORDERS_TOKEN to one that it accepts."
                     )
                 if response.status not in _TRANSIENT:
                     return submission

@@ -12,15 +12,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local_stack.settings import REPOSITORY
 from orders_cli.commands.dlq import dlq
-from orders_cli.commands.erase import erase
-from orders_cli.commands.list import list_orders
-from orders_cli.commands.notify import notify
-from orders_cli.commands.pause import pause, resume
-from orders_cli.commands.restore import restore
-from orders_cli.commands.show import show
-from orders_cli.commands.status import status, watch
+from orders_cli.commands.orders import list_orders, notify, show, trace
 from orders_cli.commands.submit import submit
-from orders_cli.commands.trace import trace
+from orders_cli.commands.system import pause, resume, status, watch
+from orders_cli.commands.table import erase, restore
 from orders_cli.console import discard_output, say
 from orders_cli.errors import FAILED, OperatorError, sentence_about
 

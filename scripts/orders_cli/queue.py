@@ -4,9 +4,8 @@ A message is deleted only after it was sent to another queue or written to a fil
 nothing, and the next run does the rest. A message that is moved twice is harmless: its order is stored once.
 """
 
-import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -35,6 +34,9 @@ _SHORT_HIDING_SECONDS = 15
 Message = Mapping[str, Any]
 """A message as SQS returns it."""
 
+KeepSafe = Callable[[Sequence[Message]], Sequence[Message]]
+"""Stores messages elsewhere and returns those that were stored."""
+
 
 @dataclass(frozen=True)
 class Depth:
@@ -56,16 +58,8 @@ class Queue:
 
     def depth(self) -> Depth:
         names = [f"ApproximateNumberOfMessages{kind}" for kind in ("", "NotVisible", "Delayed")]
-        attributes = self._attributes(*names)
+        attributes = self._sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)["Attributes"]
         return Depth(*(int(attributes[name]) for name in names))
-
-    def maximum_receives(self) -> int:
-        return int(json.loads(self._attributes("RedrivePolicy")["RedrivePolicy"])["maxReceiveCount"])
-
-    def _attributes(self, *names: str) -> dict[str, str]:
-        response = self._sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=list(names))
-        attributes: dict[str, str] = response["Attributes"]
-        return attributes
 
     def receive(self, number: int, hiding_seconds: int) -> list[Message]:
         response = self._sqs.receive_message(
@@ -74,10 +68,8 @@ class Queue:
             VisibilityTimeout=hiding_seconds,
             WaitTimeSeconds=_WAIT_SECONDS,
             MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
-            MessageAttributeNames=["All"],
         )
-        messages: list[Message] = response.get("Messages", [])
-        return messages
+        return list(response.get("Messages", []))
 
     def hide(self, receipt_handles: Sequence[str], seconds: int) -> None:
         def hide(handles: Sequence[str]) -> None:
@@ -85,29 +77,42 @@ class Queue:
             self._sqs.change_message_visibility_batch(QueueUrl=self.url, Entries=_numbered(entries))
 
         with ThreadPoolExecutor(RECEIVERS) as pool:
-            list(pool.map(hide, _parts(receipt_handles, BATCH_SIZE)))
+            list(pool.map(hide, _parts(receipt_handles)))
 
     def send(self, messages: Sequence[Message]) -> list[Message]:
-        """Send messages; return those that SQS has taken."""
+        """Send the bodies of messages; return the messages that SQS has taken."""
         sent = []
-        for batch in _batches(messages):
-            entries = [
-                {"MessageBody": message["Body"]}
-                | ({"MessageAttributes": attributes} if (attributes := sendable_attributes(message)) else {})
-                for message in batch
-            ]
-            response = self._sqs.send_message_batch(QueueUrl=self.url, Entries=_numbered(entries))
-            sent += [batch[int(success["Id"])] for success in response.get("Successful", [])]
+        for batch in chain.from_iterable(map(_within_size_limit, _parts(messages))):
+            entries = _numbered({"MessageBody": message["Body"]} for message in batch)
+            response = self._sqs.send_message_batch(QueueUrl=self.url, Entries=entries)
+            sent += _successful(batch, response)
         return sent
 
     def delete(self, messages: Sequence[Message]) -> list[Message]:
         """Delete messages; return those that SQS has deleted."""
         deleted = []
-        for batch in _parts(messages, BATCH_SIZE):
-            entries = [{"ReceiptHandle": message["ReceiptHandle"]} for message in batch]
-            response = self._sqs.delete_message_batch(QueueUrl=self.url, Entries=_numbered(entries))
-            deleted += [batch[int(success["Id"])] for success in response.get("Successful", [])]
+        for batch in _parts(messages):
+            entries = _numbered({"ReceiptHandle": message["ReceiptHandle"]} for message in batch)
+            response = self._sqs.delete_message_batch(QueueUrl=self.url, Entries=entries)
+            deleted += _successful(batch, response)
         return deleted
+
+
+def _numbered(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"Id": str(place), **entry} for place, entry in enumerate(entries)]
+
+
+def _successful(batch: Sequence[Message], response: Mapping[str, Any]) -> list[Message]:
+    return [batch[int(success["Id"])] for success in response.get("Successful", [])]
+
+
+def _parts(things: Sequence[Any], size: int = BATCH_SIZE) -> Iterator[Sequence[Any]]:
+    return (things[start : start + size] for start in range(0, len(things), size))
+
+
+def _within_size_limit(batch: Sequence[Message]) -> Iterable[Sequence[Message]]:
+    size = sum(len(message["Body"].encode()) for message in batch)
+    return [batch] if size <= _BATCH_BYTES else ([message] for message in batch)
 
 
 class Sweep:
@@ -121,18 +126,18 @@ class Sweep:
         self._queue = queue
         self._receivers = receivers
         self._start = queue.depth()
-        seconds = seconds_to_see(self._start.visible) if hiding_seconds is None else hiding_seconds
+        seconds = seconds_to_receive(self._start.visible) if hiding_seconds is None else hiding_seconds
         self._hiding_seconds = min(int(seconds), _LONGEST_HIDING_SECONDS)
         self._seen: set[str] = set()
         # Receipt handles of all hidden messages, including those of an interrupted receive.
         self._handles: dict[str, str] = {}
-        self._is_over = False
 
     def __enter__(self) -> "Sweep":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.release()
+        """Make every message visible that was not deleted."""
+        self._queue.hide(list(self._handles.values()), 0)
 
     def __iter__(self) -> Iterator[list[Message]]:
         # One message first: an identity that may receive but not change visibility must not hide the whole queue.
@@ -154,14 +159,9 @@ class Sweep:
                     expected = len(self._seen) + self._queue.depth().visible
 
     def _receive(self, number: int, hiding_seconds: int) -> list[Message]:
-        if self._is_over:
-            return []
         messages = self._queue.receive(number, hiding_seconds)
         # SQS may deliver a message twice. Only the newest receipt handle can then make it visible again.
         self._handles |= {message["MessageId"]: message["ReceiptHandle"] for message in messages}
-        if self._is_over:
-            # The pass ended during this receive, because an interruption left this thread running.
-            self.release()
         return messages
 
     def _new(self, messages: Iterable[Message]) -> list[Message]:
@@ -182,116 +182,20 @@ class Sweep:
             self._handles.pop(message["MessageId"], None)
         return len(deleted)
 
-    def release(self) -> None:
-        """Make every message visible that was not deleted."""
-        self._is_over = True
-        handles = list(self._handles.values())
-        self._handles.clear()
-        self._queue.hide(handles, 0)
 
-
-def seconds_to_see(number: int) -> float:
+def seconds_to_receive(number: int) -> float:
     """Return the visibility timeout that hides each of `number` messages until all are received."""
     return _SHORTEST_HIDING_SECONDS + number / _SLOWEST_RECEIVES_PER_SECOND
 
 
 def peek(queue: Queue, read: Callable[[Message], Read], advance: Advance = lambda _: None) -> tuple[list[Read], int]:
-    """Return what `read` returns for each visible message, and how many more are hidden.
-
-    Only the results are kept, to save memory with long queues.
-    """
+    """Return what `read` returns for each visible message, and how many more are hidden."""
     found: list[Read] = []
     with Sweep(queue) as sweep:
         for batch in sweep:
             found += map(read, batch)
             advance(len(batch))
         return found, sweep.hidden
-
-
-@dataclass
-class Moved:
-    """Result of a move, in numbers of messages."""
-
-    done: int = 0
-    """Sent to their destination and deleted from their queue."""
-    refused: int = 0
-    """Not accepted by the destination; still in their queue."""
-    left_behind: int = 0
-    """Sent to their destination, but not deleted from their queue; harmless."""
-
-
-KeepSafe = Callable[[Sequence[Message]], Sequence[Message]]
-"""Stores messages elsewhere and returns those that were stored."""
-
-
-def move(
-    message_ids: AbstractSet[str],
-    moved: Moved,
-    *,
-    source: Queue,
-    keep_safe: KeepSafe,
-    rate_limit: "RateLimit",
-    advance: Advance,
-) -> None:
-    """Delete the messages with these ids from `source`, each after `keep_safe` has stored it.
-
-    `moved` is correct even after an interruption. A message that returns to `source` has a new id, so it is not moved
-    again.
-    """
-    visible = source.depth().visible
-    # To move all messages, receive ten at a time: only these stay hidden if this process is killed.
-    receivers, seconds = RECEIVERS, seconds_to_see(visible) + rate_limit.seconds_each * len(message_ids)
-    if len(message_ids) >= visible:
-        receivers, seconds = 1, _SHORT_HIDING_SECONDS + rate_limit.seconds_each * BATCH_SIZE
-    remaining = set(message_ids)
-    with Sweep(source, receivers=receivers, hiding_seconds=seconds) as sweep:
-        for batch in sweep:
-            wanted = [message for message in batch if message["MessageId"] in remaining]
-            for messages in _parts(wanted, rate_limit.step):
-                rate_limit.wait(len(messages))
-                safe = keep_safe(messages)
-                moved.refused += len(messages) - len(safe)
-                moved.left_behind += len(safe)
-                deleted = sweep.delete(safe)
-                moved.left_behind -= deleted
-                moved.done += deleted
-                advance(len(messages))
-            remaining -= {message["MessageId"] for message in wanted}
-            if not remaining:
-                break
-
-
-def send_again(
-    messages: Sequence[Message], moved: Moved, *, target: Queue, rate_limit: "RateLimit", advance: Advance
-) -> None:
-    for batch in _parts(messages, rate_limit.step):
-        rate_limit.wait(len(batch))
-        sent = target.send(batch)
-        moved.done += len(sent)
-        moved.refused += len(batch) - len(sent)
-        advance(len(batch))
-
-
-def sendable_attributes(message: Message) -> dict[str, dict[str, Any]]:
-    """Return the attributes of a received message without the empty lists, which SQS does not accept."""
-    return {
-        name: {field: value[field] for field in ("DataType", "StringValue", "BinaryValue") if field in value}
-        for name, value in message.get("MessageAttributes", {}).items()
-    }
-
-
-def _numbered(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{"Id": str(place), **entry} for place, entry in enumerate(entries)]
-
-
-def _parts(things: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    return (things[start : start + size] for start in range(0, len(things), size))
-
-
-def _batches(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
-    for batch in _parts(messages, BATCH_SIZE):
-        size = sum(len(message["Body"].encode()) + len(str(sendable_attributes(message))) for message in batch)
-        yield from ([batch] if size <= _BATCH_BYTES else ([message] for message in batch))
 
 
 class RateLimit:
@@ -309,3 +213,32 @@ class RateLimit:
         if self._next > now:
             time.sleep(self._next - now)
         self._next = max(self._next, now) + self._interval * number
+
+
+def move(message_ids: AbstractSet[str], source: Queue, keep_safe: KeepSafe, rate_limit: RateLimit) -> Generator[int]:
+    """Delete the messages with these ids from `source`, each after `keep_safe` has stored it; yield their numbers.
+
+    A message that returns to `source` has a new id, so it is not moved again.
+    """
+    visible = source.depth().visible
+    # To move all messages, receive ten at a time: only these stay hidden if this process is killed.
+    receivers, seconds = RECEIVERS, seconds_to_receive(visible) + rate_limit.seconds_each * len(message_ids)
+    if len(message_ids) >= visible:
+        receivers, seconds = 1, _SHORT_HIDING_SECONDS + rate_limit.seconds_each * BATCH_SIZE
+    remaining = set(message_ids)
+    with Sweep(source, receivers=receivers, hiding_seconds=seconds) as sweep:
+        for batch in sweep:
+            wanted = [message for message in batch if message["MessageId"] in remaining]
+            for messages in _parts(wanted, rate_limit.step):
+                rate_limit.wait(len(messages))
+                yield sweep.delete(keep_safe(messages))
+            remaining -= {message["MessageId"] for message in wanted}
+            if not remaining:
+                break
+
+
+def send_again(messages: Sequence[Message], target: Queue, rate_limit: RateLimit) -> Generator[int]:
+    """Send messages to `target`; yield their numbers."""
+    for batch in _parts(messages, rate_limit.step):
+        rate_limit.wait(len(batch))
+        yield len(target.send(batch))

@@ -1,26 +1,16 @@
-"""The table of stored orders, and the restore of lost ones from a copy of it."""
+"""The table of stored orders."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from orders.adapters.dynamodb import DynamoDbOrderTable, read_item
+from orders.adapters.dynamodb import read_item
 from orders.domain.order import ProcessedOrder
-from orders_cli.console import Advance
 from orders_cli.errors import OperatorError
-from orders_cli.queue import RateLimit
 
 _INDEX = "by_customer"
 
-# BatchGetItem's limit.
-_PAGE_SIZE = 100
-
 Item = Mapping[str, Any]
 """An order in DynamoDB's notation."""
-
-Thing = TypeVar("Thing")
 
 
 class OrdersTable:
@@ -91,83 +81,21 @@ class OrdersTable:
 
 def read_order(item: Item) -> ProcessedOrder:
     """Return the order of an item; raise OperatorError if it is damaged."""
-    order = _order_or_none(item)
+    order = order_or_none(item)
     if order is None:
         raise OperatorError(
-            f"The item of order {_id(item)} is incomplete: something other than the processing function changed it. "
+            f"The item of order {id_of(item)} is incomplete: something other than the processing function changed it. "
             "Inspect it in DynamoDB."
         )
     return order
 
 
-def _order_or_none(item: Item) -> ProcessedOrder | None:
+def order_or_none(item: Item) -> ProcessedOrder | None:
     try:
         return read_item(item)
     except (KeyError, ValueError):
         return None
 
 
-def _id(item: Item) -> str:
+def id_of(item: Item) -> str:
     return str(item.get("order_id", {}).get("S"))
-
-
-@dataclass
-class Comparison:
-    """The result of comparing a copy with the table. `different` maps order ids to why they cannot be restored."""
-
-    same: int = 0
-    missing: int = 0
-    different: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def total(self) -> int:
-        return self.same + self.missing + len(self.different)
-
-
-def compare(copy: Iterable[Item], table: OrdersTable, advance: Advance) -> Comparison:
-    """Compare each order of the copy with the table."""
-    found = Comparison()
-    for page in _pages(copy, _PAGE_SIZE):
-        stored = table.items([_id(item) for item in page])
-        for item in page:
-            if stored.get(_id(item)) == item:
-                found.same += 1
-            elif _id(item) in stored:
-                found.different[_id(item)] = "the table holds other content"
-            elif _order_or_none(item) is None:
-                found.different[_id(item)] = "missing, and incomplete in the copy too"
-            else:
-                found.missing += 1
-        advance(len(page))
-    return found
-
-
-def restore_missing(
-    copy: Iterable[Item],
-    table: OrdersTable,
-    store: DynamoDbOrderTable,
-    results: Counter[type],
-    *,
-    rate_limit: RateLimit,
-    advance: Advance,
-) -> None:
-    """Insert every complete order of the copy that is missing from the table; count the results by type.
-
-    An insert never overwrites, so this can be interrupted and run again.
-    """
-    for orders in _pages(_missing(copy, table), rate_limit.step):
-        rate_limit.wait(len(orders))
-        results.update(map(type, store.insert(orders).values()))
-        advance(len(orders))
-
-
-def _missing(copy: Iterable[Item], table: OrdersTable) -> Iterator[ProcessedOrder]:
-    for page in _pages(copy, _PAGE_SIZE):
-        stored = table.items([_id(item) for item in page])
-        yield from (order for item in page if _id(item) not in stored and (order := _order_or_none(item)))
-
-
-def _pages(things: Iterable[Thing], size: int) -> Iterator[list[Thing]]:
-    iterator = iter(things)
-    while page := list(islice(iterator, size)):
-        yield page

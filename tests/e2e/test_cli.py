@@ -109,10 +109,10 @@ def test_submit_reports_rejected_lines_without_their_content(orders: OrdersComma
     secret = "secret-of-a-customer!"
     lines = [f'{{"customer_id": "{secret}"}}', f'{{"{secret}', "[]"]
     finished = orders.run("submit", "-", "--batch", "b", status=1, text="\n".join(lines))
-    assert re.search(r"^1 +refused +VALIDATION_FAILED .*/quantity is required", finished.out, re.MULTILINE)
-    assert re.search(r"^2 +refused +UNREADABLE_LINE The line is not one valid JSON", finished.out, re.MULTILINE)
-    assert re.search(r"^3 +refused +VALIDATION_FAILED the line must be a JSON object", finished.out, re.MULTILINE)
-    assert "3 orders: 3 refused" in finished.err
+    assert re.search(r"^1 +rejected +VALIDATION_FAILED .*/quantity is required", finished.out, re.MULTILINE)
+    assert re.search(r"^2 +rejected +UNREADABLE_LINE The line is not one valid JSON", finished.out, re.MULTILINE)
+    assert re.search(r"^3 +rejected +VALIDATION_FAILED the line must be a JSON object", finished.out, re.MULTILINE)
+    assert "3 orders: 3 rejected" in finished.err
     assert secret not in finished.out + finished.err
 
 
@@ -125,9 +125,9 @@ def test_progress_bar_is_written_to_stderr(orders: OrdersCommand, customer: str)
         out, _ = process.communicate(timeout=60)
     drawn = os.read(ours, 65536).decode()
     os.close(ours)
-    assert re.fullmatch(r"LINE .*\n5 +refused .*\n", out)
+    assert re.fullmatch(r"LINE .*\n5 +rejected .*\n", out)
     assert "Submitting" in drawn
-    assert "4 orders: 3 accepted, 1 refused" in drawn
+    assert "4 orders: 3 accepted, 1 rejected" in drawn
 
 
 def test_list_ends_without_an_error_when_its_output_is_closed(orders: OrdersCommand) -> None:

@@ -146,7 +146,7 @@ def shop(
     monkeypatch.setattr(
         options, "find_system", lambda _: System("a shop of moto", made.outputs, made.connect, is_local=True)
     )
-    monkeypatch.setattr("orders_cli.commands.restore.DynamoDbOrderTable", PutOneByOne)
+    monkeypatch.setattr("orders_cli.commands.table.DynamoDbOrderTable", PutOneByOne)
     # moto also waits during long polling.
     monkeypatch.setattr("orders_cli.queue._WAIT_SECONDS", 0)
     monkeypatch.chdir(tmp_path)
@@ -192,7 +192,7 @@ def test_list_selects_a_period_and_prints_the_newest_order_first(
 
 
 def test_list_reads_every_page_of_a_customer(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orders_cli.commands.list._LARGEST_PAGE", 2)
+    monkeypatch.setattr("orders_cli.commands.orders._LARGEST_PAGE", 2)
     shop.store(*map(order_of, range(5)))
     listed = shop.run("list", "--customer", "001", "--json", "--limit", "100000")
     found = [json.loads(line)["order_id"] for line in listed.out.splitlines()]
@@ -402,7 +402,7 @@ def test_dlq_drop_fails_when_the_file_cannot_be_created(shop: Shop, path: str, m
 
 @pytest.mark.parametrize(
     ("error", "fails_for", "status", "dropped"),
-    [(errno.EINVAL, "directory", 0, 3), (errno.EIO, "directory", 1, 0), (errno.ENOSPC, "file", 1, 0)],
+    [(errno.EINVAL, "directory", 0, 3), (errno.ENOSPC, "file", 1, 0)],
 )
 def test_dlq_drop_keeps_messages_when_the_disk_fails(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, error: int, fails_for: str, status: int, dropped: int
@@ -436,18 +436,6 @@ def test_dlq_redrive_rejects_a_file_that_drop_did_not_write(shop: Shop, text: st
     finished = shop.run("dlq", "redrive", "--from", "file", "--yes", status=0 if text == "never finished" else 1)
     assert message in finished.err
     assert shop.visible("orders_queue_url") == []
-
-
-def test_dlq_drop_and_redrive_keep_message_attributes(shop: Shop) -> None:
-    attributes = {
-        "text": {"DataType": "String", "StringValue": "ä"},
-        "bytes": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
-    }
-    shop.sqs.send_message(QueueUrl=shop.outputs["orders_dlq_url"], MessageBody="poison", MessageAttributes=attributes)
-    shop.run("dlq", "drop", "--yes", "--to", "dropped.jsonl")
-    shop.run("dlq", "redrive", "--from", "dropped.jsonl", "--yes")
-    received = shop.sqs.receive_message(QueueUrl=shop.outputs["orders_queue_url"], MessageAttributeNames=["All"])
-    assert [message["MessageAttributes"] for message in received["Messages"]] == [attributes]
 
 
 @pytest.mark.parametrize("command", ["redrive", "drop", "restore"])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orders_cli.commands.list import _csv_line
+from orders_cli.commands.orders import _csv_line
 from orders_cli.console import counted, print_fields, print_table, printable, table_lines
 from orders_cli.options import Moment, utc_now
 
@@ -51,12 +51,10 @@ def test_tables_never_cut_a_word(width: int | None) -> None:
     assert width is None or longest <= max(width, len(ID) + 2)
 
 
-def test_tables_are_vertical_on_a_narrow_terminal_and_fold_on_a_wide_one() -> None:
+def test_table_is_vertical_when_it_does_not_fit() -> None:
     narrow = table_lines(COLUMNS, [ROW], 40)
     assert narrow[-4:] == ["EXAMPLE", f"  {ID}", "WHAT TO DO  fix the cause, then redrive", ""]
-    wide = table_lines(COLUMNS, [ROW], 150)
-    assert wide[0].split() == ["COUNT", "REASON", "OLDEST", "EXAMPLE", "WHAT", "TO", "DO"]
-    assert len(wide) > 2
+    assert len(table_lines(COLUMNS, [ROW], 200)) == 2
 
 
 def test_output_in_a_pipe_has_one_line_per_row(capsys: pytest.CaptureFixture[str]) -> None:
@@ -81,7 +79,6 @@ def test_counted_adds_the_noun() -> None:
     [
         ("2025-04-25", TEN.replace(hour=0), TEN.replace(hour=23, minute=59, second=59, microsecond=999000)),
         (" 2025-04-25T10:00:03Z", TEN.replace(second=3), None),
-        ("2025-04-25 10:00", TEN, TEN.replace(second=59, microsecond=999000)),
         ("2025-04-25T10:00:00.123+02:00", TEN.replace(hour=8, microsecond=123000), None),
     ],
 )

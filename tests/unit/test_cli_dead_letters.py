@@ -43,7 +43,7 @@ def message(body: str) -> dict[str, Any]:
     ],
 )
 def test_message_yields_an_order_id_or_a_reason(body: str, order_id: str | None, reason: Reason) -> None:
-    assert dead_letter(message(body)) == DeadLetter("m1", order_id, SENT, 6, reason)
+    assert dead_letter(message(body)) == DeadLetter("m1", order_id, SENT, 6, reason, body=body)
 
 
 ORDER, POISON = DeadLetter("m1", "o1", SENT, 6), DeadLetter("m1", None, SENT, 6, NOT_JSON)

@@ -65,7 +65,7 @@ def test_transient_error_is_retried_with_the_same_key(trouble: HttpResponse | Ex
 def test_retries_end_after_growing_pauses() -> None:
     api = FakeApi(ConnectionRefusedError())
     assert api.submit() == Submission(
-        Verdict.NOT_SUBMITTED, {"detail": "the API did not answer (ConnectionRefusedError)"}
+        Verdict.NOT_SUBMITTED, {"detail": "the API did not respond (ConnectionRefusedError)"}
     )
     assert len(api.requests) == TRIES
     assert api.pauses[0] < api.pauses[3] < api.pauses[5]
@@ -96,6 +96,6 @@ def test_rejected_order_is_not_retried(status: int, code: str) -> None:
 @pytest.mark.parametrize("status", [401, 403])
 def test_rejected_token_ends_the_command(status: int) -> None:
     api = FakeApi(response(status, {"message": "Unauthorized"}))
-    with pytest.raises(OperatorError, match=rf"answers {status}: set ORDERS_TOKEN"):
+    with pytest.raises(OperatorError, match=rf"rejects the token \({status}\): set ORDERS_TOKEN"):
         api.submit()
     assert len(api.requests) == 1

@@ -3,11 +3,10 @@
 from collections import Counter
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from orders_cli.queue import Message, Moved, Queue, RateLimit, Sweep, move, peek, send_again
+from orders_cli.queue import Message, Queue, RateLimit, move, peek, send_again
 from support.stub_aws.sqs import Crash, FakeSqs, refusal
 
 NUMBER = 25
@@ -33,31 +32,22 @@ def ids_of(sqs: FakeSqs) -> set[str]:
     return {message["id"] for message in sqs.queues["dlq"]}
 
 
-def redrive(sqs: FakeSqs, ids: set[str] | None = None, rate_limit: RateLimit | None = None) -> Moved:
-    moved = Moved()
-    target = Queue(sqs, "orders")
+def redrive(sqs: FakeSqs, ids: set[str] | None = None, rate_limit: RateLimit | None = None) -> int:
+    """Move messages, all by default; return how many were moved."""
     chosen = ids_of(sqs) if ids is None else ids
-    move(
-        chosen,
-        moved,
-        source=Queue(sqs, "dlq"),
-        keep_safe=target.send,
-        rate_limit=rate_limit or RateLimit(),
-        advance=silent,
-    )
-    return moved
+    return sum(move(chosen, Queue(sqs, "dlq"), Queue(sqs, "orders").send, rate_limit or RateLimit()))
 
 
 def test_move_moves_each_message_once(sqs: FakeSqs) -> None:
     ids = ids_of(sqs)
-    assert redrive(sqs, ids) == Moved(done=NUMBER)
+    assert redrive(sqs, ids) == NUMBER
     assert (sqs.bodies("dlq"), Counter(sqs.bodies("orders"))) == ([], dict.fromkeys(BODIES, 1))
-    assert redrive(sqs, ids) == Moved()
+    assert redrive(sqs, ids) == 0
 
 
 def test_move_leaves_other_messages_visible(sqs: FakeSqs) -> None:
     chosen = {message["id"] for message in sqs.queues["dlq"][3:14]}
-    assert redrive(sqs, chosen) == Moved(done=11)
+    assert redrive(sqs, chosen) == 11
     assert sorted(sqs.bodies("orders")) == sorted(BODIES[3:14])
     assert sqs.visible_bodies("dlq") == BODIES[:3] + BODIES[14:]
 
@@ -68,13 +58,13 @@ def test_move_ignores_a_message_that_returns_during_the_move(sqs: FakeSqs) -> No
             sqs.put("dlq", "back again")
 
     ids, sqs.before_call = ids_of(sqs), come_back
-    assert redrive(sqs, ids).done == NUMBER
+    assert redrive(sqs, ids) == NUMBER
     assert set(sqs.visible_bodies("dlq")) == {"back again"}
 
 
-def test_move_counts_messages_that_are_refused_or_not_deleted(sqs: FakeSqs) -> None:
+def test_move_counts_only_messages_that_were_sent_and_deleted(sqs: FakeSqs) -> None:
     sqs.refused_bodies, sqs.undeletable_bodies = {BODIES[3]}, {BODIES[5]}
-    assert redrive(sqs) == Moved(done=NUMBER - 2, refused=1, left_behind=1)
+    assert redrive(sqs) == NUMBER - 2
     assert sqs.visible_bodies("dlq") == [BODIES[3], BODIES[5]]
 
 
@@ -117,21 +107,6 @@ def test_move_hides_nothing_when_interrupted_at_any_call(sqs: FakeSqs, call: int
     if sqs.calls[call - 1] != "ChangeMessageVisibilityBatch":
         assert sqs.visible_bodies("dlq") == sqs.bodies("dlq")
     assert set(sqs.bodies("dlq")) | set(sqs.bodies("orders")) == set(BODIES)
-
-
-def test_receive_that_outlives_its_pass_hides_nothing(sqs: FakeSqs) -> None:
-    with Sweep(Queue(sqs, "dlq")) as sweep:
-        original = sqs.receive_message
-
-        def receive(**request: Any) -> dict[str, Any]:
-            answer = original(**request)
-            sweep.release()
-            return answer
-
-        sqs.receive_message = receive  # type: ignore[method-assign]
-        sweep._receive(10, 60)
-        assert sweep._receive(10, 60) == []
-    assert sqs.visible_bodies("dlq") == BODIES
 
 
 def test_peek_receives_even_when_the_count_is_zero(sqs: FakeSqs, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,17 +173,14 @@ def test_move_deletes_a_message_only_after_it_is_stored(sqs: FakeSqs) -> None:
         safe.extend(message["Body"] for message in messages)
         return messages
 
-    move(ids_of(sqs), Moved(), source=Queue(sqs, "dlq"), keep_safe=keep, rate_limit=RateLimit(), advance=silent)
+    assert sum(move(ids_of(sqs), Queue(sqs, "dlq"), keep, RateLimit())) == NUMBER
     assert sqs.bodies("dlq") == []
 
 
-def test_send_again_keeps_order_and_attributes(sqs: FakeSqs) -> None:
-    attributes = {"shop": {"DataType": "String", "StringValue": "a"}}
-    messages = [{"MessageId": body, "Body": body, "MessageAttributes": attributes} for body in BODIES]
-    moved = Moved()
-    send_again(messages, moved, target=Queue(sqs, "orders"), rate_limit=RateLimit(), advance=silent)
-    assert (sqs.bodies("orders"), moved.done) == (BODIES, NUMBER)
-    assert sqs.queues["orders"][0]["attributes"] == attributes
+def test_send_again_keeps_the_order_of_messages(sqs: FakeSqs) -> None:
+    messages = [{"MessageId": body, "Body": body} for body in BODIES]
+    assert sum(send_again(messages, Queue(sqs, "orders"), RateLimit())) == NUMBER
+    assert sqs.bodies("orders") == BODIES
 
 
 def test_send_splits_a_batch_over_the_size_limit(sqs: FakeSqs) -> None:

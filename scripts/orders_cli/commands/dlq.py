@@ -2,7 +2,8 @@
 
 import functools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,12 @@ import click
 
 from orders.domain.order import format_timestamp
 from orders_cli.archive import entry_of, new_archive, read_archive, require_new
-from orders_cli.console import Advance, counted, print_fields, print_json, print_line, print_table, progress, say
+from orders_cli.console import counted, print_fields, print_json, print_line, print_table, progress, say
 from orders_cli.dead_letters import DROPPED, REDRIVEN, DeadLetter, Kind, Selection, dead_letter, groups_of, with_reasons
 from orders_cli.errors import FAILED, NOT_FOUND, OperatorError
 from orders_cli.notifications import ExpiredError, failed_notification, new_orders, notify
 from orders_cli.options import Mode, Moment, OrderId, Target, changes_system, on_system, utc_now
-from orders_cli.queue import KeepSafe, Message, Moved, RateLimit, move, peek, send_again
+from orders_cli.queue import KeepSafe, Message, RateLimit, move, peek, send_again
 from orders_cli.system import System
 
 _KINDS = [*(kind.name.lower() for kind in Kind), "all"]
@@ -101,17 +102,8 @@ def show_letters(selection: Selection, notifications: bool, as_json: bool, targe
     chosen = selection.of(letters.found)[: selection.limit or 10]
     if not chosen:
         raise OperatorError(f"No message in {letters.name} matches.", FAILED if letters.hidden else NOT_FOUND)
-    bodies: dict[str, str | None] = dict.fromkeys(letter.message_id for letter in chosen)
-
-    def read(message: Message) -> None:
-        if message["MessageId"] in bodies:
-            bodies[message["MessageId"]] = message["Body"]
-
-    if not notifications:
-        # A second pass keeps only these bodies in memory.
-        peek(letters.queue, read)
     for letter in chosen:
-        document = {**letter.document(), "body": bodies[letter.message_id]}
+        document = {**letter.document(), "body": None if notifications else letter.body}
         if as_json:
             print_json(document)
         else:
@@ -148,37 +140,36 @@ def redrive_letters(
         raise click.UsageError("--from and --rate are for orders, not for --notifications.")
     system = target.find()
     orders_queue, rate_limit = system.queue("orders_queue"), RateLimit(rate)
-    archived = read_archive(file) if file else []
-    letters = _Letters(system, notifications, file, [letter for _, letter in archived])
+    letters = _Letters(system, notifications, file)
     if not letters.confirm(selection, REDRIVEN, mode, "redrive", f"back to {system.name}"):
         return letters.report("redriven")
-    notified = 0
+    notified = expired = 0
 
     def notify_again(messages: Sequence[Message]) -> Sequence[Message]:
-        nonlocal notified
+        nonlocal notified, expired
         [message] = messages
         try:
             items = new_orders(system.client("dynamodbstreams"), letters.chosen[message["MessageId"]])
         except ExpiredError:
+            expired += 1
             return []
         if items:
             notify(system, items)
         notified += len(items)
         return messages
 
+    if file:
+        moves = send_again([{"Body": letter.body} for letter in letters.chosen.values()], orders_queue, rate_limit)
+    elif notifications:
+        moves = letters.move(notify_again, RateLimit(step=1, seconds_each=_SECONDS_PER_ENTRY))
+    else:
+        moves = letters.move(orders_queue.send, rate_limit)
     try:
-        with progress("Redriving", len(letters.chosen)) as advance:
-            if file:
-                messages = [message for message, letter in archived if letter.message_id in letters.chosen]
-                send_again(messages, letters.moved, target=orders_queue, rate_limit=rate_limit, advance=advance)
-            elif notifications:
-                letters.move(notify_again, RateLimit(step=1, seconds_each=_SECONDS_PER_ENTRY), advance)
-            else:
-                letters.move(orders_queue.send, rate_limit, advance)
+        letters.follow("Redriving", moves)
     finally:
         status = letters.report("redriven", f"notified {counted(notified, 'order')}" if notifications else "")
-        if notifications and letters.moved.refused:
-            entries = counted(letters.moved.refused, "entry", "entries")
+        if expired:
+            entries = counted(expired, "entry", "entries")
             say(f"the stream no longer holds the orders of {entries}; see `orders dlq redrive --help`")
     return status
 
@@ -212,13 +203,13 @@ def drop_letters(*, selection: Selection, file: Path | None, notifications: bool
     if not letters.confirm(selection, advised, mode, "drop", f"to {path}"):
         return letters.report("dropped")
     try:
-        with new_archive(path) as keep, progress("Dropping", len(letters.chosen)) as advance:
+        with new_archive(path) as keep:
 
             def archive(messages: Sequence[Message]) -> Sequence[Message]:
-                keep([entry_of(message, letters.chosen[message["MessageId"]], now) for message in messages])
+                keep([entry_of(letters.chosen[message["MessageId"]], now) for message in messages])
                 return messages
 
-            letters.move(archive, RateLimit(), advance)
+            letters.follow("Dropping", letters.move(archive, RateLimit()))
     finally:
         status = letters.report("dropped", file=path)
     return status
@@ -227,17 +218,15 @@ def drop_letters(*, selection: Selection, file: Path | None, notifications: bool
 class _Letters:
     """The messages of a dead-letter queue or archive, the selected ones, and the results of moving them."""
 
-    def __init__(
-        self, system: System, notifications: bool, file: Path | None = None, archived: Sequence[DeadLetter] = ()
-    ) -> None:
+    def __init__(self, system: System, notifications: bool, archive: Path | None = None) -> None:
         self.queue = system.queue("notifications_dlq" if notifications else "orders_dlq")
         self.chosen: dict[str, DeadLetter] = {}
         self.hidden = 0
-        self.moved = Moved()
+        self._moved = 0
         self._notifications = notifications
         self._is_started = False
-        if file:
-            self.name, self.found = str(file), list(archived)
+        if archive:
+            self.name, self.found = str(archive), read_archive(archive)
             return
         self.name = "the dead-letter queue of notifications" if notifications else "the dead-letter queue"
         with progress(f"Reading {self.name}", self.queue.depth().visible) as advance:
@@ -270,37 +259,28 @@ class _Letters:
             self._is_started = True
         return self._is_started
 
-    def move(self, keep_safe: KeepSafe, rate_limit: RateLimit, advance: Advance) -> None:
-        move(
-            self.chosen.keys(),
-            self.moved,
-            source=self.queue,
-            keep_safe=keep_safe,
-            rate_limit=rate_limit,
-            advance=advance,
-        )
+    def move(self, keep_safe: KeepSafe, rate_limit: RateLimit) -> Generator[int]:
+        return move(self.chosen.keys(), self.queue, keep_safe, rate_limit)
+
+    def follow(self, label: str, moves: Generator[int]) -> None:
+        with closing(moves), progress(label, len(self.chosen)) as advance:
+            for number in moves:
+                self._moved += number
+                advance(number)
 
     def report(self, done: str, detail: str = "", file: Path | None = None) -> int:
         """Print the result, and return the exit status."""
-        moved, missing = self.moved, 0
+        left = len(self.chosen) - self._moved if self._is_started else 0
         written = str(file) if file and file.exists() else None
         if self._is_started:
-            missing = max(0, len(self.chosen) - moved.done - moved.left_behind - moved.refused)
             detail = detail or (f"the file is {written}" if written else "")
-            say(f"{counted(moved.done, 'message')} {done}" + (f"; {detail}" if detail else ""))
-        if moved.left_behind:
-            say(
-                f"{counted(moved.left_behind, 'message')} could not be deleted from the dead-letter queue: run this "
-                "again; an order that is redriven twice is stored once"
-            )
-        if moved.refused:
-            say(f"{counted(moved.refused, 'message')} could not be moved and stayed in the queue: run this again")
-        if missing:
-            say(f"{counted(missing, 'message')} not reached, or moved or hidden by others: run this again")
+            say(f"{counted(self._moved, 'message')} {done}" + (f"; {detail}" if detail else ""))
+        if left:
+            say(f"{counted(left, 'message')} still in {self.name}: run this again; no order is stored twice")
         if self._mode.as_json:
-            counts = {"not_moved": moved.refused + missing, "not_deleted": moved.left_behind, "hidden": self.hidden}
-            print_json({"selected": len(self.chosen), done: moved.done, **counts, "file": written})
-        return FAILED if moved.refused or moved.left_behind or missing or self.hidden else 0
+            counts = {"selected": len(self.chosen), done: self._moved, "not_moved": left, "hidden": self.hidden}
+            print_json({**counts, "file": written})
+        return FAILED if left or self.hidden else 0
 
 
 def _print_groups(letters: Sequence[DeadLetter], notifications: bool) -> None:

@@ -50,7 +50,7 @@ def submit(*, file: str | None, key: str | None, batch: str | None, token: str |
     A file:      orders submit orders.csv
 
     FILE holds one order per line: JSON objects, or CSV (comma, semicolon or tab) whose header names customer_id,
-    product_id, quantity and order_date. A refused line is reported with its number and its errors. It does not affect
+    product_id, quantity and order_date. A rejected line is reported with its number and its errors. It does not affect
     the others, and the exit status is 1.
 
     The same file can be submitted again, after an interruption or with corrected lines: no order is placed twice. Each

@@ -1,0 +1,252 @@
+"""`orders restore` and `orders erase`: bring back lost orders, and delete those of a customer."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from botocore.exceptions import ClientError
+
+from orders.adapters.dynamodb import DynamoDbOrderTable
+from orders.domain.errors import StoreUnavailableError
+from orders.domain.order import AlreadyExists, Inserted, ProcessedOrder, Refused, format_timestamp
+from orders_cli.archive import new_archive, require_new
+from orders_cli.console import Advance, counted, print_fields, print_json, print_table, progress, say
+from orders_cli.dead_letters import dead_letter, is_of_customer
+from orders_cli.errors import FAILED, NOT_FOUND, OperatorError, error_code
+from orders_cli.options import Mode, Target, changes_system, utc_now
+from orders_cli.queue import Message, RateLimit, peek
+from orders_cli.table import Item, OrdersTable, id_of, order_or_none
+
+# BatchGetItem's limit.
+_PAGE_SIZE = 100
+
+Thing = TypeVar("Thing")
+
+
+@click.command(short_help="Bring back lost orders from a restored copy of the table.")
+@click.argument("copy", metavar="TABLE")
+@click.option("--rate", type=click.IntRange(1), help="Maximum number of orders per second.")
+@changes_system
+def restore(*, copy: str, rate: int | None, mode: Mode, target: Target) -> int:
+    """Insert the orders of TABLE that are missing from the system's own table.
+
+    TABLE is a copy that DynamoDB has restored to a point in time, as docs/runbook.md describes. The command compares
+    both tables, reports what it would do, and asks.
+
+    Orders in the system's table are never changed. Orders whose content differs are listed; compare them yourself. The
+    command can be interrupted and run again.
+
+    The table's stream treats a restored order as new, so its notification is repeated. Subscribers recognize repeats
+    by the order id. --rate limits the load on them.
+    """
+    copy = copy.strip()
+    system = target.find()
+    own = system.outputs["orders_table_name"]
+    if copy == own:
+        raise click.UsageError("TABLE is the system's own table: name the restored copy.")
+    dynamodb = system.client("dynamodb")
+    source, table = OrdersTable(dynamodb, copy), OrdersTable(dynamodb, own)
+    _require_restored(dynamodb, copy)
+    with progress(f"Comparing {copy} with {own}", None) as advance:
+        same, missing, different = _compare(source, table, advance)
+    total, results = same + missing + len(different), Counter[type]()
+    if different and not mode.as_json:
+        print_table(("ORDER_ID", "DIFFERENCE"), list(different.items()))
+    say(
+        f"{copy} holds {counted(total, 'order')}: {same:,} identical in the table, {missing:,} missing there, "
+        f"{len(different):,} different"
+    )
+    if not missing:
+        say("there is nothing to restore")
+    elif mode.dry_run:
+        say(f"{counted(missing, 'order')} would be restored; nothing was done")
+    else:
+        mode.confirm(f"Restore {counted(missing, 'order')} in {system.name}'s table, and repeat their notifications?")
+        store, rate_limit = DynamoDbOrderTable(dynamodb, own), RateLimit(rate)
+        try:
+            with progress("Restoring", missing) as advance:
+                # An insert never overwrites, so this can be interrupted and run again.
+                for orders in _pages(_missing(source, table), rate_limit.step):
+                    rate_limit.wait(len(orders))
+                    results.update(map(type, store.insert(orders).values()))
+                    advance(len(orders))
+        except StoreUnavailableError as error:
+            raise OperatorError(
+                f"The table stopped accepting orders ({type(error.__cause__).__name__}). Run this again for the rest."
+            ) from error
+        finally:
+            say(f"{counted(results[Inserted], 'order')} restored")
+            if results[AlreadyExists]:
+                say(f"{counted(results[AlreadyExists], 'order')} already stored by another process")
+            if results[Refused]:
+                say(f"{counted(results[Refused], 'order')} could not be stored: run this again")
+    if mode.as_json:
+        compared = {"orders": total, "same": same, "missing": missing, "different": different}
+        counts = {"restored": results[Inserted], "already_stored": results[AlreadyExists], "refused": results[Refused]}
+        print_json({**compared, **counts}, indent=2)
+    return FAILED if results[Refused] else 0
+
+
+def _require_restored(dynamodb: Any, name: str) -> None:
+    try:
+        status = dynamodb.describe_table(TableName=name)["Table"]["TableStatus"]
+    except ClientError as error:
+        if error_code(error) != "ResourceNotFoundException":
+            raise
+        raise OperatorError(f"There is no table {name}: restore one first, see docs/runbook.md.", NOT_FOUND) from error
+    if status != "ACTIVE":
+        raise OperatorError(
+            f"{name} is still {status}: wait for it with `aws dynamodb wait table-exists --table-name {name}`."
+        )
+
+
+def _compare(source: OrdersTable, table: OrdersTable, advance: Advance) -> tuple[int, int, dict[str, str]]:
+    """Return the numbers of equal and missing orders, and why the orders of other ids cannot be restored."""
+    same = missing = 0
+    different: dict[str, str] = {}
+    for item, stored in _pairs(source, table):
+        if stored == item:
+            same += 1
+        elif stored:
+            different[id_of(item)] = "the table holds other content"
+        elif order_or_none(item) is None:
+            different[id_of(item)] = "missing, and incomplete in the copy too"
+        else:
+            missing += 1
+        advance(1)
+    return same, missing, different
+
+
+def _pairs(source: OrdersTable, table: OrdersTable) -> Iterator[tuple[Item, Item | None]]:
+    """Yield each item of `source` with the item of the same id in `table`."""
+    for page in _pages(source.all_items(), _PAGE_SIZE):
+        stored = table.items([id_of(item) for item in page])
+        yield from ((item, stored.get(id_of(item))) for item in page)
+
+
+def _missing(source: OrdersTable, table: OrdersTable) -> Iterator[ProcessedOrder]:
+    pairs = _pairs(source, table)
+    return (order for item, stored in pairs if stored is None and (order := order_or_none(item)))
+
+
+def _pages(things: Iterable[Thing], size: int) -> Iterator[list[Thing]]:
+    iterator = iter(things)
+    while page := list(islice(iterator, size)):
+        yield page
+
+
+_PAGE_SIZE = 1000
+_NOT_CHECKED = (
+    "content of messages in the orders queue",
+    "the table's stream (24 hours)",
+    "backups, exports and restored copies of the table",
+    "files that were written by `orders list` and `orders dlq drop`",
+    "notifications that were sent to subscribers",
+)
+
+
+@click.command(short_help="Delete a customer's stored orders.")
+@click.option("--customer", required=True, help="The customer_id.")
+@click.option(
+    "--to", "file", type=click.Path(path_type=Path), help="The receipt to create. Default: named after the time."
+)
+@changes_system
+def erase(*, customer: str, file: Path | None, mode: Mode, target: Target) -> int:
+    """Delete the stored orders of a customer, and write a receipt.
+
+    The command reports what it would delete, then asks. It can be interrupted or killed: run it again for the rest.
+
+    An order that is still in a queue is not deleted, and would be stored later. The command prints the number of
+    messages in the orders queue, but not whose they are: reading a message counts as one of its five receives. It
+    prints the customer's dead letters. The exit status is 1 if anything may be left. Run the command again until it is
+    0; docs/runbook.md describes each step.
+
+    The receipt contains counts and times, but no id of a customer or order. Name its file after the request, not after
+    the customer. The permissions are in docs/erasure-policy.json.
+    """
+    customer = customer.strip()
+    if not customer:
+        raise click.UsageError("--customer is empty: give the customer_id of the orders to delete.")
+    if file:
+        require_new(file)
+    system, started = target.find(), utc_now()
+    path = file or Path(f"{system.name}-erasure-{started:%Y%m%dT%H%M%SZ}.json")
+    table, deleted = system.table, 0
+
+    def own_id(message: Message) -> str | None:
+        if not is_of_customer(message, customer):
+            return None
+        letter = dead_letter(message)
+        return letter.order_id or letter.message_id
+
+    # The queues first: an order that is stored meanwhile is then found in the table.
+    waiting = system.queue("orders_queue").depth().total
+    read, hidden = peek(system.queue("orders_dlq"), own_id)
+    dead_letters = [letter_id for letter_id in read if letter_id]
+    left = {"orders_queue_messages": waiting, "dead_letters": len(dead_letters), "hidden_dead_letters": hidden}
+    items = list(table.items_of_customer(customer, "0", "9999", _PAGE_SIZE))
+    recovery_days = table.recovery_days()
+
+    def result() -> dict[str, Any]:
+        now = utc_now()
+        return {
+            "system": system.name,
+            "started_at": format_timestamp(started),
+            "finished_at": format_timestamp(now),
+            "orders_found": len(items),
+            "orders_deleted": deleted,
+            "left": left,
+            "is_complete": deleted == len(items) and not any(left.values()),
+            "point_in_time_recovery_until": str((now + timedelta(recovery_days)).date()) if recovery_days else None,
+            "not_checked": _NOT_CHECKED,
+        }
+
+    if not mode.as_json:
+        times = [item["submitted_at"]["S"] for item in items]
+        period = f"{times[-1]} to {times[0]}" if times else None
+        ids = ", ".join(dead_letters) or None
+        print_fields({"customer": customer, "stored orders": len(items), "submitted": period, "dead letters": ids})
+    orders = counted(len(items), "stored order")
+    if mode.dry_run:
+        say(f"would delete {orders}; nothing was done")
+    else:
+        if items:
+            mode.confirm(f"Delete {orders} of this customer from {system.name}?")
+        with new_archive(path) as keep:
+            try:
+                with progress("Deleting", len(items)) as advance:
+                    for item in items:
+                        table.delete(item["order_id"]["S"])
+                        deleted += 1
+                        advance(1)
+            finally:
+                say(f"{counted(deleted, 'order')} deleted; the receipt is {path}")
+                keep([result()])
+    for sentence in _left(waiting, len(dead_letters), hidden):
+        say(sentence)
+    document = result()
+    until = document["point_in_time_recovery_until"]
+    recovery = f"keeps deleted orders until {until}" if until else "is off, so it keeps no deleted orders"
+    say(f"point-in-time recovery {recovery}")
+    say(f"not checked: {', '.join(_NOT_CHECKED)}; see docs/runbook.md")
+    if mode.as_json:
+        written = None if mode.dry_run else str(path)
+        print_json({**document, "dead_letter_ids": dead_letters, "receipt": written}, indent=2)
+    return 0 if mode.dry_run or document["is_complete"] else FAILED
+
+
+def _left(waiting: int, dead_letters: int, hidden: int) -> Iterator[str]:
+    if waiting:
+        messages = counted(waiting, "message")
+        yield f"{messages} in the orders queue: an order of this customer among them will be stored"
+        yield "run this again after they were processed; see `orders status`"
+    if dead_letters:
+        letters = counted(dead_letters, "dead letter")
+        yield f"{letters} of this customer: drop each with `orders dlq drop`, by --order ID or --reason"
+        yield "delete the file of the drop, and do not redrive: the order would be stored"
+    if hidden:
+        yield f"{counted(hidden, 'dead letter')} hidden by another reader: run this again in a minute"
