@@ -16,9 +16,11 @@ https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
 """
 
 import json
+import math
 import re
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,9 +28,6 @@ from ministack.core import responses
 from ministack.services import dynamodb, lambda_svc
 
 from aws_emulator.queues import holding_the_lock
-
-_RETRIES_EXHAUSTED = "RetryAttemptsExhausted"
-_TOO_OLD = "MaxRecordAgeExceeded"
 
 _STREAM_ARN = re.compile("arn:aws:dynamodb:[^:]+:[0-9]+:table/([^/:]+)/stream/.+")
 
@@ -42,41 +41,30 @@ class Batch:
     failures: int = 0
 
 
-@dataclass(frozen=True)
-class Continuation:
-    """The batches to send next, in order, and the batch that is given up, with the reason."""
-
-    batches: tuple[Batch, ...] = ()
-    given_up: Batch | None = None
-    condition: str = ""
-
-
-def continue_after_failure(
+def batches_after_failure(
     batch: Batch, checkpoint: int, mapping: Mapping[str, Any], age_seconds: float
-) -> Continuation:
-    """Return how a mapping continues after the records of a batch failed from position `checkpoint` on.
+) -> tuple[Batch, ...] | str:
+    """Return the batches that a mapping sends next, or the reason why the failed records are given up.
 
-    `age_seconds` is the age of the oldest failed record.
+    The records failed from position `checkpoint` on; `age_seconds` is the age of the oldest one.
     """
     rest = replace(batch, start=checkpoint)
-    bisects = bool(mapping.get("BisectBatchOnFunctionError"))
+    bisects = mapping.get("BisectBatchOnFunctionError")
     if bisects and checkpoint > batch.start:
-        return Continuation((rest,))
-    maximum_age = _limit(mapping, "MaximumRecordAgeInSeconds")
-    if maximum_age is not None and age_seconds > maximum_age:
-        return Continuation(given_up=rest, condition=_TOO_OLD)
+        return (rest,)
+    if age_seconds > _limit(mapping, "MaximumRecordAgeInSeconds"):
+        return "MaxRecordAgeExceeded"
     if bisects and rest.end - rest.start > 1:
         middle = (rest.start + rest.end) // 2
-        return Continuation((replace(rest, end=middle), replace(rest, start=middle)))
-    maximum_retries = _limit(mapping, "MaximumRetryAttempts")
-    if maximum_retries is not None and rest.failures >= maximum_retries:
-        return Continuation(given_up=rest, condition=_RETRIES_EXHAUSTED)
-    return Continuation((replace(rest, failures=rest.failures + 1),))
+        return replace(rest, end=middle), replace(rest, start=middle)
+    if rest.failures >= _limit(mapping, "MaximumRetryAttempts"):
+        return "RetryAttemptsExhausted"
+    return (replace(rest, failures=rest.failures + 1),)
 
 
-def _limit(mapping: Mapping[str, Any], name: str) -> int | None:
+def _limit(mapping: Mapping[str, Any], name: str) -> float:
     value = int(mapping.get(name, -1))
-    return None if value < 0 else value  # -1 means no limit
+    return math.inf if value < 0 else value  # -1 means no limit
 
 
 def first_failure(response: Any, sequence_numbers: Sequence[str]) -> int | None:
@@ -85,10 +73,8 @@ def first_failure(response: Any, sequence_numbers: Sequence[str]) -> int | None:
     None if the batch succeeded; 0 if the response names no record of the batch, which fails it as a whole.
     """
     if isinstance(response, str):
-        try:
+        with suppress(ValueError):
             response = json.loads(response)
-        except ValueError:
-            return None
     failures = response.get("batchItemFailures") if isinstance(response, dict) else None
     if not failures:
         return None
@@ -168,22 +154,23 @@ def _send(mapping: dict[str, Any], function: dict[str, Any], table_name: str, ba
     event = lambda_svc._apply_filter_criteria(records, mapping)
     result = lambda_svc._execute_function(function, {"Records": event}) if event else {"body": None}
     failed_at = _failed_at(mapping, result, records)
-    continuation = Continuation()
+    batches: tuple[Batch, ...] = ()
     if failed_at is None:
         mapping["LastProcessingResult"] = f"OK - {len(event)} records"
     else:
         mapping["LastProcessingResult"] = "FAILED"
         lambda_svc._esm_backoff_until[mapping["UUID"]] = time.time() + lambda_svc._ESM_BACKOFF_SECONDS
         failed = records[failed_at:]
-        oldest = min((record["dynamodb"]["ApproximateCreationDateTime"] for record in failed), default=time.time())
-        age_seconds = time.time() - float(oldest)
-        continuation = continue_after_failure(batch, batch.start + failed_at, mapping, age_seconds)
-        if continuation.given_up:
-            lambda_svc._send_ddb_stream_failure_record(
-                mapping, function, failed, mapping["EventSourceArn"], result, continuation.condition
-            )
+        created = [float(record["dynamodb"]["ApproximateCreationDateTime"]) for record in failed]
+        age_seconds = time.time() - min(created, default=math.inf)
+        match batches_after_failure(batch, batch.start + failed_at, mapping, age_seconds):
+            case str(reason):
+                source = mapping["EventSourceArn"]
+                lambda_svc._send_ddb_stream_failure_record(mapping, function, failed, source, result, reason)
+            case following:
+                batches = following
     pending = _pending[mapping["UUID"]]
-    pending[:1] = continuation.batches
+    pending[:1] = batches
     with lambda_svc._dynamodb_stream_positions_lock:
         lambda_svc._dynamodb_stream_positions[mapping["UUID"]] = pending[0].start if pending else batch.end
 

@@ -9,8 +9,8 @@ from typing import NoReturn
 from local_stack import LocalStack, LocalStackError, Settings
 from local_stack.report import Report
 
-# No permission, a read-only file system, a full one.
-_UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
+# No permission, a read-only file system, a full one, a deleted directory.
+_UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOENT}
 
 _STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -40,11 +40,8 @@ def main() -> int:
         if error.errno not in _UNWRITABLE:
             raise
         what = os.path.relpath(error.filename) if error.filename else "the disk"
-        print(
-            f"\nmake run: {what} cannot be written ({error.strerror}): "
-            "check the permissions and the free space of the project's folder, and try again.",
-            file=sys.stderr,
-        )
+        advice = "check the permissions and the free space of the project's folder, and try again."
+        print(f"\nmake run: {what} cannot be written ({error.strerror}): {advice}", file=sys.stderr)
     return 1
 
 

@@ -26,9 +26,6 @@ class CloudFormationDeployment:
         self._stack = f"{settings.project}-{settings.environment}"
         self._bucket = f"{self._stack}-artifacts"
 
-    def require_tools(self) -> None:
-        """Do nothing: boto3 makes all calls."""
-
     def deploy(self, zip_path: Path, report: Report) -> dict[str, str]:
         """Create or update the stack; return the outputs by Terraform's names."""
         settings = self._settings
@@ -84,9 +81,5 @@ class CloudFormationDeployment:
 
     def _description(self) -> Any:
         """Return the stack's description, None if there is no stack."""
-        try:
-            return self._cloudformation.describe_stacks(StackName=self._stack)["Stacks"][0]
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "ValidationError":
-                return None
-            raise
+        stacks = self._cloudformation.describe_stacks()["Stacks"]
+        return next((each for each in stacks if each["StackName"] == self._stack), None)

@@ -15,10 +15,7 @@ from local_stack.terraform import TerraformDeployment
 
 
 class Deployment(Protocol):
-    """The backend, deployed with one tool."""
-
-    def require_tools(self) -> None:
-        """Raise LocalStackError unless the tool is installed."""
+    """The backend, deployed with one tool. Creating the object raises LocalStackError unless the tool is installed."""
 
     def deploy(self, zip_path: Path, report: Report) -> Mapping[str, str]:
         """Create or update the backend; return its outputs."""
@@ -40,7 +37,7 @@ def built_package(report: Report) -> Path:
 
 
 def deployment_by(settings: Settings, directory: Path, lock: RunLock) -> Deployment:
-    """Return the deployment that the settings select; raise LocalStackError if it does not exist."""
+    """Return the deployment that the settings select; raise LocalStackError if it or its tool does not exist."""
     if settings.deploy not in DEPLOYMENTS:
         names = " or ".join(sorted(DEPLOYMENTS))
         raise LocalStackError(f"DEPLOY={settings.deploy} is not a way to deploy: choose {names}.")

@@ -13,32 +13,28 @@ LOOPBACK = "127.0.0.1"
 
 
 class LocalStackError(Exception):
-    """The local stack cannot start or continue. The text says what is wrong and what to do."""
+    """The local stack cannot start or continue; the text says what is wrong and what to do."""
 
 
 def require_free(port: int, purpose: str, variable: str) -> None:
     """Raise LocalStackError unless `port` is free. `purpose` and `variable` are for the message."""
-    is_free = not _answers(port)
+    is_free = not _is_served(port)
     with socket.socket() as probe:
         # Servers set this too. Without it, a port is unavailable for a minute after its last connection.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
         except PermissionError as error:
-            raise LocalStackError(
-                f"Port {port}, meant for {purpose}, is reserved for the administrator on this machine: "
-                f"choose one from 1024 on with {variable}=…"
-            ) from error
+            reason = "is reserved for the administrator on this machine: choose one from 1024 on with"
+            raise LocalStackError(f"Port {port}, meant for {purpose}, {reason} {variable}=…") from error
         except OSError:
             is_free = False
     if not is_free:
-        raise LocalStackError(
-            f"Port {port}, meant for {purpose}, is taken by another program: "
-            f"stop that one, or choose another port with {variable}=…"
-        )
+        reason = "is taken by another program: stop that one, or choose another port with"
+        raise LocalStackError(f"Port {port}, meant for {purpose}, {reason} {variable}=…")
 
 
-def _answers(port: int) -> bool:
+def _is_served(port: int) -> bool:
     # A server on ::1 alone counts too, because browsers try it first for "localhost".
     for address in (LOOPBACK, "::1"):
         with contextlib.suppress(OSError):
@@ -110,13 +106,3 @@ class RunLock:
 
     def __exit__(self, *_: object) -> None:
         os.close(self.file_descriptor)
-
-    @property
-    def in_place(self) -> bool:
-        """Whether the lock's file still exists; if not, its directory was deleted."""
-        held = os.fstat(self.file_descriptor)
-        try:
-            found = self._path.stat()
-        except FileNotFoundError:
-            return False
-        return (held.st_dev, held.st_ino) == (found.st_dev, found.st_ino)

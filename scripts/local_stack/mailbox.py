@@ -11,6 +11,7 @@ from datetime import datetime
 from email.message import EmailMessage
 from email.policy import default
 from email.utils import format_datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,28 +66,22 @@ class Mailbox:
 
     def deliver(self) -> Iterator[EmailMessage]:
         """Write new messages into the mailbox as e-mails, and yield each e-mail after it is written."""
-        while messages := self._receive():
-            recipients: dict[str, list[str]] = {}
+        receive = partial(self._sqs.receive_message, QueueUrl=self._queue_url, MaxNumberOfMessages=10)
+        while messages := receive().get("Messages"):
             for message in messages:
                 notification = json.loads(message["Body"])
                 topic_arn = notification["TopicArn"]
-                if topic_arn not in recipients:
-                    subscriptions = self._subscriptions(topic_arn)
-                    recipients[topic_arn] = [each["Endpoint"] for each in subscriptions if each["Protocol"] == "email"]
-                for recipient in recipients[topic_arn]:
+                for recipient in self._email_addresses(topic_arn):
                     email = email_of(notification, recipient, self._topics[topic_arn])
                     self._maildir.add(email)
                     yield email
                 # Delete the message last: after an interruption its e-mail is written again and not lost.
                 self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])
 
-    def _receive(self) -> list[Any]:
-        response = self._sqs.receive_message(QueueUrl=self._queue_url, MaxNumberOfMessages=10)
-        return list(response.get("Messages", []))
-
-    def _subscriptions(self, topic_arn: str) -> list[dict[str, Any]]:
+    def _email_addresses(self, topic_arn: str) -> list[str]:
         pages = self._sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic_arn)
-        return [subscription for page in pages for subscription in page["Subscriptions"]]
+        subscriptions = [each for page in pages for each in page["Subscriptions"]]
+        return [each["Endpoint"] for each in subscriptions if each["Protocol"] == "email"]
 
 
 def email_of(notification: Mapping[str, Any], recipient: str, render: Render) -> EmailMessage:

@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -56,7 +55,6 @@ class LocalStack:
         self._report = report or Report()
         self._parts: list[Process | Background] = []
         self._emulator: Process | None = None
-        self._lock: RunLock | None = None
         self._started = ExitStack()
 
     @property
@@ -89,11 +87,6 @@ class LocalStack:
 
     def require_running(self) -> None:
         """Raise LocalStackError if a part of the stack has ended, or if its files cannot be written."""
-        if not self._is_in_place:
-            raise LocalStackError(
-                f"{self.settings.local_directory} was deleted while the system ran, so this run's orders are lost: "
-                "start again, and stop the system before you delete the directory."
-            )
         require_space(self.settings.local_directory, _MEGABYTES_TO_SAVE)
         for part in self._parts:
             part.require_running()
@@ -110,12 +103,11 @@ class LocalStack:
         home, logs = directory / settings.deploy, directory / "logs"
         # Check everything before starting anything.
         make_private(directory)
-        lock = self._lock = self._started.enter_context(RunLock(directory))
+        lock = self._started.enter_context(RunLock(directory))
         stack_file = directory / "stack.json"
         stack_file.unlink(missing_ok=True)
         require_space(directory, _MEGABYTES_TO_START)
         deployment = deployment_by(settings, home / "deployment", lock)
-        deployment.require_tools()
         require_free(settings.storefront_port, "the storefront", "PORT")
         require_free(settings.aws_port, "the emulator of AWS", "AWS_PORT")
 
@@ -124,10 +116,8 @@ class LocalStack:
 
         report.step("Starting the emulator of AWS")
         if unsaved := start_of_unsaved_run(home / "emulator"):
-            report.line(
-                f"  The run of {unsaved:%Y-%m-%d %H:%M} ended before the emulator could save its state: "
-                "the orders of that run are lost."
-            )
+            reason = "ended before the emulator could save its state: the orders of that run are lost."
+            report.line(f"  The run of {unsaved:%Y-%m-%d %H:%M} {reason}")
         move_to_port(home, settings.aws_port)
         reconcile(home, report)
         self._emulator = self._started.enter_context(
@@ -144,12 +134,8 @@ class LocalStack:
         completion_mark(home).touch()
         report.line(f"  Deployed in {time.monotonic() - started_at:.0f} s")
         alarms.initialize()
-        mailbox.subscribe(
-            {
-                self.outputs["alerts_topic_arn"]: alarm_text,
-                self.outputs["order_completed_topic_arn"]: completed_order_text,
-            }
-        )
+        alerts, completed = self.outputs["alerts_topic_arn"], self.outputs["order_completed_topic_arn"]
+        mailbox.subscribe({alerts: alarm_text, completed: completed_order_text})
 
         def deliver_emails() -> None:
             for email in mailbox.deliver():
@@ -177,7 +163,7 @@ class LocalStack:
         self._parts.append(self._started.enter_context(storefront))
         storefront.wait_until_it_answers(f"http://{LOOPBACK}:{port}/")
 
-        self._started.callback(self._remove, stack_file)
+        self._started.callback(stack_file.unlink, missing_ok=True)
         description = {
             **self.outputs,
             "api_endpoint": self.api_url,
@@ -197,11 +183,8 @@ class LocalStack:
             self._started.close()
             return
         self._report.step("Stopping")
-        in_place = self._is_in_place
         self._started.close()
-        if not in_place:
-            self._report.line("Stopped; the orders were deleted with their directory.")
-        elif not completion_mark(self.settings.local_directory / self.settings.deploy).exists():
+        if not completion_mark(self.settings.local_directory / self.settings.deploy).exists():
             self._report.line("Stopped before the first deployment was complete; the next start begins without data.")
         elif self._emulator.exit_status == 0:
             self._report.line("Stopped; the orders are kept for the next time.")
@@ -210,15 +193,6 @@ class LocalStack:
             if not isinstance(error, Exception):  # the user stopped it, so no failure was reported yet
                 raise LocalStackError(failure) from error
             self._report.line(failure)
-
-    @property
-    def _is_in_place(self) -> bool:
-        return self._lock is None or self._lock.in_place
-
-    def _remove(self, stack_file: Path) -> None:
-        # If the directory was deleted, another stack may use its path by now.
-        if self._is_in_place:
-            stack_file.unlink(missing_ok=True)
 
 
 def resolvable_api_url(endpoint_url: str, api_endpoint: str) -> str:

@@ -30,7 +30,7 @@ _LOCAL_BACKEND = 'terraform {\n  backend "local" {}\n}\n'
 
 
 class TerraformDeployment:
-    """The backend, deployed with Terraform in `directory`."""
+    """The backend, deployed with Terraform 1.9 or newer in `directory`."""
 
     def __init__(self, settings: Settings, directory: Path, lock: RunLock) -> None:
         self.directory = directory
@@ -44,9 +44,6 @@ class TerraformDeployment:
             "TF_INPUT": "false",
             "CHECKPOINT_DISABLE": "true",
         }
-
-    def require_tools(self) -> None:
-        """Raise LocalStackError unless Terraform is installed and new enough."""
         advice = "install version 1.9 or newer from https://developer.hashicorp.com/terraform/install"
         if shutil.which("terraform", path=self._environment.get("PATH")) is None:
             raise LocalStackError(f"Terraform is not installed, or not on PATH: {advice}")
@@ -85,14 +82,10 @@ class TerraformDeployment:
         (self.directory / "local_override.tf").write_text(_LOCAL_BACKEND)
 
     def _write_variables(self, zip_path: Path) -> None:
-        settings = self._settings
+        names = ("project", "environment", "notification_email", "completed_order_email", "processing_timeout_seconds")
         variables = {
-            "project": settings.project,
-            "environment": settings.environment,
-            "aws_region": settings.region,
-            "notification_email": settings.notification_email,
-            "completed_order_email": settings.completed_order_email,
-            "processing_timeout_seconds": settings.processing_timeout_seconds,
+            **{name: getattr(self._settings, name) for name in names},
+            "aws_region": self._settings.region,
             "lambda_zip_path": str(zip_path),
         }
         (self.directory / "local.auto.tfvars.json").write_text(json.dumps(variables, indent=2) + "\n")
@@ -130,5 +123,4 @@ class TerraformDeployment:
         )
         if ran.returncode != 0:
             raise LocalStackError(f"`terraform {command}` failed: {ran.stderr.strip()}")
-        document: dict[str, Any] = json.loads(ran.stdout)
-        return document
+        return dict(json.loads(ran.stdout))

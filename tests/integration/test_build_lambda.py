@@ -1,6 +1,6 @@
 """The builder of the Lambda zip: its contents, when it builds, and its error messages.
 
-Two tests use the real package and libraries. The others use a small tree and fake wheels in a local folder.
+Two tests use the real package and libraries. The others use a small tree and a fake wheel in a local folder.
 """
 
 import base64
@@ -15,10 +15,8 @@ import struct
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,13 +28,11 @@ from support.repository.files import REPOSITORY
 # The largest zip with which cold starts were measured, in bytes.
 SIZE_LIMIT_BYTES = 800_000
 
-ELF_MACHINES = {name: number for number, name in build_lambda.ELF_MACHINES.items()}
+LAMBDA = build_lambda.target_named("arm64")
+OLD_LINUX = Target("local", "Linux", "x86_64", "3.11.7")
+OLD_MAC = Target("local", "Darwin", "arm64", "3.9.0")
+ELF_NUMBERS = {name: number for number, name in build_lambda.ELF_MACHINES.items()}
 UNSHIPPED = {"boto3", "botocore", "pip", "bin", "tests", "benchmarks", "__pycache__", "RECORD", "INSTALLER"}
-
-
-def run_builder(root: Path, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, str(root / "scripts" / "build_lambda.py")]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=120)
 
 
 @pytest.mark.parametrize("target", build_lambda.TARGET_NAMES)
@@ -59,7 +55,7 @@ def test_zip_contains_only_files_that_an_invocation_needs(target: str) -> None:
     libraries = [name for name in names if name.endswith(".so")]
     assert libraries
     if target != "local":
-        assert {struct.unpack_from("<H", archive.read(name), 18)[0] for name in libraries} == {ELF_MACHINES[target]}
+        assert {struct.unpack_from("<H", archive.read(name), 18)[0] for name in libraries} == {ELF_NUMBERS[target]}
         assert all("cpython-313" in name for name in libraries), "built for a Python version other than the runtime's"
         assert "typing_extensions.py" not in names, "only older Pythons need it"
 
@@ -82,199 +78,160 @@ assert not foreign, foreign
     assert ran.returncode == 0, ran.stderr
 
 
-@dataclass(frozen=True)
-class Wheel:
-    """A fake library."""
-
-    name: str
-    tag: str
-    files: Mapping[str, bytes]
-
-    def write(self, index: Path) -> str:
-        """Write the wheel to `index`; return its line of the lock file."""
-        information = f"{self.name}-1.0.dist-info"
-        files = {
-            **self.files,
-            f"{information}/METADATA": f"Metadata-Version: 2.1\nName: {self.name}\nVersion: 1.0\n".encode(),
-            f"{information}/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: {self.tag}\n".encode(),
-            f"{information}/RECORD": b"",
-        }
-        path = index / f"{self.name}-1.0-{self.tag}.whl"
-        with zipfile.ZipFile(path, "w") as archive:
-            for name, content in files.items():
-                archive.writestr(name, content)
-        return f"{self.name}==1.0 \\\n    --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
-
-
-PURE = Wheel("pure", "py3-none-any", {"pure/__init__.py": b"", "pure/tests/test_pure.py": b""})
-
-
 class SmallTree:
-    """The smallest package that can be built, and a folder of fake wheels."""
+    """The smallest package that can be built, with the wheel of its only library."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.index = root / "index"
-        self.index.mkdir()
-        (root / "scripts").mkdir()
-        shutil.copy(build_lambda.__file__, root / "scripts")
+        self.program = root / "scripts" / "build_lambda.py"
+        self.dist = root / "dist"
+        self.zip = self.dist / "orders-arm64.zip"
+        self.program.parent.mkdir()
+        shutil.copy(build_lambda.__file__, self.program)
         for name in build_lambda.REQUIRED_SOURCES:
             self.write(name, "{}" if name.endswith(".json") else "")
-        self.lock(PURE)
-
-    @property
-    def dist(self) -> Path:
-        return self.root / "dist"
+        wheel = root / "pure-1.0-py3-none-any.whl"
+        with zipfile.ZipFile(wheel, "w") as archive:
+            archive.writestr("pure/__init__.py", "")
+            archive.writestr("pure/tests/test_pure.py", "")
+            for name, text in {
+                "METADATA": "Name: pure\nVersion: 1.0",
+                "WHEEL": "Wheel-Version: 1.0",
+                "RECORD": "",
+            }.items():
+                archive.writestr(f"pure-1.0.dist-info/{name}", text)
+        self.lock(f"pure==1.0 --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}")
 
     def write(self, name: str, text: str) -> None:
         path = self.root / "lambda" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
-    def lock(self, *wheels: Wheel) -> None:
-        self.write("requirements.txt", "".join(wheel.write(self.index) for wheel in wheels))
+    def lock(self, text: str) -> None:
+        self.write("requirements.txt", text)
 
     def build(self) -> Path:
         return build("arm64", self.root)
 
-    def names(self) -> list[str]:
-        return zipfile.ZipFile(self.build()).namelist()
+    def start(self, **options: Any) -> "subprocess.Popen[str]":
+        """Start the copied program."""
+        command, pipe = [sys.executable, str(self.program)], subprocess.PIPE
+        return subprocess.Popen(command, cwd=self.root, stdout=pipe, stderr=pipe, text=True, **options)
 
 
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallTree:
-    small_tree = SmallTree(tmp_path)
     for name in [name for name in os.environ if name.startswith("PIP_")]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", small_tree.index.as_uri())
-    # User settings that would make pip install elsewhere.
-    monkeypatch.setenv("PIP_PREFIX", "/nowhere")
-    monkeypatch.setenv("PIP_REQUIRE_VIRTUALENV", "1")
-    return small_tree
+    # With PIP_PREFIX and PIP_REQUIRE_VIRTUALENV, pip would install elsewhere.
+    elsewhere = {"PIP_PREFIX": "/nowhere", "PIP_REQUIRE_VIRTUALENV": "1"}
+    index = {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": tmp_path.as_uri()}
+    for name, value in (elsewhere | index).items():
+        monkeypatch.setenv(name, value)
+    return SmallTree(tmp_path)
 
 
-def test_zip_is_identical_when_folder_times_and_umask_differ(tree: SmallTree, tmp_path: Path) -> None:
+@pytest.fixture
+def fetched(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """Replace the download of the libraries by these files; a test may change them."""
+    files = {"pure/__init__.py": b""}
+    monkeypatch.setattr(build_lambda, "fetch_libraries", lambda *_: dict(files))
+    return files
+
+
+def test_concurrent_builds_give_one_zip_whatever_the_folder_times_and_umask(tree: SmallTree, tmp_path: Path) -> None:
+    expected = tree.build().read_bytes()
     other = tmp_path / "a folder with spaces"
     for name in ("lambda", "scripts"):
         shutil.copytree(tree.root / name, other / name)
     for path in (other / "lambda").rglob("*"):
         os.utime(path, (1_000_000_000, 1_000_000_000))
-    before = os.umask(0o077)
-    try:
-        ran = run_builder(other, cwd=tmp_path)
-    finally:
-        os.umask(before)
-    assert ran.returncode == 0, ran.stderr
-    assert (other / "dist" / "orders-arm64.zip").read_bytes() == tree.build().read_bytes()
-
-
-def test_zip_is_built_only_when_an_input_has_changed(tree: SmallTree, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = tree.build()
-    before, built = first.read_bytes(), first.stat()
-    libraries = {name for name in tree.names() if not name.startswith("orders/")}
-    assert libraries
-    for stray in [".env", "notes.txt", "handlers/.secrets.json", "tests/test_order.py", "__pycache__/order.py"]:
-        tree.write(f"orders/{stray}", "")  # not shipped
-    for path in (tree.root / "lambda").rglob("*"):
-        path.touch()
-    with monkeypatch.context() as offline:
-        offline.setenv("PIP_FIND_LINKS", "")  # a download would fail
-        assert tree.build().stat().st_ino == built.st_ino
-        tree.write("orders/handlers/status.py", "CHANGED = True\n")
-        with first.open("rb") as reader:
-            assert tree.build().read_bytes() != before
-            assert reader.read() == before
-        assert tree.names() == sorted({*libraries, *build_lambda.REQUIRED_SOURCES})
-
-    tree.lock(Wheel("other", "py3-none-any", {"other.py": b""}))
-    assert "other.py" in tree.names()
-    whole = first.read_bytes()
-    first.write_bytes(b"PK half a zip")
-    assert tree.build().read_bytes() == whole
-
-    built = first.stat()
-    changed = tree.root / "scripts" / "build_lambda.py"
-    changed.write_text(changed.read_text() + "# changed\n")
-    monkeypatch.setattr(build_lambda, "__file__", str(changed))
-    assert tree.build().stat().st_ino != built.st_ino
-
-
-def test_concurrent_builds_leave_one_complete_zip_and_print_its_hashes(tree: SmallTree) -> None:
-    with ThreadPoolExecutor(3) as pool:
-        results = list(pool.map(lambda _: run_builder(tree.root, cwd=tree.root), range(3)))
-    assert [result.returncode for result in results] == [0] * 3, results
-    assert sorted(path.name for path in tree.dist.iterdir()) == ["orders-arm64.inputs", "orders-arm64.zip"]
-    zip_path = tree.dist / "orders-arm64.zip"
-    assert zipfile.ZipFile(zip_path).testzip() is None
-    digest = hashlib.sha256(zip_path.read_bytes())
-    for output in (result.stdout for result in results):
+    tree.root, tree.program = other, other / "scripts" / "build_lambda.py"
+    builders = [tree.start(umask=0o077) for _ in range(2)]
+    outputs = [builder.communicate(timeout=120) for builder in builders]
+    assert [builder.returncode for builder in builders] == [0, 0], outputs
+    dist = other / "dist"
+    assert sorted(path.name for path in dist.iterdir()) == ["orders-arm64.inputs", "orders-arm64.zip"]
+    assert (dist / "orders-arm64.zip").read_bytes() == expected
+    digest = hashlib.sha256(expected)
+    for output, _ in outputs:
         assert "dist/orders-arm64.zip: 1 KiB, built in" in output
         assert digest.hexdigest() in output
         assert base64.b64encode(digest.digest()).decode() in output
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_stopped_build_keeps_the_previous_zip(
-    tree: SmallTree, stop: signal.Signals, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_zip_is_built_only_when_an_input_has_changed(
+    tree: SmallTree, fetched: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    first = tree.build()
+    before, built = first.read_bytes(), first.stat()
+    for stray in [".env", "notes.txt", "handlers/.secrets.json", "tests/test_order.py", "__pycache__/order.py"]:
+        tree.write(f"orders/{stray}", "")  # not shipped
+    for path in (tree.root / "lambda").rglob("*"):
+        path.touch()
+    fetched["other.py"] = b""
+    assert tree.build().stat().st_ino == built.st_ino
+    tree.write("orders/handlers/status.py", "CHANGED = True\n")
+    with first.open("rb") as reader:
+        assert tree.build().read_bytes() != before
+        assert reader.read() == before
+    assert zipfile.ZipFile(first).namelist() == sorted(["pure/__init__.py", *build_lambda.REQUIRED_SOURCES])
+
+    tree.lock("other==1.0 --hash=sha256:00\n")
     whole = tree.build().read_bytes()
-    tree.lock(Wheel("other", "py3-none-any", {"other.py": b""}))
+    assert "other.py" in zipfile.ZipFile(first).namelist(), "a changed lock downloads the libraries again"
+    first.write_bytes(b"PK half a zip")
+    assert tree.build().read_bytes() == whole
+
+    built = first.stat()
+    tree.program.write_text(tree.program.read_text() + "# changed\n")
+    monkeypatch.setattr(build_lambda, "__file__", str(tree.program))
+    assert tree.build().stat().st_ino != built.st_ino
+
+
+def test_stopped_build_keeps_the_previous_zip(tree: SmallTree, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tree.dist.mkdir()
+    tree.zip.write_text("previous")
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setenv("TMPDIR", str(scratch))
+    monkeypatch.setenv("PIP_FIND_LINKS", "")
     monkeypatch.delenv("PIP_NO_INDEX")
     with socket.create_server(("127.0.0.1", 0)) as silent_index:
         silent_index.settimeout(60)
         monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{silent_index.getsockname()[1]}/simple")
-        command = [sys.executable, str(tree.root / "scripts" / "build_lambda.py")]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as builder:
+        with tree.start() as builder:
             connection, _ = silent_index.accept()  # the download is under way
-            builder.send_signal(stop)
+            builder.send_signal(signal.SIGTERM)
             _, errors = builder.communicate(timeout=60)
             connection.close()
     assert (builder.returncode, errors) == (130, "build_lambda: stopped. The previous zip is unchanged.\n")
-    assert (tree.dist / "orders-arm64.zip").read_bytes() == whole
-    assert sorted(path.name for path in tree.dist.iterdir()) == ["orders-arm64.inputs", "orders-arm64.zip"]
+    assert {path.name: path.read_text() for path in tree.dist.iterdir()} == {tree.zip.name: "previous"}
     assert list(scratch.iterdir()) == []
 
 
 def elf(machine: str) -> bytes:
     """Return the first bytes of a 64-bit little-endian shared library."""
-    return b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack("<HHI", 3, ELF_MACHINES[machine], 1) + bytes(40)
+    return b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack("<HHI", 3, ELF_NUMBERS[machine], 1) + bytes(40)
 
 
-def native_wheel(platform_tag: str, library: bytes) -> Wheel:
-    return Wheel("native", f"cp313-cp313-{platform_tag}", {"native/_speedups.cpython-313.so": library})
-
-
-@pytest.mark.parametrize(
-    ("library", "found"), [(elf("x86_64"), "x86_64"), (b"text", "an unknown platform")], ids=["elf", "text"]
-)
-def test_library_for_another_machine_is_rejected(tree: SmallTree, library: bytes, found: str) -> None:
-    tree.lock(native_wheel("manylinux_2_17_aarch64", library))
-    with pytest.raises(BuildError, match=rf"_speedups\.cpython-313\.so is built for {found}, but the zip is for arm64"):
+@pytest.mark.parametrize(("library", "found"), [(elf("x86_64"), "x86_64"), (b"text", "an unknown platform")])
+def test_library_for_another_machine_is_rejected(
+    tree: SmallTree, fetched: dict[str, bytes], library: bytes, found: str
+) -> None:
+    fetched["native.cpython-313.so"] = library
+    with pytest.raises(BuildError, match=rf"native\.cpython-313\.so is built for {found}, but the zip is for arm64"):
         tree.build()
     assert not tree.dist.exists()
+    fetched["native.cpython-313.so"] = elf("arm64")
+    tree.build()
 
 
-@pytest.mark.parametrize("tag", ["manylinux2014_aarch64", "manylinux_2_34_aarch64"])
-def test_wheel_is_used_when_the_runtime_has_its_glibc_version(tree: SmallTree, tag: str) -> None:
-    tree.lock(native_wheel(tag, elf("arm64")))
-    assert "native/_speedups.cpython-313.so" in tree.names()
-
-
-@pytest.mark.parametrize("tag", ["manylinux_2_35_aarch64", "musllinux_1_2_aarch64", "manylinux_2_17_x86_64"])
-def test_wheel_is_rejected_when_the_runtime_cannot_load_it(tree: SmallTree, tag: str) -> None:
-    tree.lock(native_wheel(tag, elf("arm64")))
-    with pytest.raises(BuildError, match=r"finds no wheel of native==1\.0 for Linux on arm64, Python 3\.13\. "):
-        tree.build()
-
-
-LAMBDA = build_lambda.target_named("arm64")
-OLD_LINUX = Target("local", "Linux", "x86_64", "3.11.7")
-OLD_MAC = Target("local", "Darwin", "arm64", "3.9.0")
+def test_pip_accepts_wheels_for_the_glibc_of_the_runtime() -> None:
+    platforms = {option for option in LAMBDA.pip_options if option.startswith("--platform")}
+    for tag, is_accepted in {"2014": True, "_2_17": True, "_2_34": True, "_2_35": False}.items():
+        assert (f"--platform=manylinux{tag}_aarch64" in platforms) == is_accepted, tag
+    assert all(platform.endswith("_aarch64") for platform in platforms)
 
 
 @pytest.mark.parametrize(
@@ -294,42 +251,47 @@ def test_markers_are_evaluated_for_the_target(marker: str, applies_to: list[Targ
         assert build_lambda.requirements_for(target, lock) == expected, target
 
 
-@pytest.mark.parametrize("name", [*build_lambda.REQUIRED_SOURCES, "requirements.txt"])
+@pytest.mark.parametrize("name", build_lambda.REQUIRED_SOURCES)
 def test_missing_source_is_named_in_the_error(tree: SmallTree, name: str) -> None:
     (tree.root / "lambda" / name).unlink()
     with pytest.raises(BuildError, match=f"lambda/{name} is missing. Restore it with"):
         tree.build()
 
 
-def unreachable_index(tree: SmallTree, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("PIP_NO_INDEX")
-    monkeypatch.setenv("PIP_FIND_LINKS", "")
-    monkeypatch.setenv("PIP_RETRIES", "1")
-    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+HASH = f"--hash=sha256:{'0' * 64}"
+INDEX = {"PIP_NO_INDEX": "0", "PIP_FIND_LINKS": "", "PIP_RETRIES": "1", "PIP_INDEX_URL": "http://127.0.0.1:9/simple"}
 
 
 @pytest.mark.parametrize(
-    ("arrange", "message"),
+    ("lock", "environment", "message"),
     [
-        (unreachable_index, "the package index cannot be reached. Check the network"),
-        (lambda tree, _: tree.write("requirements.txt", f"pure==1.0 --hash=sha256:{'0' * 64}\n"), "its hash differs"),
-        (lambda tree, _: tree.write("requirements.txt", "pure==1.0\n"), "hash"),
-        (lambda tree, _: tree.write("requirements.txt", "pure=1.0\n"), "invalid line: pure=1.0. Run `make lock`"),
-        (lambda tree, _: tree.dist.write_text("a file"), "dist: File exists. Check permissions and free space"),
+        (f"pure==1.0 {HASH}", INDEX, r"the package index cannot be reached\. Check the network"),
+        (f"pure==1.0 {HASH}", {}, "its hash differs"),
+        ("pure==1.0", {}, "hash"),
+        (f"native==1.0 {HASH}", {}, r"finds no wheel of native==1\.0 for Linux on arm64, Python 3\.13\. Check"),
+        ("pure=1.0", {}, r"invalid line: pure=1\.0\. Run `make lock`"),
     ],
 )
-def test_build_error_is_one_line_with_the_remedy(
-    tree: SmallTree,
-    arrange: Callable[[SmallTree, pytest.MonkeyPatch], None],
-    message: str,
-    monkeypatch: pytest.MonkeyPatch,
+def test_build_error_names_the_remedy(
+    tree: SmallTree, lock: str, environment: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arrange(tree, monkeypatch)
-    ran = run_builder(tree.root, cwd=tree.root)
-    assert ran.returncode == 1
-    assert ran.stderr.startswith("build_lambda: ")
-    assert message in ran.stderr
-    assert ran.stderr.count("\n") == 1
+    tree.lock(lock)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(BuildError, match=message) as failure:
+        tree.build()
+    assert "\n" not in str(failure.value)
+
+
+def test_program_prints_an_error_in_one_line(tree: SmallTree, fetched: dict[str, bytes]) -> None:
+    tree.dist.write_text("a file")
+    with pytest.raises(BuildError, match="dist: File exists"):
+        tree.build()
+    (tree.root / "lambda" / "requirements.txt").unlink()
+    with tree.start() as builder:
+        _, errors = builder.communicate(timeout=60)
+    expected = "lambda/requirements.txt is missing. Restore it with: git checkout -- lambda/requirements.txt"
+    assert (builder.returncode, errors) == (1, f"build_lambda: {expected}.\n")
 
 
 @pytest.mark.parametrize(("system", "machine"), [("Windows", "AMD64"), ("Linux", "riscv64")])

@@ -113,7 +113,9 @@ time.sleep(300)
 def test_directory_stays_locked_until_the_last_process_ends(tmp_path: Path) -> None:
     with RunLock(tmp_path) as lock:
         process = started(GRACEFUL, tmp_path, lock=lock)
-    with pytest.raises(LocalStackError, match="is still stopping"):
+    with pytest.raises(
+        LocalStackError, match=rf"runs in {tmp_path} already, or is still stopping \(process {os.getpid()}\)"
+    ):
         RunLock(tmp_path).__enter__()
     process.stop()
     with RunLock(tmp_path):

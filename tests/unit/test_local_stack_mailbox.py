@@ -6,6 +6,7 @@ import mailbox
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -30,14 +31,8 @@ ALARM = json.dumps(
 
 def notification(message: str, subject: str | None = "subject") -> dict[str, Any]:
     """Return a notification as SNS delivers it to a queue."""
-    envelope = {
-        "Type": "Notification",
-        "MessageId": "4a58f4b3",
-        "TopicArn": TOPIC,
-        "Message": message,
-        "Timestamp": "2026-11-23T07:22:42.000Z",
-    }
-    return {**envelope, "Subject": subject} if subject else envelope
+    envelope = {"MessageId": "4a58f4b3", "TopicArn": TOPIC, "Timestamp": "2026-11-23T07:22:42.000Z"}
+    return {**envelope, "Message": message, **({"Subject": subject} if subject else {})}
 
 
 def test_alarm_email_has_description_and_reason_as_plain_text() -> None:
@@ -62,56 +57,24 @@ def test_other_message_is_unchanged(render: Callable[[str], str], message: str) 
     assert render(message) == message
 
 
-class FakeSqs:
-    """One queue with one notification, which stays until it is deleted."""
-
-    def __init__(self) -> None:
-        self.messages = [{"Body": json.dumps(notification("text")), "ReceiptHandle": "1"}]
-        self.on_delete: Callable[[], None] = lambda: None
-
-    def create_queue(self, **_: Any) -> Any:
-        return {"QueueUrl": "http://queue"}
-
-    def get_queue_attributes(self, **_: Any) -> Any:
-        return {"Attributes": {"QueueArn": "arn:aws:sqs:us-east-1:000000000000:mailbox"}}
-
-    def set_queue_attributes(self, **_: Any) -> None:
-        pass
-
-    def receive_message(self, **_: Any) -> Any:
-        return {"Messages": list(self.messages)}
-
-    def delete_message(self, **_: Any) -> None:
-        self.on_delete()
-        self.messages.clear()
-
-
-class FakeSns:
-    """One topic with the given subscriptions: pairs of protocol and endpoint."""
-
-    def __init__(self, *subscriptions: tuple[str, str]) -> None:
-        self._page = {"Subscriptions": [{"Protocol": protocol, "Endpoint": to} for protocol, to in subscriptions]}
-
-    def subscribe(self, **_: Any) -> None:
-        pass
-
-    def get_paginator(self, _: str) -> "FakeSns":
-        return self
-
-    def paginate(self, **_: Any) -> list[Any]:
-        return [self._page]
-
-
 @pytest.mark.parametrize("recipients", [[], ["a@example.com", "b@example.com"]])
 def test_all_addresses_get_an_email_before_the_message_is_deleted(tmp_path: Path, recipients: list[str]) -> None:
-    sqs, sns = FakeSqs(), FakeSns(("sqs", "arn:aws:sqs:queue"), *(("email", each) for each in recipients))
+    sqs, sns, directory = MagicMock(), MagicMock(), tmp_path / "mailbox"
+    sqs.receive_message.side_effect = [
+        {"Messages": [{"Body": json.dumps(notification("text")), "ReceiptHandle": "1"}]},
+        {},
+    ]
+    sqs.get_queue_attributes.return_value = {"Attributes": {"QueueArn": "arn:aws:sqs:us-east-1:000000000000:mailbox"}}
+    subscriptions = [("sqs", "arn:aws:sqs:queue"), *(("email", each) for each in recipients)]
+    page = {"Subscriptions": [{"Protocol": protocol, "Endpoint": to} for protocol, to in subscriptions]}
+    sns.get_paginator.return_value.paginate.return_value = [page]
     written: list[str] = []
-    sqs.on_delete = lambda: written.extend(email["To"] for email in mailbox.Maildir(tmp_path / "mailbox"))
-    box = Mailbox(sqs, sns, tmp_path / "mailbox")
+    sqs.delete_message.side_effect = lambda **_: written.extend(email["To"] for email in mailbox.Maildir(directory))
+    box = Mailbox(sqs, sns, directory)
     box.subscribe({TOPIC: str})
     assert [email["To"] for email in box.deliver()] == recipients
     assert sorted(written) == recipients
-    assert not sqs.messages
+    sqs.delete_message.assert_called_once()
 
 
 def test_terminal_shows_an_email() -> None:

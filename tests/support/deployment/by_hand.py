@@ -26,9 +26,6 @@ class BackendByHand:
         self._connection = settings.connection
         self._aws_port = settings.aws_port
 
-    def require_tools(self) -> None:
-        """Do nothing."""
-
     def deploy(self, zip_path: Path, report: Report) -> Mapping[str, str]:
         """Create the missing resources."""
         alerts, completed = self._topic("alerts"), self._topic("order-completed")
