@@ -1,5 +1,6 @@
 """`orders submit`: one order, or a file of them."""
 
+import re
 import sys
 import uuid
 from collections import Counter
@@ -20,6 +21,7 @@ from orders_cli.options import Mode, changes_system
 from orders_cli.order_api import OrderApi, Submission, Verdict
 from orders_cli.order_file import COLUMNS, OrderLine, order_line, read_orders
 
+_VISIBLE_ASCII = re.compile("[!-~]+")
 _FAILURES = (Verdict.REFUSED, Verdict.NOT_SUBMITTED)
 
 # Concurrent submissions, and lines of a file that are read ahead.
@@ -61,7 +63,7 @@ def submit(*, file: str | None, key: str | None, batch: str | None, token: str |
     While the API is throttling or unavailable each order is retried, up to eight times.
     """
     stopped = Event()
-    if token is not None and not _is_visible_ascii(token):
+    if token is not None and not _VISIBLE_ASCII.fullmatch(token):
         raise click.UsageError("ORDERS_TOKEN is not a token: it may hold visible ASCII characters only.")
     mode, target = more.pop("mode"), more.pop("target")
     order = {name: more[name] for name in COLUMNS}
@@ -71,7 +73,7 @@ def submit(*, file: str | None, key: str | None, batch: str | None, token: str |
         if batch:
             raise click.UsageError("--batch is for a FILE; one order has a --key.")
         key = str(uuid.uuid4()) if key is None else key
-        if not (_is_visible_ascii(key) and len(key) <= 255):
+        if not (_VISIBLE_ASCII.fullmatch(key) and len(key) <= 255):
             raise click.UsageError("An Idempotency-Key is 1 to 255 visible ASCII characters.")
         lines: Iterable[OrderLine] = [order_line(order, key)]
     elif key or any(value is not None for value in order.values()):
@@ -109,11 +111,9 @@ def _submit_lines(lines: Iterable[OrderLine], api: OrderApi | None, stopped: Eve
 def _submit(line: OrderLine, api: OrderApi | None) -> Submission:
     if line.unreadable:
         return Submission(Verdict.REFUSED, {"code": "UNREADABLE_LINE", "detail": line.unreadable})
-    if api is None:
-        return (
-            Submission(Verdict.VALID) if line.is_valid else Submission(Verdict.REFUSED, {"code": "VALIDATION_FAILED"})
-        )
-    return api.submit(line.body, line.idempotency_key)
+    if api:
+        return api.submit(line.body, line.idempotency_key)
+    return Submission(Verdict.VALID) if line.is_valid else Submission(Verdict.REFUSED, {"code": "VALIDATION_FAILED"})
 
 
 def _report_one(results: Iterable[tuple[int, Submission]], mode: Mode) -> int:
@@ -126,10 +126,6 @@ def _report_one(results: Iterable[tuple[int, Submission]], mode: Mode) -> int:
     if not is_accepted:
         say(f"the order: {submission.verdict.value} {_why(submission)}".rstrip())
     return FAILED if submission.verdict in _FAILURES else 0
-
-
-def _is_visible_ascii(text: str) -> bool:
-    return bool(text) and all("!" <= character <= "~" for character in text)
 
 
 def _report(results: Iterable[tuple[int, Submission]], mode: Mode) -> int:
@@ -167,7 +163,7 @@ def _why(submission: Submission) -> str:
 
 
 def _open(file: str | None) -> AbstractContextManager[BinaryIO | None]:
-    if file is None or file == "-":
+    if file in (None, "-"):
         return nullcontext(sys.stdin.buffer if file else None)
     try:
         return open(file, "rb")

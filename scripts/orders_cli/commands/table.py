@@ -139,7 +139,6 @@ def _pages(things: Iterable[Thing], size: int) -> Iterator[list[Thing]]:
         yield page
 
 
-_PAGE_SIZE = 1000
 _NOT_CHECKED = (
     "content of messages in the orders queue",
     "the table's stream (24 hours)",
@@ -188,7 +187,7 @@ def erase(*, customer: str, file: Path | None, mode: Mode, target: Target) -> in
     read, hidden = peek(system.queue("orders_dlq"), own_id)
     dead_letters = [letter_id for letter_id in read if letter_id]
     left = {"orders_queue_messages": waiting, "dead_letters": len(dead_letters), "hidden_dead_letters": hidden}
-    items = list(table.items_of_customer(customer, "0", "9999", _PAGE_SIZE))
+    items = list(table.items_of_customer(customer, "0", "9999", page_size=1000))
     recovery_days = table.recovery_days()
 
     def result() -> dict[str, Any]:
