@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
+import hypercorn.asyncio
 import ministack.app
 from ministack.core import persistence
 
@@ -24,6 +25,11 @@ from aws_emulator.root_user import patch_root_user
 from aws_emulator.stream_mappings import patch_stream_mappings
 from aws_emulator.tables import patch_tables
 from aws_emulator.workers import patch_workers
+
+# ministack closes a connection that was idle for 75 s. On a busy machine, a request that arrives at this moment may be
+# executed without a response, and its SDK repeats it. The Terraform provider closes idle connections itself after 90 s:
+# https://github.com/aws/aws-sdk-go-v2/blob/main/aws/transport/http/client.go
+IDLE_SECONDS = 3600
 
 # As ASGI defines them: https://asgi.readthedocs.io/en/latest/specs/main.html
 Scope = MutableMapping[str, Any]
@@ -52,6 +58,17 @@ def guarded(app: App, guard: Guard) -> App:
     return admit
 
 
+def keep_connections(server: Any = hypercorn.asyncio) -> None:
+    """Let clients close idle connections before the server does."""
+    serve = server.serve
+
+    def serve_and_keep(app: Any, config: Any) -> Any:
+        config.keep_alive_timeout = IDLE_SECONDS
+        return serve(app, config)
+
+    server.serve = serve_and_keep
+
+
 def main() -> None:
     """Run ministack until it is stopped."""
     # The functions inherit the environment, so remove these variables.
@@ -67,6 +84,7 @@ def main() -> None:
     patch_stream_mappings()
     patch_tables()
     patch_workers()
+    keep_connections()
     ministack.app.app = guarded(ministack.app.app, Guard(access_key_id, origins))
     with state_on_disk(Path(persistence.STATE_DIR)):
         ministack.app.main()

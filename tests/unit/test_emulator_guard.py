@@ -1,12 +1,14 @@
-"""The emulator admits requests by host, origin, site and access key, and stores the key privately."""
+"""The emulator admits requests by host, origin, site and access key, stores the key privately, and keeps connections."""
 
 import json
 import secrets
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from aws_emulator import program
 from aws_emulator.guard import Guard
 from local_stack import LocalStackError
 from local_stack.aws import ACCESS_KEY_FILE, kept_credentials
@@ -140,3 +142,9 @@ def test_damaged_access_key_is_reported(tmp_path: Path, text: str) -> None:
     (tmp_path / ACCESS_KEY_FILE).write_text(text)
     with pytest.raises(LocalStackError, match=r"is damaged: delete it"):
         kept_credentials(tmp_path)
+
+
+def test_emulator_keeps_idle_connections_longer_than_the_terraform_provider() -> None:
+    server = SimpleNamespace(serve=lambda app, config: config.keep_alive_timeout)
+    program.keep_connections(server)
+    assert server.serve(None, SimpleNamespace(keep_alive_timeout=75)) > 90
