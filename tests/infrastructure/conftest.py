@@ -12,11 +12,13 @@ import pytest
 
 from infrastructure.deployed_system import Description, describe
 from infrastructure.deployer import deployer_environment
+from infrastructure.profiles import FILLED_IN, profile_of, settings_of
 from support.deployment.api import JSON_TYPE, DeployedApi
 from support.deployment.cloudformation import Stack
 from support.deployment.emulator import Emulator, running_emulator
 from support.deployment.frontend import VARIABLES
 from support.deployment.package import lambda_zip as local_package
+from support.deployment.plans import SideBySide
 from support.deployment.sign_in import SignIn
 from support.deployment.terraform import Plan, Resources, TerraformRoot
 from support.prerequisites import require_program
@@ -64,6 +66,9 @@ CHOSEN: dict[str, Any] = {
     "requests_alarm_per_minute": 1000,
     "client_errors_alarm_per_minute": 50,
 }
+
+# The emulator's zone a does not offer it.
+SCARCE_INSTANCE_TYPE = "a1.medium"
 
 # A value for every option of the frontend.
 FRONTEND_CHOSEN: dict[str, Any] = {
@@ -115,34 +120,70 @@ def backend(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Ter
 
 
 @pytest.fixture(scope="session")
-def plan(backend: TerraformRoot, variables: dict[str, Any]) -> Plan:
-    """The backend with all defaults."""
-    return backend.plan(variables)
-
-
-@pytest.fixture(scope="session")
-def production_plan(backend: TerraformRoot, variables: dict[str, Any]) -> Plan:
-    """The backend in another environment and region of the account, with every option."""
+def backend_plans(
+    emulator: Emulator, variables: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Plan]:
     others = {"environment": "prod", "aws_region": OTHER_REGION, "lambda_architecture": "x86_64"}
-    return backend.plan({**variables, **CHOSEN, **others})
+    sets = {
+        "defaults": variables,
+        "every_option": {**variables, **CHOSEN, **others},
+        "prod_profile": {**variables, **settings_of(profile_of("backend", "prod")), **FILLED_IN["backend"]},
+    }
+    folder, directory = REPOSITORY / "terraform-backend", tmp_path_factory.mktemp("terraform")
+    return SideBySide(folder, directory, emulator.environment, sets).plans()
 
 
 @pytest.fixture(scope="session")
-def frontend(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> TerraformRoot:
-    directory = tmp_path_factory.mktemp("terraform") / "terraform-frontend"
-    return TerraformRoot(REPOSITORY / "terraform-frontend", directory, emulator.environment)
+def plan(backend_plans: dict[str, Plan]) -> Plan:
+    """The backend with all defaults."""
+    return backend_plans["defaults"]
 
 
 @pytest.fixture(scope="session")
-def frontend_plan(frontend: TerraformRoot) -> Plan:
+def production_plan(backend_plans: dict[str, Plan]) -> Plan:
+    """The backend in another environment and region of the account, with every option."""
+    return backend_plans["every_option"]
+
+
+@pytest.fixture(scope="session")
+def existing_network(emulator: Emulator) -> dict[str, Any]:
+    """Subnets of two zones for the frontend's variable."""
+    ec2 = emulator.client("ec2")
+    vpc_id = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc_id, CidrBlock=f"10.9.{number}.0/24", AvailabilityZone=f"{REGION}{zone}")
+        for number, zone in enumerate("ab")
+    ]
+    ids = [each["Subnet"]["SubnetId"] for each in subnets]
+    return {"vpc_id": vpc_id, "load_balancer_subnet_ids": ids, "instance_subnet_ids": ids}
+
+
+@pytest.fixture(scope="session")
+def frontend_plans(
+    emulator: Emulator, existing_network: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Plan]:
+    sets = {
+        "defaults": VARIABLES,
+        "every_option": FRONTEND_CHOSEN,
+        "other_zones": {**VARIABLES, "availability_zones": [f"{REGION}c", f"{REGION}b"]},
+        "scarce_instance_type": {**VARIABLES, "instance_type": SCARCE_INSTANCE_TYPE},
+        "longest_names": {**VARIABLES, "project": "a" * 25, "environment": "staging"},
+        "existing_network": {**VARIABLES, "existing_network": existing_network},
+    }
+    folder, directory = REPOSITORY / "terraform-frontend", tmp_path_factory.mktemp("terraform")
+    return SideBySide(folder, directory, emulator.environment, sets).plans()
+
+
+@pytest.fixture(scope="session")
+def frontend_plan(frontend_plans: dict[str, Plan]) -> Plan:
     """The frontend with all defaults."""
-    return frontend.plan(VARIABLES)
+    return frontend_plans["defaults"]
 
 
 @pytest.fixture(scope="session")
-def frontend_production_plan(frontend: TerraformRoot) -> Plan:
+def frontend_production_plan(frontend_plans: dict[str, Plan]) -> Plan:
     """The frontend in another environment and region of the account, with every option."""
-    return frontend.plan(FRONTEND_CHOSEN)
+    return frontend_plans["every_option"]
 
 
 @dataclass(frozen=True)

@@ -89,11 +89,7 @@ def test_optional_resources_exist_only_when_chosen(resources: Resources, product
 
 def test_destroy_deletes_the_table_before_the_queues(plan: Plan) -> None:
     # If the table is protected, its deletion fails first, and the queues keep their orders.
-    [table] = [
-        each
-        for each in plan.document["configuration"]["root_module"]["resources"]
-        if each["address"] == "aws_dynamodb_table.orders"
-    ]
+    [table] = [each for each in plan.configuration["resources"] if each["address"] == "aws_dynamodb_table.orders"]
     assert set(table["depends_on"]) == {"aws_sqs_queue.orders", "aws_sqs_queue.orders_dlq"}
 
 

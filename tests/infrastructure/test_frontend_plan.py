@@ -4,16 +4,19 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infrastructure.conftest import BOUNDARY, FRONTEND_CHOSEN, RUNBOOK_URL
+from infrastructure.conftest import BOUNDARY, FRONTEND_CHOSEN, RUNBOOK_URL, SCARCE_INSTANCE_TYPE
 from infrastructure.invariants import links_its_section
 from planning.cost import FOOTPRINT
 from support.deployment.emulator import Emulator
 from support.deployment.frontend import API_URL, IMAGE, LISTEN_ADDRESS, REPOSITORY_URL, VARIABLES, user_data
-from support.deployment.terraform import Plan, Resources, TerraformRoot
+from support.deployment.plans import SideBySide
+from support.deployment.terraform import Plan, Resources
+from support.repository.files import REPOSITORY
 
 TAGS = {"Project": "order-processing", "Environment": "dev"}
 
@@ -50,20 +53,40 @@ def ranges(resources: Resources) -> dict[str, str]:
     return {subnet["availability_zone"][-1]: subnet["cidr_block"] for subnet in subnets}
 
 
-def test_subnet_range_depends_only_on_the_zone(frontend: TerraformRoot, resources: Resources) -> None:
+def test_subnet_range_depends_only_on_the_zone(frontend_plans: dict[str, Plan], resources: Resources) -> None:
     assert ranges(resources) == {"a": "10.20.0.0/20", "b": "10.20.16.0/20"}, (
         "the ranges must equal those of earlier releases"
     )
-    chosen = frontend.plan({**VARIABLES, "availability_zones": ["eu-west-1c", "eu-west-1b"]}).resources
+    chosen = frontend_plans["other_zones"].resources
     assert ranges(chosen) == {"b": "10.20.16.0/20", "c": "10.20.32.0/20"}, "zone b must keep its range"
 
 
-def test_zone_is_used_only_when_it_offers_the_instance_type(frontend: TerraformRoot) -> None:
-    # The emulator's zone a does not offer this instance family.
-    scarce = {**VARIABLES, "instance_type": "a1.medium"}
-    assert set(ranges(frontend.plan(scarce).resources)) == {"b", "c"}
-    [error] = frontend.errors({**scarce, "availability_zones": ["eu-west-1a", "eu-west-1b"]})
-    assert "zones that offer a1.medium as availability_zones (eu-west-1b, eu-west-1c)" in error
+def test_zone_is_used_only_when_it_offers_the_instance_type(frontend_plans: dict[str, Plan]) -> None:
+    assert set(ranges(frontend_plans["scarce_instance_type"].resources)) == {"b", "c"}
+
+
+def test_unsuitable_account_is_reported(emulator: Emulator, existing_network: dict[str, Any], tmp_path: Path) -> None:
+    ec2 = emulator.client("ec2")
+    # An image with this name by another publisher must not be used.
+    ec2.register_image(Name="debian-13-arm64-20260101-1", Architecture="arm64", VirtualizationType="hvm")
+    zone_a = ec2.create_subnet(VpcId=existing_network["vpc_id"], CidrBlock="10.9.2.0/24", AvailabilityZone="eu-west-1a")
+    one_zone = [existing_network["instance_subnet_ids"][0], zone_a["Subnet"]["SubnetId"]]
+    network = {**existing_network, "load_balancer_subnet_ids": one_zone, "instance_subnet_ids": one_zone}
+    zones = {"instance_type": SCARCE_INSTANCE_TYPE, "availability_zones": ["eu-west-1a", "eu-west-1b"]}
+    sets = {
+        "zones": {**VARIABLES, **zones},
+        "network": {**VARIABLES, "existing_network": network},
+        "image": {name: value for name, value in VARIABLES.items() if name != "ami_id"},
+    }
+    errors = SideBySide(REPOSITORY / "terraform-frontend", tmp_path, emulator.environment, sets).errors()
+    expected = {
+        "zones that offer a1.medium as availability_zones (eu-west-1b, eu-west-1c)",
+        "one subnet for each zone",
+        "subnets of two zones or more",
+        "query returned no results",
+    }
+    assert {advice for advice in expected for error in errors if advice in error} == expected
+    assert len(errors) == len(expected)
 
 
 def test_optional_resources_exist_only_when_chosen(resources: Resources, prod: Resources) -> None:
@@ -80,7 +103,7 @@ def test_each_zone_of_private_servers_has_a_nat_gateway(prod: Resources) -> None
 
 
 def test_load_balancer_depends_on_the_internet_gateway(frontend_plan: Plan) -> None:
-    network = frontend_plan.document["configuration"]["root_module"]["module_calls"]["network"]["module"]
+    network = frontend_plan.configuration["module_calls"]["network"]["module"]
     waits = network["outputs"]["public_subnet_ids"]["depends_on"]
     assert {"aws_route.internet", "aws_route_table_association.public"} <= set(waits)
 
@@ -181,13 +204,8 @@ def test_new_group_serves_only_when_healthy_at_the_load_balancer(resources: Reso
     assert (stickiness["type"], stickiness["enabled"]) == ("lb_cookie", True), "a session must stay on one release"
 
 
-def test_default_image_is_published_by_debian(frontend: TerraformRoot, emulator: Emulator, frontend_plan: Plan) -> None:
-    without_image = {name: value for name, value in VARIABLES.items() if name != "ami_id"}
-    name = "debian-13-arm64-20260101-1"
-    emulator.client("ec2").register_image(Name=name, Architecture="arm64", VirtualizationType="hvm")
-    [error] = frontend.errors(without_image)
-    assert "query returned no results" in error, "an image by another publisher must not be used"
-    configured = frontend_plan.document["configuration"]["root_module"]["resources"]
+def test_default_image_is_published_by_debian(frontend_plan: Plan) -> None:
+    configured = frontend_plan.configuration["resources"]
     [image] = [resource["expressions"] for resource in configured if resource["type"] == "aws_ami"]
     assert image["owners"]["constant_value"] == ["136693071363"], "https://wiki.debian.org/Cloud/AmazonEC2Image"
 
@@ -251,28 +269,17 @@ def test_deployments_share_no_name(resources: Resources, prod: Resources) -> Non
     assert names(resources).isdisjoint(names(prod))
 
 
-def test_longest_names_fit_aws_limits(frontend: TerraformRoot) -> None:
-    plan = frontend.plan({**VARIABLES, "project": "a" * 25, "environment": "staging"})
-    load_balancer = only(plan.resources, "aws_lb")["name"]
+def test_longest_names_fit_aws_limits(frontend_plans: dict[str, Plan]) -> None:
+    resources = frontend_plans["longest_names"].resources
+    load_balancer = only(resources, "aws_lb")["name"]
     assert len(load_balancer) == 32
     assert not load_balancer.endswith("-")
-    assert len(only(plan.resources, "aws_iam_role")["name"]) <= 64
+    assert len(only(resources, "aws_iam_role")["name"]) <= 64
 
 
-def test_existing_network_is_used_when_it_has_two_zones(frontend: TerraformRoot, emulator: Emulator) -> None:
-    ec2 = emulator.client("ec2")
-    vpc_id = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
-    first, second, beside_first = (
-        ec2.create_subnet(VpcId=vpc_id, CidrBlock=f"10.9.{index}.0/24", AvailabilityZone=f"eu-west-1{zone}")["Subnet"]
-        for index, zone in enumerate("aba")
-    )
-    good, bad = ([first["SubnetId"], each["SubnetId"]] for each in (second, beside_first))
-    network = {"vpc_id": vpc_id, "load_balancer_subnet_ids": good, "instance_subnet_ids": good}
-    resources = frontend.plan({**VARIABLES, "existing_network": network}).resources
+def test_existing_network_is_used(frontend_plans: dict[str, Plan], existing_network: dict[str, Any]) -> None:
+    resources = frontend_plans["existing_network"].resources
     assert not [address for address in resources if address.startswith("module.network")]
-    assert sorted(only(resources, "aws_lb")["subnets"]) == sorted(good)
-    assert sorted(only(resources, "aws_autoscaling_group")["vpc_zone_identifier"]) == sorted(good)
-    one_zone = {**network, "load_balancer_subnet_ids": bad, "instance_subnet_ids": bad}
-    errors = " ".join(frontend.errors({**VARIABLES, "existing_network": one_zone}))
-    assert "one subnet for each zone" in errors
-    assert "subnets of two zones or more" in errors
+    subnets = sorted(existing_network["instance_subnet_ids"])
+    assert sorted(only(resources, "aws_lb")["subnets"]) == subnets
+    assert sorted(only(resources, "aws_autoscaling_group")["vpc_zone_identifier"]) == subnets

@@ -4,42 +4,17 @@ import json
 import re
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from infrastructure.profiles import FILLED_IN, NOT_IN_DEV, profile_of, settings_of
 from infrastructure.variable_rules import declared_variables, rules_of
-from support.deployment.terraform import Resources, TerraformRoot
+from support.deployment.terraform import Plan, Resources, TerraformRoot
 from support.repository.cloudformation import Template, parameters_of
 from support.repository.files import REPOSITORY
 from support.repository.git import git
 
 SIDES = ("backend", "frontend")
-
-# Settings without a default.
-NOT_IN_DEV: dict[str, dict[str, Any]] = {
-    "backend": {"notification_email": "operations@example.com"},
-    "frontend": {
-        "api_url": "https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com",
-        "repository_url": "https://github.com/example/shop.git",
-        "repository_ref": "v1.2.0",
-    },
-}
-FILLED_IN: dict[str, dict[str, Any]] = {
-    "backend": {
-        **NOT_IN_DEV["backend"],
-        "cors_allowed_origins": ["https://shop.example.com"],
-        "api_throttling_rate_limit": 20,
-        "api_throttling_burst_limit": 40,
-    },
-    "frontend": {
-        **NOT_IN_DEV["frontend"],
-        "alerts_topic_arn": "arn:aws:sns:eu-west-1:123456789012:order-processing-prod-alerts",
-        "repository_ref": "1a2b3c4d" * 5,
-        "certificate_arn": "arn:aws:acm:eu-west-1:123456789012:certificate/1234abcd-12ab-34cd-56ef-1234567890ab",
-        "domain_name": "shop.example.com",
-    },
-}
 
 # Placeholders of the prod profile only.
 NOT_IN_STAGING = {"notification_email", "api_throttling_rate_limit", "api_throttling_burst_limit"}
@@ -53,10 +28,6 @@ def side(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def rules(side: str, tmp_path_factory: pytest.TempPathFactory) -> TerraformRoot:
     return rules_of(f"terraform-{side}", tmp_path_factory.mktemp("terraform"))
-
-
-def profile_of(side: str, environment: str) -> Path:
-    return REPOSITORY / f"terraform-{side}" / "profiles" / f"{environment}.tfvars"
 
 
 def test_dev_profile_needs_only_settings_without_default(side: str, rules: TerraformRoot) -> None:
@@ -85,8 +56,7 @@ def test_cloudformation_parameters_equal_the_terraform_profile(environment: str)
     path = REPOSITORY / "cloudformation" / "parameters" / f"{environment}.json"
     # The format of `aws cloudformation deploy --parameter-overrides file://...`.
     parameters = json.loads(path.read_text())["Parameters"]
-    text = profile_of("backend", environment).read_text()
-    settings = {name: json.loads(value) for name, value in re.findall(r"(?m)^(\w+) += (.+)$", text)}
+    settings = settings_of(profile_of("backend", environment))
     assert settings.get("processing_reserved_concurrency") in (None, settings.get("processing_maximum_concurrency"))
     assert parameters == parameters_of({"notification_email": "FILL IN", **settings})
     declared = Template.read().document["Parameters"]
@@ -126,8 +96,8 @@ def test_git_tracks_profiles_and_ignores_personal_values(tmp_path: Path) -> None
 
 
 @pytest.fixture(scope="module")
-def prod(backend: TerraformRoot, variables: dict[str, Any]) -> Resources:
-    return backend.plan({**variables, **FILLED_IN["backend"]}, profile=profile_of("backend", "prod")).resources
+def prod(backend_plans: dict[str, Plan]) -> Resources:
+    return backend_plans["prod_profile"].resources
 
 
 def test_prod_is_protected_and_keeps_logs_for_a_year(prod: Resources) -> None:

@@ -1,6 +1,5 @@
 """The validation rules of a Terraform folder's variables, evaluated for many sets of values in one plan."""
 
-import json
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from local_stack.environment import without_personal_choices
+from support.deployment.plans import SideBySide
 from support.deployment.terraform import Diagnostic, TerraformRoot
 from support.repository.files import REPOSITORY
 
@@ -43,10 +43,15 @@ def declared_variables(folder: str) -> list[str]:
 
 def rules_of(folder: str, directory: Path) -> TerraformRoot:
     """Return a root module with only the variables of a Terraform folder. It needs no provider."""
-    source = directory / "source"
-    source.mkdir(parents=True)
-    shutil.copy(REPOSITORY / folder / "variables.tf", source)
-    return TerraformRoot(source, directory / "variables", without_personal_choices())
+    return TerraformRoot(variables_of(folder, directory), directory / "root", without_personal_choices())
+
+
+def variables_of(folder: str, directory: Path) -> Path:
+    """Return a copy of a Terraform folder with only its variables."""
+    copy = directory / folder
+    copy.mkdir(parents=True)
+    shutil.copy(REPOSITORY / folder / "variables.tf", copy)
+    return copy
 
 
 def errors_of_each(folder: str, sets: Sequence[Mapping[str, Any]], directory: Path) -> list[list[Diagnostic]]:
@@ -61,21 +66,10 @@ def errors_of_each(folder: str, sets: Sequence[Mapping[str, Any]], directory: Pa
 
 
 def _errors_of_chunk(folder: str, sets: Sequence[Mapping[str, Any]], directory: Path) -> list[list[Diagnostic]]:
-    source = directory / "source"
-    (source / "rules").mkdir(parents=True)
-    shutil.copy(REPOSITORY / folder / "variables.tf", source / "rules")
-    declared = declared_variables(folder)
-    # One module call per set. Values come from a variable, because Terraform reports invalid constants before it
-    # evaluates rules that compare two variables. Every argument is set, so that each error points to its call.
-    for number in range(len(sets)):
-        arguments = {name: f'${{lookup(var.set_{number}, "{name}", null)}}' for name in declared}
-        call = {
-            "variable": {f"set_{number}": {"type": "any"}},
-            "module": {f"set_{number}": {"source": "./rules", **arguments}},
-        }
-        (source / f"{number}.tf.json").write_text(json.dumps(call))
-    root = TerraformRoot(source, directory / "variables", without_personal_choices())
-    errors: list[list[Diagnostic]] = [[] for _ in sets]
-    for error in root.errors({f"set_{number}": values for number, values in enumerate(sets)}):
-        errors[int(error.file.removesuffix(".tf.json"))].append(error)
-    return errors
+    # Every argument is set, so that each error points to the file of its call.
+    omitted = dict.fromkeys(declared_variables(folder))
+    named = {f"set_{number}": {**omitted, **values} for number, values in enumerate(sets)}
+    errors: dict[str, list[Diagnostic]] = {name: [] for name in named}
+    for error in SideBySide(variables_of(folder, directory), directory, without_personal_choices(), named).errors():
+        errors[error.file.removesuffix(".tf.json")].append(error)
+    return list(errors.values())

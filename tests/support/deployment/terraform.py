@@ -4,7 +4,7 @@ import json
 import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,10 @@ from support.prerequisites import require_program
 from terraform_provider import init
 
 Values = Mapping[str, Any]
+
+personal_files = shutil.ignore_patterns(
+    *(".terraform", "*.tfvars", "*.tfbackend", "*.tfstate*", "*.tfplan", "*_override.tf", "backend.tf")
+)
 
 # `terraform init` runs once per folder; later copies reuse its result.
 _initialized: dict[Path, Path] = {}
@@ -61,8 +65,46 @@ class Plan:
     """The resources that change."""
     data: Resources
     """All data sources. Those that are read during apply have only the values that are known."""
+    configuration: Values = field(repr=False)
+    """The module's configuration."""
     document: Values = field(repr=False)
-    """https://developer.hashicorp.com/terraform/internals/json-format#plan-representation"""
+    """Terraform's JSON for the whole run."""
+
+    @classmethod
+    def read(cls, document: Values, module: str = "") -> "Plan":
+        """Return the plan in Terraform's JSON, or its part for a module that the root calls.
+
+        https://developer.hashicorp.com/terraform/internals/json-format#plan-representation
+        """
+        changes = [_change(raw) for raw in document["resource_changes"] if raw["mode"] == "managed"]
+        read_already = document.get("prior_state", {}).get("values", {}).get("root_module", {})
+        read_during_apply = {
+            raw["address"]: raw["change"]["after"] for raw in document["resource_changes"] if raw["mode"] == "data"
+        }
+        plan = cls(
+            Resources(_resources(document["planned_values"]["root_module"])),
+            tuple(change for change in changes if change.actions != ("no-op",)),
+            Resources({**dict(_resources(read_already, "data")), **read_during_apply}),
+            document["configuration"]["root_module"],
+            document,
+        )
+        return plan._part(module) if module else plan
+
+    def _part(self, module: str) -> "Plan":
+        prefix = f"module.{module}."
+
+        def within(resources: Resources) -> Resources:
+            named = resources.items()
+            return Resources({key.removeprefix(prefix): each for key, each in named if key.startswith(prefix)})
+
+        changes = (each for each in self.changes if each.address.startswith(prefix))
+        return Plan(
+            within(self.resources),
+            tuple(replace(each, address=each.address.removeprefix(prefix)) for each in changes),
+            within(self.data),
+            self.configuration["module_calls"][module]["module"],
+            self.document,
+        )
 
 
 class TerraformRoot:
@@ -85,8 +127,7 @@ class TerraformRoot:
         launcher.write_text(f'#!/bin/sh\nexec env -i {shlex.join([*variables, self.program])} "$@"\n')
         launcher.chmod(0o755)
         self._terraform = Terraform(working_dir=str(directory), terraform_bin_path=str(launcher))
-        personal = (".terraform", "*.tfvars", "*.tfbackend", "*.tfstate*", "*.tfplan", "*_override.tf", "backend.tf")
-        shutil.copytree(source, directory, ignore=shutil.ignore_patterns(*personal))
+        shutil.copytree(source, directory, ignore=personal_files)
         if backend_options:
             shutil.copy(directory / "backend.tf.example", directory / "backend.tf")
         elif (earlier := _initialized.get(source)) and (earlier / ".terraform").is_dir():
@@ -105,18 +146,7 @@ class TerraformRoot:
         path = str(self.directory / "tests.tfplan")
         options = self._variables(variables, profile)
         self._run("plan", *options, f"-out={path}", "-input=false", f"-refresh={str(refresh).lower()}")
-        shown = json.loads(self._run("show", "-json", path))
-        changes = [_change(raw) for raw in shown["resource_changes"] if raw["mode"] == "managed"]
-        read_already = shown.get("prior_state", {}).get("values", {}).get("root_module", {})
-        read_during_apply = {
-            raw["address"]: raw["change"]["after"] for raw in shown["resource_changes"] if raw["mode"] == "data"
-        }
-        return Plan(
-            Resources(_resources(shown["planned_values"]["root_module"])),
-            tuple(change for change in changes if change.actions != ("no-op",)),
-            Resources({**dict(_resources(read_already, "data")), **read_during_apply}),
-            shown,
-        )
+        return Plan.read(json.loads(self._run("show", "-json", path)))
 
     def errors(self, variables: Values, profile: Path | None = None) -> list[Diagnostic]:
         """Plan with these variables, which override a profile's, and return the errors."""

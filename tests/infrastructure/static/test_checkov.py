@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from infrastructure.accepted_findings import ACCEPTED, BACKEND_BY_DEFAULT, FRONTEND_BY_DEFAULT
+from infrastructure.static.accepted_findings import ACCEPTED, BACKEND_BY_DEFAULT, FRONTEND_BY_DEFAULT
 from support.deployment.terraform import Plan
 from support.prerequisites import require_program
 from support.repository.cloudformation import TEMPLATE
@@ -38,27 +38,13 @@ def checkov() -> str:
 
 @pytest.fixture(scope="module")
 def reports(
-    checkov: str,
-    plan: Plan,
-    production_plan: Plan,
-    frontend_plan: Plan,
-    frontend_production_plan: Plan,
-    tmp_path_factory: pytest.TempPathFactory,
+    checkov: str, plan: Plan, frontend_plan: Plan, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Report]:
     """checkov's reports by the names in ACCEPTED."""
     directory = tmp_path_factory.mktemp("checkov")
-    for name, each in {
-        "terraform-backend by default": plan,
-        "terraform-backend with every option": production_plan,
-        "terraform-frontend by default": frontend_plan,
-        "terraform-frontend with every option": frontend_production_plan,
-    }.items():
+    for name, each in {"terraform-backend": plan, "terraform-frontend": frontend_plan}.items():
         (directory / f"{name}.json").write_text(json.dumps(each.document))
     shutil.copy(TEMPLATE, directory / "cloudformation.yaml")
-    return _reports(checkov, directory)
-
-
-def _reports(checkov: str, directory: Path) -> dict[str, Report]:
     command = [checkov, "--framework", "terraform_plan", "cloudformation", "--output", "json", "--compact"]
     ran = subprocess.run(
         [*command, "--skip-download", "--file", *sorted(path.name for path in directory.iterdir())],
@@ -73,14 +59,18 @@ def _reports(checkov: str, directory: Path) -> dict[str, Report]:
     failed: defaultdict[str, dict[str, list[str]]] = defaultdict(dict)
     for part in json.loads(ran.stdout):
         assert part["results"]["parsing_errors"] == []
-        passed.update(_document(check) for check in part["results"]["passed_checks"])
+        passed.update(_name(check) for check in part["results"]["passed_checks"])
         for check in part["results"]["failed_checks"]:
-            failed[_document(check)].setdefault(check["check_id"], []).append(check["resource"])
+            failed[_name(check)].setdefault(check["check_id"], []).append(check["resource"])
     return {name: Report(passed[name], failed[name]) for name in ACCEPTED}
 
 
-def _document(check: dict[str, Any]) -> str:
-    return Path(check["file_path"]).stem
+def _name(check: dict[str, Any]) -> str:
+    """Return the name in ACCEPTED of the document or plan that a check is about."""
+    document = Path(check["file_path"]).stem
+    _, _, module = check["resource"].partition("module.")
+    plans = {"defaults": " by default", "every_option": " with every option"}
+    return document + plans.get(module.partition(".")[0], "")
 
 
 @pytest.mark.parametrize("document", ACCEPTED)
