@@ -11,8 +11,8 @@ locals {
   }
 
   # A failed order is delivered again after the visibility timeout. With a shorter evaluation range, an alarm would return
-  # to OK between two deliveries.
-  redelivery_minutes = ceil(aws_sqs_queue.orders.visibility_timeout_seconds / 60)
+  # to OK between two deliveries. 20 s are for the batch window.
+  redelivery_minutes = ceil((6 * var.processing_timeout_seconds + 20) / 60)
 
   alarms = merge(
     {
@@ -176,16 +176,16 @@ locals {
   # Filters count log events, so the code needs no metrics library. The local stack and the tests evaluate the patterns
   # too, and support only comparisons of fields joined by &&.
   metric_filters = {
-    OrdersAccepted      = { log_group_name = module.submission.log_group_name, pattern = "{ $.message = \"order_accepted\" }" }
-    OrdersRefused       = { log_group_name = module.submission.log_group_name, pattern = "{ $.message = \"order_refused\" }" }
-    OrdersRefusedByCode = { log_group_name = module.submission.log_group_name, pattern = "{ $.message = \"order_refused\" }", metric_name = "OrdersRefused", dimensions = { Code = "$.code" } }
-    OrdersStored        = { log_group_name = module.processing.log_group_name, pattern = "{ $.message = \"order_stored\" }" }
-    OrdersDuplicate     = { log_group_name = module.processing.log_group_name, pattern = "{ $.message = \"order_duplicate\" }" }
-    OrdersConflict      = { log_group_name = module.processing.log_group_name, pattern = "{ $.message = \"order_conflict\" }" }
-    OrdersFailed        = { log_group_name = module.processing.log_group_name, pattern = "{ $.message = \"order_failed\" }" }
-    OrdersNotified      = { log_group_name = module.notification.log_group_name, pattern = "{ $.message = \"order_notified\" }" }
+    OrdersAccepted  = { log_group_name = module.submission.log_group_name, pattern = "{ $.message = \"order_accepted\" }" }
+    OrdersRefused   = { log_group_name = module.submission.log_group_name, pattern = "{ $.message = \"order_refused\" }" }
+    OrdersStored    = { log_group_name = module.processing.log_group_name, pattern = "{ $.message = \"order_stored\" }" }
+    OrdersDuplicate = { log_group_name = module.processing.log_group_name, pattern = "{ $.message = \"order_duplicate\" }" }
+    OrdersConflict  = { log_group_name = module.processing.log_group_name, pattern = "{ $.message = \"order_conflict\" }" }
+    OrdersFailed    = { log_group_name = module.processing.log_group_name, pattern = "{ $.message = \"order_failed\" }" }
+    OrdersNotified  = { log_group_name = module.notification.log_group_name, pattern = "{ $.message = \"order_notified\" }" }
 
-    OrdersDeadLettered = { log_group_name = module.processing.log_group_name, pattern = "{ $.level = \"ERROR\" && $.receives >= ${local.maximum_receives} }" }
+    # The alarms on new dead letters need the zeros to return to OK at once.
+    OrdersDeadLettered = { log_group_name = module.processing.log_group_name, pattern = "{ $.level = \"ERROR\" && $.receives >= ${local.maximum_receives} }", has_zeros = true }
 
     SubmissionFailed   = { log_group_name = module.submission.log_group_name, pattern = "{ $.message = \"request_failed\" }" }
     ProcessingFailed   = { log_group_name = module.processing.log_group_name, pattern = "{ $.message = \"request_failed\" }" }

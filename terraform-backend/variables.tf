@@ -172,6 +172,18 @@ variable "processing_maximum_concurrency" {
   }
 }
 
+variable "processing_batch_window_seconds" {
+  description = "Seconds that Lambda gathers orders before it processes a batch that is not full. 0 processes each order at once. A window saves requests while orders are few, but delays each order by up to the window, or by up to 20 seconds if there are very few."
+  type        = number
+  default     = 0
+  nullable    = false
+
+  validation {
+    condition     = var.processing_batch_window_seconds >= 0 && var.processing_batch_window_seconds <= 20 && floor(var.processing_batch_window_seconds) == var.processing_batch_window_seconds
+    error_message = "Choose a whole number of seconds from 0 to 20 as processing_batch_window_seconds. A longer window would delay customers' orders and save little."
+  }
+}
+
 variable "processing_reserved_concurrency" {
   description = "Concurrent executions reserved for the processing function. Null shares the account's pool. Lambda rejects a reservation that leaves the account fewer than 100 unreserved executions: the quota must be at least 100 plus both reservations (210 for the prod profile)."
   type        = number

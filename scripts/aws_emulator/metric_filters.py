@@ -14,7 +14,6 @@ from typing import Any
 from ministack.services import cloudwatch, cloudwatch_logs
 
 _COMPARISON = re.compile(r'\$\.(\w+) (?:= "([^"\\*]*)"|(=|>=) (\d+))')
-_FIELD = re.compile(r"\$\.(\w+)")
 _PERIOD_SECONDS = 60
 
 # Several threads write the logs of the functions' workers.
@@ -43,22 +42,6 @@ def _holds(comparison: re.Match[str], event: Mapping[str, Any]) -> bool:
     return value >= int(number) if operator == ">=" else value == int(number)
 
 
-def dimensions(selectors: Mapping[str, str], line: str) -> dict[str, str]:
-    """Return the dimensions of a counted line, without those whose field is missing.
-
-    Raise ValueError for a selector other than a field.
-    """
-    event = _event(line) or {}
-    found = {}
-    for name, selector in selectors.items():
-        parsed = _FIELD.fullmatch(selector)
-        if parsed is None:
-            raise ValueError(f"only selectors such as $.code can be evaluated, not {selector}")
-        if parsed[1] in event:
-            found[name] = str(event[parsed[1]])
-    return found
-
-
 def _event(line: str) -> dict[str, Any] | None:
     try:
         event = json.loads(line)
@@ -84,19 +67,18 @@ def patch_metric_filters() -> None:
 def _count(metric_filter: Mapping[str, Any], lines: Iterable[str]) -> None:
     counted = [line for line in lines if matches(metric_filter["filterPattern"], line)]
     for transformation in metric_filter["metricTransformations"]:
-        selectors = transformation.get("dimensions") or {}
         if not counted and transformation.get("defaultValue") is not None:
-            _add(transformation, {}, float(transformation["defaultValue"]))
-        for line in counted:
-            _add(transformation, dimensions(selectors, line), float(transformation["metricValue"]))
+            _add(transformation, float(transformation["defaultValue"]))
+        for _ in counted:
+            _add(transformation, float(transformation["metricValue"]))
 
 
-def _add(transformation: Mapping[str, Any], named: dict[str, str], value: float) -> None:
+def _add(transformation: Mapping[str, Any], value: float) -> None:
     """Add a value to that of the current minute, because ministack keeps each point for two weeks."""
     namespace, name = transformation["metricNamespace"], transformation["metricName"]
-    points = cloudwatch._metric_bucket((namespace, name, cloudwatch._dims_key(named)))
+    points = cloudwatch._metric_bucket((namespace, name, cloudwatch._dims_key({})))
     minute = time.time() // _PERIOD_SECONDS * _PERIOD_SECONDS
     if points and points[-1]["Timestamp"] == minute:
         points[-1]["Value"] += value
     else:
-        cloudwatch._store_datum(namespace, name, named, minute, "Count", value, None, None, None)
+        cloudwatch._store_datum(namespace, name, {}, minute, "Count", value, None, None, None)

@@ -42,6 +42,7 @@ CHOSEN: dict[str, Any] = {
     "permissions_boundary_arn": BOUNDARY,
     "processing_timeout_seconds": 60,
     "processing_maximum_concurrency": 50,
+    "processing_batch_window_seconds": 2,
     "processing_reserved_concurrency": 50,
     "submission_reserved_concurrency": 40,
     "notification_parallelization_factor": 4,

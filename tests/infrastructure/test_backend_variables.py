@@ -55,6 +55,7 @@ REFUSED: list[Case] = [
     ),
     *cases("processing_timeout_seconds", "Below 2, a cold start cannot finish", [-1, 0, 1, 2.5, 901]),
     *cases("processing_maximum_concurrency", "from 2 to 1000", [-1, 0, 1, 2.5, 1001]),
+    *cases("processing_batch_window_seconds", "from 0 to 20", [-1, 0.5, 21]),
     *cases(
         "processing_reserved_concurrency",
         "at least processing_maximum_concurrency",
@@ -146,6 +147,7 @@ ACCEPTED: list[dict[str, Any]] = [
         "lambda_zip_path": "../dist/orders-x86_64.zip",
         "processing_timeout_seconds": 2,
         "processing_maximum_concurrency": 2,
+        "processing_batch_window_seconds": 0,
         "processing_reserved_concurrency": 2,
         "submission_reserved_concurrency": 1,
         "notification_parallelization_factor": 1,
@@ -183,6 +185,7 @@ ACCEPTED: list[dict[str, Any]] = [
         "lambda_zip_path": "/somewhere/orders-local.zip",
         "processing_timeout_seconds": 900,
         "processing_maximum_concurrency": 1000,
+        "processing_batch_window_seconds": 20,
         "processing_reserved_concurrency": 1000,
         "submission_reserved_concurrency": 1000,
         "notification_parallelization_factor": 10,

@@ -272,9 +272,9 @@ def test_change_of_any_setting_publishes_a_version(template: Template, function:
     description = resources[f"{function}Version"]["Properties"]["Description"]
     words = description.split(" ")
     properties = resources[f"{function}Function"]["Properties"]
-    settings = {*_settings(properties), properties["Environment"]["Variables"].get("JWT_CUSTOMER_CLAIM", "JSON")}
-    # The key's ID suffices: a stack is in one region, and IDs are unique per region.
-    assert settings - {key} | {key.rpartition("/")[2]} <= set(words), f"add the setting to {function}Version"
+    settings = {*_settings(properties), properties["Environment"]["Variables"].get("JWT_CUSTOMER_CLAIM", "INFO")}
+    # Log levels imply the format JSON. The key's ID suffices: a stack is in one region, and IDs are unique per region.
+    assert settings - {key, "JSON"} | {key.rpartition("/")[2]} <= set(words), f"add the setting to {function}Version"
     assert words[-1] == "<included>", "the zip's hash is missing"
     assert len(description) - len("<included>") + 64 <= 256, "the limit of a version's description"
 

@@ -11,7 +11,7 @@ import pytest
 
 from infrastructure.conftest import BOUNDARY, FRONTEND_CHOSEN, RUNBOOK_URL, SCARCE_INSTANCE_TYPE
 from infrastructure.invariants import links_its_section
-from planning.cost import FOOTPRINT
+from planning.cost import STOREFRONT_ALARM_METRICS
 from support.deployment.emulator import Emulator
 from support.deployment.frontend import API_URL, IMAGE, LISTEN_ADDRESS, REPOSITORY_URL, VARIABLES, user_data
 from support.deployment.plans import SideBySide
@@ -245,7 +245,7 @@ def test_every_alarm_notifies_and_links_its_runbook_section(resources: Resources
             assert len(alarm["alarm_description"]) < 900, "CloudWatch's limit is 1024, and names may be longer"
             assert (alarm["alarm_actions"] or [], alarm["ok_actions"] or []) == (topics, topics), name
         paid = sum(max(1, len(alarm["metric_query"] or []) - 1) for alarm in alarms.values())
-        assert paid == FOOTPRINT.storefront_alarm_metrics
+        assert paid == STOREFRONT_ALARM_METRICS
 
 
 # Tags and names

@@ -56,7 +56,7 @@ CORS = {
     "ExposeHeaders": ["location", "retry-after"],
     "MaxAge": 3600,
 }
-LIMITS = {"DetailedMetricsEnabled": True}
+PLAIN = {"DetailedMetricsEnabled": False}
 IGNORED = [
     Ignored(
         "api orders/CorsConfiguration",
@@ -69,20 +69,20 @@ IGNORED = [
         "stage $default/DefaultRouteSettings",
         "DefaultStage",
         "DefaultRouteSettings",
-        {"DetailedMetricsEnabled": True, "ThrottlingBurstLimit": 30, "ThrottlingRateLimit": 20.0},
-        {"DetailedMetricsEnabled": True, "ThrottlingBurstLimit": "30", "ThrottlingRateLimit": "20"},
+        {**PLAIN, "ThrottlingBurstLimit": 30, "ThrottlingRateLimit": 20.0},
+        {"ThrottlingBurstLimit": "30", "ThrottlingRateLimit": "20"},
     ),
     Ignored(
         "stage $default/RouteSettings",
         "DefaultStage",
         "RouteSettings",
         {
-            "GET /orders/{order_id}": {**LIMITS, "ThrottlingBurstLimit": 15, "ThrottlingRateLimit": 20.0},
-            "POST /orders": {**LIMITS, "ThrottlingBurstLimit": 30, "ThrottlingRateLimit": 10.0},
+            "GET /orders/{order_id}": {**PLAIN, "ThrottlingBurstLimit": 15, "ThrottlingRateLimit": 20.0},
+            "POST /orders": {**PLAIN, "ThrottlingBurstLimit": 30, "ThrottlingRateLimit": 10.0},
         },
         {
-            "GET /orders/{order_id}": {**LIMITS, "ThrottlingBurstLimit": "15", "ThrottlingRateLimit": "20"},
-            "POST /orders": {**LIMITS, "ThrottlingBurstLimit": "30", "ThrottlingRateLimit": "10"},
+            "GET /orders/{order_id}": {"ThrottlingBurstLimit": "15", "ThrottlingRateLimit": "20"},
+            "POST /orders": {"ThrottlingBurstLimit": "30", "ThrottlingRateLimit": "10"},
         },
     ),
     Ignored(

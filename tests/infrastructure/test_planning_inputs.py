@@ -3,22 +3,26 @@
 import re
 from dataclasses import fields
 
-import pytest
-
-from planning.cost import ACCESS_LOG_LINE, FOOTPRINT, Choices
+from planning.cost import ACCESS_LOG_LINE, ALARM_METRICS, HOURLY_METRICS, MEMORY_MB, PAGE_BYTES, Scenario
 from planning.settings import Settings
 from support.deployment.terraform import Plan
 from support.repository.files import REPOSITORY
 from support.repository.terraform import block, read_terraform, value
 
-ROUTE_METRICS = ("4xx", "5xx", "Count", "IntegrationLatency", "Latency", "DataProcessed")
-BACKEND_VARIABLES = [each.name for each in fields(Settings) if each.metadata["source"].endswith("variables.tf")]
+# Metrics of failures and duplicates, which have no value in most hours.
+RARE_METRICS = {
+    *("OrdersDuplicate", "OrdersConflict", "OrdersFailed"),
+    *(f"{function}Failed" for function in ("Submission", "Processing", "Status", "Notification")),
+}
 
 
-@pytest.mark.parametrize("name", BACKEND_VARIABLES)
-def test_planning_default_equals_that_of_the_variable(name: str) -> None:
-    default = value(block(read_terraform("terraform-backend", "variables.tf"), f'variable "{name}"'), "default")
-    assert getattr(Settings(), name) == (None if default == "null" else float(default))
+def test_planning_defaults_equal_those_of_the_variables() -> None:
+    variables = read_terraform("terraform-backend", "variables.tf")
+    compared = {each.name for each in fields(Settings) if f'variable "{each.name}"' in variables}
+    assert "processing_batch_window_seconds" in compared
+    for name in compared:
+        default = value(block(variables, f'variable "{name}"'), "default")
+        assert getattr(Settings(), name) == (None if default == "null" else float(default)), name
 
 
 def test_planning_constants_equal_those_of_the_plan(plan: Plan) -> None:
@@ -31,32 +35,33 @@ def test_planning_constants_equal_those_of_the_plan(plan: Plan) -> None:
     assert orders["visibility_timeout_seconds"] == settings.visibility_timeout_seconds
     assert f"  maximum_receives = {settings.maximum_receives}\n" in read_terraform("terraform-backend", "main.tf")
     assert queue_mapping["batch_size"] == settings.processing_batch_size
-    assert not queue_mapping["maximum_batching_window_in_seconds"]
     assert stream_mapping["batch_size"] == settings.notification_batch_size
+    assert stream_mapping["maximum_batching_window_in_seconds"] == settings.notification_batch_window_seconds
     assert stream_mapping["maximum_record_age_in_seconds"] == settings.notification_maximum_age_seconds
 
 
-def test_cost_footprint_equals_that_of_the_plan(plan: Plan) -> None:
+def test_billed_resources_equal_those_of_the_plan(plan: Plan) -> None:
     resources, prefix = plan.resources, "order-processing-dev-"
     functions = resources.of_type("aws_lambda_function").values()
     memory = {function["function_name"].removeprefix(prefix): function["memory_size"] for function in functions}
     filters = resources.of_type("aws_cloudwatch_log_metric_filter").values()
-    transformations = [each["metric_transformation"][0] for each in filters]
-    always = {each["name"] for each in transformations if each["default_value"] is not None and not each["dimensions"]}
+    metrics = [each["metric_transformation"][0] for each in filters]
     [stage] = resources.of_type("aws_apigatewayv2_stage").values()
-    routes = resources.of_type("aws_apigatewayv2_route")
-    assert memory == FOOTPRINT.memory_mb
+    assert memory == MEMORY_MB
     alarms = resources.of_type("aws_cloudwatch_metric_alarm").values()
     queries = [[query for query in alarm["metric_query"] if query["metric"]] for alarm in alarms]
-    assert sum(len(each) or 1 for each in queries) == FOOTPRINT.alarms
-    assert len(resources.of_type("aws_cloudwatch_dashboard")) == FOOTPRINT.dashboards
-    assert len(always) == FOOTPRINT.order_metrics
-    assert stage["default_route_settings"][0]["detailed_metrics_enabled"]
-    assert len(routes) * len(ROUTE_METRICS) == FOOTPRINT.route_metrics
+    assert sum(len(each) or 1 for each in queries) == ALARM_METRICS
+    assert len(resources.of_type("aws_cloudwatch_dashboard")) == 1
+    assert {each["name"] for each in metrics} == RARE_METRICS | set(HOURLY_METRICS)
+    # A dimension would make one metric for each of its values.
+    assert not any(each["dimensions"] or (each["default_value"] and each["name"] in RARE_METRICS) for each in metrics)
+    assert not stage["default_route_settings"][0]["detailed_metrics_enabled"]
+    # At INFO, Lambda logs two more lines per invocation.
+    assert {function["logging_config"][0]["system_log_level"] for function in functions} == {"WARN"}
 
 
 def test_cost_choices_equal_the_defaults(plan: Plan) -> None:
-    resources, choices = plan.resources, Choices()
+    resources, choices = plan.resources, Scenario("default", 0)
     functions = resources.of_type("aws_lambda_function").values()
     groups = resources.of_type("aws_cloudwatch_log_group").values()
     assert {function["tracing_config"][0]["mode"] == "Active" for function in functions} == {choices.is_traced}
@@ -72,4 +77,4 @@ def test_access_log_line_has_the_fields_of_its_format() -> None:
 
 def test_page_has_the_size_of_its_files() -> None:
     files = [path for path in (REPOSITORY / "frontend").rglob("*") if path.suffix in {".html", ".css", ".js", ".svg"}]
-    assert round(sum(path.stat().st_size for path in files), -4) == FOOTPRINT.page_bytes
+    assert round(sum(path.stat().st_size for path in files), -4) == PAGE_BYTES

@@ -13,8 +13,12 @@ from support.repository.files import REPOSITORY
 
 STATE = Path(__file__).parent / "state_of_05faa3a.json.gz"
 
-# Since then, order e-mails are off by default, because they can silence the alarms.
-DELETED = {"aws_sns_topic_subscription.order_completed_email[0]"}
+# Since then, order e-mails are off by default, because they can silence the alarms, and the log counts refused orders by
+# code.
+DELETED = {
+    "aws_sns_topic_subscription.order_completed_email[0]",
+    'module.monitoring.aws_cloudwatch_log_metric_filter.this["OrdersRefusedByCode"]',
+}
 
 
 def test_earlier_deployment_is_updated_in_place(emulator: Emulator, variables: dict[str, Any], tmp_path: Path) -> None:

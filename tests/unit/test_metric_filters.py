@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import orders
-from aws_emulator.metric_filters import dimensions, matches
+from aws_emulator.metric_filters import matches
 from orders.use_cases.process_messages import Result
 from support.repository.cloudformation import Template
 
@@ -43,14 +43,6 @@ def test_every_event_in_the_code_is_counted_except_reads() -> None:
     assert events == counted | NOT_COUNTED
 
 
-def test_refusals_are_counted_by_their_code() -> None:
-    [by_code] = [each for each in filters() if "Dimensions" in each["MetricTransformations"][0]]
-    [dimension] = by_code["MetricTransformations"][0]["Dimensions"]
-    line = '{"message": "order_refused", "code": "VALIDATION_FAILED"}'
-    assert matches(by_code["FilterPattern"], line)
-    assert dimensions({dimension["Key"]: dimension["Value"]}, line) == {"Code": "VALIDATION_FAILED"}
-
-
 @pytest.mark.parametrize(
     ("pattern", "line", "counted"),
     [
@@ -75,9 +67,3 @@ def test_pattern_is_compared_as_cloudwatch_compares_it(pattern: str, line: str, 
 def test_unsupported_pattern_is_rejected(pattern: str) -> None:
     with pytest.raises(ValueError, match="only patterns such as"):
         matches(pattern, "no JSON")
-
-
-def test_dimension_is_omitted_when_its_field_is_missing() -> None:
-    assert dimensions({"Code": "$.code"}, '{"message": "order_refused"}') == {}
-    with pytest.raises(ValueError, match="only selectors such as"):
-        dimensions({"Code": "$.a.b"}, "{}")

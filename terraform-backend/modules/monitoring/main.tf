@@ -64,8 +64,7 @@ resource "aws_cloudwatch_log_metric_filter" "this" {
     namespace     = var.metric_namespace
     name          = coalesce(each.value.metric_name, each.key)
     value         = "1"
-    default_value = each.value.dimensions == null ? "0" : null # CloudWatch allows no default value with dimensions.
-    dimensions    = each.value.dimensions
+    default_value = each.value.has_zeros ? "0" : null
     unit          = "Count"
   }
 }
@@ -129,11 +128,6 @@ locals {
       },
     ],
     [
-      {
-        title   = "Refused orders by code"
-        stat    = "Sum"
-        metrics = [[{ id = "refused", expression = "SEARCH('{\"${var.metric_namespace}\",Code} MetricName=\"OrdersRefused\"', 'Sum', 60)" }]]
-      },
       {
         title = "Failures"
         stat  = "Sum"

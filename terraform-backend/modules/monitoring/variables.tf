@@ -53,12 +53,12 @@ variable "metric_namespace" {
 }
 
 variable "metric_filters" {
-  description = "Metrics counted from the logs, by the filter's name. A null metric_name means the filter's name. dimensions maps a dimension to a field of the log event."
+  description = "Metrics counted from the logs, by the filter's name. A null metric_name means the filter's name. With has_zeros, the metric has a value in each minute with a log event. A metric is billed for each hour with a value."
   type = map(object({
     log_group_name = string
     pattern        = string
     metric_name    = optional(string)
-    dimensions     = optional(map(string))
+    has_zeros      = optional(bool, false)
   }))
 }
 
