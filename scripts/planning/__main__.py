@@ -1,11 +1,9 @@
 """`orders-plan`: capacity and cost of a deployment, computed without an AWS account."""
 
-import json
 import re
 import shlex
 from collections.abc import Callable
-from dataclasses import asdict, fields, replace
-from decimal import Decimal
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +12,8 @@ from click.testing import CliRunner
 
 from planning import capacity as model
 from planning.capacity import Arrivals, Limit, Outcome, advised, duration, simulate
-from planning.cost import BACKEND, PROFILES, Bill, Choices, Line, Part, Workload, bill, load_prices
-from planning.settings import PlanningError, Settings
+from planning.cost import BACKEND, PRICE_TABLE, PROFILES, SECONDS, Bill, Line, Part, Scenario
+from planning.settings import PlanningError, Settings, window_wait_seconds
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = (REPOSITORY / "docs" / "scaling.md", REPOSITORY / "docs" / "cost.md")
@@ -25,14 +23,16 @@ _UNITS = {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86_400}
 _POSITIVE = click.FloatRange(min=0, min_open=True)
 _DEFAULTS = {setting.name: getattr(Settings(), setting.name) for setting in fields(Settings)}
 
-TARGET_PER_MILLION = Decimal("3.80")
-TARGET = Workload("target", 1_000_000, orders_per_batch=10)
-VARIANTS = {
-    "as deployed": Choices(has_storefront=False),
-    "an e-mail per order": Choices(has_storefront=False, orders_are_mailed=True),
-    "tracing": Choices(has_storefront=False, is_traced=True),
-    "SnapStart for submission and status": Choices(has_storefront=False, has_snapstart=True),
-    "customer-managed key": Choices(has_storefront=False, has_customer_key=True),
+# Dollars for the order's path and its monitoring at a million orders a month.
+TARGET = 10
+WINDOWS = (0, 1, 2, 5, 10, 20)
+VARIANTS: dict[str, dict[str, Any]] = {
+    "as deployed": {},
+    "dashboard among the account's free ones": {"has_free_dashboard": True},
+    "an e-mail per order": {"orders_are_mailed": True},
+    "tracing": {"is_traced": True},
+    "SnapStart for submission and status": {"has_snapstart": True},
+    "customer-managed key": {"has_customer_key": True},
 }
 
 
@@ -50,10 +50,7 @@ def main() -> None:
 def docs() -> None:
     """Update the command output in docs/scaling.md and docs/cost.md; `make docs` runs this."""
     for path in PAGES:
-        text = path.read_text(encoding="utf-8")
-        if (new := updated(text)) != text:
-            path.write_text(new, encoding="utf-8")
-            click.echo(f"{path.relative_to(REPOSITORY)} updated")
+        path.write_text(updated(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def updated(page: str) -> str:
@@ -90,11 +87,7 @@ def _common_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option("--set", "assignments", metavar="NAME=VALUE", multiple=True, help="Change a setting."),
         click.option("--gets-per-order", type=click.FloatRange(min=0), default=1, show_default=True),
-        click.option(
-            "--hottest-customer", type=click.FloatRange(0, 1), default=0, help="Share of orders of one customer."
-        ),
         click.option("--advise", is_flag=True, help="Raise one limit after another until the load passes."),
-        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
     ):
         command = option(command)
     return command
@@ -104,7 +97,7 @@ def _common_options(command: Callable[..., None]) -> Callable[..., None]:
 def capacity() -> None:
     """Compute the effect of a load: backlog, drain time, rejected orders and the first limit.
 
-    Uses AWS's documented limits; needs no AWS account.
+    Uses AWS's documented limits; needs no AWS account. scripts/planning/settings.py lists the settings for --set.
     """
 
 
@@ -127,34 +120,14 @@ def flash_sale(base: float, peak: float, seconds: float, **options: Any) -> None
     _run(model.flash_sale(base, peak, seconds), **options)
 
 
-@capacity.command("settings")
-def list_settings() -> None:
-    """List the settings that --set changes, with defaults and sources."""
-    for setting in fields(Settings):
-        value = "null" if _DEFAULTS[setting.name] is None else _DEFAULTS[setting.name]
-        click.echo(f"{setting.name:44}{value!s:>10}  {setting.metadata['source']}")
-
-
-def _run(
-    arrivals: Arrivals,
-    *,
-    assignments: tuple[str, ...],
-    gets_per_order: float,
-    hottest_customer: float,
-    advise: bool,
-    as_json: bool,
-) -> None:
-    settings = replace(
-        parse_settings(assignments), status_requests_per_order=gets_per_order, hottest_customer_share=hottest_customer
-    )
-    rounds = list(advised(arrivals, settings)) if advise else [(simulate(arrivals, settings), None, {})]
-    if as_json:
-        documents = [_outcome_document(outcome) | {"changes": changes} for outcome, _, changes in rounds]
-        click.echo(json.dumps(documents if advise else documents[0], indent=2))
-    elif advise:
-        _print_advice(arrivals, rounds)
+def _run(arrivals: Arrivals, *, assignments: tuple[str, ...], gets_per_order: float, advise: bool) -> None:
+    settings = replace(parse_settings(assignments), status_requests_per_order=gets_per_order)
+    if advise:
+        click.echo(arrivals.description)
+        for number, advice in enumerate(advised(arrivals, settings), 1):
+            _print_advice(number, *advice)
     else:
-        _print_outcome(rounds[0][0])
+        _print_outcome(simulate(arrivals, settings))
 
 
 def parse_settings(assignments: tuple[str, ...]) -> Settings:
@@ -164,7 +137,7 @@ def parse_settings(assignments: tuple[str, ...]) -> Settings:
         name, equals, text = assignment.partition("=")
         if not equals or name not in _DEFAULTS:
             raise PlanningError(
-                f"{assignment!r} is not a setting: write NAME=VALUE; `orders-plan capacity settings` lists the names."
+                f"{assignment!r} is not a setting: write NAME=VALUE, with a name from scripts/planning/settings.py."
             )
         changes[name] = _parse_value(name, text)
     settings = replace(Settings(), **changes)
@@ -175,11 +148,9 @@ def parse_settings(assignments: tuple[str, ...]) -> Settings:
     return settings
 
 
-def _parse_value(name: str, text: str) -> int | float | str | None:
+def _parse_value(name: str, text: str) -> int | float | None:
     if text == "null":
         return None
-    if name == "completed_order_email":
-        return text
     is_whole = not isinstance(_DEFAULTS[name], float)
     try:
         value = int(text) if is_whole else float(text)
@@ -190,27 +161,18 @@ def _parse_value(name: str, text: str) -> int | float | str | None:
     return value
 
 
-def _outcome_document(outcome: Outcome) -> dict[str, Any]:
-    document = asdict(outcome)
-    del document["backlog"]
-    limits = {limit.name.lower(): round(seconds, 3) for limit, seconds in outcome.limits.items()}
-    return document | {"limits": limits}
-
-
-def _print_advice(arrivals: Arrivals, rounds: list[tuple[Outcome, Limit | None, dict[str, Any]]]) -> None:
-    click.echo(arrivals.description)
-    for number, (outcome, limit, changes) in enumerate(rounds, 1):
-        click.echo(
-            f"\n{number}. {outcome.throttled_429:,} answered 429, {outcome.refused_503:,} answered 503, "
-            f"{outcome.dead_lettered:,} dead letters;\n"
-            f"   backlog up to {outcome.peak_backlog:,}, oldest order {duration(outcome.oldest_order_seconds)}, "
-            f"drained {_drained(outcome)}"
-        )
-        if limit:
-            click.echo(f"   limit: {limit.effect}")
-            click.echo("   set:   " + " ".join(f"{name}={value}" for name, value in changes.items()))
-        for remaining in () if limit else outcome.limits:
-            click.echo(f"   left:  {remaining.effect}")
+def _print_advice(number: int, outcome: Outcome, limit: Limit | None, changes: dict[str, Any]) -> None:
+    click.echo(
+        f"\n{number}. {outcome.throttled_429:,} answered 429, {outcome.refused_503:,} answered 503, "
+        f"{outcome.dead_lettered:,} dead letters;\n"
+        f"   backlog up to {outcome.peak_backlog:,}, oldest order {duration(outcome.oldest_order_seconds)}, "
+        f"drained {_drained(outcome)}"
+    )
+    if limit:
+        click.echo(f"   limit: {limit.effect}")
+        click.echo("   set:   " + " ".join(f"{name}={value}" for name, value in changes.items()))
+    for remaining in () if limit else outcome.limits:
+        click.echo(f"   left:  {remaining.effect}")
 
 
 def _print_outcome(outcome: Outcome) -> None:
@@ -226,7 +188,7 @@ def _print_outcome(outcome: Outcome) -> None:
         ("peak backlog", f"{outcome.peak_backlog:,}"),
         ("oldest order", duration(outcome.oldest_order_seconds)),
         ("drained", _drained(outcome)),
-        ("wait in the queue, p50 / p99", waits),
+        ("wait until processed, p50 / p99", waits),
         ("orders per batch, mean", f"{outcome.orders_per_batch:.1f}"),
         ("announced", f"{outcome.announced:,}"),
         ("announcements given up", f"{outcome.announcements_given_up:,}"),
@@ -259,28 +221,33 @@ def cost(context: click.Context) -> None:
 @click.option("--gets-per-order", type=click.FloatRange(min=0), help="Status requests per order.")
 @click.option("--visits-per-order", type=click.FloatRange(min=0), help="Visits to the storefront per order.")
 @click.option("--orders-per-batch", type=click.FloatRange(1, 10), help="Mean batch size, instead of the model's.")
-@click.option("--months-kept", type=click.IntRange(min=0), help="Months of orders in the table.")
+@click.option("--batch-window", type=click.IntRange(0, 20), default=0, help="processing_batch_window_seconds.")
+@click.option("--log-days", "log_retention_days", type=click.IntRange(min=1), help="log_retention_days.")
 @click.option("--snapstart", "has_snapstart", is_flag=True, help="With snap_start_enabled.")
-@click.option("--tracing", "is_traced", is_flag=True, help="With X-Ray.")
+@click.option("--tracing", "is_traced", is_flag=True, help="With tracing_enabled.")
 @click.option("--email", "orders_are_mailed", is_flag=True, help="With completed_order_email.")
 @click.option("--customer-key", "has_customer_key", is_flag=True, help="With kms_key_arn.")
-@click.option("--log-days", "log_retention_days", type=click.IntRange(min=1), default=30, help="log_retention_days.")
+@click.option("--free-dashboard", "has_free_dashboard", is_flag=True, help="The account has at most three dashboards.")
 @click.option("--no-storefront", "has_storefront", flag_value=False, default=True, help="The backend only.")
-@click.option("--instances", type=click.IntRange(min=1), help="Web servers, instead of min_size.")
 @click.option("--private-instances", "instances_are_private", is_flag=True, help="With instances_are_private.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def show(profile: str | None, orders: int | None, as_json: bool, **options: Any) -> None:
+def show(profile: str | None, orders: int | None, batch_window: int, **options: Any) -> None:
     """Show a month's bill: quantity × price = amount, and why."""
     if (profile is None) == (orders is None):
         raise click.UsageError("Give either a profile or --orders.")
-    workload = PROFILES[profile] if profile else Workload("custom", orders or 0)
-    given = ("gets_per_order", "visits_per_order", "orders_per_batch", "months_kept")
-    changes = {name: value for name in given if (value := options.pop(name)) is not None}
-    month = bill(replace(workload, **changes), Choices(**options), load_prices())
-    if as_json:
-        click.echo(json.dumps(_bill_document(month), indent=2))
-    else:
-        _print_bill(month)
+    scenario = PROFILES[profile] if profile else Scenario("custom", orders or 0)
+    settings = Settings(processing_batch_window_seconds=batch_window)
+    given = {name: value for name, value in options.items() if value is not None}
+    month = Bill(replace(scenario, settings=settings, **given))
+    click.echo(f"{scenario.name}: {scenario.orders:,} orders in a month of 730 hours, USD\n")
+    for part in Part:
+        lines = [line for line in month.lines if line.part is part]
+        if lines:
+            click.echo(f"{part.value}: {month.total(part):,.2f}")
+        for line in lines:
+            click.echo(f"  {line.what:34}{_calculation(line)}\n  {'':34}{line.why}")
+    click.echo(f"\ntotal {month.total():,.2f}")
+    if scenario.orders:
+        click.echo(f"per extra million orders {month.per_million():,.2f}")
 
 
 @cost.command()
@@ -288,37 +255,55 @@ def show(profile: str | None, orders: int | None, as_json: bool, **options: Any)
 @click.option("--orders-per-batch", type=click.FloatRange(1, 10), help="Mean batch size, instead of the model's.")
 def compare(profile: str, orders_per_batch: float | None) -> None:
     """Compare the cost of the backend under different settings."""
-    workload, table = replace(PROFILES[profile], orders_per_batch=orders_per_batch), load_prices()
-    click.echo(f"The backend at {workload.orders:,} orders per month, {table.currency}\n")
-    click.echo(f"{'':38}{'per month':>10}{'difference':>12}{'per extra million':>18}")
-    base = bill(workload, VARIANTS["as deployed"], table)
-    for name, choices in VARIANTS.items():
-        month = bill(workload, choices, table)
+    scenario = replace(PROFILES[profile], orders_per_batch=orders_per_batch, has_storefront=False)
+    base = Bill(scenario)
+    click.echo(f"The backend at {scenario.orders:,} orders per month, USD\n")
+    click.echo(f"{'':40}{'per month':>10}{'difference':>12}{'per extra million':>18}")
+    for name, changes in VARIANTS.items():
+        month = Bill(replace(scenario, **changes))
         difference = month.total() - base.total()
         change = f"{difference:+,.2f}" if difference else ""
-        click.echo(f"{name:38}{month.total():>10,.2f}{change:>12}{month.per_million():>18,.2f}")
+        click.echo(f"{name:40}{month.total():>10,.2f}{change:>12}{month.per_million():>18,.2f}")
 
 
 @cost.command()
 def target() -> None:
-    """Compare the variable cost of a million orders in full batches with the target."""
-    month = bill(TARGET, Choices(has_storefront=False), load_prices())
-    path, everything = month.per_million(Part.PATH), month.per_million(*BACKEND)
-    click.echo(f"A million orders in full batches, without fixed costs; target: {TARGET_PER_MILLION:,.2f}\n")
-    for line in sorted(month.lines, key=lambda line: -line.amount):
-        if line.part is Part.PATH and not line.is_fixed:
-            click.echo(f"  {line.what:34}{_calculation(line)}")
-    verdicts = ["Met" if amount <= TARGET_PER_MILLION else "Not met" for amount in (path, everything)]
-    click.echo(f"\n{verdicts[0]}: {path:,.2f} for {Part.PATH.value}.")
-    click.echo(f"{verdicts[1]}: {everything:,.2f} with the rest of the backend:")
-    for part in BACKEND:
-        if part is not Part.PATH and (amount := month.per_million(part)):
-            click.echo(f"  {amount:>7,.2f}  {part.value}")
+    """Compare the order's path and its monitoring, at a million orders per month, with the target."""
+    month = Bill(PROFILES["million-a-month"])
+    lines = [line for line in month.lines if line.part in (Part.PATH, Part.MONITORING)]
+    click.echo(f"The order's path, logs, metrics and alarms at a million orders per month; target: {TARGET:.2f}\n")
+    for line in sorted(lines, key=lambda line: -line.amount):
+        click.echo(f"  {line.what:34}{_calculation(line)}")
+    paid = month.total(Part.PATH, Part.MONITORING)
+    free = paid - sum(line.amount for line in lines if line.what == "dashboard")
+    click.echo()
+    for amount, when in (
+        (free, "the dashboard is one of the account's first three, which are free"),
+        (paid, "it is not"),
+    ):
+        click.echo(f"{'Met' if amount <= TARGET else 'Not met'}: {amount:.2f} if {when}.")
+
+
+@cost.command()
+def windows() -> None:
+    """Compare values of processing_batch_window_seconds: savings per month, and the wait until an order is stored."""
+    profiles = [scenario for scenario in PROFILES.values() if scenario.orders]
+    per_status_request = Bill(PROFILES["million-a-month"]).per_million(Part.STATUS) / 1_000_000
+    click.echo("Savings per month, USD; mean added wait until PROCESSED; status requests per order that cost as much\n")
+    click.echo("window  " + "".join(f"{scenario.name:>27}" for scenario in profiles))
+    for window in WINDOWS:
+        cells = []
+        for scenario in profiles:
+            settings = Settings(processing_batch_window_seconds=window)
+            saved = Bill(scenario).total() - Bill(replace(scenario, settings=settings)).total()
+            wait = window_wait_seconds(scenario.orders / SECONDS / settings.pollers, window, 10)
+            requests = saved / per_status_request / scenario.orders
+            cells.append(f"{saved:>12,.2f}{wait:>8.1f} s{requests:>5.2f}")
+        click.echo(f"{window:>4} s  " + "".join(cells))
 
 
 def _print_overview() -> None:
-    table = load_prices()
-    months = [bill(workload, Choices(), table) for workload in PROFILES.values()]
+    months = [Bill(scenario) for scenario in PROFILES.values()]
 
     def row(label: str, values: list[str]) -> None:
         click.echo(f"{label:31}" + "".join(f"{value:>17}" for value in values))
@@ -326,30 +311,17 @@ def _print_overview() -> None:
     def amounts(label: str, *parts: Part) -> None:
         row(label, [f"{month.total(*parts):,.2f}" for month in months])
 
-    click.echo(f"A month in {table.region}, {table.currency}, prices read on {table.read}, without the free tier.\n")
+    region, read = PRICE_TABLE["region"], PRICE_TABLE["read"]
+    click.echo(f"A month in {region}, USD, prices read on {read}, without the free tier.\n")
     row("", list(PROFILES))
-    row("orders per month", [f"{month.workload.orders:,}" for month in months])
+    row("orders per month", [f"{month.scenario.orders:,}" for month in months])
     for part in Part:
         if any(month.total(part) for month in months):
             amounts(part.value.partition(":")[0], part)
     amounts("backend", *BACKEND)
     amounts("backend and storefront")
-    each = [f"{month.per_million(*BACKEND):,.2f}" if month.workload.orders else "" for month in months]
+    each = [f"{month.per_million(*BACKEND):,.2f}" if month.scenario.orders else "" for month in months]
     row("backend, per extra million", each)
-
-
-def _print_bill(month: Bill) -> None:
-    click.echo(f"{month.workload.name}: {month.workload.orders:,} orders in a month of 730 hours, USD\n")
-    for part in Part:
-        lines = [line for line in month.lines if line.part is part]
-        if lines:
-            click.echo(f"{part.value}: {month.total(part):,.2f}")
-        for line in lines:
-            changed_by = f"; changed by {line.changed_by}" if line.changed_by else ""
-            click.echo(f"  {line.what:34}{_calculation(line)}\n  {'':34}{line.why}{changed_by}")
-    click.echo(f"\ntotal {month.total():,.2f}")
-    if month.workload.orders:
-        click.echo(f"per extra million orders {month.per_million():,.2f}")
 
 
 def _calculation(line: Line) -> str:
@@ -357,31 +329,6 @@ def _calculation(line: Line) -> str:
     quantity = f"{line.quantity:,.0f}" if line.quantity >= 1000 else f"{line.quantity:,.4g}"
     amount = f"{line.amount:,.3f}" if line.amount < 10 else f"{line.amount:,.2f}"
     return f"{quantity} × {line.price.price}{per} = {amount}"
-
-
-def _bill_document(month: Bill) -> dict[str, Any]:
-    table = load_prices()
-    return {
-        "workload": asdict(month.workload),
-        "choices": asdict(month.choices),
-        "region": table.region,
-        "currency": table.currency,
-        "prices_read": table.read.isoformat(),
-        "lines": [
-            {
-                "part": line.part.name.lower(),
-                "what": line.what,
-                "quantity": float(line.quantity),
-                "price": line.price.name,
-                "amount": float(round(line.amount, 6)),
-                "why": line.why,
-                "is_fixed": line.is_fixed,
-            }
-            for line in month.lines
-        ],
-        "total": float(round(month.total(), 6)),
-        "per_million": float(round(month.per_million(), 6)),
-    }
 
 
 if __name__ == "__main__":

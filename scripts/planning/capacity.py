@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from planning.settings import Settings
+from planning.settings import Settings, gathered_orders, window_wait_seconds
 
 _MOST_ARRIVAL_STEPS = 3_000
 _MOST_DRAIN_STEPS = 150_000
@@ -100,35 +100,20 @@ def duration(seconds: float) -> str:
 class Limit(Enum):
     """A limit: its effect, and the setting or quota that raises it. They are sorted by the path of an order."""
 
-    API_ROUTE = ("the API's throttle answers 429", "api_throttling_rate_limit")
-    API_ACCOUNT = ("the account's API quota answers 429", "API Gateway quota: throttle rate (L-8A5B8E43)")
+    API_ROUTE = "the API's throttle answers 429", "api_throttling_rate_limit"
+    API_ACCOUNT = "the account's API quota answers 429", "API Gateway quota: throttle rate (L-8A5B8E43)"
     LAMBDA_RAMP = (
         "submission cannot start environments fast enough: 503",
         "no setting: 1,000 at once, then 100 per second",
     )
-    SUBMISSION_RESERVED = ("submission's reserved concurrency is used up: 503", "submission_reserved_concurrency")
-    LAMBDA_REQUESTS = (
-        "Lambda's requests per second (10 per unit of concurrency) are used up: 503",
-        "Lambda quota: concurrent executions (L-B99A9384)",
-    )
+    SUBMISSION_RESERVED = "submission's reserved concurrency is used up: 503", "submission_reserved_concurrency"
     LAMBDA_ACCOUNT = (
-        "the account's concurrency is used up: 503",
+        "the account's concurrency, or its 10 requests per second and unit, is used up: 503",
         "Lambda quota: concurrent executions (L-B99A9384)",
     )
-    MAPPING_RAMP = (
-        "orders wait while the mapping adds 300 batches per minute",
-        "provisioned pollers",
-    )
-    MAPPING_CONCURRENCY = ("orders wait for the mapping's concurrency", "processing_maximum_concurrency")
-    PROCESSING_STARVED = (
-        "the mapping exceeds processing's concurrency: throttled deliveries use up receives",
-        "processing_reserved_concurrency",
-    )
-    QUEUE_IN_FLIGHT = ("120,000 messages are in flight and the queue delivers no more", "SQS quota: in-flight messages")
-    INDEX_PARTITION = (
-        "one customer's orders exceed a partition of the index by_customer, which rejects writes",
-        "the index's key: add a suffix to customer_id",
-    )
+    MAPPING_RAMP = "orders wait while the mapping adds 300 batches per minute", "provisioned pollers"
+    MAPPING_CONCURRENCY = "orders wait for the mapping's concurrency", "processing_maximum_concurrency"
+    QUEUE_IN_FLIGHT = "120,000 messages are in flight and the queue delivers no more", "SQS quota: in-flight messages"
     TABLE_WARMTH = (
         "more than twice the table's earlier peak is rejected; each rejection uses up a receive",
         "the table's warm throughput, in write units per second",
@@ -141,7 +126,6 @@ class Limit(Enum):
         "announcements wait: one concurrent batch per shard of the stream",
         "notification_parallelization_factor",
     )
-    TOPIC_EMAIL = ("above ten e-mails per second SNS deactivates the e-mail subscription", "completed_order_email")
 
     @property
     def effect(self) -> str:
@@ -171,7 +155,6 @@ class Outcome:
     wait_p50_seconds: float = 0.0
     wait_p99_seconds: float = 0.0
     orders_per_batch: float = 0.0
-    receives_used_up: int = 0  # deliveries that did not store their order
     announced: int = 0
     announcements_given_up: int = 0
     peak_announcements_waiting: int = 0
@@ -317,19 +300,15 @@ class _Simulation:
 
         self.queue = _Backlog()
         self.queue.add(0, queued)
-        self.concurrency = self._least_concurrency = float(
-            min(settings.mapping_first_batches, settings.processing_maximum_concurrency)
-        )
+        self.concurrency = float(settings.pollers)
         self.in_flight = 0  # received and not stored: hidden until the visibility timeout
-        self._batches = self._batches_owed = self._drops_owed = 0.0
-        self._waits: dict[int, int] = {}  # steps from accepted to stored: orders
+        self._batches = self._batches_owed = 0.0
+        self._window_wait = 0.0  # seconds that an order of the last step waited for its batch
+        self._waits: dict[float, int] = {}  # seconds from accepted to received: orders
         self._table = OnDemandTable(settings)
-        partition = settings.partition_write_units_per_second
-        self._hot_partition = TokenBucket(partition, partition)
 
         self._stream = _Backlog()
         self._announcement_batches_owed = 0.0
-        self._email = TokenBucket(settings.topic_emails_per_second, settings.topic_emails_per_second)
 
     def run(self) -> Outcome:
         last = len(self.arrivals.counts) - 1
@@ -382,7 +361,7 @@ class _Simulation:
         for wait in sorted(self._waits):
             seen += self._waits[wait]
             if seen >= wanted:
-                return wait * self.seconds
+                return wait
         return 0.0
 
     # API Gateway and submission.
@@ -421,7 +400,7 @@ class _Simulation:
         allowed = int(self._shared_concurrency("submission")) if reserved is None else reserved
         served = min(requests, self._requests_let_through(requests, statuses))
         if served < requests:
-            self._meet(Limit.LAMBDA_REQUESTS if reserved is None else Limit.SUBMISSION_RESERVED)
+            self._meet(Limit.LAMBDA_ACCOUNT if reserved is None else Limit.SUBMISSION_RESERVED)
         by_warm = int(min(self._warm, allowed) * self.seconds / settings.submission_seconds)
         missing = served - by_warm
         if missing <= 0:
@@ -463,8 +442,6 @@ class _Simulation:
         self._executing["processing"] = batches * settings.processing_seconds / self.seconds
         self._batches += batches
         self._store(received)
-        if allowed < self.concurrency:
-            self._drop_throttled(running)
         if self._age(self.queue.oldest_fresh()) >= _NOTABLE_WAIT_SECONDS:
             is_scaling = self.concurrency < settings.processing_maximum_concurrency
             self._meet(Limit.MAPPING_RAMP if is_scaling else Limit.MAPPING_CONCURRENCY)
@@ -472,7 +449,7 @@ class _Simulation:
         if self.queue.count:
             self.concurrency = min(float(settings.processing_maximum_concurrency), self.concurrency + change)
         else:
-            self.concurrency = max(self._least_concurrency, self.concurrency - change)
+            self.concurrency = max(float(settings.pollers), self.concurrency - change)
 
     def _receive(self, running: float) -> tuple[list[_Group], float]:
         """Return the orders received in this step, and in how many batches."""
@@ -486,23 +463,20 @@ class _Simulation:
         if wanted > most:
             self._meet(Limit.QUEUE_IN_FLIGHT)
         received = self.queue.take(min(wanted, most))
-        # A free poller takes all visible messages. Batches are full only with a backlog or a batching window.
+        # A free poller takes all visible messages. Batches are full only with a backlog or a window.
         count = sum(group.count for group in received)
-        batches = count / size
-        if not self.queue.count:
-            gathering = max(cycle, settings.processing_batching_window_seconds)
-            batches = max(batches, min(count, running * self.seconds / gathering))
+        batches, self._window_wait = count / size, 0.0
+        if count and not self.queue.count:
+            rate, window = count / self.seconds / running, settings.processing_batch_window_seconds
+            batches = count / gathered_orders(rate, cycle, window, size)
+            self._window_wait = window_wait_seconds(rate, window, size)
         self._batches_owed = min(max(0.0, self._batches_owed - batches), running)
         return received, batches
 
     def _store(self, received: list[_Group]) -> None:
         count = sum(group.count for group in received)
-        hot = round(count * self.settings.hottest_customer_share)
-        rejected_hot = hot - self._hot_partition.admit(hot, self.seconds)
-        if rejected_hot:
-            self._meet(Limit.INDEX_PARTITION)
-        written = self._table.write(count - rejected_hot, self.seconds)
-        if written < count - rejected_hot:
+        written = self._table.write(count, self.seconds)
+        if written < count:
             at_quota = self._table.capacity >= self.settings.table_write_units_per_second
             self._meet(Limit.TABLE_QUOTA if at_quota else Limit.TABLE_WARMTH)
         rejected, seen = count - written, 0
@@ -512,7 +486,7 @@ class _Simulation:
             part = rejected * seen // count - rejected * before // count
             stored = group.count - part
             if stored:
-                wait = self.step - group.since
+                wait = (self.step - group.since) * self.seconds + self._window_wait
                 self._waits[wait] = self._waits.get(wait, 0) + stored
             if part:
                 self._hide(_Group(group.since, group.receives, part))
@@ -521,25 +495,7 @@ class _Simulation:
             self._stream.add(self.step, written)
             self.done_step = self.step
 
-    def _drop_throttled(self, running: float) -> None:
-        """Count a receive for each batch that never gets an execution.
-
-        A throttled poller retries its batch until the visibility timeout
-        (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html). The wait for a free execution
-        is assumed to be exponentially distributed.
-        """
-        timeout = self.settings.visibility_timeout_seconds
-        starved = self.concurrency - running
-        mean_wait = starved / running * self.settings.processing_cycle_seconds if running > 0 else math.inf
-        self._drops_owed += starved * self.seconds / timeout * math.exp(-timeout / mean_wait)
-        dropped = int(self._drops_owed)
-        self._drops_owed -= dropped
-        for group in self.queue.take(dropped * self.settings.processing_batch_size):
-            self._meet(Limit.PROCESSING_STARVED)
-            self._hide(group)
-
     def _hide(self, group: _Group) -> None:
-        self.outcome.receives_used_up += group.count
         self.in_flight += group.count
         self._later(self.settings.visibility_timeout_seconds, lambda: self._reappear(group))
 
@@ -570,8 +526,6 @@ class _Simulation:
         self.outcome.announced += announced
         if self._age(self._stream.oldest()) >= _NOTABLE_WAIT_SECONDS:
             self._meet(Limit.STREAM_SHARDS)
-        if settings.orders_are_mailed and self._email.admit(announced, self.seconds) < announced:
-            self._meet(Limit.TOPIC_EMAIL)
 
 
 # --- Advice -----------------------------------------------------------------------------------------------------------
@@ -608,7 +562,7 @@ def _remedy(limit: Limit, rate: float, settings: Settings) -> dict[str, Any]:
             }
         case Limit.API_ACCOUNT:
             changes = {"api_requests_per_second": _above(rate + statuses)}
-        case Limit.LAMBDA_REQUESTS | Limit.LAMBDA_ACCOUNT:
+        case Limit.LAMBDA_ACCOUNT:
             executions = starting + statuses * settings.status_seconds + settings.processing_maximum_concurrency
             by_requests = (rate + statuses) / settings.lambda_requests_per_second_per_concurrency
             needed = _above(max(executions, by_requests))
@@ -619,8 +573,6 @@ def _remedy(limit: Limit, rate: float, settings: Settings) -> dict[str, Any]:
             needed = _above(rate * settings.processing_cycle_seconds / settings.processing_batch_size)
             needed = max(settings.processing_maximum_concurrency, needed)
             changes = {"processing_maximum_concurrency": min(1_000, needed)}
-        case Limit.PROCESSING_STARVED:
-            changes = {"processing_reserved_concurrency": settings.processing_maximum_concurrency}
         case Limit.TABLE_WARMTH:
             changes = {"table_warm_write_units": min(int(settings.table_write_units_per_second), _above(rate))}
         case Limit.TABLE_QUOTA:
@@ -629,8 +581,6 @@ def _remedy(limit: Limit, rate: float, settings: Settings) -> dict[str, Any]:
             shards = max(1, settings.table_warm_write_units // int(settings.partition_write_units_per_second))
             batches = rate * settings.notification_seconds / settings.notification_batch_size
             changes = {"notification_parallelization_factor": min(10, math.ceil(batches * _HEADROOM / shards))}
-        case Limit.TOPIC_EMAIL:
-            changes = {"completed_order_email": "none"}
     return {name: value for name, value in changes.items() if getattr(settings, name) != value}
 
 

@@ -1,26 +1,24 @@
 """Compare `orders-plan capacity` with results computed by hand and with a simulation of each batch."""
 
 import heapq
-import json
-import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from planning.__main__ import planning
 from planning.capacity import (
     Arrivals,
     Limit,
     OnDemandTable,
-    Outcome,
-    TokenBucket,
+    advised,
     constant,
     duration,
     flash_sale,
     simulate,
 )
-from planning.settings import Settings
+from planning.settings import Settings, window_wait_seconds
 
 # No limits apply except those under test.
 OPEN = Settings(
@@ -44,19 +42,6 @@ def evenly(*stretches: tuple[int, float], step: float = 0.1) -> Arrivals:
     return Arrivals("evenly", step, counts)
 
 
-def first_limit(outcome: Outcome) -> Limit:
-    return next(iter(outcome.limits))
-
-
-# --- Arrivals
-
-
-def test_constant_arrivals_have_the_rate_and_a_step_for_the_length() -> None:
-    assert sum(constant(100, 600).counts) == 60_000
-    assert sum(constant(0.3, 600).counts) == 180
-    assert [constant(1, seconds).step_seconds for seconds in (60, 3600, 86_400, 30 * 86_400)] == [0.1, 2, 30, 60]
-
-
 def test_flash_sale_starts_at_once_and_fades() -> None:
     arrivals = flash_sale(10, 1000, 120)
 
@@ -74,53 +59,65 @@ def test_duration_has_the_two_largest_units() -> None:
     assert [duration(each) for each in seconds] == ["0 s", "0.4 s", "45 s", "119 s", "2 min", "1 h 30 min", "2 d 4 h"]
 
 
-# --- API and submission
+def test_table_accepts_twice_its_peak_after_30_minutes_up_to_its_quota() -> None:
+    table = OnDemandTable(Settings())
+    assert [table.write(10_000, 1) for _ in range(2)] == [8000, 4000]  # the bucket is full at first
+    table.warm_up()
+    table.warm_up()
+    assert (table.capacity, table.write(10_000, 1)) == (8000, 8000)
+    large = OnDemandTable(Settings(table_warm_write_units=30_000))
+    large.write(10**6, 1)
+    large.warm_up()
+    assert (large.capacity, large.partitions) == (40_000, 40)
 
 
-def test_token_bucket_admits_its_burst_and_then_its_rate() -> None:
-    bucket = TokenBucket(rate=500, burst=1000)
-    assert [bucket.admit(5000, 1) for _ in range(3)] == [1500, 500, 500]
-    assert bucket.admit(0, 60) == 0
-    assert bucket.admit(5000, 1) == 1500
-
-
-def test_api_throttles_above_burst_and_rate() -> None:
-    outcome = simulate(
-        evenly((1000, 10)), replace(OPEN, api_throttling_rate_limit=500, api_throttling_burst_limit=1000)
-    )
-    # Of 10,000 orders, 10 s × 500 and the burst of 1,000 are accepted. The burst is used up after two seconds.
-    assert (outcome.accepted, outcome.throttled_429) == (6000, 4000)
-    assert outcome.limits[Limit.API_ROUTE] == pytest.approx(2, abs=0.11)
-
-
-def test_account_quota_counts_status_requests() -> None:
-    outcome = simulate(evenly((1000, 10)), replace(OPEN, api_requests_per_second=1000, api_burst_requests=0))
-    assert outcome.accepted == 5000
-    assert Limit.API_ACCOUNT in outcome.limits
-
-
-def test_cold_starts_are_limited_by_lambdas_ramp() -> None:
-    outcome = simulate(evenly((5000, 3)), replace(OPEN, lambda_new_environments_at_once=1000))
-    # A cold start takes six steps with 500 requests each. 500, 500, 30 and then 10 environments start per step:
-    # 1,060 requests are served. Afterwards 500 warm environments suffice.
-    assert outcome.refused_503 == 6 * 500 - 1060
-    assert first_limit(outcome) is Limit.LAMBDA_RAMP
-
-
-def test_submission_is_limited_by_its_reserved_concurrency() -> None:
-    outcome = simulate(evenly((500, 10)), replace(OPEN, submission_reserved_concurrency=10))
-    # Lambda admits ten requests per second and unit of concurrency, and serves them once environments are warm.
-    assert 900 < outcome.accepted <= 1000
-    assert first_limit(outcome) is Limit.SUBMISSION_RESERVED
-
-
-# --- Queue, processing and table
-
-
-def test_no_order_waits_below_capacity() -> None:
-    outcome = simulate(evenly((900, 60)), OPEN)
-    assert outcome.stored == outcome.accepted == 54_000
-    assert (outcome.peak_backlog, outcome.limits) == (0, {})
+@pytest.mark.parametrize(
+    ("arrivals", "changes", "limit", "expected"),
+    [
+        # Of 10,000 orders, 10 s × 500 and the burst of 1,000 are accepted.
+        (
+            evenly((1000, 10)),
+            {"api_throttling_rate_limit": 500, "api_throttling_burst_limit": 1000},
+            Limit.API_ROUTE,
+            {"accepted": 6000, "throttled_429": 4000},
+        ),
+        # Each order's status request counts too.
+        (
+            evenly((1000, 10)),
+            {"api_requests_per_second": 1000, "api_burst_requests": 0},
+            Limit.API_ACCOUNT,
+            {"accepted": 5000},
+        ),
+        # A cold start takes six steps with 500 requests each. 500, 500, 30 and then 10 environments start per step:
+        # 1,060 requests are served. Afterwards 500 warm environments suffice.
+        (
+            evenly((5000, 3)),
+            {"lambda_new_environments_at_once": 1000},
+            Limit.LAMBDA_RAMP,
+            {"refused_503": 6 * 500 - 1060},
+        ),
+        # Lambda admits ten requests per second and unit of concurrency, and serves them once environments are warm.
+        (
+            evenly((500, 10)),
+            {"submission_reserved_concurrency": 10},
+            Limit.SUBMISSION_RESERVED,
+            {"accepted": pytest.approx(950, abs=50)},
+        ),
+        # Four shards with batches of ten and 40 ms each announce 1,000 of 1,500 orders per second.
+        (
+            evenly((1500, 100)),
+            {"table_warm_write_units": 4000},
+            Limit.STREAM_SHARDS,
+            {"peak_announcements_waiting": pytest.approx(500 * 100, rel=0.03)},
+        ),
+    ],
+)
+def test_limit_is_reached_first(
+    arrivals: Arrivals, changes: dict[str, Any], limit: Limit, expected: dict[str, Any]
+) -> None:
+    outcome = simulate(arrivals, replace(OPEN, **changes))
+    assert next(iter(outcome.limits)) is limit
+    assert {name: getattr(outcome, name) for name in expected} == expected
 
 
 def test_backlog_grows_above_capacity_and_drains_below_it() -> None:
@@ -130,7 +127,7 @@ def test_backlog_grows_above_capacity_and_drains_below_it() -> None:
     assert outcome.oldest_order_seconds == pytest.approx(outcome.peak_backlog / CAPACITY, rel=0.02)
     empty = next(step for step in range(1000, len(outcome.backlog)) if outcome.backlog[step] == 0)
     assert (empty - 1000) * 0.1 == pytest.approx(outcome.backlog[999] / (CAPACITY - 500), rel=0.01)
-    assert first_limit(outcome) in {Limit.MAPPING_CONCURRENCY, Limit.STREAM_SHARDS}
+    assert Limit.MAPPING_CONCURRENCY in outcome.limits
 
 
 def each_batch(arrivals: Arrivals, concurrency: int, size: int, cycle: float) -> tuple[float, int]:
@@ -170,61 +167,32 @@ def test_mapping_adds_300_batches_per_minute() -> None:
     # After 600 steps 305 batches run: 5 + 5 per second. Batches of ten take 10.02 s.
     drained = outcome.backlog[0] - outcome.backlog[600]
     assert drained == pytest.approx(10 * sum(5 + 0.5 * step for step in range(600)) * 0.1 / 10.02, rel=0.05)
-    assert first_limit(outcome) is Limit.MAPPING_RAMP
+    assert next(iter(outcome.limits)) is Limit.MAPPING_RAMP
 
 
-def test_batches_are_full_only_with_a_backlog_or_a_batching_window() -> None:
-    assert simulate(evenly((50, 60)), OPEN).orders_per_batch == pytest.approx(1)
+def test_batches_are_full_only_with_a_backlog_or_a_window() -> None:
+    below = simulate(evenly((50, 60)), OPEN)
+    assert below.orders_per_batch == pytest.approx(1)
+    assert (below.stored, below.peak_backlog, below.wait_p99_seconds, below.limits) == (3000, 0, 0, {})
     assert simulate(evenly((3000, 60)), OPEN).orders_per_batch == pytest.approx(10, rel=0.01)
-    gathered = simulate(evenly((50, 60)), replace(OPEN, processing_batching_window_seconds=1))
-    assert gathered.orders_per_batch == pytest.approx(10, rel=0.05)
+    gathered = simulate(evenly((10, 60)), replace(OPEN, processing_batch_window_seconds=2))
+    # Each of five pollers receives two orders per second. The first waits 2 s, four later ones 1 s on average.
+    assert gathered.orders_per_batch == pytest.approx(5, rel=0.05)
+    assert gathered.wait_p50_seconds == pytest.approx((2 + 4 * 1) / 5)
 
 
-def test_order_becomes_a_dead_letter_after_five_visibility_timeouts() -> None:
-    outcome = simulate(evenly((0, 1), step=1), replace(OPEN, table_warm_write_units=0), queued=50)
-    assert (outcome.dead_lettered, outcome.receives_used_up, outcome.drain_seconds) == (50, 5 * 50, 5 * 180)
-    assert first_limit(outcome) is Limit.TABLE_WARMTH
+def test_wait_for_a_window_ends_when_the_batch_is_full() -> None:
+    # At 9 orders per second a batch of ten is full after one second.
+    assert window_wait_seconds(9, 20, 10) == pytest.approx((1 + 9 * 0.5) / 10)
+    assert window_wait_seconds(0, 20, 10) == 20
 
 
-def test_table_accepts_twice_its_peak_after_30_minutes_up_to_its_quota() -> None:
-    table = OnDemandTable(Settings())
-    assert [table.write(10_000, 1) for _ in range(2)] == [8000, 4000]  # the bucket is full at first
-    table.warm_up()
-    table.warm_up()
-    assert (table.capacity, table.write(10_000, 1)) == (8000, 8000)
-    large = OnDemandTable(Settings(table_warm_write_units=30_000))
-    large.write(10**6, 1)
-    large.warm_up()
-    assert (large.capacity, large.partitions) == (40_000, 40)
-
-
-def test_orders_of_one_customer_are_limited_by_a_partition() -> None:
-    outcome = simulate(evenly((1500, 10)), replace(OPEN, hottest_customer_share=1))
-    # Of 15,000, the first writes are 1,000 per second and a burst of one second.
-    assert outcome.receives_used_up >= 15_000 - 10 * 1000 - 1000
-    assert first_limit(outcome) is Limit.INDEX_PARTITION
-    assert outcome.stored == 15_000
-
-
-def test_mapping_without_executions_uses_up_all_receives() -> None:
-    outcome = simulate(evenly((0, 1), step=1), replace(OPEN, processing_reserved_concurrency=0), queued=50)
-    assert (outcome.dead_lettered, outcome.stored) == (50, 0)
-    assert Limit.PROCESSING_STARVED in outcome.limits
-
-
-def test_mapping_with_few_executions_loses_nothing_if_waits_are_short() -> None:
-    outcome = simulate(evenly((0, 1)), replace(OPEN, processing_reserved_concurrency=2), queued=5000)
-    # Ten pollers share two executions: each waits 0.2 s on average and has 180 s.
-    assert (outcome.dead_lettered, outcome.stored) == (0, 5000)
-    assert outcome.drain_seconds == pytest.approx(5000 / (2 * 10 / 0.05), rel=0.1)
-
-
-def test_pollers_that_wait_too_long_use_up_receives() -> None:
-    settings = replace(OPEN, processing_reserved_concurrency=2, processing_seconds=60, mapping_overhead_seconds=0)
-    outcome = simulate(evenly((0, 1), step=1), settings, queued=2000)
-    drained = next(step for step, waiting in enumerate(outcome.backlog) if waiting == 0)
-    # Eight of ten pollers wait 8 / 2 × 60 s on average; exp(-180 / 240) of these waits exceed 180 s.
-    assert outcome.receives_used_up == pytest.approx(8 * 10 * drained / 180 * math.exp(-180 / 240), rel=0.1)
+@pytest.mark.parametrize(("window", "timeout"), [(0, 180), (1, 200)])
+def test_order_becomes_a_dead_letter_after_five_visibility_timeouts(window: int, timeout: int) -> None:
+    settings = replace(OPEN, table_warm_write_units=0, processing_batch_window_seconds=window)
+    outcome = simulate(evenly((0, 1), step=1), settings, queued=50)
+    assert (outcome.dead_lettered, outcome.drain_seconds) == (50, 5 * timeout)
+    assert next(iter(outcome.limits)) is Limit.TABLE_WARMTH
 
 
 def test_queue_delivers_no_more_than_its_in_flight_quota() -> None:
@@ -235,19 +203,6 @@ def test_queue_delivers_no_more_than_its_in_flight_quota() -> None:
     assert outcome.drain_seconds == pytest.approx(3 * 5 * 180, abs=20)
 
 
-# --- Notification
-
-
-def test_announcements_wait_for_the_shards_of_the_stream() -> None:
-    settings = replace(OPEN, table_warm_write_units=4000)
-    outcome = simulate(evenly((1500, 100)), settings)
-    # Four shards with batches of ten and 40 ms each announce 1,000 of 1,500 orders per second.
-    assert outcome.peak_announcements_waiting == pytest.approx(500 * 100, rel=0.03)
-    assert first_limit(outcome) is Limit.STREAM_SHARDS
-    faster = simulate(evenly((1500, 100)), replace(settings, notification_parallelization_factor=2))
-    assert faster.peak_announcements_waiting < 200
-
-
 def test_old_announcements_are_given_up() -> None:
     settings = replace(OPEN, table_warm_write_units=4000, notification_maximum_age_seconds=20)
     outcome = simulate(evenly((1500, 100)), settings)
@@ -255,64 +210,48 @@ def test_old_announcements_are_given_up() -> None:
     assert outcome.announced + outcome.announcements_given_up == 150_000
 
 
-def test_more_than_ten_e_mails_per_second_exceed_the_limit() -> None:
-    mailed = replace(OPEN, completed_order_email="sales@example.com")
-    assert Limit.TOPIC_EMAIL not in simulate(evenly((10, 60)), mailed).limits
-    assert Limit.TOPIC_EMAIL in simulate(evenly((20, 60)), mailed).limits
-    assert Limit.TOPIC_EMAIL not in simulate(evenly((20, 60)), OPEN).limits
+def test_all_orders_are_accounted_for() -> None:
+    outcome = simulate(constant(10_000, 600), Settings())
+    assert outcome.stored + outcome.throttled_429 + outcome.refused_503 == outcome.offered == 6_000_000
 
 
-def test_all_orders_of_an_hour_at_10000_per_second_are_accounted_for() -> None:
-    outcome = simulate(constant(10_000, 3600), Settings())
-    assert outcome.stored + outcome.throttled_429 + outcome.refused_503 == outcome.offered == 36_000_000
-
-
-# --- The command
-
-
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(planning, ["capacity", *arguments])
+def run(arguments: str) -> str:
+    return CliRunner().invoke(planning, ["capacity", *arguments.split()]).output
 
 
 def test_settings_change_by_name() -> None:
-    arguments = ("constant", "--rate", "1000", "--for", "1min", "--json")
-    before = json.loads(run(*arguments).output)
-    assert before["throttled_429"] > 0
-    assert "api_route" in before["limits"]
-    after = json.loads(run(*arguments, "--set", "api_throttling_rate_limit=2000").output)
-    assert after["throttled_429"] == 0
+    assert "the API's throttle answers 429" in run("constant --rate 1000 --for 1min")
+    raised = "--set api_throttling_rate_limit=2000 --set processing_maximum_concurrency=10"
+    assert "No limit is reached" in run(f"constant --rate 1000 --for 1min {raised}")
 
 
 def test_advice_raises_limits_until_nothing_is_rejected() -> None:
-    email = ("--set", "completed_order_email=sales@example.com")
-    rounds = json.loads(run("constant", "--rate", "3000", "--for", "2min", *email, "--advise", "--json").output)
-    changes = {name: value for each in rounds for name, value in each["changes"].items()}
+    rounds = list(advised(constant(3000, 30), Settings()))
+    changes = {name: value for _, _, changed in rounds for name, value in changed.items()}
     assert changes["api_throttling_rate_limit"] >= 3000
     assert changes["processing_maximum_concurrency"] >= 15
-    assert changes["completed_order_email"] == "none"
-    assert rounds[-1]["changes"] == {}
-    assert (rounds[-1]["throttled_429"], rounds[-1]["drain_seconds"] < 1) == (0, True)
-
-
-def test_settings_are_listed_with_their_sources() -> None:
-    assert "https://docs.aws.amazon.com/" in run("settings").output
+    outcome, limit, changed = rounds[-1]
+    assert (outcome.throttled_429, limit, changed) == (0, None, {})
+    assert outcome.drain_seconds is not None
+    assert outcome.drain_seconds < 1
+    assert "set:   api_throttling_rate_limit=1800" in run("constant --rate 1500 --for 20s --advise")
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--set", "speed=1"], "is not a setting"),
-        (["--set", "api_throttling_rate_limit"], "is not a setting"),
-        (["--set", "processing_maximum_concurrency=many"], "must be a whole number"),
-        (["--set", "processing_maximum_concurrency=1"], "must be at least 2"),
-        (["--set", "processing_seconds=0"], "must not be 0"),
-        (["--set", "processing_seconds=inf"], "must not be inf"),
-        (["--set", "processing_reserved_concurrency=2000"], "must not exceed lambda_concurrency"),
-        (["--for", "soon"], "is not a duration"),
+        ("--set speed=1", "is not a setting"),
+        ("--set api_throttling_rate_limit", "is not a setting"),
+        ("--set processing_maximum_concurrency=many", "must be a whole number"),
+        ("--set processing_maximum_concurrency=1", "must be at least 2"),
+        ("--set processing_seconds=0", "must not be 0"),
+        ("--set processing_seconds=inf", "must not be inf"),
+        ("--set processing_reserved_concurrency=2000", "must not exceed lambda_concurrency"),
+        ("--for soon", "is not a duration"),
     ],
 )
-def test_invalid_value_is_rejected_in_one_sentence(arguments: list[str], message: str) -> None:
-    result = run("constant", "--rate", "1", *arguments)
+def test_invalid_value_is_rejected_in_one_sentence(arguments: str, message: str) -> None:
+    result = CliRunner().invoke(planning, ["capacity", "constant", "--rate", "1", *arguments.split()])
     assert result.exit_code != 0
     assert message in result.output
     assert "Traceback" not in result.output

@@ -3,44 +3,27 @@
 import json
 import math
 import re
-from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
-from planning.__main__ import TARGET, planning
+from planning.__main__ import planning
 from planning.cost import (
     ACCESS_LOG_LINE,
     ORDER_BYTES,
+    PRICE_TABLE,
+    PRICES,
     PROFILES,
     Bill,
-    Choices,
-    Footprint,
     Part,
-    PriceTable,
-    Workload,
-    bill,
+    Scenario,
     empty_receives,
-    load_prices,
-    sampled_traces,
 )
-from planning.settings import PlanningError, Settings
+from planning.settings import Settings, gathered_orders
 
 # Round numbers, which make the bills easy to compute by hand.
-FOOTPRINT = Footprint(
-    memory_mb={"submission": 1024, "status": 1024, "processing": 512, "notification": 512},
-    alarms=13,
-    order_metrics=7,
-    route_metrics=12,
-    dashboards=1,
-    storefront_alarm_metrics=6,
-    storefront_instances=2,
-    storefront_zones=2,
-    storefront_volume_gb=8,
-    page_bytes=100_000,
-)
 SETTINGS = Settings(
     processing_maximum_concurrency=10,
     submission_seconds=0.020,
@@ -49,34 +32,25 @@ SETTINGS = Settings(
     notification_seconds=0.040,
     cold_start_seconds=0.5,
 )
-BACKEND = Choices(has_storefront=False)
+MILLION = {"orders": 1_000_000, "orders_per_batch": 10}
 
 
-@pytest.fixture(scope="module")
-def prices() -> PriceTable:
-    return load_prices()
+def month(orders: int, **choices: Any) -> Bill:
+    return Bill(Scenario("month", orders, settings=SETTINGS, **{"has_storefront": False, **choices}))
 
 
-def month(prices: PriceTable, workload: Workload, choices: Choices = BACKEND) -> Bill:
-    return bill(workload, choices, prices, FOOTPRINT, settings=SETTINGS)
+def amounts(orders: int, **choices: Any) -> dict[str, float]:
+    return {line.what: float(line.amount) for line in month(orders, **choices).lines}
 
 
-def amounts(of: Bill) -> dict[str, float]:
-    return {line.what: float(line.amount) for line in of.lines}
-
-
-def test_bill_of_a_million_orders_in_full_batches(prices: PriceTable) -> None:
-    by_hand = {
+def test_bill_of_a_million_orders_in_full_batches() -> None:
+    path = {
         # 1,000,000 × $1.00 a million
         "API: POST /orders": 1.00,
-        "API: GET /orders/{id}": 1.00,
         # 1,000,000 × $0.20 a million
         "submission: requests": 0.20,
         # (1,000,000 × 0.020 s + 1 % × 1,000,000 × 0.5 s) × 1 GB = 25,000 GB-s × $0.0000133334
         "submission: GB-seconds": 0.333335,
-        "status: requests": 0.20,
-        # (1,000,000 × 0.010 s + 10,000 × 0.5 s) × 1 GB = 15,000 GB-s
-        "status: GB-seconds": 0.200001,
         # 1,000,000 / 10 batches × $0.20 a million
         "processing: requests": 0.02,
         # (100,000 × 0.030 s + 1,000 × 0.5 s) × 0.5 GB = 1,750 GB-s
@@ -91,35 +65,37 @@ def test_bill_of_a_million_orders_in_full_batches(prices: PriceTable) -> None:
         # 1,000,000 × $0.625 a million, twice
         "table: writes": 0.625,
         "index by_customer: writes": 0.625,
-        "table: reads": 0.125,
         # 100,000 batches × $0.50 a million
         "SNS: PublishBatch": 0.05,
-        # (7 + 12) × $0.30, 13 × $0.10, 1 × $3.00
-        "metrics": 5.70,
-        "alarms": 1.30,
+    }
+    others = {
+        "API: GET /orders/{id}": 1.00,
+        "status: requests": 0.20,
+        # (1,000,000 × 0.010 s + 10,000 × 0.5 s) × 1 GB = 15,000 GB-s
+        "status: GB-seconds": 0.200001,
+        "table: reads": 0.125,
+        # 12 months × 1,000,000 × (176 + 100) bytes = 3.312 GB: twice at $0.25, once at $0.20
+        "table: storage": 2 * 3.312 * 0.25,
+        "table: point-in-time recovery": 3.312 * 0.20,
+        # 5 × $0.30, 23 × $0.10, 1 × $3.00
+        "metrics": 1.50,
+        "alarms": 2.30,
         "dashboard": 3.00,
     }
-    found = amounts(month(prices, TARGET))
-    assert {what: found[what] for what in by_hand} == pytest.approx(by_hand)
-    # The order's path: all lines above from POST to PublishBatch, without the status requests.
-    own = 1 + 0.2 + 0.333335 + 0.02 + 0.02333345 + 0.02 + 0.03000015 + 0.4 + 0.04 + 0.04 + 0.625 + 0.625 + 0.05
-    assert float(month(prices, TARGET).per_million(Part.PATH)) == pytest.approx(own)
+    found = amounts(**MILLION)
+    assert {what: found[what] for what in path | others} == pytest.approx(path | others)
+    assert float(month(**MILLION).per_million(Part.PATH)) == pytest.approx(sum(path.values()))
 
 
-def test_bill_of_logs_traces_and_storage(prices: PriceTable) -> None:
-    found = amounts(month(prices, TARGET, Choices(has_storefront=False, is_traced=True)))
-    own_lines = sum(
-        getattr(ORDER_BYTES, f"{name}_log") for name in ("submission", "status", "processing", "notification")
-    )
-    own_lines += 4 * len(', "requestId": "79b4f56e-95b1-4643-9700-2807f4e68189"')
-    # Two invocations for the requests and two tenths for the batches; two requests to the API.
-    access_line = len(json.dumps(ACCESS_LOG_LINE, separators=(",", ":")))
-    each = own_lines + 2.2 * 544 + 2 * access_line
-    assert found["logs ingested"] == pytest.approx(each * 1_000_000 / 1e9 * 0.50)
-    assert found["logs stored"] == pytest.approx(each * 1_000_000 / 1e9 * 0.15 * 0.03)
-    # 12 months × 1,000,000 × (176 + 100) bytes = 3.312 GB: twice at $0.25, once at $0.20.
-    assert found["table: storage"] == pytest.approx(2 * 3.312 * 0.25)
-    assert found["table: point-in-time recovery"] == pytest.approx(3.312 * 0.20)
+def test_bill_of_logs_and_traces() -> None:
+    found = amounts(**MILLION, is_traced=True)
+    functions = ("submission", "status", "processing", "notification")
+    own = sum(getattr(ORDER_BYTES, f"{name}_log") for name in functions)
+    own += 4 * len(', "requestId": "79b4f56e-95b1-4643-9700-2807f4e68189"')
+    access = 2 * len(json.dumps(ACCESS_LOG_LINE, separators=(",", ":")))
+    assert found["functions' logs: ingested"] == pytest.approx(own / 1000 * 0.50)
+    assert found["access log: ingested"] == pytest.approx(access / 1000 * 0.50)
+    assert found["logs stored"] == pytest.approx((own + access) / 1000 * 0.15 * 0.03)
     # 1,000,000 requests in 2,628,000 s are 0.3805 per second, so 31.65 % of the seconds have one. The first request of
     # each of these seconds is traced, and one in twenty of the other 168,230.
     first = (1 - math.exp(-1_000_000 / 2_628_000)) * 2_628_000
@@ -131,71 +107,65 @@ def test_bill_of_logs_traces_and_storage(prices: PriceTable) -> None:
     assert found["X-Ray: traces"] == pytest.approx((2 * requests + 2 * batches) * 5 / 1_000_000)
 
 
-def test_bill_of_an_idle_month_has_pollers_alarms_and_dashboard(prices: PriceTable) -> None:
-    # Five pollers, three receives a minute each, 43,800 minutes: 657,000 × $0.40 a million.
-    assert amounts(month(prices, PROFILES["idle"])) == pytest.approx(
-        {"SQS: empty receives": 0.2628, "alarms": 1.30, "dashboard": 3.00}
-    )
+@pytest.mark.parametrize(
+    ("orders", "choices", "by_hand"),
+    [
+        # 1,000,000 × $2.00 per 100,000
+        (1_000_000, {"orders_are_mailed": True}, {"SNS: e-mails": 20}),
+        (1_000_000, {"has_free_dashboard": True}, {"dashboard": None}),
+        # 2,628,000 s × 1 GB × $0.0000015046, 10,000 × 1 GB × $0.0001397998, and no cold starts
+        (
+            1_000_000,
+            {"has_snapstart": True},
+            {
+                "submission: snapshot cached": 3.9540888,
+                "submission: snapshot restored": 1.397998,
+                "submission: GB-seconds": 20_000 * 0.0000133334,
+                "processing: snapshot cached": None,
+            },
+        ),
+        # Eight requests in each of 8,760 periods of five minutes
+        (30_000_000, {"has_customer_key": True}, {"KMS: key": 1, "KMS: requests": 8 * 8760 * 0.03 / 10_000}),
+        # 10,000 × 20 visits × 90,000 bytes = 18 GB in 730 h; 200,000 × 6 connections in 2,628,000 s are 0.018 units
+        (
+            10_000,
+            {"has_storefront": True},
+            {
+                "load balancer": 730 * 0.0225,
+                "load balancer: capacity units": 18 * 0.008,
+                "instances": 2 * 730 * 0.0084,
+                "volumes": 2 * 8 * 0.08,
+                "public addresses": 4 * 730 * 0.005,
+                "alarms of the storefront": 6 * 0.10,
+                "page to browsers": 18 * 0.09,
+            },
+        ),
+        # 20,000,000 × 20 visits × 5 ms are 555.6 vCPU hours; two t4g.micro include 2 × 0.2 × 730 = 292
+        (20_000_000, {"has_storefront": True}, {"instances: CPU above the baseline": (555.5556 - 292) * 0.04}),
+        # The load balancer and the gateways have two addresses each, the instances none
+        (
+            0,
+            {"has_storefront": True, "instances_are_private": True},
+            {"NAT gateways": 2 * 730 * 0.045, "public addresses": 4 * 730 * 0.005},
+        ),
+    ],
+)
+def test_bill_contains_what_was_chosen(orders: int, choices: dict[str, Any], by_hand: dict[str, float | None]) -> None:
+    found = amounts(orders, **choices)
+    assert {what: found.get(what) for what in by_hand} == pytest.approx(by_hand)
 
 
-def test_bill_of_the_storefront(prices: PriceTable) -> None:
-    found = amounts(month(prices, Workload("shop", 10_000), Choices()))
-    by_hand = {
-        "load balancer": 730 * 0.0225,
-        "instances": 2 * 730 * 0.0084,
-        "volumes": 2 * 8 * 0.08,
-        "public addresses": 4 * 730 * 0.005,
-        "alarms of the storefront": 6 * 0.10,
-        # 10,000 × 20 visits × 100,000 bytes = 20 GB
-        "page to browsers": 20 * 0.09,
-        # 20 GB in 730 h are 20 unit-hours; 200,000 × 6 connections in 2,628,000 s are 0.018 units.
-        "load balancer: capacity units": 20 * 0.008,
-    }
-    assert {what: found[what] for what in by_hand} == pytest.approx(by_hand)
+def test_bill_of_an_idle_month_has_pollers_alarms_and_dashboard() -> None:
+    # Five pollers, three receives a minute each, 43,800 minutes: 657,000 × $0.40 a million
+    assert amounts(0) == pytest.approx({"SQS: empty receives": 0.2628, "alarms": 2.30, "dashboard": 3.00})
 
 
-def test_bill_has_cpu_above_the_baseline_when_the_storefront_is_busy(prices: PriceTable) -> None:
-    # 20,000,000 orders × 20 visits × 5 ms are 555.6 vCPU hours; two t4g.micro include 2 × 0.2 × 730 = 292.
-    found = amounts(month(prices, Workload("shop", 20_000_000), Choices()))
-    assert found["instances: CPU above the baseline"] == pytest.approx((555.6 - 292) * 0.04, rel=1e-3)
-
-
-def test_bill_has_nat_gateways_when_instances_are_private(prices: PriceTable) -> None:
-    found = amounts(month(prices, PROFILES["idle"], Choices(instances_are_private=True)))
-    assert found["NAT gateways"] == pytest.approx(2 * 730 * 0.045)
-    # The load balancer and the gateways have two addresses each, the instances none.
-    assert found["public addresses"] == pytest.approx(4 * 730 * 0.005)
-
-
-def test_bill_of_snapstart_has_snapshots_instead_of_cold_starts(prices: PriceTable) -> None:
-    found = amounts(month(prices, TARGET, replace(BACKEND, has_snapstart=True)))
-    # 2,628,000 s × 1 GB × $0.0000015046
-    assert found["submission: snapshot cached"] == pytest.approx(3.9540888)
-    # 10,000 × 1 GB × $0.0001397998
-    assert found["submission: snapshot restored"] == pytest.approx(1.397998)
-    assert found["submission: GB-seconds"] == pytest.approx(20_000 * 0.0000133334)
-    assert "processing: snapshot cached" not in found
-
-
-def test_bill_of_a_customer_managed_key(prices: PriceTable) -> None:
-    found = amounts(month(prices, PROFILES["million-a-day"], replace(BACKEND, has_customer_key=True)))
-    assert found["KMS: key"] == 1
-    assert found["KMS: requests"] == pytest.approx(8 * 8760 * 0.03 / 10_000)
-
-
-def test_batches_fill_only_at_high_rates(prices: PriceTable) -> None:
-    # At 11.6 per second a poller is free for every order.
-    slow = amounts(month(prices, PROFILES["million-a-day"]))
-    assert slow["SQS: ReceiveMessage"] == pytest.approx(slow["SQS: SendMessage"])
-    # At 500 per second, each of five pollers receives five orders every 50 ms.
-    fast = amounts(month(prices, Workload("fast", 500 * 2_628_000)))
-    assert fast["SQS: ReceiveMessage"] == pytest.approx(fast["SQS: SendMessage"] / 5)
-
-
-def test_sampled_traces_fall_with_the_rate() -> None:
-    assert sampled_traces(1000) == pytest.approx(1000, rel=0.001)
-    # At 1,000 per second, the first and 5 % of the 999 others are traced: 50.95.
-    assert sampled_traces(1000 * 2_628_000) / 2_628_000 == pytest.approx(50.95)
+# Pollers, their orders per second, and a batch window. A poller is busy for 50 ms.
+@pytest.mark.parametrize(
+    ("rate", "window", "batch"), [(0.1, 0, 1), (2.3, 0, 1), (100, 0, 5), (0.5, 2, 2), (100, 1, 10)]
+)
+def test_batches_fill_at_high_rates_or_in_a_window(rate: float, window: int, batch: float) -> None:
+    assert gathered_orders(rate, 0.05, window, 10) == pytest.approx(batch)
 
 
 def test_empty_receives_fall_with_the_rate() -> None:
@@ -204,78 +174,28 @@ def test_empty_receives_fall_with_the_rate() -> None:
     assert empty_receives(2_628_000 / 4, 5) == pytest.approx(657_000 / math.e)
 
 
-def test_per_million_excludes_fixed_lines(prices: PriceTable) -> None:
-    fixed = sum((line.amount for line in month(prices, TARGET).lines if line.is_fixed), Decimal(0))
-    of = month(prices, TARGET)
-    assert of.per_million() == of.total() - fixed
-    assert month(prices, PROFILES["idle"]).per_million() == 0
+def test_per_million_excludes_fixed_lines() -> None:
+    of = month(**MILLION)
+    assert of.per_million() == of.total() - sum((line.amount for line in of.lines if line.is_fixed), Decimal(0))
+    assert month(0).per_million() == 0
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        [],
-        ["target"],
-        ["compare"],
-        ["compare", "--orders-per-batch", "10"],
-        ["show", "idle"],
-        ["show", "--orders", "5000", "--snapstart", "--customer-key"],
-        ["show", "million-a-month", "--no-storefront", "--private-instances", "--email", "--tracing"],
-    ],
-)
-def test_command_succeeds(arguments: list[str]) -> None:
-    result = CliRunner().invoke(planning, ["cost", *arguments])
-    assert result.exit_code == 0, result.output
-    assert result.output
-
-
-def test_json_lines_add_up_to_the_total() -> None:
-    document = json.loads(CliRunner().invoke(planning, ["cost", "show", "small-shop", "--json"]).output)
-    assert sum(line["amount"] for line in document["lines"]) == pytest.approx(document["total"], abs=1e-4)
-    assert document["prices_read"] == load_prices().read.isoformat()
-    assert all(line["why"] for line in document["lines"])
-
-
-def test_target_verdict_matches_the_sums() -> None:
-    output = CliRunner().invoke(planning, ["cost", "target"]).output
-    for verdict, amount in (line.split(":")[:2] for line in output.splitlines() if line.startswith(("Met", "Not met"))):
-        assert (float(amount.split()[0]) <= 3.80) == (verdict == "Met")
-
-
-def test_show_requires_a_profile_or_a_number_of_orders() -> None:
-    for arguments in (["show"], ["show", "idle", "--orders", "5"]):
-        result = CliRunner().invoke(planning, ["cost", *arguments])
+def test_command_shows_the_chosen_bill() -> None:
+    chosen = "--orders 5000 --snapstart --customer-key --tracing --email --private-instances --batch-window 20"
+    shown = CliRunner().invoke(planning, ["cost", "show", *chosen.split()]).output
+    assert re.search(r"SQS: ReceiveMessage +4,937 × 0\.40 / 1,000,000 = 0\.002", shown)
+    assert all(what in shown for what in ("KMS: key", "X-Ray: traces", "snapshot cached", "e-mails", "NAT gateways"))
+    for arguments in ([], ["idle", "--orders", "5"]):
+        result = CliRunner().invoke(planning, ["cost", "show", *arguments])
         assert result.exit_code == 2
         assert "either a profile or --orders" in result.output
 
 
-def test_bill_of_e_mails(prices: PriceTable) -> None:
-    # 1,000,000 × $2.00 per 100,000
-    assert amounts(month(prices, TARGET, replace(BACKEND, orders_are_mailed=True)))["SNS: e-mails"] == 20
-
-
-def test_every_price_has_a_source_and_is_used(prices: PriceTable) -> None:
-    for price in prices.prices.values():
-        assert price.source.startswith("https://aws.amazon.com/"), price.name
-        assert price.price > 0, price.name
-        assert re.match(r"https://|public repositories|an article|no page", price.seen), price.name
-        assert price.page_date == "not stated" or re.match(r"20\d\d", price.page_date), price.name
-    choices = (
-        Choices(has_customer_key=True, has_snapstart=True, orders_are_mailed=True, is_traced=True),
-        Choices(instances_are_private=True),
-    )
-    used = {
-        line.price.name
-        for workload in PROFILES.values()
-        for each in choices
-        for line in bill(workload, each, prices).lines
-    }
-    assert used == set(prices.prices)
-
-
-@pytest.mark.parametrize("text", ["", "region = ", 'region = "us-east-1"\n[a]\nprice = 1\n'])
-def test_broken_price_table_is_reported_in_one_sentence(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "prices.toml"
-    path.write_text(text)
-    with pytest.raises(PlanningError, match="is not a price table"):
-        load_prices(path)
+def test_every_price_has_a_source_and_is_used() -> None:
+    for name in PRICES:
+        assert PRICE_TABLE[name]["source"].startswith("https://aws.amazon.com/"), name
+        assert PRICES[name].price > 0, name
+    every_option = ("has_customer_key", "has_snapstart", "orders_are_mailed", "is_traced", "instances_are_private")
+    orders = PROFILES["million-a-day"].orders
+    bill = month(orders, has_storefront=True, **dict.fromkeys(every_option, True))
+    assert {line.price.name for line in bill.lines} == set(PRICES)

@@ -25,6 +25,15 @@ def test_failing_command_is_reported(command: str) -> None:
         updated(f"<!-- `orders-plan {command}`, by `make docs` -->\n<!-- end -->")
 
 
+def test_review_of_monitoring_adds_up_to_the_target_command() -> None:
+    page = (REPOSITORY / "docs" / "cost.md").read_text(encoding="utf-8")
+    *rows, total = re.findall(r"^\| ([^|]+) \| (\d+\.\d\d) \| (\d+\.\d\d) \|", page, re.MULTILINE)
+    assert total[0] == "total"
+    for column in (1, 2):
+        assert sum(float(row[column]) for row in rows) == pytest.approx(float(total[column]), abs=0.02)
+    assert f"Not met: {total[2]} if it is not." in page
+
+
 def test_readme_names_the_costs_of_the_overview() -> None:
     overview = (REPOSITORY / "docs" / "cost.md").read_text(encoding="utf-8")
     [columns] = re.findall(r"^ +(idle .*)$", overview, re.MULTILINE)

@@ -1,12 +1,11 @@
 """docs/configuration.md lists every Terraform variable and CloudFormation parameter."""
 
 import re
-from pathlib import Path
 
 import pytest
 
 from support.repository.files import REPOSITORY
-from write_configuration import PAGE, Setting, parameters, updated, variables
+from write_configuration import PAGE, parameters, updated, variables
 
 
 @pytest.fixture(scope="module")
@@ -30,21 +29,3 @@ def test_page_lists_every_variable_and_parameter(page: str) -> None:
     names = [parameter.name for parameter in parameters()]
     assert len(names) == template.count("\n    ConstraintDescription:")
     assert all(f" | `{name}` |" in page for name in names)
-
-
-@pytest.mark.parametrize(
-    ("description", "meaning"),
-    [
-        ('Region, e.g. "eu-central-1". Null takes the environment\'s.', None),
-        ("Region, e.g. any. More is said elsewhere.", "Region, e.g. any."),
-        ("A network. its_subnets must lead out. Null makes one.", "A network. Null makes one."),
-    ],
-)
-def test_meaning_is_first_sentence_and_the_one_about_null(description: str, meaning: str | None) -> None:
-    assert Setting("name", None, description).meaning == (meaning or description)
-
-
-def test_variable_without_description_is_reported(tmp_path: Path) -> None:
-    (tmp_path / "variables.tf").write_text('variable "mute" {\n  type = string\n}\n')
-    with pytest.raises(ValueError, match="variable mute needs a description"):
-        list(variables(str(tmp_path)))
