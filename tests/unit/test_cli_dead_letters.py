@@ -17,7 +17,6 @@ from orders_cli.dead_letters import (
     Reason,
     Selection,
     dead_letter,
-    groups_of,
     with_reasons,
 )
 from orders_cli.log import EventLog
@@ -98,11 +97,6 @@ LETTERS = [
     DeadLetter(f"m{number}", f"o{number}", SENT + timedelta(minutes=number), 6, reason)
     for number, reason in enumerate(REASONS)
 ]
-
-
-def test_letters_are_grouped_by_reason_with_the_largest_group_first() -> None:
-    groups = [" ".join(letter.message_id for letter in group) for group in groups_of(LETTERS)]
-    assert groups == ["m0 m2", "m1", "m3"]
 
 
 @pytest.mark.parametrize(

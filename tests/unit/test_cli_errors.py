@@ -17,8 +17,6 @@ DENIED = (
     ("error", "sentence"),
     [
         (refusal("ExpiredToken"), "AWS rejected your credentials (ExpiredToken): log in again"),
-        (refusal("RequestExpired"), "AWS rejected your credentials"),
-        (refusal("InvalidClientTokenId"), "AWS rejected your credentials (InvalidClientTokenId): log in again"),
         (refusal("SignatureDoesNotMatch"), "AWS rejected your credentials"),
         (
             refusal("AccessDenied", message=DENIED),
@@ -27,7 +25,6 @@ DENIED = (
         (refusal("AccessDeniedException", "Query"), "is not allowed to do this: it lacks the action of Query."),
         (refusal("KMS.AccessDeniedException"), "is not allowed to do this"),
         (refusal("ThrottlingException", "FilterLogEvents"), "AWS throttles FilterLogEvents"),
-        (refusal("RequestThrottled"), "AWS throttles"),
         (refusal("ProvisionedThroughputExceededException"), "AWS throttles"),
         (refusal("AWS.SimpleQueueService.NonExistentQueue"), "found nothing"),
         (refusal("ResourceNotFoundException"), "found nothing"),
@@ -37,9 +34,7 @@ DENIED = (
         (aws.NoRegionError(), "No AWS region is set: give --region"),
         (aws.ProfileNotFound(profile="nobody"), "The config profile (nobody) could not be found: choose one"),
         (aws.SSOTokenLoadError(error_msg="secret"), "Your AWS session is no longer valid: log in again"),
-        (aws.TokenRetrievalError(provider="sso", error_msg="secret"), "Your AWS session is no longer valid"),
         (aws.EndpointConnectionError(endpoint_url="https://sqs.example"), "https://sqs.example does not respond"),
-        (aws.ReadTimeoutError(endpoint_url="https://sqs.example"), "does not respond (ReadTimeoutError)"),
         (aws.SSLError(endpoint_url="https://sqs.example", error="secret"), "does not respond (SSLError)"),
         (aws.UnknownServiceError(service_name="x", known_service_names="y"), "The call to AWS failed"),
     ],

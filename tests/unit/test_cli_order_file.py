@@ -1,10 +1,8 @@
 """Files of orders, in the formats that people and programs write."""
 
-import csv
 import io
 import json
 from collections.abc import Iterable
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -62,9 +60,7 @@ def test_all_formats_describe_the_same_order(lines: list[bytes], end: bytes, bom
     ("row", "reason"),
     [
         (b"001,Banana,1", "has 3 fields and the header 4"),
-        (b"001,Banana,1,2025-04-25,", "has 5 fields and the header 4"),
         (b'001,"Banana,1,2025-04-25', "not valid CSV"),
-        (b'001,"Ban"ana,1,2025-04-25', "not valid CSV"),
         (b"001,\xff,1,2025-04-25", "not valid UTF-8"),
     ],
 )
@@ -79,10 +75,7 @@ def test_invalid_row_is_reported_alone(row: bytes, reason: str) -> None:
     ("text", "reason"),
     [
         (b'{"customer_id": ', "not one valid JSON document"),
-        (b"{'customer_id': '001'}", "not one valid JSON document"),
         (b'{"quantity": NaN}', "not one valid JSON document"),
-        (b'{"quantity": 1, "quantity": 2}', "same key of an object twice"),
-        (b'{"a":' * 100 + b"1" + b"}" * 100, "more than 64 levels"),
         (b"\xff", "not valid UTF-8"),
         (HEADER, "not one valid JSON document"),
     ],
@@ -106,12 +99,10 @@ def test_json_line_is_sent_even_if_it_is_not_a_valid_order() -> None:
         b"[\n" + JSON + b"\n]",
         "customer_id".encode("utf-16"),
         b"hello",
-        b"\xff\xfa",
         b"\x00" * 20_000,
         b"customer_id,product_id,quantity",
         HEADER + b",note",
         HEADER + b",quantity",
-        b"customer_id;amount",
     ],
 )
 def test_file_without_orders_is_rejected(text: bytes) -> None:
@@ -141,18 +132,6 @@ def test_correcting_a_line_keeps_the_other_keys() -> None:
     assert broken[0] == corrected[1]
     assert broken[2] == corrected[2]
     assert broken[1] not in corrected
-
-
-text_of_cells = st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=["Cs"]), max_size=20)
-
-
-@given(st.lists(st.tuples(text_of_cells, text_of_cells, text_of_cells, text_of_cells), max_size=5))
-def test_written_csv_is_read_unchanged(rows: list[tuple[str, ...]]) -> None:
-    # Spaces around a line are ignored, so fields with outer spaces are quoted.
-    written = io.StringIO()
-    csv.writer(written, quoting=csv.QUOTE_ALL).writerows([HEADER.decode().split(","), *rows])
-    documents: list[Any] = [json.loads(line.body) for line in good(read(written.getvalue().encode()))]
-    assert [tuple(document.values()) for document in documents] == rows
 
 
 @given(st.binary(max_size=300))

@@ -1,12 +1,11 @@
 """Moves between queues: no message is lost when the tool is killed, or stays hidden when it is interrupted."""
 
 from collections import Counter
-from collections.abc import Sequence
 from types import SimpleNamespace
 
 import pytest
 
-from orders_cli.queue import Message, Queue, RateLimit, move, peek, send_again
+from orders_cli.queue import Queue, RateLimit, move, peek
 from support.stub_aws.sqs import Crash, FakeSqs, refusal
 
 NUMBER = 25
@@ -123,13 +122,6 @@ def test_peek_receives_even_when_the_count_is_zero(sqs: FakeSqs, monkeypatch: py
     assert sqs.visible_bodies("dlq") == BODIES
 
 
-def test_peek_counts_messages_hidden_by_others(sqs: FakeSqs) -> None:
-    for message in sqs.queues["dlq"][:16]:
-        message["visible"] = 100.0
-    found, hidden = peek(Queue(sqs, "dlq"), lambda message: message["Body"])
-    assert (len(found), hidden) == (9, 16)
-
-
 def test_peek_handles_a_message_that_sqs_delivers_twice(sqs: FakeSqs) -> None:
     def show_again(_: int) -> None:
         if sqs.calls[-1] == "ReceiveMessage" and len(sqs.calls) == 6:
@@ -152,35 +144,6 @@ def test_peek_hides_one_message_at_most_without_permission_to_release(sqs: FakeS
     assert len(sqs.visible_bodies("dlq")) == NUMBER - 1
     sqs.now += 16
     assert len(sqs.visible_bodies("dlq")) == NUMBER
-
-
-def test_move_releases_the_rest_after_an_error(sqs: FakeSqs) -> None:
-    def refuse(_: int) -> None:
-        if sqs.calls[-1] == "SendMessageBatch" and len(sqs.bodies("orders")) >= 10:
-            raise refusal("AccessDenied", "SendMessageBatch")
-
-    sqs.before_call = refuse
-    with pytest.raises(Exception, match="AccessDenied"):
-        redrive(sqs)
-    assert len(sqs.visible_bodies("dlq")) == NUMBER - len(sqs.bodies("orders"))
-
-
-def test_move_deletes_a_message_only_after_it_is_stored(sqs: FakeSqs) -> None:
-    safe: list[str] = []
-
-    def keep(messages: Sequence[Message]) -> Sequence[Message]:
-        assert set(safe) == set(BODIES) - set(sqs.bodies("dlq"))
-        safe.extend(message["Body"] for message in messages)
-        return messages
-
-    assert sum(move(ids_of(sqs), Queue(sqs, "dlq"), keep, RateLimit())) == NUMBER
-    assert sqs.bodies("dlq") == []
-
-
-def test_send_again_keeps_the_order_of_messages(sqs: FakeSqs) -> None:
-    messages = [{"MessageId": body, "Body": body} for body in BODIES]
-    assert sum(send_again(messages, Queue(sqs, "orders"), RateLimit())) == NUMBER
-    assert sqs.bodies("orders") == BODIES
 
 
 def test_send_splits_a_batch_over_the_size_limit(sqs: FakeSqs) -> None:

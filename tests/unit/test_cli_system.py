@@ -4,8 +4,6 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
@@ -15,7 +13,6 @@ from deployed_outputs import outputs_of_terraform
 from local_stack.machine import free_port
 from orders_cli.errors import OperatorError
 from orders_cli.system import Choice, System, find_system
-from support.stub_aws.sqs import refusal
 
 OUTPUTS = {
     "api_endpoint": "https://api.example",
@@ -45,30 +42,17 @@ def write_stack_file(checkout: Path) -> None:
     (checkout / ".local" / "stack.json").write_text(json.dumps(description))
 
 
-class FakeAws:
-    """An account with CloudFormation stacks by name; it records the requested regions and profiles."""
+@pytest.fixture
+def connections(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str | None, str | None]]:
+    """The profiles and regions of the connections to AWS."""
+    made: list[tuple[str | None, str | None]] = []
 
-    def __init__(self, *stacks: str, outputs: dict[str, str] = OUTPUTS) -> None:
-        self.stacks = stacks
-        self.outputs = outputs
-        self.connections: list[tuple[str | None, str | None]] = []
+    def connect(profile: str | None, region: str | None) -> Callable[[str], str]:
+        made.append((profile, region))
+        return lambda service: service
 
-    def connect(self, profile: str | None, region: str | None) -> Callable[..., Any]:
-        self.connections.append((profile, region))
-        meta = SimpleNamespace(region_name=region or "eu-west-1")
-        return lambda service: SimpleNamespace(service=service, meta=meta, describe_stacks=self.describe)
-
-    def describe(self, *, StackName: str) -> dict[str, Any]:  # noqa: N803
-        if StackName not in self.stacks:
-            raise refusal("ValidationError", "DescribeStacks", f"Stack with id {StackName} does not exist")
-        pascal = {name.title().replace("_", ""): value for name, value in self.outputs.items()}
-        return {"Stacks": [{"Outputs": [{"OutputKey": k, "OutputValue": v} for k, v in pascal.items()]}]}
-
-
-def with_aws(monkeypatch: pytest.MonkeyPatch, *stacks: str, outputs: dict[str, str] = OUTPUTS) -> FakeAws:
-    account = FakeAws(*stacks, outputs=outputs)
-    monkeypatch.setattr(system_module, "_connect", account.connect)
-    return account
+    monkeypatch.setattr(system_module, "_connect", connect)
+    return made
 
 
 def put_terraform(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str) -> None:
@@ -100,12 +84,17 @@ def test_running_local_stack_comes_first_with_its_own_credentials(
 
 
 @pytest.mark.parametrize("choice", [Choice(profile="shop"), Choice(region="eu-west-1")])
-def test_profile_or_region_means_aws(checkout: Path, monkeypatch: pytest.MonkeyPatch, choice: Choice) -> None:
+def test_profile_or_region_means_aws(
+    checkout: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    connections: list[tuple[str | None, str | None]],
+    choice: Choice,
+) -> None:
     write_stack_file(checkout)
-    account = with_aws(monkeypatch)
     put_terraform(monkeypatch, checkout, terraform_output())
-    assert not find_system(choice).is_local
-    assert account.connections == [(choice.profile, choice.region or "eu-north-1")]
+    system = find_system(choice)
+    assert (system.is_local, system.origin) == (False, "the Terraform deployment of terraform-backend")
+    assert connections == [(choice.profile, choice.region or "eu-north-1")]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "nonsense", '{"endpoint_url": "http://127.0.0.1:1"}'])
@@ -113,20 +102,6 @@ def test_invalid_stack_file_is_an_error(checkout: Path, text: str) -> None:
     (checkout / ".local" / "stack.json").write_text(text)
     with pytest.raises(OperatorError, match="does not describe a local stack"):
         find_system(Choice(local=True))
-
-
-def test_terraform_outputs_come_second_in_their_region(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    account = with_aws(monkeypatch, "order-processing-prod")
-    put_terraform(monkeypatch, checkout, terraform_output())
-    system = find_system(Choice())
-    assert system.origin == "the Terraform deployment of terraform-backend"
-    assert account.connections == [(None, "eu-north-1")]
-
-
-def test_terraform_directory_can_be_named(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with_aws(monkeypatch)
-    put_terraform(monkeypatch, checkout, terraform_output())
-    assert find_system(Choice(terraform=checkout / "terraform-backend")).name == "order-processing-dev"
 
 
 @pytest.mark.parametrize(
@@ -145,7 +120,6 @@ def test_terraform_directory_can_be_named(checkout: Path, monkeypatch: pytest.Mo
 def test_unusable_terraform_outputs_are_an_error(
     checkout: Path, monkeypatch: pytest.MonkeyPatch, script: str | None, said: str
 ) -> None:
-    with_aws(monkeypatch)
     if script is None:
         monkeypatch.setenv("PATH", str(checkout))
     else:
@@ -168,19 +142,6 @@ def test_no_system_is_an_error(checkout: Path, monkeypatch: pytest.MonkeyPatch) 
     put_terraform(monkeypatch, checkout, "echo '{}'")
     with pytest.raises(OperatorError, match=r"No system was found: .*`make run`, or name .*--stack"):
         find_system(Choice())
-
-
-def test_named_stack_is_found_in_its_region(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    account = with_aws(monkeypatch, "shop")
-    system = find_system(Choice(stack="shop", region="eu-north-1"))
-    assert system.origin == "the CloudFormation stack shop in eu-north-1"
-    assert account.connections == [(None, "eu-north-1")]
-
-
-def test_missing_stack_is_an_error_with_its_region(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with_aws(monkeypatch, "order-processing-dev")
-    with pytest.raises(OperatorError, match="There is no CloudFormation stack order-procesing-dev in eu-west-1"):
-        find_system(Choice(stack="order-procesing-dev"))
 
 
 @pytest.mark.parametrize(

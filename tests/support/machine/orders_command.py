@@ -1,13 +1,18 @@
-"""The installed command `orders`, run as a process on a local stack."""
+"""The command `orders` on a local stack, in this process or as the installed program."""
 
+import io
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from local_stack import LocalStack
+from orders_cli.program import run
 
 COMMAND = Path(sys.prefix) / "bin" / "orders"
 
@@ -47,22 +52,28 @@ class OrdersCommand:
         return {**inherited, **_OTHER_ACCOUNT}
 
     def start(self, *arguments: str | Path, **more: Any) -> "subprocess.Popen[str]":
-        """Start the command; its output is text in pipes."""
-        settings: dict[str, Any] = {
-            "stdin": subprocess.DEVNULL,
-            "stdout": subprocess.PIPE,
-            "stderr": subprocess.PIPE,
-            "text": True,
-            "start_new_session": True,
-        }
-        return subprocess.Popen(
-            self.arguments(*arguments), env=self.environment, cwd=self.directory, **{**settings, **more}
-        )
+        """Start the installed program; its output is text in pipes."""
+        settings: dict[str, Any] = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
+        settings |= {"stdin": subprocess.DEVNULL, "text": True, "start_new_session": True}
+        settings |= {"env": self.environment, "cwd": self.directory}
+        return subprocess.Popen(self.arguments(*arguments), **{**settings, **more})
 
-    def run(self, *arguments: str | Path, status: int = 0, text: str | None = None) -> Finished:
-        """Run the command to its end, `text` on its standard input; it must end with this status."""
-        with self.start(*arguments, stdin=subprocess.DEVNULL if text is None else subprocess.PIPE) as process:
-            out, err = process.communicate(text, timeout=120)
-        assert process.returncode == status, f"orders {arguments} ended with {process.returncode}: {err}"
-        assert "Traceback" not in err
-        return Finished(process.returncode, out, err)
+    def run(self, *arguments: str | Path, status: int = 0, text: str = "") -> Finished:
+        """Run the command in this process, with `text` on its standard input; require this status."""
+        with chdir(self.directory):
+            finished = run_here(*self.arguments(*arguments)[1:], environment=self.environment, text=text)
+        assert finished.status == status, f"orders {arguments} ended with {finished.status}: {finished.err}"
+        return finished
+
+
+def run_here(*arguments: str | Path, environment: Mapping[str, str], text: str = "") -> Finished:
+    """Run a command in this process, which is faster than starting one."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        mock.patch.dict(os.environ, environment, clear=True),
+        mock.patch("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode()))),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        status = run([str(argument) for argument in arguments])
+    return Finished(status, out.getvalue(), err.getvalue())
