@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -199,3 +200,11 @@ def test_every_price_has_a_source_and_is_used() -> None:
     orders = PROFILES["million-a-day"].orders
     bill = month(orders, has_storefront=True, **dict.fromkeys(every_option, True))
     assert {line.price.name for line in bill.lines} == set(PRICES)
+
+
+@pytest.mark.parametrize("name", [name for name in PROFILES if name != "idle"])
+def test_window_saves_less_than_one_status_request_per_order(name: str) -> None:
+    # So the default is 0: a customer who waits for a window asks more often. docs/scaling.md says so.
+    at_once = Bill(PROFILES[name])
+    with_window = Bill(replace(PROFILES[name], settings=Settings(processing_batch_window_seconds=20)))
+    assert 0 < at_once.total() - with_window.total() < at_once.total(Part.STATUS)
