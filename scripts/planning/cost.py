@@ -33,7 +33,7 @@ class Price:
 
 PRICE_TABLE = tomllib.loads(Path(__file__).with_name("prices.toml").read_text(encoding="utf-8"), parse_float=Decimal)
 PRICES = {
-    name: Price(name, Decimal(entry["price"]), Decimal(entry.get("per", 1)))
+    name: Price(name, Decimal(entry["price"]), Decimal(entry["per"].split()[0].replace(",", "")))
     for name, entry in PRICE_TABLE.items()
     if isinstance(entry, dict)
 }
