@@ -146,7 +146,7 @@ class Moment(click.ParamType[datetime]):
             if ago := _AGO.fullmatch(text):
                 return utc_now() - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
             moment = datetime.fromisoformat(text)
-            if self._is_end and len(text) == len("2025-04-25"):
+            if self._is_end and not re.search("[T ]", text):
                 moment = moment.replace(hour=23, minute=59, second=59)
             if self._is_end and not moment.microsecond:
                 moment = moment.replace(microsecond=999000)

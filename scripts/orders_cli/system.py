@@ -1,9 +1,10 @@
 """Find the system that a command uses, with its resources and clients."""
 
+import functools
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,6 @@ _CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 4},
 )
 
-Connect = Callable[[str], Any]
-"""Creates a client of an AWS service."""
-
 
 @dataclass(frozen=True)
 class System:
@@ -45,9 +43,9 @@ class System:
     """Where the system was found, for messages."""
     outputs: Mapping[str, str]
     """By the names of terraform-backend/outputs.tf."""
-    connect: Connect
+    client: Callable[[str], Any]
+    """Returns the client of an AWS service."""
     is_local: bool = False
-    _clients: dict[str, Any] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         missing = sorted(_NEEDED_OUTPUTS - self.outputs.keys())
@@ -69,11 +67,6 @@ class System:
     @property
     def metrics_namespace(self) -> str:
         return "/".join(self.name.rsplit("-", maxsplit=1))
-
-    def client(self, service: str) -> Any:
-        if service not in self._clients:
-            self._clients[service] = self.connect(service)
-        return self._clients[service]
 
     def function_name(self, function: str) -> str:
         return f"{self.name}-{function}"
@@ -139,7 +132,9 @@ def _local_system(stack_file: Path) -> System:
         raise OperatorError(
             f"{_shown(stack_file)} does not describe a local stack: start it again with `make run`."
         ) from error
-    return System(f"the local stack at {connection.endpoint_url}", description, connection.client, is_local=True)
+    return System(
+        f"the local stack at {connection.endpoint_url}", description, functools.cache(connection.client), is_local=True
+    )
 
 
 def _terraform_system(directory: Path, choice: Choice) -> System:
@@ -179,10 +174,10 @@ def _stack_system(name: str, choice: Choice) -> System:
     return System(f"the CloudFormation stack {name} in {region}", outputs, connect)
 
 
-def _connect(profile: str | None, region: str | None) -> Connect:
+def _connect(profile: str | None, region: str | None) -> Callable[[str], Any]:
     # boto3 reads AWS_DEFAULT_REGION only; every other AWS tool reads AWS_REGION first.
     session = boto3.session.Session(profile_name=profile, region_name=region or os.environ.get("AWS_REGION") or None)
-    return lambda service: session.client(service, config=_CONFIG)
+    return functools.cache(lambda service: session.client(service, config=_CONFIG))
 
 
 def _shown(path: Path) -> str:

@@ -42,7 +42,7 @@ def show(order_id: str, as_json: bool, target: Target) -> int:
     PROCESSED    stored; the order is shown
     DEAD_LETTER  in the dead-letter queue, for the reason shown; see `orders dlq show --order ORDER_ID`
     PENDING      accepted and not stored yet: it waits in the queue, or is being retried
-    DELETED      stored once, and no longer in the table; see `orders restore --help`
+    DELETED      stored once, then erased or lost; see `orders restore --help`
     NOT_FOUND    accepted, but neither in the table nor in a queue: dropped to a file, or hidden
     UNKNOWN      never logged by this system: an id of another deployment, or older than the log
 
@@ -78,7 +78,7 @@ def _locate(system: System, order_id: str, now: datetime) -> tuple[dict[str, Any
     if not events:
         status, detail = "UNKNOWN", f"not in the table, the dead-letter queue or the logs of the last {LOG_DAYS} days"
     elif any(event.name in _STORED for event in events):
-        status, detail = "DELETED", "no longer in the table; see `orders restore --help`"
+        status, detail = "DELETED", "no longer in the table: erased, or lost; see `orders restore --help`"
     elif _may_be_in_queue(events[-1], waiting, now):
         status, detail = "PENDING", ""
     else:

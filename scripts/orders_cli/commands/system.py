@@ -49,8 +49,8 @@ def status(as_json: bool, target: Target) -> int:
         "dead_letters": {"visible": dead.visible, "in_flight": dead.in_flight},
         "dead_notifications": {"visible": notifications.visible, "in_flight": notifications.in_flight},
         "per_minute": {name: round(numbers[name] / _RATE_MINUTES, 1) for name in rates},
-        "processing": mapping_state(system, "processing"),
-        "notification": mapping_state(system, "notification"),
+        "processing": _mapping(system, "processing")["State"],
+        "notification": _mapping(system, "notification")["State"],
         "alarms": _alarms(system),
         "dashboard": system.dashboard_url,
         "runbook": "docs/runbook.md",
@@ -169,8 +169,7 @@ def pause(mode: Mode, target: Target) -> int:
     stay until `orders resume`. `terraform apply` also enables the mapping again.
     """
     system = target.find()
-    mode.confirm_in_production(system, "Stop processing orders")
-    _set(system, "Disabled", mode)
+    _set(system, "Disabled", mode, "Stop processing orders")
     say("orders are still accepted; they wait in the queue for at most 4 days, until `orders resume`")
     say(f"alarms on waiting orders, such as {system.name}-orders-waiting, will fire in about five minutes")
     return 0
@@ -184,13 +183,13 @@ def resume(mode: Mode, target: Target) -> int:
     The waiting orders are then processed. `orders status` shows how many are left.
     """
     system = target.find()
-    mode.confirm_in_production(system, "Resume processing orders")
-    _set(system, "Enabled", mode)
+    _set(system, "Enabled", mode, "Resume processing orders")
     say(f"{system.queue('orders_queue').depth().total:,} waiting orders are being processed; see `orders status`")
     return 0
 
 
-def _set(system: System, wanted: str, mode: Mode) -> None:
+def _set(system: System, wanted: str, mode: Mode, what: str) -> None:
+    mode.confirm_in_production(system, what)
     functions = system.client("lambda")
     uuid = str(_mapping(system, "processing")["UUID"])
     before = _wait(functions, uuid, _STABLE)
@@ -215,17 +214,11 @@ def _wait(functions: Any, uuid: str, states: frozenset[str]) -> str:
     return state
 
 
-def mapping_state(system: System, function: str) -> str:
-    return str(_mapping(system, function)["State"])
-
-
 def _mapping(system: System, function: str) -> dict[str, Any]:
     name = f"{system.function_name(function)}:live"
-    mappings: list[dict[str, Any]] = system.client("lambda").list_event_source_mappings(FunctionName=name)[
-        "EventSourceMappings"
-    ]
-    if len(mappings) != 1:
+    found = system.client("lambda").list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+    if len(found) != 1:
         raise OperatorError(
-            f"The function {name} has {len(mappings)} event source mappings instead of one. Deploy the system again."
+            f"The function {name} has {len(found)} event source mappings instead of one. Deploy the system again."
         )
-    return mappings[0]
+    return dict(found[0])
