@@ -21,19 +21,6 @@ def links_of(document: Path) -> list[str]:
     ]
 
 
-def test_heading_gets_the_anchor_of_github(tmp_path: Path) -> None:
-    document = tmp_path / "document.md"
-    document.write_text(
-        "# The `orders` tool: list, show & drop\n\n## Why?\n\n## Why\n\n## DynamoDB's answer_code – twice\n"
-    )
-    assert anchors_of(document) == {
-        "the-orders-tool-list-show--drop",
-        "why",
-        "why-1",
-        "dynamodbs-answer_code--twice",
-    }
-
-
 def fault_of(link: str, document: Path) -> str | None:
     """Return the reason why a link is invalid, or None. Links to the web are not checked."""
     parts = urlsplit(link)

@@ -9,23 +9,16 @@ from support.repository.git import git
 from support.storefront.web_server import add_repository
 
 
-@pytest.fixture
-def scratch_clone(tmp_path: Path) -> Path:
+def test_git_calls_leave_the_repository_of_a_hook_unchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clone = tmp_path / "scratch"
     git(tmp_path, "init", "--quiet", str(clone)).check_returncode()
     (clone / "kept").write_text("kept\n")
     git(clone, "add", "--all").check_returncode()
-    return clone
-
-
-def test_git_calls_leave_the_repository_of_a_hook_unchanged(
-    scratch_clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    repository = scratch_clone / ".git"
+    repository = clone / ".git"
     before = {path: path.read_bytes() for path in repository.rglob("*") if path.is_file()}
     for name, value in {
         "GIT_DIR": repository,
-        "GIT_WORK_TREE": scratch_clone,
+        "GIT_WORK_TREE": clone,
         "GIT_INDEX_FILE": repository / "index",
         "GIT_OBJECT_DIRECTORY": repository / "objects",
     }.items():
