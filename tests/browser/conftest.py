@@ -1,9 +1,8 @@
-"""Chromium, the storefront and a scripted order API; each test has its own server, API and browser context."""
+"""Chromium, the storefront and a scripted order API; each test has its own API and an empty browser storage."""
 
 import os
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from playwright.sync_api import Browser, Page
 from browser.fake_order_api import URL, FakeOrderApi
 from browser.visit import Visit
 from support.chromium import found_chromium
-from support.storefront.server import load_server
+from support.storefront.server import served
 
 _HERE = Path(__file__).parent
 
@@ -32,50 +31,73 @@ def api() -> FakeOrderApi:
     return FakeOrderApi()
 
 
-@contextmanager
-def _served(api_url: str | None, host: str = "127.0.0.1") -> Iterator[str]:
-    server = load_server().start("127.0.0.1", "0", api_url)
-    if host != "127.0.0.1":
-        server.is_own_host = lambda header: True
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
-        yield f"http://{host}:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+@pytest.fixture(scope="module")
+def storefront_url() -> Iterator[str]:
+    with served(URL) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def _shared_page(chromium: Browser) -> Iterator[Page]:
+    # A new page takes three times as long as opening the storefront again in the same one.
+    with closing(chromium.new_context(locale="en-GB")) as context:
+        yield context.new_page()
+
+
+@pytest.fixture(scope="module")
+def _shared_visit(_shared_page: Page, storefront_url: str) -> Visit:
+    return Visit(_shared_page, storefront_url, URL)
+
+
+def _leave(page: Page, url: str) -> None:
+    """Leave the storefront, and delete what the page and the test left behind."""
+    for tab in page.context.pages:
+        if tab != page:
+            tab.close()
+    page.unroute_all()
+    page.context.unroute_all()
+    page.context.set_offline(False)
+    page.goto("about:blank")
+    page.context.new_cdp_session(page).send("Storage.clearDataForOrigin", {"origin": url, "storageTypes": "all"})
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[..., str]]:
-    """Return a function that serves the storefront with an API URL and an optional host name, and returns its URL."""
-    with ExitStack() as stack:
-        yield lambda *arguments: stack.enter_context(_served(*arguments))
+def stopped_page(_shared_page: Page, storefront_url: str) -> Iterator[Page]:
+    """A page that can import the storefront's modules. Only the test advances its clock."""
+    page = _shared_page
+    page.goto(f"{storefront_url}/health")
+    page.clock.install(time="2026-03-01T10:00:00Z")
+    page.clock.pause_at("2026-03-01T11:00:00Z")
+    yield page
+    _leave(page, storefront_url)
 
 
 @pytest.fixture
-def stopped_page(chromium: Browser) -> Iterator[Page]:
-    """A page that can import the storefront's modules. Its storage is empty, and only the test advances its clock."""
-    with _served(None) as url, closing(chromium.new_context()) as context:
-        page = context.new_page()
-        page.clock.install(time="2026-03-01T10:00:00Z")
-        page.goto(f"{url}/health")
-        page.clock.pause_at("2026-03-01T11:00:00Z")
-        yield page
+def visit(_shared_visit: Visit, api: FakeOrderApi) -> Iterator[Visit]:
+    """An open visit in a desktop window, in a page that other tests use too. Page errors fail the test."""
+    visit = _shared_visit
+    api.serve(visit.page.context)
+    visit.page.set_viewport_size({"width": 1280, "height": 720})
+    visit.page.emulate_media(color_scheme="light", reduced_motion="no-preference", forced_colors="none")
+    visit.requests.clear()
+    visit.open()
+    yield visit
+    _leave(visit.page, visit.storefront_url)
+    errors, visit.errors[:] = list(visit.errors), []
+    assert errors == []
 
 
 @pytest.fixture
-def new_visit(chromium: Browser, api: FakeOrderApi, serve: Callable[..., str]) -> Iterator[Callable[..., Visit]]:
-    """Return a function that begins a visit, with options of the browser context. Page errors fail the test."""
+def new_visit(chromium: Browser, api: FakeOrderApi, storefront_url: str) -> Iterator[Callable[..., Visit]]:
+    """Return a function that begins a visit in a new context with these options. Page errors fail the test."""
     visits: list[Visit] = []
     with ExitStack() as stack:
 
-        def begin(storefront_url: str | None = None, api_url: str = URL, **context_options: Any) -> Visit:
+        def begin(url: str = storefront_url, api_url: str = URL, **context_options: Any) -> Visit:
             context = chromium.new_context(**{"locale": "en-GB", **context_options})
             stack.callback(context.close)
             api.serve(context)
-            visits.append(Visit(context.new_page(), storefront_url or serve(api_url), api_url))
+            visits.append(Visit(context.new_page(), url, api_url))
             return visits[-1]
 
         yield begin
@@ -84,16 +106,8 @@ def new_visit(chromium: Browser, api: FakeOrderApi, serve: Callable[..., str]) -
 
 
 @pytest.fixture
-def visit(new_visit: Callable[..., Visit]) -> Visit:
-    """An open visit in a desktop window."""
-    visit = new_visit()
-    visit.open()
-    return visit
-
-
-@pytest.fixture
-def visit_with_clock(new_visit: Callable[..., Visit]) -> Visit:
-    """An open visit in a desktop window whose clock the test can advance with `page.clock`."""
+def own_visit(new_visit: Callable[..., Visit]) -> Visit:
+    """An open visit in a new context, whose clock the test can advance with `page.clock`."""
     visit = new_visit()
     visit.page.clock.install()
     visit.open()

@@ -8,7 +8,6 @@ from playwright.sync_api import expect
 from browser.fake_order_api import HANG, FakeOrderApi, problem
 from browser.visit import Visit
 
-SIZES = {"phone": (320, 640), "desktop": (1280, 800)}
 UNAVAILABLE = problem(503, "QUEUE_UNAVAILABLE", "Please try again.", retry_after=600)
 
 
@@ -27,25 +26,21 @@ def expect_one_order(visit: Visit, api: FakeOrderApi) -> None:
     assert len(api.submissions) == 1
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_double_click_places_one_order_without_an_error(
-    new_visit: Callable[..., Visit], api: FakeOrderApi, size: str
-) -> None:
-    width, height = SIZES[size]
-    visit = new_visit(viewport={"width": width, "height": height})
-    visit.open()
+def test_double_click_places_one_order_without_an_error(visit: Visit, api: FakeOrderApi) -> None:
     mouse = visit.page.mouse
-    for gap in (30, 150, 450):
-        visit.fill()
-        mouse.move(*middle_of_button(visit))
-        for pause in (gap, 0):
-            mouse.down()
-            mouse.up()
-            visit.page.wait_for_timeout(pause)
-        expect_one_order(visit, api)
-        visit.page.evaluate("localStorage.clear()")
-        visit.page.reload()
-        api.submissions.clear()
+    for width, height in ((320, 640), (1280, 800)):
+        visit.page.set_viewport_size({"width": width, "height": height})
+        for gap in (30, 150, 450):
+            visit.fill()
+            mouse.move(*middle_of_button(visit))
+            for pause in (gap, 0):
+                mouse.down()
+                mouse.up()
+                visit.page.wait_for_timeout(pause)
+            expect_one_order(visit, api)
+            visit.page.evaluate("localStorage.clear()")
+            visit.page.reload()
+            api.submissions.clear()
 
 
 def test_double_tap_and_double_enter_place_one_order(new_visit: Callable[..., Visit], api: FakeOrderApi) -> None:
@@ -68,9 +63,8 @@ def test_double_tap_and_double_enter_place_one_order(new_visit: Callable[..., Vi
     assert len(api.submissions) == 2
 
 
-def test_double_click_on_an_invalid_order_only_shows_errors(new_visit: Callable[..., Visit]) -> None:
-    visit = new_visit(viewport={"width": 320, "height": 640})
-    visit.open()
+def test_double_click_on_an_invalid_order_only_shows_errors(visit: Visit) -> None:
+    visit.page.set_viewport_size({"width": 320, "height": 640})
     x, y = middle_of_button(visit)
     for _ in range(2):  # the first click scrolls to the summary, so the second click hits another element
         visit.page.mouse.click(x, y)
@@ -114,13 +108,13 @@ def test_other_tab_shows_the_sent_order_and_keeps_its_form(visit: Visit, api: Fa
 
 
 @pytest.mark.parametrize("ending", ["Try again now", "Start over"])
-def test_draft_is_restored_after_the_order_of_a_closed_tab(visit: Visit, api: FakeOrderApi, ending: str) -> None:
-    other = visit.another_tab()
+def test_draft_is_restored_after_the_order_of_a_closed_tab(own_visit: Visit, api: FakeOrderApi, ending: str) -> None:
+    other = own_visit.another_tab()
     other.fill(product="Pear", quantity="3")
     api.script.append(UNAVAILABLE)
-    visit.place()
+    own_visit.place()
     expect(other.notice).to_contain_text("Another tab is sending")
-    visit.page.close()
+    own_visit.page.close()
     expect(other.notice).to_contain_text("Your order for 2 × Banana is not confirmed yet.")
     expect(other.page.locator(".docket__pick")).to_have_text("2 × Banana")
     other.page.get_by_role("button", name=ending).click()
@@ -129,11 +123,11 @@ def test_draft_is_restored_after_the_order_of_a_closed_tab(visit: Visit, api: Fa
     assert len(set(api.keys)) == 1
 
 
-def test_page_shows_orders_of_other_tabs_when_restored_from_bfcache(visit: Visit) -> None:
-    visit.page.context.add_init_script("addEventListener('storage', (event) => event.stopImmediatePropagation())")
-    other = visit.another_tab()
-    visit.place()
-    visit.expect_accepted()
+def test_page_shows_orders_of_other_tabs_when_restored_from_bfcache(own_visit: Visit) -> None:
+    own_visit.page.context.add_init_script("addEventListener('storage', (event) => event.stopImmediatePropagation())")
+    other = own_visit.another_tab()
+    own_visit.place()
+    own_visit.expect_accepted()
     expect(other.receipts).to_have_count(0)
     other.page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
     other.expect_accepted()

@@ -1,6 +1,7 @@
 """The page and order.schema.json accept and reject the same values."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -45,7 +46,9 @@ def test_page_and_schema_agree_on_any_text(page: Page, cases: list[tuple[str, An
     require_agreement(page, cases)
 
 
-def test_every_product_on_the_page_is_valid(visit: Visit) -> None:
+def test_every_product_on_the_page_is_valid(new_visit: Callable[..., Visit]) -> None:
+    visit = new_visit()
+    visit.open()
     products = visit.page.get_by_role("radio").evaluate_all("(inputs) => inputs.map((input) => input.value)")
     assert {"Apple", "Banana", "Grapes", "Orange"} <= set(products)
     assert all(ORDER_RULES.fields["product_id"](product) for product in products)

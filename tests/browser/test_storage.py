@@ -189,10 +189,19 @@ def test_page_with_ten_thousand_orders_opens_quickly(visit: Visit, api: FakeOrde
 
     api.processes = False
     baseline = load_seconds()
-    for state, hidden in (("PROCESSED", 0), ("ACCEPTED", 9900)):
-        remember(visit, numbered([{**RECORD, "state": state, "processed_at": None}] * 10_000))
+    remember(visit, numbered([{**RECORD, "state": "ACCEPTED", "processed_at": None}] * 10_000))
+    hidden = visit.page.get_by_text("9900 older orders are not shown.")
+    for state, count in (("ACCEPTED", 1), ("PROCESSED", 0)):  # finished orders are deleted
+        visit.page.evaluate(
+            """(state) => {
+              for (const key of Object.keys(localStorage)) {
+                localStorage.setItem(key, localStorage.getItem(key).replace("ACCEPTED", state));
+              }
+            }""",
+            state,
+        )
         assert load_seconds() < 10 * baseline, state
         expect(visit.receipts).to_have_count(100)
-        expect(visit.page.get_by_text("9900 older orders are not shown.")).to_have_count(1 if hidden else 0)
+        expect(hidden).to_have_count(count)
     visit.place(product="Pear")
     visit.expect_accepted("2 × Pear")

@@ -16,8 +16,6 @@ _FAILED_REQUEST = "Failed to load resource:"
 
 @dataclass
 class Visit:
-    """One tab at the storefront."""
-
     page: Page
     storefront_url: str
     api_url: str
@@ -46,7 +44,6 @@ class Visit:
         expect(self.place_button).to_be_enabled()  # the page has started
 
     def another_tab(self) -> "Visit":
-        """Open the storefront in a second tab of the same browser."""
         visit = Visit(self.page.context.new_page(), self.storefront_url, self.api_url, self.errors, self.requests)
         visit.open()
         return visit
