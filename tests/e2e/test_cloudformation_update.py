@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from support.deployment.api import Answer, DeployedApi
+from support.deployment.api import DeployedApi, Response
 from support.deployment.cloudformation import Stack, StackError
 from support.deployment.emulator import Emulator, running_emulator
 from support.deployment.package import lambda_zip
@@ -37,7 +37,7 @@ class Deployed:
     api: DeployedApi
     accepted: list[str] = field(default_factory=list)
 
-    def place(self) -> Answer:
+    def place(self) -> Response:
         """Place an order; keep its ID if it is accepted."""
         answer = self.api.post(SAMPLE_BODY)
         if answer.status == 202:
@@ -83,7 +83,7 @@ class Deployed:
     @contextmanager
     def orders_flowing(self) -> Iterator[None]:
         """Place orders before, during and after a `with` block; require that all are accepted."""
-        answers: list[Answer] = []
+        answers: list[Response] = []
         stopping = threading.Event()
 
         def flow() -> None:

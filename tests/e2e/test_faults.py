@@ -41,7 +41,7 @@ BUGS = {
         "orders/use_cases/submit_order.py",
         "if idempotency_key is None:",
         "if True:",
-        "send_answer_lost",
+        "send_response_lost",
         "duplicated",
     ),
 }
@@ -76,8 +76,8 @@ def test_no_order_is_lost_or_duplicated_under_faults(fault_test: FaultTest) -> N
         make_client_orders(SEED, ORDERS),
         request_faults=(
             "killed_after_effect",
-            "send_answer_lost",
-            "store_answer_lost",
+            "send_response_lost",
+            "store_response_lost",
             "store_throttled_in_part",
             "topic_failed_in_part",
             "duplicate_delivery",

@@ -14,7 +14,7 @@ import pytest
 from e2e.attempts import FUNCTIONS, attempts_on_key
 from infrastructure.test_key_policy import key_policy
 from local_stack.aws import Credentials
-from support.deployment.api import JSON_TYPE, Answer, DeployedApi
+from support.deployment.api import JSON_TYPE, DeployedApi, Response
 from support.deployment.cloudformation import Stack
 from support.deployment.emulator import Emulator, running_emulator
 from support.deployment.package import lambda_zip
@@ -51,13 +51,13 @@ class Guarded:
     def api(self) -> DeployedApi:
         return DeployedApi(self.outputs["ApiEndpoint"])
 
-    def order(self, token: str | None, customer_id: str | None = None, key: str | None = None) -> Answer:
+    def order(self, token: str | None, customer_id: str | None = None, key: str | None = None) -> Response:
         """Place an order with a token, by default for the signed-in customer."""
         body = SAMPLE_BODY.replace(b"001", (customer_id or self.sign_in.customer_id).encode())
         headers = {"Idempotency-Key": key} if key else {}
         return self.api.post(body, {**JSON_TYPE, **_bearer(token), **headers})
 
-    def status(self, order_id: str, token: str | None) -> Answer:
+    def status(self, order_id: str, token: str | None) -> Response:
         return self.api.send("GET", f"/orders/{order_id}", headers=_bearer(token))
 
     def is_processed(self, order_id: str, token: str) -> bool:

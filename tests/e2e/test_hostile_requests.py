@@ -12,7 +12,7 @@ import pytest
 
 from e2e.hostile_requests import HOSTILE_REQUESTS, MARKER, ORDER, STATUS_OF, HostileRequest
 from local_stack import LocalStack
-from support.deployment.api import Answer
+from support.deployment.api import Response
 from support.deployment.stack import DeployedStack
 from support.waiting import wait_for
 
@@ -30,10 +30,10 @@ def stack(local_stack: LocalStack) -> DeployedStack:
 
 
 @pytest.fixture(scope="module")
-def responses(stack: DeployedStack) -> Mapping[str, Answer]:
+def responses(stack: DeployedStack) -> Mapping[str, Response]:
     """The response to each request, by the request's name. All accepted orders are announced by then."""
 
-    def send(request: HostileRequest) -> Answer:
+    def send(request: HostileRequest) -> Response:
         return stack.api.exchange(request.method, request.target, request.headers, request.rest)
 
     with ThreadPoolExecutor(max_workers=4) as clients:
@@ -50,7 +50,7 @@ def responses(stack: DeployedStack) -> Mapping[str, Answer]:
 
 
 @pytest.mark.parametrize("hostile", HOSTILE_REQUESTS, ids=lambda request: request.name)
-def test_hostile_request_gets_the_expected_response(responses: Mapping[str, Answer], hostile: HostileRequest) -> None:
+def test_hostile_request_gets_the_expected_response(responses: Mapping[str, Response], hostile: HostileRequest) -> None:
     answer = responses[hostile.name]
 
     assert answer.status == hostile.status
@@ -70,7 +70,7 @@ def test_hostile_request_gets_the_expected_response(responses: Mapping[str, Answ
         assert b'"code"' not in answer.body, "the gateway must respond, not a function"
 
 
-def test_only_accepted_orders_are_stored(stack: DeployedStack, responses: Mapping[str, Answer]) -> None:
+def test_only_accepted_orders_are_stored(stack: DeployedStack, responses: Mapping[str, Response]) -> None:
     expected = {
         responses[each.name].json()["order_id"]: asdict(each.stored) for each in HOSTILE_REQUESTS if each.stored
     }
@@ -88,7 +88,7 @@ def test_only_accepted_orders_are_stored(stack: DeployedStack, responses: Mappin
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_function_logs_nothing_of_a_hostile_request(
-    stack: DeployedStack, responses: Mapping[str, Answer], function: str
+    stack: DeployedStack, responses: Mapping[str, Response], function: str
 ) -> None:
     log = stack.log_of(function)
     assert log

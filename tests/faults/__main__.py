@@ -18,7 +18,6 @@ DIRECTORY = REPOSITORY / ".local" / "fault-test"
 
 
 def main() -> int:
-    """Run the command; return its exit status."""
     terminal = Report(sys.stdout)
     results: list[SeedResult] = []
     config = Config()

@@ -61,8 +61,6 @@ def running_backend(directory: Path, report: Report) -> Iterator["Backend"]:
 
 
 class Backend:
-    """The running backend."""
-
     outputs: dict[str, str]
 
     def __init__(self, settings: Settings, package: bytes, lock: RunLock) -> None:
@@ -84,22 +82,18 @@ class Backend:
         self._emulator.close()
 
     def client(self, service: str) -> Any:
-        """Return a client with the account owner's rights."""
         return self.connection.client(service)
 
     @property
     def api_url(self) -> str:
-        """The API's URL for any client."""
         return resolvable_api_url(self.connection.endpoint_url, self.outputs["api_endpoint"])
 
     @cached_property
     def stack(self) -> DeployedStack:
-        """The backend with the helpers of other tests."""
         return DeployedStack(self)
 
     @cached_property
     def sqs(self) -> Any:
-        """An SQS client."""
         return self.client("sqs")
 
     @cached_property
@@ -122,7 +116,6 @@ class Backend:
         return str(self._lambda.get_alias(FunctionName=self._name(function), Name="live")["FunctionVersion"])
 
     def serve(self, function: str, version: str) -> None:
-        """Move a function's alias to a version."""
         self._lambda.update_alias(FunctionName=self._name(function), Name="live", FunctionVersion=version)
 
     def publish(self, function: str, change: Callable[[str, str], str], memory_megabytes: int = 256) -> str:
@@ -145,7 +138,6 @@ class Backend:
         return str(self._lambda.publish_version(FunctionName=name)["Version"])
 
     def update_mapping(self, function: str, **settings: Any) -> None:
-        """Change the event source mapping of a function."""
         mappings = self._lambda.list_event_source_mappings()["EventSourceMappings"]
         arn = f"{self._name(function)}:live"
         [mapping_id] = [mapping["UUID"] for mapping in mappings if mapping["FunctionArn"].endswith(arn)]
@@ -157,7 +149,6 @@ class Backend:
     # --- Queues ---
 
     def set_visibility_timeout(self, seconds: int) -> None:
-        """Set the visibility timeout of the orders queue."""
         self.sqs.set_queue_attributes(
             QueueUrl=self.outputs["orders_queue_url"], Attributes={"VisibilityTimeout": str(seconds)}
         )
@@ -177,7 +168,6 @@ class Backend:
     # --- Results ---
 
     def rows(self) -> list[ProcessedOrder]:
-        """Return every item of the table."""
         pages = (
             self.client("dynamodb")
             .get_paginator("scan")

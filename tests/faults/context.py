@@ -21,8 +21,6 @@ class Aborted(BaseException):
 
 @dataclass
 class Context:
-    """One seed's run."""
-
     plan: SeedPlan
     backend: Backend
     faults: RequestFaults
@@ -36,7 +34,6 @@ class Context:
         return random.Random(f"{self.plan.seed} {purpose}")
 
     def owns(self, customer_id: str | None) -> bool:
-        """Return whether a customer belongs to this seed."""
         return customer_id is not None and customer_id.startswith(customer_prefix(self.plan.seed))
 
     def pause(self, seconds: float) -> None:

@@ -1,13 +1,15 @@
-"""Faults of the deployment itself; each is undone before it returns."""
+"""Faults of the deployment itself, by their names in fault_types.DISRUPTIONS.
+
+Each function injects one fault, undoes it, and returns whether it had an effect.
+"""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from faults.backend import PROCESSING_MAPPING, VISIBILITY_SECONDS
 from faults.context import Context
-from faults.fault_types import KEY_REUSED, SLOW_STORE, STORE_DOWN, TABLE_MISSING, TOPIC_DOWN
 from faults.ledger import customer_of
 from faults.redrive import Killed, redrive
 
@@ -21,12 +23,7 @@ _PERMISSIONS = (
 )
 
 
-def disrupt(context: Context, name: str) -> None:
-    """Inject a disruption and undo it."""
-    _DISRUPTIONS[name](context)
-
-
-def _poison(context: Context) -> None:
+def poison(context: Context) -> bool:
     tag = f"poison-{context.plan.seed}"
     message = context.backend.stack.message("nobody")
     bodies = [
@@ -37,41 +34,39 @@ def _poison(context: Context) -> None:
     ]
     context.ledger.poison += bodies
     context.backend.stack.send_to_queue(*bodies)
-    context.faults.note("poison")
+    return True
 
 
-def _key_reused(context: Context) -> None:
-    context.faults.note(KEY_REUSED)  # the plan has the orders
+def key_reused(context: Context) -> bool:
+    return True  # the plan has the orders
 
 
-def _consumer_off(context: Context) -> None:
+def consumer_off(context: Context) -> bool:
     backlog = len(context.plan.portions()[0]) // 2
     context.backend.update_mapping("processing", Enabled=False)
     try:
         context.wait_until(lambda: context.backend.visible() >= backlog, seconds=8)
-        if context.backend.visible() >= min(backlog, PROCESSING_MAPPING["BatchSize"]):
-            context.faults.note("consumer_off")
+        return bool(context.backend.visible() >= min(backlog, PROCESSING_MAPPING["BatchSize"]))
     finally:
         context.backend.update_mapping("processing", Enabled=True)
 
 
-def _table_missing(context: Context) -> None:
-    _inject(context, TABLE_MISSING, times=4)
+def table_missing(context: Context) -> bool:
+    return _inject(context, "no_table", times=4)
 
 
-def _announcements_given_up(context: Context) -> None:
+def announcements_given_up(context: Context) -> bool:
     backend = context.backend
     before = backend.messages("notifications_dlq_url")
     backend.update_mapping("notification", MaximumRetryAttempts=0)
     try:
-        with context.faults.active(context.plan.seed, [TOPIC_DOWN]):
-            if context.wait_until(lambda: backend.messages("notifications_dlq_url") > before, seconds=20):
-                context.faults.note("announcements_given_up")
+        with context.faults.active(context.plan.seed, ["topic_down"]):
+            return context.wait_until(lambda: backend.messages("notifications_dlq_url") > before, seconds=20)
     finally:
         backend.update_mapping("notification", MaximumRetryAttempts=_NOTIFICATION_RETRIES)
 
 
-def _permission_removed(context: Context) -> None:
+def permission_removed(context: Context) -> bool:
     function, action = context.chance("permission").choice(_PERMISSIONS)
 
     def denials() -> int:
@@ -79,12 +74,12 @@ def _permission_removed(context: Context) -> None:
 
     before = denials()
     with context.backend.stack.permission_removed(function, action):
-        if context.wait_until(lambda: denials() > before, seconds=8):
-            context.faults.note("permission_removed")
+        was_denied = context.wait_until(lambda: denials() > before, seconds=8)
         context.pause(1)
+    return was_denied
 
 
-def _code_rolled_back(context: Context) -> None:
+def code_rolled_back(context: Context) -> bool:
     backend, functions = context.backend, ("submission", "processing", "notification")
     former = {function: backend.serving(function) for function in functions}
 
@@ -97,14 +92,14 @@ def _code_rolled_back(context: Context) -> None:
             backend.serve(function, versions[function])
         backend.update_mapping("processing", BatchSize=3, ScalingConfig={"MaximumConcurrency": 2})
         context.pause(2)
-        context.faults.note("code_rolled_back")
     finally:
         for function in functions:
             backend.serve(function, former[function])
         backend.update_mapping("processing", **PROCESSING_MAPPING)
+    return True
 
 
-def _broken_code_rolled_back(context: Context) -> None:
+def broken_code_rolled_back(context: Context) -> bool:
     backend = context.backend
     former = backend.serving("processing")
     version = backend.publish(
@@ -113,51 +108,50 @@ def _broken_code_rolled_back(context: Context) -> None:
     try:
         backend.serve("processing", version)
         # Messages that this version receives stay hidden.
-        if context.wait_until(lambda: backend.messages() > backend.visible() + 4, seconds=8):
-            context.faults.note("broken_code_rolled_back")
+        was_received = context.wait_until(lambda: backend.messages() > backend.visible() + 4, seconds=8)
         context.pause(1)
     finally:
         backend.serve("processing", former)
+    return was_received
 
 
-def _emulator_restarted(context: Context) -> None:
+def emulator_restarted(context: Context) -> bool:
     context.backend.stop_emulator()
     context.backend.start_emulator()
-    context.faults.note("emulator_restarted")
+    return True
 
 
-def _redelivered_early(context: Context) -> None:
+def redelivered_early(context: Context) -> bool:
     with _visibility_timeout(context, 1):
-        _inject(context, SLOW_STORE, times=7)
+        return _inject(context, "slow_store", times=7)
 
 
-def _redriven_once(context: Context) -> None:
+def redriven_once(context: Context) -> bool:
     _make_dead_letters(context)
-    if _redrive(context):
-        context.faults.note("redriven_once")
+    return _redrive(context) > 0
 
 
-def _redriven_twice(context: Context) -> None:
+def redriven_twice(context: Context) -> bool:
     _make_dead_letters(context)
     with ThreadPoolExecutor(2) as operators:
-        if sum(operators.map(_redrive, (context, context))):
-            context.faults.note("redriven_twice")
+        return sum(operators.map(_redrive, (context, context))) > 0
 
 
-def _redrive_killed(context: Context) -> None:
+def redrive_killed(context: Context) -> bool:
     _make_dead_letters(context)
     try:
         _redrive(context, killed_after=3)
     except Killed:
-        context.faults.note("redrive_killed")
-    _redrive(context)
+        _redrive(context)
+        return True
+    return False
 
 
 def _make_dead_letters(context: Context) -> None:
     """Make processing fail. Messages are received again immediately until they are dead-lettered."""
     backend = context.backend
     wanted = backend.messages("orders_dlq_url") + _ENOUGH_DEAD_LETTERS
-    with _visibility_timeout(context, 0), context.faults.active(context.plan.seed, [STORE_DOWN]):
+    with _visibility_timeout(context, 0), context.faults.active(context.plan.seed, ["store_down"]):
         context.wait_until(lambda: backend.messages("orders_dlq_url") >= wanted, seconds=30)
 
 
@@ -172,11 +166,12 @@ def _redrive(context: Context, killed_after: int | None = None) -> int:
     )
 
 
-def _inject(context: Context, name: str, times: int) -> None:
+def _inject(context: Context, name: str, times: int) -> bool:
     """Inject a request fault into every request, until it has occurred this often."""
-    wanted = context.faults.injected[name] + times
+    before = context.faults.injected[name]
     with context.faults.active(context.plan.seed, [name]):
-        context.wait_until(lambda: context.faults.injected[name] >= wanted, seconds=8)
+        context.wait_until(lambda: context.faults.injected[name] >= before + times, seconds=8)
+    return context.faults.injected[name] > before
 
 
 @contextmanager
@@ -186,20 +181,3 @@ def _visibility_timeout(context: Context, seconds: int) -> Iterator[None]:
         yield
     finally:
         context.backend.set_visibility_timeout(VISIBILITY_SECONDS)
-
-
-_DISRUPTIONS: dict[str, Callable[[Context], None]] = {
-    "poison": _poison,
-    KEY_REUSED: _key_reused,
-    "consumer_off": _consumer_off,
-    TABLE_MISSING: _table_missing,
-    "announcements_given_up": _announcements_given_up,
-    "permission_removed": _permission_removed,
-    "code_rolled_back": _code_rolled_back,
-    "broken_code_rolled_back": _broken_code_rolled_back,
-    "emulator_restarted": _emulator_restarted,
-    SLOW_STORE: _redelivered_early,
-    "redriven_once": _redriven_once,
-    "redriven_twice": _redriven_twice,
-    "redrive_killed": _redrive_killed,
-}

@@ -12,11 +12,11 @@ from orders.domain.message import read_message
 from orders.domain.order import Order, ProcessedOrder
 
 
-class Answer(Enum):
-    """The client's view of its order after a request. After several requests, the first of these values applies."""
+class Acceptance(Enum):
+    """What a client knows of its order after a request. After several requests, the first of these values applies."""
 
     ACKNOWLEDGED = "202"
-    INDETERMINATE = "no answer, or 5xx"
+    INDETERMINATE = "no response, or 5xx"
     REJECTED = "4xx"
 
 
@@ -26,7 +26,7 @@ class Request:
 
     order: Order
     key: str | None
-    answer: Answer
+    acceptance: Acceptance
     order_id: str | None = None
 
 
@@ -71,7 +71,7 @@ class Ledger:
     poison: list[str] = field(default_factory=list)
     """Invalid bodies sent to the queue; each must end in the dead-letter queue."""
     denied: list[str] = field(default_factory=list)
-    """Acknowledged order ids for which the API answered 404."""
+    """Acknowledged order ids for which the API returned 404."""
 
     def count(self, findings: Findings) -> Counts:
         """Compare with `findings`, which must hold only data of this ledger's seed."""
@@ -91,16 +91,16 @@ class _Comparison:
 
     def counts(self) -> Counts:
         lost, duplicated, unexpected = list(self._lost()), list(self._duplicated()), list(self._unexpected())
-        denied = [f"denied: order {id_} was acknowledged, then answered with 404" for id_ in self._ledger.denied]
+        denied = [f"denied: order {id_} was acknowledged, then not found" for id_ in self._ledger.denied]
         announced, given_up = self._findings.announced, self._findings.given_up
         silent = sorted(self._stored.keys() - announced.keys() - given_up)
         never_announced = [f"never announced: order {order_id} is stored" for order_id in silent]
-        answers = Counter(map(_best_answer, self._requests.values()))
+        acceptances = Counter(map(_acceptance, self._requests.values()))
         return Counts(
             attempted=len(self._requests),
-            acknowledged=answers[Answer.ACKNOWLEDGED],
-            indeterminate=answers[Answer.INDETERMINATE],
-            rejected=answers[Answer.REJECTED],
+            acknowledged=acceptances[Acceptance.ACKNOWLEDGED],
+            indeterminate=acceptances[Acceptance.INDETERMINATE],
+            rejected=acceptances[Acceptance.REJECTED],
             stored=len(self._stored),
             in_dlq=len(self._findings.dead_letters),
             announced=len(announced),
@@ -116,7 +116,7 @@ class _Comparison:
 
     def _lost(self) -> Iterator[str]:
         """Report acknowledged orders that are neither stored nor dead-lettered with their content."""
-        acknowledged = {(r.order_id, r.order) for r in self._ledger.requests if r.answer is Answer.ACKNOWLEDGED}
+        acknowledged = {(r.order_id, r.order) for r in self._ledger.requests if r.acceptance is Acceptance.ACKNOWLEDGED}
         for order_id, order in sorted(acknowledged, key=str):
             if self._stored.get(order_id or "") != order and (order_id, order) not in self._dead:
                 yield f"lost: order {order_id} of {order.customer_id} was acknowledged and is nowhere"
@@ -143,14 +143,14 @@ class _Comparison:
         if any(request.key for request in requests):
             return 1
         acknowledged = {request.order_id for request in requests} & order_ids
-        return len(acknowledged) + sum(request.answer is Answer.INDETERMINATE for request in requests)
+        return len(acknowledged) + sum(request.acceptance is Acceptance.INDETERMINATE for request in requests)
 
     def _unexpected(self) -> Iterator[str]:
         """Report orders that were never sent or were rejected."""
         for order_id, order in [*self._stored.items(), *self._dead]:
             if order.customer_id not in self._customers:
                 yield f"unexpected: order {order_id} was never sent"
-            elif order in self._requests and _best_answer(self._requests[order]) is Answer.REJECTED:
+            elif order in self._requests and _acceptance(self._requests[order]) is Acceptance.REJECTED:
                 yield f"unexpected: order {order_id} of {order.customer_id} was rejected"
         for order_id, order in self._dead:
             if self._stored.get(order_id, order) != order:
@@ -161,9 +161,9 @@ class _Comparison:
             yield f"unexpected: the dead letter {body[:40]!r} was never sent"
 
 
-def _best_answer(requests: Iterable[Request]) -> Answer:
-    answers = {request.answer for request in requests}
-    return next(answer for answer in Answer if answer in answers)
+def _acceptance(requests: Iterable[Request]) -> Acceptance:
+    acceptances = {request.acceptance for request in requests}
+    return next(each for each in Acceptance if each in acceptances)
 
 
 def _read(bodies: Iterable[str]) -> tuple[set[tuple[str, Order]], list[str]]:

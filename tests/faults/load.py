@@ -7,10 +7,9 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from faults.context import Context
-from faults.ledger import Answer, Request
+from faults.ledger import Acceptance, Request
 from faults.plan import ClientOrder
-from support.deployment.api import JSON_TYPE, DeployedApi
-from support.deployment.api import Answer as Response
+from support.deployment.api import JSON_TYPE, DeployedApi, Response
 
 CLIENTS = 4
 # Shorter than the time after which submission gives up on an unresponsive SQS.
@@ -36,7 +35,7 @@ def _place(context: Context, api: DeployedApi, wanted: ClientOrder, click: int) 
             context.pause(chance.uniform(0.1, 0.4) * 2**number)
         request = _send(api, wanted)
         context.ledger.requests.append(request)
-        if request.answer is Answer.INDETERMINATE:
+        if request.acceptance is Acceptance.INDETERMINATE:
             continue
         if request.order_id and chance.random() < _STATUS_SHARE:
             response = _response(api, "GET", f"/orders/{request.order_id}")
@@ -50,10 +49,10 @@ def _send(api: DeployedApi, wanted: ClientOrder) -> Request:
     headers = {**JSON_TYPE, **({"Idempotency-Key": key} if key else {})}
     response = _response(api, "POST", "/orders", json.dumps(dataclasses.asdict(order)).encode(), headers)
     if response is None or response.status >= 500:
-        return Request(order, key, Answer.INDETERMINATE)
+        return Request(order, key, Acceptance.INDETERMINATE)
     if response.status == 202:
-        return Request(order, key, Answer.ACKNOWLEDGED, response.json()["order_id"])
-    return Request(order, key, Answer.REJECTED)
+        return Request(order, key, Acceptance.ACKNOWLEDGED, response.json()["order_id"])
+    return Request(order, key, Acceptance.REJECTED)
 
 
 def _response(

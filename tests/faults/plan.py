@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from faults.fault_types import DISRUPTIONS, KEY_REUSED, REDRIVES, REQUEST_FAULTS
+from faults.fault_types import DISRUPTIONS, REDRIVES, REQUEST_FAULTS
 from orders.domain.order import Order
 
 _RANGE = re.compile(r"([0-9]{1,6})(?:-([0-9]{1,6}))?")
@@ -24,8 +24,6 @@ class FaultTestError(Exception):
 
 @dataclass(frozen=True)
 class Config:
-    """The seeds, and the number of orders for each."""
-
     seeds: tuple[int, ...] = tuple(range(1, 31))
     orders: int = 400
 
@@ -82,7 +80,6 @@ class SeedPlan:
 
     @property
     def fault_types(self) -> frozenset[str]:
-        """All fault types that this seed must inject."""
         return frozenset((*self.request_faults, *self.disruptions))
 
     def portions(self) -> list[tuple[ClientOrder, ...]]:
@@ -99,7 +96,7 @@ def make_plan(seed: int, orders: int) -> SeedPlan:
     while len(REDRIVES.intersection(disruptions)) > 1:
         disruptions = chance.sample(sorted(DISRUPTIONS), _DISRUPTIONS_PER_SEED)
     request_faults = chance.sample(sorted(REQUEST_FAULTS), _REQUEST_FAULTS_PER_SEED)
-    client_orders = make_client_orders(seed, orders, reuse_keys=KEY_REUSED in disruptions)
+    client_orders = make_client_orders(seed, orders, reuse_keys="key_reused" in disruptions)
     return SeedPlan(seed, client_orders, tuple(request_faults), tuple(disruptions))
 
 
@@ -127,5 +124,4 @@ def make_client_orders(seed: int, orders: int, *, reuse_keys: bool = False) -> t
 
 
 def customer_prefix(seed: int) -> str:
-    """Return the prefix of the customer ids of a seed."""
     return f"s{seed}-"

@@ -20,7 +20,7 @@ from botocore.credentials import Credentials
 from local_stack.aws import AwsConnection
 from local_stack.machine import LOOPBACK
 
-# The emulator answers in milliseconds; this allows for a busy machine.
+# The emulator responds in milliseconds; this allows for a busy machine.
 _UPSTREAM_SECONDS = 30
 _POLL_SECONDS = 0.1
 _SIGNATURE_HEADERS = ("authorization", "x-amz-date", "x-amz-security-token", "content-length", "accept-encoding")
@@ -28,8 +28,6 @@ _SIGNATURE_HEADERS = ("authorization", "x-amz-date", "x-amz-security-token", "co
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """A response to a function."""
-
     status: int
     headers: Mapping[str, str]
     body: bytes

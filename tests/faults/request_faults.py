@@ -19,7 +19,7 @@ from faults.proxy import Exchange, HttpResponse
 
 FAULTS: dict[str, RequestFault] = REQUEST_FAULTS | DISRUPTION_FAULTS
 
-# lambda/orders/adapters/clients.py: the functions' SDK waits this long for an answer.
+# lambda/orders/adapters/clients.py: the functions' SDK waits this long for a response.
 _SDK_READ_SECONDS = 4
 # A fault occurs for the first time at the latest after this many applicable requests.
 _LATEST_FIRST = 2
@@ -52,7 +52,6 @@ class RequestFaults:
 
     @contextmanager
     def active(self, seed: int, names: Sequence[str]) -> Iterator[None]:
-        """Inject these faults within a `with` block."""
         added = [_Active(name, seed) for name in names]
         with self._lock:
             self._active = added + self._active
@@ -64,7 +63,6 @@ class RequestFaults:
                 self._silenced.clear()
 
     def note(self, name: str) -> None:
-        """Count an injected fault."""
         with self._lock:
             self.injected[name] += 1
 
@@ -90,7 +88,7 @@ class RequestFaults:
                 return None
         active.is_injected = True
         self.note(active.name)
-        return response if fault.then in ("answer", "repeat") else None
+        return response if fault.then in ("respond", "repeat") else None
 
     def _take_effect(self, exchange: Exchange, fault: RequestFault, chance: random.Random) -> HttpResponse | None:
         if fault.effect == "half":
@@ -113,7 +111,7 @@ class RequestFaults:
             if fault.then == "kill":
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(process_id, signal.SIGKILL)
-            else:  # its retry is not answered either, so Lambda ends it at its timeout
+            else:  # its retry gets no response either, so Lambda ends it at its timeout
                 self._silenced.add(process_id)
         is_without_trace = fault.then == "lose" and chance.random() < 0.1  # else the connection is closed
         if fault.then in ("hang", "silence") or is_without_trace:
@@ -199,7 +197,6 @@ def _size(exchange: Exchange) -> int:
 
 
 def _forward_part(exchange: Exchange, places: Sequence[int]) -> HttpResponse:
-    """Forward only these places of a batch."""
     if exchange.operation == STORE:
         request = json.loads(exchange.body)
         request["Statements"] = [request["Statements"][place] for place in places]
@@ -216,7 +213,6 @@ def _form(exchange: Exchange) -> list[tuple[str, str]]:
 
 
 def _entries(exchange: Exchange) -> list[dict[str, str]]:
-    """Return the entries of a PublishBatch request."""
     entries: dict[int, dict[str, str]] = {}
     for name, value in _form(exchange):
         if name.startswith(_ENTRY):

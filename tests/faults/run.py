@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from faults import disruptions
 from faults.backend import VISIBILITY_SECONDS, Backend, running_backend
 from faults.context import Context
-from faults.disruptions import disrupt
 from faults.ledger import Counts, Findings, customer_of
 from faults.load import CLIENTS, place_orders
 from faults.plan import SeedPlan
@@ -59,8 +59,6 @@ def running_fault_test(directory: Path, report: Report) -> Iterator["FaultTest"]
 
 
 class FaultTest:
-    """The deployed backend behind the proxy."""
-
     def __init__(
         self, backend: Backend, faults: RequestFaults, proxy: Proxy, read: Callable[[], list[Any]], report: Report
     ) -> None:
@@ -76,7 +74,6 @@ class FaultTest:
         self._customers: dict[str, str] = {}  # of each announced order id
 
     def run(self, plan: SeedPlan) -> SeedResult:
-        """Run a seed."""
         started = time.monotonic()
         injected_before = Counter(self._faults.injected)
         context = Context(plan, self.backend, self._faults, self._proxy.error_codes, self.aborted)
@@ -104,7 +101,7 @@ class FaultTest:
                     self._report.progress(f"seed {plan.seed}: {disruption or 'placing orders'}")
                     futures = [*place_orders(context, portion, clients)]
                     if disruption:
-                        futures.append(disruptor.submit(disrupt, context, disruption))
+                        futures.append(disruptor.submit(_disrupt, context, disruption))
                     for done in as_completed(futures):
                         done.result()
 
@@ -196,3 +193,8 @@ class FaultTest:
     def _letter_concerns(self, context: Context, body: str) -> bool:
         others = [other for other in self._contexts.values() if other is not context]
         return not any(body in other.ledger.poison for other in others) and self._concerns(context, customer_of(body))
+
+
+def _disrupt(context: Context, name: str) -> None:
+    if getattr(disruptions, name)(context):
+        context.faults.note(name)

@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import re
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
@@ -9,8 +10,6 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
-
-Import = Callable[[str], ModuleType]
 
 
 @pytest.fixture
@@ -60,3 +59,16 @@ def import_handler(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
         return reloaded
 
     return import_again
+
+
+@pytest.fixture
+def logged(caplog: pytest.LogCaptureFixture) -> Callable[..., list[tuple[Any, ...]]]:
+    """Return a function that returns the event and these fields of each log record since its last call."""
+
+    def take(*fields: str) -> list[tuple[Any, ...]]:
+        records = [vars(record) for record in caplog.records]
+        caplog.clear()
+        assert not re.search("secret|Banana", str(records)), "the log has content of an order or of an error"
+        return [tuple(record.get(field) for field in ("message", *fields)) for record in records]
+
+    return take

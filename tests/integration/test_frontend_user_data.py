@@ -17,7 +17,7 @@ from playwright.sync_api import Browser
 from browser.fake_order_api import FakeOrderApi
 from browser.visit import Visit
 from local_stack.machine import free_port
-from support.deployment.api import Answer, DeployedApi
+from support.deployment.api import DeployedApi, Response
 from support.deployment.emulator import running_emulator
 from support.deployment.frontend import API_URL, REPOSITORY_URL, VARIABLES, user_data
 from support.deployment.terraform import TerraformRoot
@@ -73,20 +73,20 @@ def server_py() -> Iterator[int]:
     server.server_close()
 
 
-def ask(port: int, path: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> Answer:
+def ask(port: int, path: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> Response:
     return DeployedApi(f"http://127.0.0.1:{port}", timeout_seconds=30).send(method, path, headers=headers)
 
 
-def relevant_headers(answer: Answer) -> dict[str, str]:
+def relevant_headers(answer: Response) -> dict[str, str]:
     return {name: value for name, value in answer.headers.items() if name not in SERVER_HEADERS}
 
 
-def text_of(answer: Answer) -> bytes:
+def text_of(answer: Response) -> bytes:
     is_compressed = answer.headers.get("content-encoding") == "gzip" and answer.body
     return gzip.decompress(answer.body) if is_compressed else answer.body
 
 
-def assert_equal(apache: Answer, server_py: Answer) -> None:
+def assert_equal(apache: Response, server_py: Response) -> None:
     assert apache.status == server_py.status
     assert relevant_headers(apache) == relevant_headers(server_py)
     assert text_of(apache) == text_of(server_py)

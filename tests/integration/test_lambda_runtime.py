@@ -1,9 +1,7 @@
 """The package's functions with the Python version of the Lambda runtime.
 
-Native libraries load only in the runtime's Python version, and the tests' Python may be older. The functions
-therefore run in Debian 13, which has that version. Conditions are as in Lambda: the package is unpacked, boto3 is
-installed beside it, the user has read access only, and each cold start is a new process. AWS is not reachable;
-tests/e2e runs the functions with the emulator.
+Native libraries load only in that version, so the functions run in Debian 13, which has it. Conditions are as in Lambda:
+the package is unpacked, boto3 is installed beside it, and the user has read access only. AWS is not reachable.
 """
 
 import importlib.util
@@ -19,6 +17,7 @@ from typing import Any
 import pytest
 
 import build_lambda
+from bench.cold_starts import ENVIRONMENT
 from support.deployment.package import lambda_zip
 from support.machine.debian import debian_root
 from support.sample_orders import SAMPLE_BODY, processed
@@ -34,27 +33,22 @@ NOBODY = "65534:65534"
 INVOKE = """
 import importlib, json, sys
 handler = importlib.import_module(f"orders.handlers.{sys.argv[1]}").handler
-answer = handler(json.load(sys.stdin), None)
+response = handler(json.load(sys.stdin), None)
 print(json.dumps({
-    "answer": answer,
+    "response": response,
     "python": ".".join(map(str, sys.version_info[:2])),
     "files": {name: module.__file__ for name, module in sys.modules.items() if getattr(module, "__file__", None)},
 }))
 """
 
-ENVIRONMENT = {
-    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
-    "AWS_DEFAULT_REGION": "eu-central-1",
-    "AWS_ACCESS_KEY_ID": "test",
-    "AWS_SECRET_ACCESS_KEY": "test",
-    "ORDERS_QUEUE_URL": "http://127.0.0.1:9/000000000000/orders",
-    "ORDERS_TABLE_NAME": "orders",
-    "ORDER_COMPLETED_TOPIC_ARN": "arn:aws:sns:eu-central-1:000000000000:order-completed",
-}
+# Nothing listens at this address.
+SETTINGS = {**ENVIRONMENT, "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "ORDERS_QUEUE_URL": "http://127.0.0.1:9/0/orders"}
+
+Invoke = Callable[[str, dict[str, Any]], dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def invoke() -> Iterator[Callable[[str, dict[str, Any]], dict[str, Any]]]:
+def invoke() -> Iterator[Invoke]:
     """Return a Python function that invokes a Lambda function in a Debian system."""
     debian = debian_root()
     own_folder = Path(tempfile.mkdtemp(prefix="lambda-", dir=debian / "tmp"))
@@ -62,7 +56,7 @@ def invoke() -> Iterator[Callable[[str, dict[str, Any]], dict[str, Any]]]:
 
     def invoke(function: str, event: dict[str, Any]) -> dict[str, Any]:
         command = ["chroot", f"--userspec={NOBODY}", str(debian), "/usr/bin/env", "--ignore-environment"]
-        command += [f"{name}={value}" for name, value in ENVIRONMENT.items()]
+        command += [f"{name}={value}" for name, value in SETTINGS.items()]
         command += [f"PYTHONPATH={inside}/task:{inside}/site", "PYTHONDONTWRITEBYTECODE=1"]
         command += ["/usr/bin/python3", "-W", "error", "-c", INVOKE, function]
         ran = subprocess.run(command, input=json.dumps(event), capture_output=True, text=True, check=False, timeout=60)
@@ -90,7 +84,6 @@ def invoke() -> Iterator[Callable[[str, dict[str, Any]], dict[str, Any]]]:
         shutil.rmtree(own_folder)
 
 
-Invoke = Callable[[str, dict[str, Any]], dict[str, Any]]
 ORDER_ID = processed().order_id
 
 
@@ -106,18 +99,18 @@ ORDER_ID = processed().order_id
 def test_request_gets_a_response_when_aws_is_not_reachable(
     invoke: Invoke, event: dict[str, Any], status: int, code: str
 ) -> None:
-    answer = invoke("status" if "pathParameters" in event else "submission", event)["answer"]
+    response = invoke("status" if "pathParameters" in event else "submission", event)["response"]
 
-    assert (answer["statusCode"], body_of(answer)["code"]) == (status, code)
+    assert (response["statusCode"], body_of(response)["code"]) == (status, code)
 
 
 def test_event_is_processed_when_it_needs_no_aws(invoke: Invoke) -> None:
     processing = invoke("processing", sqs_event(m="poison"))
     notification = invoke("notification", stream_event(processed(), event_name="MODIFY"))
 
-    assert processing["answer"] == {"batchItemFailures": [{"itemIdentifier": "m"}]}
+    assert processing["response"] == {"batchItemFailures": [{"itemIdentifier": "m"}]}
     assert [line["reason"] for line in processing["log"]] == ["the message is not JSON"]
-    assert notification["answer"] == {"batchItemFailures": []}
+    assert notification["response"] == {"batchItemFailures": []}
 
 
 def test_function_loads_only_package_boto3_and_standard_library(invoke: Invoke) -> None:

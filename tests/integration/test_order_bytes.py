@@ -1,13 +1,10 @@
 """The cost model's bytes per order equal the bytes that the handlers write and send."""
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import asdict
 
 from planning.cost import ORDER_BYTES
-from support.repository.files import REPOSITORY
+from support.machine.python import run_python
 
 # Runs in a separate process, because the logger keeps the stdout from the import of the handler.
 PROGRAM = """
@@ -68,17 +65,5 @@ json.dump({
 
 
 def test_cost_model_bytes_equal_those_of_the_handlers() -> None:
-    environment = {
-        **os.environ,
-        **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "unused"),
-        **dict.fromkeys(("AWS_DEFAULT_REGION", "AWS_REGION"), "us-east-1"),
-        "PYTHONPATH": os.pathsep.join(str(REPOSITORY / folder) for folder in ("lambda", "tests")),
-        "ORDERS_QUEUE_URL": "http://localhost/123456789012/orders",
-        "ORDERS_TABLE_NAME": "order-processing-dev-orders",
-        "ORDER_COMPLETED_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:order-processing-dev-order-completed",
-    }
-    finished = subprocess.run(
-        [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=False
-    )
-    assert finished.returncode == 0, finished.stderr
-    assert json.loads(finished.stdout) == asdict(ORDER_BYTES)
+    [printed] = run_python(PROGRAM)
+    assert json.loads(printed) == asdict(ORDER_BYTES)

@@ -30,10 +30,10 @@ CALLS = {
     "notification": {"ten stored orders": 1},
 }
 
-COUNT_LISTED_FOLDERS = """
-import sys
-listed = []
-sys.addaudithook(lambda event, _: listed.append(event) if event == "os.listdir" else None)
+COUNT_EVENTS = """
+import collections, sys
+events = collections.Counter()
+sys.addaudithook(lambda event, _: events.update([event]))
 """
 REPORT_START = """
 import gc, json
@@ -43,7 +43,7 @@ print(json.dumps({
     "collections": collections,
     "is_enabled": gc.isenabled(),
     "frozen": gc.get_freeze_count(),
-    "listed": len(listed),
+    "events": dict(events),
 }))
 """
 
@@ -63,7 +63,7 @@ ids = [random_order_id(bytes([number] * 12)) for number in range(10)]
 batch = sqs_event(**{order_id: SubmittedOrder(order_id, order, time, "request") for order_id in ids})
 stored = [ProcessedOrder(order_id, order, time, time) for order_id in ids]
 published = "".join(f"<member><Id>{number}</Id><MessageId>m</MessageId></member>" for number in range(10))
-answers = {
+responses = {
     "SendMessage": {"MessageId": "m"},
     "BatchExecuteStatement": {"Responses": [{} for _ in ids]},
     "BatchGetItem": {"Responses": {"orders": [item_of(each) for each in stored]}},
@@ -85,20 +85,20 @@ class Body(io.BytesIO):
     def stream(self, *_, **__):
         yield self.read()
 
-def answer(request, event_name, **_):
+def respond(request, event_name, **_):
     operation = event_name.rpartition(".")[2]
     calls.append(operation)
-    content = answers[operation]
+    content = responses[operation]
     return AWSResponse(
         request.url, 200, {}, Body((content if isinstance(content, str) else json.dumps(content)).encode())
     )
 
-botocore.handlers.BUILTIN_HANDLERS.append(("before-send", answer))
+botocore.handlers.BUILTIN_HANDLERS.append(("before-send", respond))
 function = sys.argv[3]
 handler = importlib.import_module(f"orders.handlers.{function}").handler
 counts, modules = {}, []
-for name, (event, changed_answers) in events[function].items():
-    answers.update(changed_answers)
+for name, (event, changed) in events[function].items():
+    responses.update(changed)
     calls.clear()
     result = handler(event, None)
     assert result.get("statusCode", 0) < 500 and not result.get("batchItemFailures"), result
@@ -126,12 +126,12 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def starts(task: Path) -> dict[str, Any]:
-    """The modules and folders that each function and each service's client loaded."""
+    """What each function, and the client of its service alone, did during its start."""
     programs: dict[str, tuple[object, ...]] = {f: (START_FUNCTION, task, f) for f in SERVICES}
     programs |= {service: (START_BASELINE, service) for service in SERVICES.values()}
     with ThreadPoolExecutor(2) as runners:
         reports = runners.map(
-            lambda program: run(f"{COUNT_LISTED_FOLDERS}{program[0]}{REPORT_START}", *program[1:]), programs.values()
+            lambda program: run(f"{COUNT_EVENTS}{program[0]}{REPORT_START}", *program[1:]), programs.values()
         )
         return dict(zip(programs, reports, strict=True))
 
@@ -157,14 +157,6 @@ def test_function_makes_only_necessary_calls(function: str, handled: dict[str, A
 
 
 @pytest.mark.parametrize("function", SERVICES)
-def test_valid_event_does_not_load_jsonschema(function: str, handled: dict[str, Any]) -> None:
-    loaded = {module.partition(".")[0] for module in handled[function]["modules"]}
-
-    assert "orders" in loaded
-    assert not loaded & LOADED_LATE
-
-
-@pytest.mark.parametrize("function", SERVICES)
 def test_cold_start_loads_only_boto3_and_the_function(function: str, starts: dict[str, Any]) -> None:
     added = set(starts[function]["modules"]) - set(starts[SERVICES[function]]["modules"])
 
@@ -181,14 +173,18 @@ def test_cold_start_disables_garbage_collection_until_it_is_loaded(function: str
 
 
 @pytest.mark.parametrize("function", SERVICES)
-def test_cold_start_does_not_list_the_folders_of_all_services(function: str, starts: dict[str, Any]) -> None:
-    assert starts[function]["listed"] < starts[SERVICES[function]]["listed"] / 5
+def test_cold_start_opens_no_connection_and_does_not_list_all_services(function: str, starts: dict[str, Any]) -> None:
+    events, baseline = starts[function]["events"], starts[SERVICES[function]]["events"]
+
+    assert not events.keys() & {"socket.connect", "socket.getaddrinfo"}
+    assert events.get("os.listdir", 0) < baseline["os.listdir"] / 5
 
 
 @pytest.mark.parametrize("function", SERVICES)
-def test_function_loads_no_code_of_other_functions(function: str, handled: dict[str, Any]) -> None:
-    loaded = {name for name in handled[function]["modules"] if name.startswith("orders.")}
+def test_valid_event_loads_no_code_of_other_functions_and_no_jsonschema(function: str, handled: dict[str, Any]) -> None:
+    loaded = set(handled[function]["modules"])
 
     assert {f"orders.handlers.{other}" for other in SERVICES} & loaded == {f"orders.handlers.{function}"}
     used = {"submission": {"orders.use_cases.submit_order"}, "processing": {"orders.use_cases.process_messages"}}
     assert {name for name in loaded if name.startswith("orders.use_cases.")} == used.get(function, set())
+    assert not {name.partition(".")[0] for name in loaded} & LOADED_LATE

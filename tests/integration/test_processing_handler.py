@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import ReadTimeoutError
 
 from orders.domain.errors import BatchFailedError
 from orders.domain.message import VERSION, read_message, write_message
@@ -17,6 +17,9 @@ from orders.domain.order import Inserted, SubmittedOrder
 from orders.domain.validation import OrderRules
 from support.sample_orders import SAMPLE_ORDER, processed, submitted
 from support.stub_aws.events import item_of, sqs_event
+from support.stub_aws.sqs import refusal
+
+Logged = Callable[..., list[tuple[Any, ...]]]
 
 
 class FakeDynamoDb:
@@ -27,7 +30,7 @@ class FakeDynamoDb:
         self.errors: dict[str, str | Exception] = {}  # order ids: error of the statement, or of the whole request
         self.unread: set[str] = set()
         self.read_error: Exception | None = None
-        self.answers_only: int | None = None
+        self.responds_only: int | None = None
         self.calls: list[str] = []
 
     def batch_execute_statement(self, *, Statements: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
@@ -36,7 +39,7 @@ class FakeDynamoDb:
         for item in items:
             if isinstance(error := self.errors.get(item["order_id"]["S"]), Exception):
                 raise error
-        return {"Responses": [self._insert(item) for item in items][: self.answers_only]}
+        return {"Responses": [self._insert(item) for item in items][: self.responds_only]}
 
     def _insert(self, item: dict[str, Any]) -> dict[str, Any]:
         order_id = item["order_id"]["S"]
@@ -75,17 +78,8 @@ def failures(*message_ids: str) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in message_ids]}
 
 
-def client_error(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "secret"}}, "BatchExecuteStatement")
-
-
-def logged(caplog: pytest.LogCaptureFixture, *fields: str) -> list[tuple[Any, ...]]:
-    assert "secret" not in str([vars(record) for record in caplog.records])
-    return [tuple(getattr(record, field, None) for field in ("message", *fields)) for record in caplog.records]
-
-
 def test_batch_is_stored_in_one_call_with_the_attributes_of_the_contract(
-    processing: ModuleType, dynamodb: FakeDynamoDb, caplog: pytest.LogCaptureFixture
+    processing: ModuleType, dynamodb: FakeDynamoDb, logged: Logged
 ) -> None:
     messages = {f"m{key}": submitted(str(key)) for key in range(10)}
 
@@ -94,14 +88,14 @@ def test_batch_is_stored_in_one_call_with_the_attributes_of_the_contract(
     assert dynamodb.items.keys() == {order.order_id for order in messages.values()}
     item = dynamodb.items[submitted("0").order_id]
     assert item == item_of(processed("0")) | {"processed_at": item["processed_at"]}
-    assert logged(caplog, "levelname", "message_id", "order_id", "request_id", "receives") == [
+    assert logged("levelname", "message_id", "order_id", "request_id", "receives") == [
         ("order_stored", "INFO", message_id, order.order_id, order.request_id, 1)
         for message_id, order in messages.items()
     ]
 
 
 def test_retry_is_a_duplicate_in_the_same_batch_and_in_a_later_one(
-    processing: ModuleType, dynamodb: FakeDynamoDb, caplog: pytest.LogCaptureFixture
+    processing: ModuleType, dynamodb: FakeDynamoDb, logged: Logged
 ) -> None:
     retry = replace(submitted(), submitted_at="2025-04-26T00:00:00.000Z", request_id="another")
     forged = submitted(order=replace(SAMPLE_ORDER, quantity=2))
@@ -110,7 +104,7 @@ def test_retry_is_a_duplicate_in_the_same_batch_and_in_a_later_one(
     assert processing.handler(sqs_event(m2=retry), None) == failures()
     assert [item["quantity"] for item in dynamodb.items.values()] == [{"N": "1"}]
     assert dynamodb.calls == ["insert 1", "insert 1", "read"]
-    assert logged(caplog) == [("order_stored",), ("order_duplicate",), ("order_conflict",), ("order_duplicate",)]
+    assert logged() == [("order_stored",), ("order_duplicate",), ("order_conflict",), ("order_duplicate",)]
 
 
 def test_repeated_order_fails_when_dynamodb_rejects_the_first_one(
@@ -131,7 +125,7 @@ def test_batch_makes_no_aws_call_when_no_message_is_readable(processing: ModuleT
 
 
 def test_message_fails_alone_when_reading_it_raises_an_error(
-    processing: ModuleType, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    processing: ModuleType, monkeypatch: pytest.MonkeyPatch, logged: Logged
 ) -> None:
     def fail_on_the_first(body: str, rules: OrderRules) -> SubmittedOrder:
         if "poison" in body:
@@ -141,7 +135,7 @@ def test_message_fails_alone_when_reading_it_raises_an_error(
     monkeypatch.setattr("orders.use_cases.process_messages.read_message", fail_on_the_first)
 
     assert processing.handler(sqs_event(m1="poison", m2=submitted()), None) == failures("m1")
-    assert logged(caplog, "error", "receives") == [("order_failed", "RuntimeError", 1), ("order_stored", None, 1)]
+    assert logged("error", "receives") == [("order_failed", "RuntimeError", 1), ("order_stored", None, 1)]
 
 
 def test_insert_takes_25_orders_per_call_and_never_overwrites(processing: ModuleType, dynamodb: FakeDynamoDb) -> None:
@@ -159,27 +153,27 @@ def test_insert_takes_25_orders_per_call_and_never_overwrites(processing: Module
     ("body", "expected"), [(submitted(), failures()), ("poison", failures("m"))], ids=["order", "poison"]
 )
 def test_message_is_processed_once_when_a_batch_has_it_twice(
-    processing: ModuleType, caplog: pytest.LogCaptureFixture, body: Any, expected: dict[str, Any]
+    processing: ModuleType, logged: Logged, body: Any, expected: dict[str, Any]
 ) -> None:
     [record] = sqs_event(m=body)["Records"]
 
     assert processing.handler({"Records": [record, record]}, None) == expected
-    assert len(caplog.records) == 1
+    assert len(logged()) == 1
 
 
 def test_forged_and_unreadable_messages_fail_alone_with_logged_reasons(
-    processing: ModuleType, dynamodb: FakeDynamoDb, caplog: pytest.LogCaptureFixture
+    processing: ModuleType, dynamodb: FakeDynamoDb, logged: Logged
 ) -> None:
     processing.handler(sqs_event(m=submitted()), None)
     stored = dict(dynamodb.items)
-    caplog.clear()
+    logged()
     event = sqs_event(m1=submitted(order=replace(SAMPLE_ORDER, quantity=2)), m2="secret", m3=submitted("3"))
     event["Records"][0]["attributes"]["ApproximateReceiveCount"] = "5"
 
     assert processing.handler(event, None) == failures("m1", "m2")
     assert dynamodb.items.items() > stored.items()
     forged = "this order id is stored with other content: the message is forged"
-    assert logged(caplog, "levelname", "message_id", "order_id", "receives", "reason") == [
+    assert logged("levelname", "message_id", "order_id", "receives", "reason") == [
         ("order_conflict", "ERROR", "m1", submitted().order_id, 5, forged),
         ("order_failed", "ERROR", "m2", None, 1, "the message is not JSON"),
         ("order_stored", "INFO", "m3", submitted("3").order_id, 1, None),
@@ -197,27 +191,30 @@ def test_forged_and_unreadable_messages_fail_alone_with_logged_reasons(
     ],
 )
 def test_order_fails_alone_when_dynamodb_rejects_it(
-    processing: ModuleType, dynamodb: FakeDynamoDb, is_of_request: bool, code: str, caplog: pytest.LogCaptureFixture
+    processing: ModuleType, dynamodb: FakeDynamoDb, is_of_request: bool, code: str, logged: Logged
 ) -> None:
     messages = {f"m{key}": submitted(str(key)) for key in range(10)}
-    dynamodb.errors[messages["m3"].order_id] = client_error(code) if is_of_request else code
+    dynamodb.errors[messages["m3"].order_id] = refusal(code, message="secret") if is_of_request else code
 
     assert processing.handler(sqs_event(**messages), None) == failures("m3")
     assert dynamodb.items.keys() == {order.order_id for order in messages.values()} - {messages["m3"].order_id}
-    assert ("order_failed", code, 1) in logged(caplog, "reason", "receives")
+    assert ("order_failed", code, 1) in logged("reason", "receives")
 
 
 @pytest.mark.parametrize(
     ("error", "name"),
     [
-        (client_error("ThrottlingException"), "StoreUnavailableError < ClientError(ThrottlingException)"),
-        (client_error("AccessDeniedException"), "StoreUnavailableError < ClientError(AccessDeniedException)"),
+        (refusal("ThrottlingException", message="secret"), "StoreUnavailableError < ClientError(ThrottlingException)"),
+        (
+            refusal("AccessDeniedException", message="secret"),
+            "StoreUnavailableError < ClientError(AccessDeniedException)",
+        ),
         (ReadTimeoutError(endpoint_url="https://secret"), "StoreUnavailableError < ReadTimeoutError"),
         (RuntimeError("secret"), "RuntimeError"),
     ],
 )
 def test_function_fails_when_no_message_is_stored(
-    processing: ModuleType, dynamodb: FakeDynamoDb, error: Exception, name: str, caplog: pytest.LogCaptureFixture
+    processing: ModuleType, dynamodb: FakeDynamoDb, error: Exception, name: str, logged: Logged
 ) -> None:
     order = submitted("1")
     dynamodb.errors[order.order_id] = error
@@ -225,7 +222,7 @@ def test_function_fails_when_no_message_is_stored(
     with pytest.raises(BatchFailedError) as raised:
         processing.handler(sqs_event(m1=order, m2="secret"), None)
     assert dynamodb.calls == ["insert 1"]
-    assert logged(caplog, "message_id", "order_id", "request_id", "receives", "error", "reason", "messages") == [
+    assert logged("message_id", "order_id", "request_id", "receives", "error", "reason", "messages") == [
         ("order_failed", "m1", order.order_id, order.request_id, 1, name, None, None),
         ("order_failed", "m2", None, None, 1, None, "the message is not JSON", None),
         ("request_failed", None, None, None, None, name, None, 2),
@@ -236,20 +233,20 @@ def test_function_fails_when_no_message_is_stored(
 
 
 def test_function_fails_when_dynamodb_returns_too_few_responses(processing: ModuleType, dynamodb: FakeDynamoDb) -> None:
-    dynamodb.answers_only = 1
+    dynamodb.responds_only = 1
 
     with pytest.raises(BatchFailedError):
         processing.handler(sqs_event(m1=submitted("1"), m2=submitted("2")), None)
 
 
-@pytest.mark.parametrize("error", [None, client_error("AccessDeniedException"), RuntimeError("secret")])
+@pytest.mark.parametrize("error", [None, refusal("AccessDeniedException", message="secret"), RuntimeError("secret")])
 def test_duplicate_fails_alone_when_it_cannot_be_read(
-    processing: ModuleType, dynamodb: FakeDynamoDb, error: Exception | None, caplog: pytest.LogCaptureFixture
+    processing: ModuleType, dynamodb: FakeDynamoDb, error: Exception | None, logged: Logged
 ) -> None:
     processing.handler(sqs_event(m=submitted()), None)
     dynamodb.unread, dynamodb.read_error = {submitted().order_id}, error
-    caplog.clear()
+    logged()
 
     assert processing.handler(sqs_event(m=submitted(), m2=submitted("2")), None) == failures("m")
-    [(name, reason, *_), stored] = logged(caplog, "reason", "receives")
+    [(name, reason, *_), stored] = logged("reason", "receives")
     assert (name, reason, stored[0]) == ("order_failed", None if error else "DuplicateItem", "order_stored")

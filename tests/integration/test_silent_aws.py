@@ -1,23 +1,21 @@
 """When AWS does not respond, the client gets a 503 from the function within the computed time."""
 
 import json
-import os
 import socket
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from orders.domain.order_id import random_order_id
-from support.repository.files import REPOSITORY
+from support.machine.python import run_python
 from support.sample_orders import SAMPLE_BODY
 from support.stub_aws.events import body_of, http_event
 from support.stub_aws.patience import longest_call_seconds
 
 INVOKE = """
 import importlib, json, sys
-answer = importlib.import_module(f"orders.handlers.{sys.argv[1]}").handler(json.load(sys.stdin), None)
-print(json.dumps(answer))
+response = importlib.import_module(f"orders.handlers.{sys.argv[1]}").handler(json.load(sys.stdin), None)
+print(json.dumps(response))
 """
 
 EVENTS = {
@@ -32,31 +30,19 @@ def test_function_returns_503_before_its_timeout_when_aws_hangs() -> None:
         server.bind(("127.0.0.1", 0))
         server.listen()
         endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
-        environment = {
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_DEFAULT_REGION": "eu-central-1",
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_ENDPOINT_URL": endpoint,
-            "ORDERS_QUEUE_URL": f"{endpoint}/000000000000/orders",
-            "ORDERS_TABLE_NAME": "orders",
-            "PYTHONPATH": str(REPOSITORY / "lambda"),
-        }
+        queue_url = f"{endpoint}/000000000000/orders"
 
-        def invoke(function: str) -> str:
-            command = [sys.executable, "-c", INVOKE, function]
-            given = json.dumps(EVENTS[function])
-            return subprocess.run(
-                command, env=environment, input=given, stdout=-1, text=True, timeout=60, check=True
-            ).stdout
+        def invoke(function: str) -> dict[str, Any]:
+            more = {"AWS_ENDPOINT_URL": endpoint, "ORDERS_QUEUE_URL": queue_url}
+            *_, response = run_python(INVOKE, function, given=EVENTS[function], **more)
+            return dict(json.loads(response))
 
         started = time.monotonic()
-        outputs = dict(zip(EVENTS, pool.map(invoke, EVENTS), strict=True))
+        responses = dict(zip(EVENTS, pool.map(invoke, EVENTS), strict=True))
         taken = time.monotonic() - started
 
-    for function, output in outputs.items():
-        answer = json.loads(output.splitlines()[-1])
-        assert (answer["statusCode"], body_of(answer)["code"]) == (503, CODES[function])
-        assert answer["headers"]["Retry-After"] == "1"
+    for function, response in responses.items():
+        assert (response["statusCode"], body_of(response)["code"]) == (503, CODES[function])
+        assert response["headers"]["Retry-After"] == "1"
     # Two tries of 4 s each; the start of two interpreters is included.
     assert 8 < taken < longest_call_seconds() + 5

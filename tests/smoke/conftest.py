@@ -55,13 +55,13 @@ def agreed(request: pytest.FixtureRequest) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call() -> Iterator[None]:
-    """Skip a test whose call AWS rejects or does not answer, because its result is unknown."""
+    """Skip a test whose call AWS rejects or does not respond to, because its result is unknown."""
     try:
         return (yield)
     except ClientError as error:
         pytest.skip(f"{error.operation_name} was rejected with {error.response['Error']['Code']}")
     except (BotoCoreError, OSError) as error:
-        pytest.skip(f"there was no answer ({type(error).__name__})")
+        pytest.skip(f"there was no response ({type(error).__name__})")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,4 +1,4 @@
-"""API Gateway answers, logs, throttles and authorizes as documented, and an order is processed."""
+"""API Gateway responds, logs, throttles and authorizes as documented, and an order is processed."""
 
 import json
 import uuid
@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import pytest
 
 from smoke.system import System, wait_until
+from support.deployment.api import JSON_TYPE
 
-JSON = (("Content-Type", "application/json"),)
 BODY_LIMIT = 10 * 1024 * 1024  # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
 LARGEST_BURST = 200  # what one machine can send at once
 
@@ -21,20 +21,19 @@ def order() -> bytes:
     return json.dumps(fields).encode()
 
 
-def require_no_token(system: System) -> None:
-    if system.client("apigatewayv2").get_authorizers(ApiId=system.api["ApiId"])["Items"]:
-        pytest.skip("this deployment requires a token (jwt_issuer)")
+def requires_token(system: System) -> bool:
+    return bool(system.client("apigatewayv2").get_authorizers(ApiId=system.api_id)["Items"])
 
 
 def test_gateway_rejects_unknown_routes_and_large_bodies(system: System) -> None:
-    unknown = system.request("GET", "/nowhere")
+    unknown = system.api.send("GET", "/nowhere")
     assert (unknown.status, unknown.document) == (404, {"message": "Not Found"})
     try:
-        large = system.request("POST", "/orders", JSON, b" " * (BODY_LIMIT + 1))
+        large = system.api.post(b" " * (BODY_LIMIT + 1))
     except (BrokenPipeError, ConnectionResetError):
         return  # API Gateway closed the connection
     assert large.status == 413
-    assert "code" not in large.document, "the function answered"
+    assert "code" not in large.document, "the function responded"
 
 
 def test_access_log_has_request_ids(system: System) -> None:
@@ -45,15 +44,15 @@ def test_access_log_has_request_ids(system: System) -> None:
 
 
 def test_request_without_a_token_is_rejected(system: System) -> None:
-    if not system.client("apigatewayv2").get_authorizers(ApiId=system.api["ApiId"])["Items"]:
+    if not requires_token(system):
         pytest.skip("this deployment requires no token (jwt_issuer)")
-    assert system.request("POST", "/orders", JSON, b"{}").status == 401
-    assert system.request("GET", "/orders/x").status == 401
+    assert system.api.post(b"{}").status == 401
+    assert system.api.get("x").status == 401
 
 
 @pytest.mark.writes("load")
 def test_burst_above_the_limit_is_throttled(system: System) -> None:
-    [stage] = system.client("apigatewayv2").get_stages(ApiId=system.api["ApiId"])["Items"]
+    [stage] = system.client("apigatewayv2").get_stages(ApiId=system.api_id)["Items"]
     limits = stage.get("RouteSettings", {}).get("GET /orders/{order_id}") or stage.get("DefaultRouteSettings", {})
     burst = int(limits.get("ThrottlingBurstLimit") or 0)
     assert burst, "the stage has no throttle"
@@ -64,25 +63,27 @@ def test_burst_above_the_limit_is_throttled(system: System) -> None:
         )
     with ThreadPoolExecutor(max_workers=50) as clients:
         # An id that was never issued costs no read.
-        statuses = Counter(clients.map(lambda _: system.request("GET", "/orders/x").status, range(10 * burst)))
+        statuses = Counter(clients.map(lambda _: system.api.get("x").status, range(10 * burst)))
     assert statuses[429], f"{10 * burst} requests exceeded a burst limit of {burst} and none was rejected: {statuses}"
 
 
 @pytest.mark.writes("orders")
 def test_order_is_processed(system: System) -> None:
-    require_no_token(system)
-    accepted = system.request("POST", "/orders", JSON, order())
+    if requires_token(system):
+        pytest.skip("this deployment requires a token (jwt_issuer)")
+    accepted = system.api.post(order())
     assert accepted.status == 202, accepted.document.get("code")
-    path = f"/orders/{accepted.document['order_id']}"
-    assert wait_until(lambda: system.request("GET", path).document.get("status") == "PROCESSED", 60, 0.5), path
+    order_id = accepted.document["order_id"]
+    assert wait_until(lambda: system.api.get(order_id).document.get("status") == "PROCESSED", 60, 0.5), order_id
 
 
 @pytest.mark.writes("orders")
 def test_repeated_idempotency_key_returns_the_same_order(system: System) -> None:
-    require_no_token(system)
-    headers = (*JSON, ("Idempotency-Key", uuid.uuid4().hex), ("Idempotency-Key", "other"))
+    if requires_token(system):
+        pytest.skip("this deployment requires a token (jwt_issuer)")
+    headers = (*JSON_TYPE.items(), ("Idempotency-Key", uuid.uuid4().hex), ("Idempotency-Key", "other"))
     body = order()
-    first, second = (system.request("POST", "/orders", headers, body) for _ in range(2))
+    first, second = (system.api.send("POST", "/orders", body, headers) for _ in range(2))
     if (first.status, second.status) != (400, 400):
         assert (first.status, second.status) == (202, 202)
         assert first.document["order_id"] == second.document["order_id"], "a retry made a second order"

@@ -19,13 +19,7 @@ PROCESSED_AT = "2025-04-25T10:00:01.000Z"
 
 def order_document(**changes: Any) -> dict[str, Any]:
     """Return the sample order as a JSON object, with `changes`."""
-    return {
-        "customer_id": "001",
-        "product_id": "Banana",
-        "quantity": "1",
-        "order_date": "2025-04-25",
-        **changes,
-    }
+    return {**json.loads(SAMPLE_BODY), **changes}
 
 
 def submitted(key: str = "one", order: Order = SAMPLE_ORDER) -> SubmittedOrder:

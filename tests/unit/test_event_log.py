@@ -2,9 +2,6 @@
 
 import json
 import logging
-import os
-import subprocess
-import sys
 import traceback
 from pathlib import Path
 from typing import Any
@@ -15,20 +12,11 @@ from orders.adapters.event_log import log_event, log_failure
 from orders.adapters.order_schema import ORDER_RULES
 from orders.domain.errors import MessageUnreadableError
 from orders.domain.message import read_message
-from support.repository.files import REPOSITORY
-
-
-def run(program: str) -> list[str]:
-    """Run a program in a new process, and return the lines that it prints."""
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "lambda")}
-    finished = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, check=True, text=True
-    )
-    return finished.stdout.splitlines()
+from support.machine.python import run_python
 
 
 def test_event_is_one_line_of_json_without_a_lambda_runtime() -> None:
-    [line] = run(
+    [line] = run_python(
         "from orders.adapters.event_log import log_event; log_event('order_stored', order_id='1', reason=None)"
     )
 
@@ -45,7 +33,7 @@ from orders.adapters.event_log import log_event
 logging.getLogger("botocore.credentials").info("Found credentials in environment variables.")
 log_event("order_stored")
 """
-    assert run(program) == ["order_stored"]
+    assert run_python(program) == ["order_stored"]
 
 
 def test_event_has_its_level_and_no_fields_of_none(caplog: pytest.LogCaptureFixture) -> None:

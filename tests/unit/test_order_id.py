@@ -87,21 +87,3 @@ def test_key_is_refused_unless_it_is_1_to_255_visible_ascii_characters(key: str)
     assert all(derived_order_id(SAMPLE_ORDER, valid) for valid in ("!", "~", "k" * 255, "3f0c9b8e-1,2;\"'<>"))
     with pytest.raises(IdempotencyKeyInvalidError):
         derived_order_id(SAMPLE_ORDER, key)
-
-
-KEYS = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=255)
-ORDERS = st.builds(
-    Order,
-    st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,3}", fullmatch=True),
-    st.from_regex(r"[A-Za-z0-9._-]{1,3}", fullmatch=True),
-    st.integers(1, 9999),
-    st.dates().map(str),
-)
-
-
-@given(ORDERS, KEYS, ORDERS, KEYS)
-def test_derived_ids_are_equal_only_if_order_and_key_are(order: Order, key: str, other: Order, other_key: str) -> None:
-    order_id = derived_order_id(order, key)
-
-    assert parse_order_id(order_id) == order_id == derived_order_id(order, key)
-    assert (derived_order_id(other, other_key) == order_id) == ((other, other_key) == (order, key))

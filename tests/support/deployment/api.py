@@ -1,4 +1,4 @@
-"""A client that sends exact bytes to the deployed HTTP API."""
+"""A client that sends exact requests to the deployed HTTP API."""
 
 import http.client
 import json
@@ -12,7 +12,7 @@ JSON_TYPE = {"Content-Type": "application/json"}
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """An HTTP response; header names are lower case."""
 
     status: int
@@ -22,47 +22,58 @@ class Answer:
     def json(self) -> Any:
         return json.loads(self.body)
 
+    @property
+    def document(self) -> dict[str, Any]:
+        """The body as a JSON object; empty if it is not one."""
+        try:
+            document = self.json()
+        except ValueError:
+            return {}
+        return document if isinstance(document, dict) else {}
+
 
 @dataclass(frozen=True)
 class DeployedApi:
-    """The API behind `endpoint`, an address of the emulator whose name need not resolve."""
+    """The API behind `endpoint`. The name in an address of the emulator, without TLS, need not resolve."""
 
     endpoint: str
     timeout_seconds: float = 60
     """Timeout of a response."""
 
-    def post(self, body: bytes | None, headers: Mapping[str, str] = JSON_TYPE) -> Answer:
+    def post(self, body: bytes | None, headers: Mapping[str, str] = JSON_TYPE) -> Response:
         """Send POST /orders with exactly this body and these headers."""
         return self.send("POST", "/orders", body, headers)
 
-    def get(self, order_id: str) -> Answer:
+    def get(self, order_id: str) -> Response:
         """Send GET /orders/{order_id}."""
         return self.send("GET", f"/orders/{order_id}")
 
     def send(
-        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
-    ) -> Answer:
-        """Send one request on its own connection."""
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
+    ) -> Response:
+        """Send one request, with exactly these headers, on its own connection."""
         address = urlsplit(self.endpoint)
-        connection = http.client.HTTPConnection("127.0.0.1", address.port, timeout=self.timeout_seconds)
+        is_secure = address.scheme == "https"
+        connect = http.client.HTTPSConnection if is_secure else http.client.HTTPConnection
+        host = address.hostname or "" if is_secure else "127.0.0.1"
+        connection = connect(host, address.port, timeout=self.timeout_seconds)
         try:
             connection.putrequest(method, address.path + path, skip_host=True, skip_accept_encoding=True)
             connection.putheader("Host", address.netloc)
-            for name, value in (headers or {}).items():
+            for name, value in headers.items() if isinstance(headers, Mapping) else headers or ():
                 connection.putheader(name, value)
             if body is not None:
                 connection.putheader("Content-Length", str(len(body)))
             connection.endheaders(body)
-            response = connection.getresponse()
-            return Answer(
-                response.status,
-                {name.lower(): value for name, value in response.getheaders()},
-                response.read(),
-            )
+            return _read(connection.getresponse())
         finally:
             connection.close()
 
-    def exchange(self, method: bytes, target: bytes, headers: Iterable[tuple[bytes, bytes]], rest: bytes) -> Answer:
+    def exchange(self, method: bytes, target: bytes, headers: Iterable[tuple[bytes, bytes]], rest: bytes) -> Response:
         """Send exactly these bytes, which need not be valid HTTP, with the API's Host header.
 
         `rest` follows the headers; `headers` must contain its length.
@@ -75,8 +86,8 @@ class DeployedApi:
             connection.sendall(head + b"\r\n" + rest)
             response = http.client.HTTPResponse(connection, method=method.decode())
             response.begin()
-            return Answer(
-                response.status,
-                {name.lower(): value for name, value in response.getheaders()},
-                response.read(),
-            )
+            return _read(response)
+
+
+def _read(response: http.client.HTTPResponse) -> Response:
+    return Response(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())

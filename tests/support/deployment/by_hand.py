@@ -27,7 +27,6 @@ class BackendByHand:
         self._aws_port = settings.aws_port
 
     def deploy(self, zip_path: Path, report: Report) -> Mapping[str, str]:
-        """Create the missing resources."""
         alerts, completed = self._topic("alerts"), self._topic("order-completed")
         return {
             "alerts_topic_arn": alerts,
@@ -75,7 +74,6 @@ class BackendByHand:
 
 
 def settings_by_hand(directory: Path, storefront_port: int, aws_port: int) -> Settings:
-    """Return the settings of a local stack with this backend."""
     return Settings(storefront_port=storefront_port, aws_port=aws_port, deploy="by-hand", local_directory=directory)
 
 
@@ -90,11 +88,8 @@ if __name__ == "__main__":
     directory, storefront_port, aws_port = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 
     class ChosenByTest:
-        """Stands in for Settings."""
-
         @staticmethod
         def from_environment(_: object) -> Settings:
-            """Return the test's settings."""
             return settings_by_hand(directory, storefront_port, aws_port)
 
     vars(program)["Settings"] = ChosenByTest

@@ -36,7 +36,6 @@ class Stack:
         self._s3.create_bucket(Bucket=self._bucket, **location)
 
     def take_code(self, zip_path: Path) -> None:
-        """Deploy this zip from now on."""
         self._code = zip_path.read_bytes()
 
     def package(self) -> str:
@@ -63,17 +62,14 @@ class Stack:
             raise StackError([each for each in events if each["ResourceStatus"].endswith("_FAILED")])
 
     def delete(self) -> None:
-        """Delete the stack."""
         self._cloudformation.delete_stack(StackName=self.name)
         assert self._finished() in (None, "DELETE_COMPLETE")
 
     def description(self) -> dict[str, Any]:
-        """Return the stack as DescribeStacks returns it."""
         stack: dict[str, Any] = self._cloudformation.describe_stacks(StackName=self.name)["Stacks"][0]
         return stack
 
     def outputs(self) -> dict[str, str]:
-        """Return the outputs by name."""
         return {output["OutputKey"]: output["OutputValue"] for output in self.description()["Outputs"]}
 
     def _upload(self, content: bytes) -> str:

@@ -14,8 +14,6 @@ from local_stack.machine import RunLock, free_port
 
 @dataclass(frozen=True)
 class Emulator:
-    """A running emulator."""
-
     connection: AwsConnection
     """The connection of its root user."""
 
@@ -33,7 +31,6 @@ class Emulator:
         return tool_environment(self.connection)
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client with all permissions."""
         return self.connection.client(service)
 
 

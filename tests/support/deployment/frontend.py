@@ -22,5 +22,4 @@ LISTEN_ADDRESS = "*:80"
 
 
 def user_data(plan: Plan) -> str:
-    """Return the planned user data."""
     return base64.b64decode(plan.resources["module.web_servers.aws_launch_template.web_server"]["user_data"]).decode()

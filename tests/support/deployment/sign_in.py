@@ -22,14 +22,12 @@ class SignIn:
         return str(attributes["sub"])
 
     def application(self, name: str) -> str:
-        """Return the id of a new application."""
         created = self._cognito.create_user_pool_client(
             UserPoolId=self.pool, ClientName=name, ExplicitAuthFlows=["ALLOW_ADMIN_USER_PASSWORD_AUTH"]
         )
         return str(created["UserPoolClient"]["ClientId"])
 
     def token(self, application: str, kind: str = "IdToken", customer: str = "customer") -> str:
-        """Return a token of a customer for an application."""
         signed_in = self._cognito.admin_initiate_auth(
             UserPoolId=self.pool,
             ClientId=application,

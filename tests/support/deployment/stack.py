@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from email.message import Message
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -39,8 +38,6 @@ class RunningBackend(Protocol):
 
 
 class DeployedStack:
-    """The operations of tests on a running backend."""
-
     sample_body = SAMPLE_BODY
 
     def __init__(self, local: RunningBackend) -> None:
@@ -48,13 +45,12 @@ class DeployedStack:
         self.outputs = local.outputs
         self.prefix = f"{local.settings.project}-{local.settings.environment}"
         self.api = DeployedApi(local.outputs["api_endpoint"])
+        self._sqs, self._dynamodb, self._logs = map(local.client, ("sqs", "dynamodb", "logs"))
 
     def client(self, service: str) -> Any:
-        """Return a client with the rights of the account's owner."""
         return self.local.client(service)
 
     def arn(self, service: str, resource: str) -> str:
-        """Return the ARN of a resource of the stack's account and region."""
         account = self.outputs["alerts_topic_arn"].split(":")[4]
         return f"arn:aws:{service}:{self.local.settings.region}:{account}:{resource}"
 
@@ -63,21 +59,8 @@ class DeployedStack:
         return str(self._sqs.get_queue_url(QueueName=f"{self.prefix}-{queue}")["QueueUrl"])
 
     def role(self, function: str) -> str:
-        """Return the ARN of a function's role."""
         configuration = self.client("lambda").get_function_configuration(FunctionName=f"{self.prefix}-{function}")
         return str(configuration["Role"])
-
-    @cached_property
-    def _sqs(self) -> Any:
-        return self.client("sqs")
-
-    @cached_property
-    def _dynamodb(self) -> Any:
-        return self.client("dynamodb")
-
-    @cached_property
-    def _logs(self) -> Any:
-        return self.client("logs")
 
     def warm_up(self) -> None:
         """Start every function by processing one order."""
@@ -89,13 +72,12 @@ class DeployedStack:
         """Return the response to GET /orders/{order_id} once the order is PROCESSED."""
 
         def processed() -> dict[str, Any] | None:
-            answer: dict[str, Any] = self.api.get(order_id).json()
-            return answer if answer["status"] == "PROCESSED" else None
+            response: dict[str, Any] = self.api.get(order_id).json()
+            return response if response["status"] == "PROCESSED" else None
 
         return wait_for(f"order {order_id}", processed, seconds)
 
     def item(self, order_id: str) -> Any:
-        """Return the table's item of an order, in DynamoDB's notation."""
         return self._dynamodb.get_item(
             TableName=self.outputs["orders_table_name"],
             Key={"order_id": {"S": order_id}},
@@ -124,38 +106,35 @@ class DeployedStack:
     def send_to_queue(self, *messages: dict[str, Any] | str) -> None:
         """Send messages directly to the orders queue, ten per request."""
         for start in range(0, len(messages), 10):
-            answer = self._sqs.send_message_batch(
+            response = self._sqs.send_message_batch(
                 QueueUrl=self.outputs["orders_queue_url"],
                 Entries=[
                     {"Id": str(place), "MessageBody": m if isinstance(m, str) else json.dumps(m)}
                     for place, m in enumerate(messages[start : start + 10])
                 ],
             )
-            assert not answer.get("Failed")
+            assert not response.get("Failed")
 
     def messages(self, queue: str) -> int:
         """Return the number of messages in a queue, including those in flight."""
         names = [f"ApproximateNumberOfMessages{state}" for state in ("", "NotVisible", "Delayed")]
-        answer = self._sqs.get_queue_attributes(QueueUrl=self.queue_url(queue), AttributeNames=names)
-        return sum(map(int, answer["Attributes"].values()))
+        response = self._sqs.get_queue_attributes(QueueUrl=self.queue_url(queue), AttributeNames=names)
+        return sum(map(int, response["Attributes"].values()))
 
     def dead_letters(self) -> list[Any]:
         """Return the messages of the orders' dead-letter queue; they stay in it, visible."""
-        return list(
-            self._sqs.receive_message(
-                QueueUrl=self.outputs["orders_dlq_url"],
-                MaxNumberOfMessages=10,
-                VisibilityTimeout=0,
-                WaitTimeSeconds=0,
-                MessageSystemAttributeNames=["All"],
-            ).get("Messages", [])
+        received = self._sqs.receive_message(
+            QueueUrl=self.outputs["orders_dlq_url"],
+            MaxNumberOfMessages=10,
+            VisibilityTimeout=0,
+            WaitTimeSeconds=0,
+            MessageSystemAttributeNames=["All"],
         )
+        return list(received.get("Messages", []))
 
     def log_of(self, function: str) -> str:
-        """Return everything that a function has logged."""
-        pages = self._logs.get_paginator("filter_log_events").paginate(
-            logGroupName=f"/aws/lambda/{self.prefix}-{function}"
-        )
+        group = f"/aws/lambda/{self.prefix}-{function}"
+        pages = self._logs.get_paginator("filter_log_events").paginate(logGroupName=group)
         return "\n".join(event["message"] for page in pages for event in page["events"])
 
     def events(self, function: str, name: str | None = None, order_id: str | None = None) -> list[dict[str, Any]]:
@@ -166,7 +145,6 @@ class DeployedStack:
         ]
 
     def alarm_state(self, name: str) -> str:
-        """Return an alarm's state: OK, ALARM or INSUFFICIENT_DATA."""
         [alarm] = self.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
         return str(alarm["StateValue"])
 
@@ -190,10 +168,8 @@ class DeployedStack:
     @contextmanager
     def processing_off(self) -> Iterator[None]:
         """Disable the processing of queued orders during a `with` block."""
-        functions = self.client("lambda")
-        [mapping] = functions.list_event_source_mappings(FunctionName=f"{self.prefix}-processing:live")[
-            "EventSourceMappings"
-        ]
+        functions, name = self.client("lambda"), f"{self.prefix}-processing:live"
+        [mapping] = functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
 
         def switch(enabled: bool, state: str) -> None:
             functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=enabled)

@@ -51,14 +51,11 @@ class Resources(dict[str, dict[str, Any]]):
     """The values of resources by address, such as aws_sqs_queue.orders."""
 
     def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
-        """Return the resources of a type, modules included, by address."""
         return {address: values for address, values in self.items() if f".{kind}." in f".{address}"}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A plan."""
-
     resources: Resources
     """The planned state of all resources, without values that are known only after apply."""
     changes: tuple[Change, ...]
@@ -161,7 +158,6 @@ class TerraformRoot:
         self._run("apply", "-auto-approve", "-input=false", *self._variables(variables), *targets)
 
     def destroy(self, variables: Values) -> None:
-        """Destroy what was applied; raises TerraformError."""
         self._run("destroy", "-auto-approve", "-input=false", *self._variables(variables))
 
     def applied(self) -> Resources:
@@ -170,12 +166,10 @@ class TerraformRoot:
         return Resources(_resources(shown.get("values", {}).get("root_module", {})))
 
     def outputs(self) -> dict[str, Any]:
-        """Return the outputs' values by name."""
         outputs = json.loads(self._run("output", "-json"))
         return {name: output["value"] for name, output in outputs.items()}
 
     def validation_diagnostics(self) -> list[str]:
-        """Return the errors and warnings of `terraform validate`."""
         _, out, _ = self._call("validate", "-json")
         return [f"{each['severity']}: {each['summary']}" for each in json.loads(out)["diagnostics"]]
 

@@ -8,7 +8,6 @@ from awscli import clidriver
 
 
 def main(arguments: list[str]) -> int:
-    """Run one command; return its exit status."""
     driver = clidriver.create_clidriver()
     create_client = driver.session.create_client
 

@@ -143,7 +143,6 @@ class DocumentReader:
 
 
 def in_one_line(command: str) -> str:
-    """Return a command without line breaks."""
     return re.sub(r"\s*\\\n\s*", " ", command)
 
 
@@ -153,6 +152,5 @@ def beginning_in(table: Mapping[str, object], command: str) -> str | None:
 
 
 def write_command(path: Path, *lines: str) -> None:
-    """Write an executable shell script."""
     path.write_text("\n".join(["#!/bin/bash", *lines, ""]))
     path.chmod(0o755)

@@ -41,7 +41,6 @@ class Template:
 
     @classmethod
     def read(cls, path: Path = TEMPLATE) -> "Template":
-        """Read a template from a file."""
         # cfn-lint's mappings cannot be copied and changed.
         return cls(json.loads(json.dumps(cfn_yaml.load(str(path)))))
 
@@ -66,8 +65,6 @@ class Template:
 
 
 class _Resolution:
-    """The template with values for its parameters."""
-
     def __init__(self, document: Document, parameters: Mapping[str, str]) -> None:
         self._document = document
         defined = document["Parameters"]
@@ -197,12 +194,10 @@ def _is_function(call: tuple[Any, Any]) -> bool:
 
 
 def arn(service: str, resource: str) -> str:
-    """Return the ARN of a resource."""
     return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"
 
 
 def queue_url(name: str) -> str:
-    """Return the URL of a queue."""
     return f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}"
 
 

@@ -6,6 +6,5 @@ from support.repository.files import REPOSITORY
 
 
 def targets_of_the_makefile() -> set[str]:
-    """Return the names of all targets."""
     makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
     return set(re.findall(r"^([a-z][a-z-]*):(?!=)", makefile, re.MULTILINE))

@@ -9,7 +9,6 @@ from markdown_it.token import Token
 
 
 def parsed(document: Path) -> list[Token]:
-    """Return the tokens of a Markdown file."""
     return MarkdownIt("commonmark").enable("table").parse(document.read_text(encoding="utf-8"))
 
 

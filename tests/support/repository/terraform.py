@@ -12,7 +12,6 @@ _ANY_MODULE = re.compile(r"^module ", re.MULTILINE)
 
 
 def read_terraform(folder: str, file: str) -> str:
-    """Return the text of a file of a Terraform root."""
     return (REPOSITORY / folder / file).read_text(encoding="utf-8")
 
 

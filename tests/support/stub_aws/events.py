@@ -59,10 +59,8 @@ def stream_event(*orders: ProcessedOrder, event_name: str = "INSERT") -> dict[st
 
 
 def item_of(order: ProcessedOrder) -> dict[str, dict[str, str]]:
-    """Return the item that the table holds for an order."""
     return {name: {"N" if name == "quantity" else "S": str(value)} for name, value in order.to_document().items()}
 
 
-def body_of(answer: dict[str, Any]) -> Any:
-    """Return the JSON document of an HTTP response."""
-    return json.loads(answer["body"])
+def body_of(response: dict[str, Any]) -> Any:
+    return json.loads(response["body"])

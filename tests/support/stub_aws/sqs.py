@@ -32,7 +32,6 @@ class FakeSqs:
         return message_id
 
     def bodies(self, url: str) -> list[str]:
-        """Return all bodies in a queue, including hidden ones."""
         return [message["body"] for message in self.queues[url]]
 
     def visible_bodies(self, url: str) -> list[str]:
@@ -76,7 +75,7 @@ class FakeSqs:
         taken = [entry for entry in Entries if entry["MessageBody"] not in self.refused_bodies]
         for entry in taken:
             self.put(QueueUrl, entry["MessageBody"], **entry.get("MessageAttributes", {}))
-        self._called("SendMessageBatch, its answer")
+        self._called("SendMessageBatch, its response")
         return {"Successful": [{"Id": entry["Id"]} for entry in taken]}
 
     def delete_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
@@ -88,7 +87,7 @@ class FakeSqs:
             if message.get("handle") in handles and message["body"] not in self.undeletable_bodies
         ]
         self.queues[QueueUrl] = [message for message in self.queues[QueueUrl] if message not in gone]
-        self._called("DeleteMessageBatch, its answer")
+        self._called("DeleteMessageBatch, its response")
         return {"Successful": [{"Id": handles[message["handle"]]} for message in gone]}
 
     def _called(self, name: str) -> None:
