@@ -7,7 +7,6 @@ and Origin, and requests without credentials to its own paths.
 """
 
 import hmac
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,14 +36,15 @@ class Guard:
     origins: frozenset[str]
     """Pages of these origins may call HTTP APIs."""
 
-    def refusal(self, path: str, query: str, headers: Headers) -> str | None:
-        """Return why a request is refused, or None to admit it."""
-        hosts = _values(headers, "host")
-        if len(hosts) != 1 or not _OWN_HOST.fullmatch(hosts[0]):
-            return "The emulator answers only to localhost, 127.0.0.1, [::1] and names under .localhost."
+    def rejection(self, path: str, query: str, headers: Headers) -> str | None:
+        """Return why a request is rejected, or None to admit it."""
+        [host] = hosts if len(hosts := _values(headers, "host")) == 1 else [""]
+        is_domain = ministack.app._resolve_custom_domain_request(host, path) is not None
+        if not _OWN_HOST.fullmatch(host) and not is_domain:
+            return "Use localhost, 127.0.0.1, [::1], a name under .localhost or the domain of a deployed API."
         is_own_path = path.startswith(_OWN_PATHS)
-        is_api = not is_own_path and ministack.app._parse_execute_api_url(hosts[0], path) is not None
-        if reason := self._refusal_of_page(is_api, headers):
+        is_api = not is_own_path and (is_domain or ministack.app._parse_execute_api_url(host, path) is not None)
+        if reason := self._rejection_of_page(is_api, headers):
             return reason
         if any(hmac.compare_digest(key.encode(), self.access_key_id.encode()) for key in _values(headers, _KEY_HEADER)):
             return None
@@ -56,7 +56,7 @@ class Guard:
             return None
         return "The request is not signed. Sign it with the access key of .local/stack.json."
 
-    def _refusal_of_page(self, is_api: bool, headers: Headers) -> str | None:
+    def _rejection_of_page(self, is_api: bool, headers: Headers) -> str | None:
         origins = _values(headers, "origin")
         if origins:
             is_admitted = is_api and self.origins.issuperset(origins)
@@ -68,8 +68,3 @@ class Guard:
 
 def _values(headers: Headers, name: str) -> list[str]:
     return [value for each, value in headers if each == name]
-
-
-def refusal_body(reason: str) -> bytes:
-    """Return the body of the response to a refused request."""
-    return json.dumps({"message": reason}).encode()

@@ -1,4 +1,4 @@
-"""Refuse to start on damaged state, and report a failed save, where ministack 1.5.33 logs both and continues."""
+"""Exit on damaged state, and report a failed save, where ministack 1.5.33 logs both and continues."""
 
 import logging
 import sys

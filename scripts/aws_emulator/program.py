@@ -4,6 +4,7 @@ The queues and topics reject requests without TLS, and the emulator enforces tha
 each request gets the header X-Forwarded-Proto, as from a proxy that terminates TLS.
 """
 
+import json
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
@@ -15,7 +16,7 @@ from ministack.core import persistence
 
 from aws_emulator.alarms import patch_alarms
 from aws_emulator.auto_scaling import patch_auto_scaling
-from aws_emulator.guard import Guard, refusal_body
+from aws_emulator.guard import Guard
 from aws_emulator.iam import patch_iam
 from aws_emulator.metric_filters import patch_metric_filters
 from aws_emulator.persistence import state_on_disk
@@ -47,10 +48,10 @@ def guarded(app: App, guard: Guard) -> App:
             return
         if scope["type"] == "http":
             headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]
-            if reason := guard.refusal(scope["path"], scope["query_string"].decode("latin-1"), headers):
+            if reason := guard.rejection(scope["path"], scope["query_string"].decode("latin-1"), headers):
                 fields = [(b"content-type", b"application/json")]
                 await send({"type": "http.response.start", "status": 403, "headers": fields})
-                await send({"type": "http.response.body", "body": refusal_body(reason)})
+                await send({"type": "http.response.body", "body": json.dumps({"message": reason}).encode()})
                 return
             scope["headers"] = [*scope["headers"], (b"x-forwarded-proto", b"https")]
         await app(scope, receive, send)

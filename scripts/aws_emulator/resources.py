@@ -33,15 +33,15 @@ _subscribe = sns._subscribe
 
 def patch_resources() -> None:
     """Create and delete these resources as AWS does."""
-    _refuse_taken_name("AWS::DynamoDB::Table", "TableName", lambda name: name in dynamodb._tables)
-    _refuse_taken_name("AWS::SQS::Queue", "QueueName", lambda name: name in sqs._queue_name_to_url)
+    _reject_taken_name("AWS::DynamoDB::Table", "TableName", lambda name: name in dynamodb._tables)
+    _reject_taken_name("AWS::SQS::Queue", "QueueName", lambda name: name in sqs._queue_name_to_url)
     _convert_property("AWS::ApiGatewayV2::Api", "CorsConfiguration", _lower_camel_case)
     _convert_property("AWS::Lambda::EventSourceMapping", "ScalingConfig", _integers)
     apigateway.handle_request = _handle
     sns._subscribe = _subscribe_with_arn
 
 
-def _refuse_taken_name(kind: str, name: str, is_taken: Callable[[str], bool]) -> None:
+def _reject_taken_name(kind: str, name: str, is_taken: Callable[[str], bool]) -> None:
     handler = _RESOURCE_HANDLERS[kind]
     create = handler["create"]
 

@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 from types import SimpleNamespace
 
+import ministack.app
 import pytest
 
 from aws_emulator import program
@@ -24,7 +25,7 @@ API_HOST = {"host": "0a1b2c3d.execute-api.localhost:4566"}
 
 def is_admitted(path: str, **headers: str) -> bool:
     named = [(name.replace("_", "-"), value) for name, value in headers.items()]
-    return Guard(KEY, frozenset({SHOP})).refusal(path, "", named) is None
+    return Guard(KEY, frozenset({SHOP})).rejection(path, "", named) is None
 
 
 @pytest.mark.parametrize(
@@ -45,9 +46,19 @@ def test_guard_rejects_foreign_hosts_whatever_the_other_headers(host: str) -> No
             assert not is_admitted(path, **headers, host=host)
 
 
+def test_guard_admits_the_domain_of_a_deployed_api_to_the_api_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    domains = {"api.shop.example": ("0a1b2c3d", "$default", "/orders")}
+    monkeypatch.setattr(ministack.app, "_resolve_custom_domain_request", lambda host, _: domains.get(host))
+    assert is_admitted("/orders", host="api.shop.example")
+    assert is_admitted("/orders", host="api.shop.example", origin=SHOP)
+    assert not is_admitted("/orders", host="api.shop.example", origin="http://evil.example")
+    assert not is_admitted("/_ministack/reset", host="api.shop.example")
+    assert not is_admitted("/orders", host="evil.example")
+
+
 @pytest.mark.parametrize("hosts", [[], ["localhost", "localhost"], ["localhost", "evil.example"]])
 def test_guard_requires_exactly_one_host_header(hosts: list[str]) -> None:
-    assert Guard(KEY, frozenset()).refusal("/", "", [("host", host) for host in hosts]) is not None
+    assert Guard(KEY, frozenset()).rejection("/", "", [("host", host) for host in hosts]) is not None
 
 
 @pytest.mark.parametrize(
@@ -110,7 +121,7 @@ def test_guard_admits_unsigned_requests_only_to_public_paths(path: str, is_publi
     assert is_admitted(path, **LOOPBACK) == is_public
     # ministack verifies the signature, not the guard.
     assert is_admitted(path, **LOOPBACK, **SIGNED)
-    assert Guard(KEY, frozenset()).refusal(path, "X-Amz-Credential=AKIA1%2Fs3", list(LOOPBACK.items())) is None
+    assert Guard(KEY, frozenset()).rejection(path, "X-Amz-Credential=AKIA1%2Fs3", list(LOOPBACK.items())) is None
 
 
 # Access key
