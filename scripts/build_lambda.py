@@ -24,6 +24,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from packaging.markers import default_environment
 from packaging.requirements import InvalidRequirement, Requirement
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -44,15 +45,8 @@ ELF_MACHINES = {183: "arm64", 62: "x86_64"}
 LAMBDA_MACHINES = {"aarch64": "arm64", "arm64": "arm64", "x86_64": "x86_64", "amd64": "x86_64"}
 
 # A zip without one of these could be deployed but would fail at its first invocation.
-REQUIRED_SOURCES = (
-    "orders/order.schema.json",
-    "orders/handlers/submission.py",
-    "orders/handlers/processing.py",
-    "orders/handlers/status.py",
-    "orders/handlers/notification.py",
-)
-
-SHIPPED_SOURCE_SUFFIXES = frozenset({".py", ".json"})
+HANDLERS = ("submission", "processing", "status", "notification")
+REQUIRED_SOURCES = ("orders/order.schema.json", *(f"orders/handlers/{name}.py" for name in HANDLERS))
 
 # No invocation reads these. Licenses stay because they require it, METADATA and SBOMs because scanners read them.
 UNSHIPPED_DIRECTORIES = frozenset({"__pycache__", "benchmarks", "bin", "tests"})
@@ -71,7 +65,7 @@ class BuildError(Exception):
 
 @dataclass(frozen=True)
 class Target:
-    """The machine that runs the zip: `system` as `platform.system()`, `machine` as Lambda names it."""
+    """The machine that runs the zip: `system` as in `platform.system()`, `machine` as Lambda names it."""
 
     name: str
     system: str
@@ -97,10 +91,8 @@ class Target:
     def markers(self) -> dict[str, str]:
         """The environment markers (PEP 508) of the target."""
         return {
-            "implementation_name": "cpython",
-            "os_name": "posix",
+            **{name: str(value) for name, value in default_environment().items()},
             "platform_machine": WHEEL_MACHINES[self.machine] if self.system == "Linux" else self.machine,
-            "platform_python_implementation": "CPython",
             "platform_system": self.system,
             "python_full_version": self.python if self.python.count(".") > 1 else f"{self.python}.0",
             "python_version": ".".join(self.python.split(".")[:2]),
@@ -126,7 +118,6 @@ def _build(target: Target, root: Path, report: Callable[[str], None]) -> Path:
     sources = read_sources(root)
     lock = read_file(root / "lambda" / "requirements.txt", root)
     zip_path = root / "dist" / f"orders-{target.name}.zip"
-    shown = os.path.relpath(zip_path) if zip_path.is_relative_to(Path.cwd()) else str(zip_path)
     record_path = zip_path.with_suffix(".inputs")
     record, content = read_previous(zip_path, record_path)
     inputs = {"inputs": fingerprint_of(target, lock, sources), "libraries": fingerprint_of(target, lock, {})}
@@ -134,11 +125,10 @@ def _build(target: Target, root: Path, report: Callable[[str], None]) -> Path:
     if record.get("inputs") != inputs["inputs"]:
         if record.get("libraries") == inputs["libraries"]:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                names = [name for name in archive.namelist() if not name.startswith("orders/")]
-                libraries = {name: archive.read(name) for name in names}
+                libraries = {name: archive.read(name) for name in archive.namelist() if not name.startswith("orders/")}
         else:
             libraries = fetch_libraries(target, lock.decode(), report)
-        require_machine_code_of(target, libraries)
+            require_machine_code_of(target, libraries)
         content = pack({**libraries, **sources})
         # The template includes the key `zip` (docs/decisions/0003).
         record = {**inputs, "zip": hashlib.sha256(content).hexdigest()}
@@ -147,7 +137,7 @@ def _build(target: Target, root: Path, report: Callable[[str], None]) -> Path:
         # Write the record last: after an interruption it does not match, and the next run builds again.
         replace(record_path, (json.dumps(record, indent=2) + "\n").encode())
         state = f"built in {time.monotonic() - started:.1f} s"
-    report(f"{shown}: {len(content) / 1024:.0f} KiB, {state}")
+    report(f"{os.path.relpath(zip_path)}: {len(content) / 1024:.0f} KiB, {state}")
     report(f"  SHA-256     {record['zip']}")
     report(f"  CodeSha256  {base64.b64encode(bytes.fromhex(record['zip'])).decode()}")
     return zip_path
@@ -159,10 +149,9 @@ def target_named(name: str) -> Target:
         return Target(name, "Linux", name, LAMBDA_PYTHON)
     machine = LAMBDA_MACHINES.get(platform.machine().lower())
     if platform.system() not in {"Linux", "Darwin"} or machine is None:
-        raise BuildError(
-            f"the local target is for Linux and macOS on arm64 or x86_64, not {platform.system()} on "
-            f"{platform.machine()}. Build for AWS with --target arm64, or work in WSL or a virtual machine"
-        )
+        found = f"{platform.system()} on {platform.machine()}"
+        advice = "Build for AWS with --target arm64, or work in WSL or a virtual machine"
+        raise BuildError(f"the local target is for Linux and macOS on arm64 or x86_64, not {found}. {advice}")
     return Target("local", platform.system(), machine, platform.python_version())
 
 
@@ -172,7 +161,7 @@ def read_sources(root: Path) -> dict[str, bytes]:
     names = {
         path.relative_to(sources).as_posix()
         for path in (sources / "orders").rglob("*")
-        if path.suffix in SHIPPED_SOURCE_SUFFIXES
+        if path.suffix in {".py", ".json"}
         and path.is_file()
         and not any(part in UNSHIPPED_DIRECTORIES or part.startswith(".") for part in path.relative_to(sources).parts)
     }
@@ -248,15 +237,12 @@ def pip_failure(output: str, target: Target) -> str:
     if re.search(r"Retrying \(|ConnectionError|SSLError", output):
         return "the package index cannot be reached. Check the network and `pip config list`, and run this again"
     if "DO NOT MATCH THE HASHES" in output:
-        return (
-            "a downloaded library is not the one that lambda/requirements.txt pins: its hash differs. "
-            "Run `pip cache purge` and this again. Do not use an index that keeps serving it"
-        )
+        reason = "a downloaded library is not the one that lambda/requirements.txt pins: its hash differs"
+        return f"{reason}. Run `pip cache purge` and this again. Do not use an index that keeps serving it"
     if missing := re.search(r"No matching distribution found for (\S+)", output):
-        return (
-            f"pip finds no wheel of {missing[1]} for {target.description}. Check the indexes in `pip config list`, or "
-            "pin a version that has one in lambda/requirements.in and run `make lock`"
-        )
+        advice = "pin a version that has one in lambda/requirements.in and run `make lock`"
+        reason = f"pip finds no wheel of {missing[1]} for {target.description}"
+        return f"{reason}. Check the indexes in `pip config list`, or {advice}"
     errors = re.findall(r"(?m)^ERROR: (.+)$", output) or output.strip().splitlines() or ["no output"]
     return f"pip cannot install the libraries: {errors[-1].rstrip('.')}. Fix this and run it again"
 
@@ -269,15 +255,12 @@ def require_machine_code_of(target: Target, files: Mapping[str, bytes]) -> None:
     for name, content in files.items():
         if target.system != "Linux" or not (re.search(r"\.so(\.[\d.]+)?$", name) or content[:4] == b"\x7fELF"):
             continue
-        machine = "an unknown platform"
-        if content[:6] == b"\x7fELF\x02\x01" and len(content) > 20:  # 64 bits, little-endian
-            (number,) = struct.unpack_from("<H", content, 18)
-            machine = ELF_MACHINES.get(number, f"ELF machine {number}")
+        is_elf = content[:6] == b"\x7fELF\x02\x01" and len(content) > 20  # 64 bits, little-endian
+        machine = ELF_MACHINES.get(*struct.unpack_from("<H", content, 18)) if is_elf else None
         if machine != target.machine:
-            raise BuildError(
-                f"the library {name} is built for {machine}, but the zip is for {target.machine}: its wheel is "
-                "mislabelled. Pin another version in lambda/requirements.in and run `make lock`"
-            )
+            reason = f"is built for {machine or 'an unknown platform'}, but the zip is for {target.machine}"
+            advice = "its wheel is mislabelled. Pin another version in lambda/requirements.in and run `make lock`"
+            raise BuildError(f"the library {name} {reason}: {advice}")
 
 
 def pack(files: Mapping[str, bytes]) -> bytes:
@@ -321,7 +304,6 @@ def main(arguments: list[str] | None = None) -> int:
     help_text = f"arm64 or x86_64: Lambda's python{LAMBDA_PYTHON}; local: this machine (default: %(default)s)"
     parser.add_argument("--target", choices=TARGET_NAMES, default="arm64", help=help_text)
     target = parser.parse_args(arguments).target
-
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # removes temporary files
     try:
         build(target)

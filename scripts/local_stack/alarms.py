@@ -1,15 +1,12 @@
 """Evaluate alarms as CloudWatch does. The emulator leaves this to the local stack.
 
-`state_of` follows AWS's rules for missing data, including evaluation range and premature transitions. `result_of`
-computes the functions of metric math that this project uses.
+`state_of` follows AWS's rules for missing data. `result_of` computes the metric math that this project uses.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
 
-Unlike AWS, this evaluates the current minute too, so an alarm is raised within seconds.
-
-The emulator has the functions' errors and throttles and the values of metric filters; `Alarms` adds the depth of the
-dead-letter queues. The age of messages, the API's requests and SNS's deliveries are missing: test their alarms with
-SetAlarmState.
+Unlike AWS, this evaluates the current minute too, so an alarm is raised within seconds. The emulator has the functions'
+errors and throttles and the values of metric filters; `Alarms` adds the depth of the dead-letter queues. Other metrics
+are missing: test their alarms with SetAlarmState.
 """
 
 import ast
@@ -123,12 +120,10 @@ def _combined(operation: Callable[[float, float], float], left: Series, right: S
     """Apply an operation to each period. If only one of two series has a value there, the other counts as 0."""
 
     def combined(one: float | None, other: float | None) -> float | None:
-        missing = (one is None) + (other is None)
-        if missing > both_may_miss:
-            return None
-        # A division by zero yields no datapoint.
-        with suppress(ZeroDivisionError):
-            return float(operation(one or 0.0, other or 0.0))
+        if (one is None) + (other is None) <= both_may_miss:
+            # A division by zero yields no datapoint.
+            with suppress(ZeroDivisionError):
+                return float(operation(one or 0.0, other or 0.0))
         return None
 
     return [combined(one, other) for one, other in zip(left, right, strict=True)]
@@ -179,7 +174,6 @@ class Alarms:
         self._put_at = float("-inf")
 
     def definitions(self) -> list[dict[str, Any]]:
-        """Return every alarm as CloudWatch describes it."""
         pages = self._cloudwatch.get_paginator("describe_alarms").paginate(AlarmTypes=["MetricAlarm"])
         return [alarm for page in pages for alarm in page["MetricAlarms"]]
 
@@ -196,23 +190,17 @@ class Alarms:
             return
         self._put_queue_metrics(alarms)
         now = datetime.now(UTC)
-        wanted = {
-            f"m{position}_{name}": metric
-            for position, alarm in enumerate(alarms)
-            for name, metric in metrics_of(alarm).items()
-        }
-        longest = max(
-            metric["Period"] * evaluation_range(alarm) for alarm in alarms for metric in metrics_of(alarm).values()
-        )
+        queries, longest = [], 0
+        for position, alarm in enumerate(alarms):
+            for name, metric in metrics_of(alarm).items():
+                queries.append({"Id": f"m{position}_{name}", "MetricStat": {**metric, "Period": 60}})
+                longest = max(longest, metric["Period"] * evaluation_range(alarm))
+        start = now.replace(second=0, microsecond=0) - timedelta(seconds=longest)
         response = self._cloudwatch.get_metric_data(
-            MetricDataQueries=[{"Id": name, "MetricStat": {**metric, "Period": 60}} for name, metric in wanted.items()],
-            StartTime=now.replace(second=0, microsecond=0) - timedelta(seconds=longest),
-            EndTime=now + timedelta(seconds=1),
+            MetricDataQueries=queries, StartTime=start, EndTime=now + timedelta(seconds=1)
         )
-        found = {
-            result["Id"]: dict(zip(result["Timestamps"], result["Values"], strict=True))
-            for result in response["MetricDataResults"]
-        }
+        results = response["MetricDataResults"]
+        found = {each["Id"]: dict(zip(each["Timestamps"], each["Values"], strict=True)) for each in results}
         for position, alarm in enumerate(alarms):
             minutes = {name: found[f"m{position}_{name}"] for name in metrics_of(alarm)}
             state, reason = state_of(alarm, series_of(alarm, minutes, now))
@@ -236,14 +224,17 @@ class Alarms:
         now = time.monotonic()
         if not visible or (visible == self._visible and now < self._put_at + _QUEUE_METRIC_SECONDS):
             return
-        metric: dict[str, Any] = {"MetricName": _QUEUE_METRIC[1], "Unit": "Count"}
-        self._cloudwatch.put_metric_data(
-            Namespace=_QUEUE_METRIC[0],
-            MetricData=[
-                {**metric, "Dimensions": [{"Name": "QueueName", "Value": name}], "Value": count}
-                for name, count in visible.items()
-            ],
-        )
+        namespace, metric = _QUEUE_METRIC
+        data = [
+            {
+                "MetricName": metric,
+                "Dimensions": [{"Name": "QueueName", "Value": name}],
+                "Value": count,
+                "Unit": "Count",
+            }
+            for name, count in visible.items()
+        ]
+        self._cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
         self._visible, self._put_at = visible, now
 
     def _visible_messages(self, queue_name: str) -> int:

@@ -33,7 +33,7 @@ _LOADER = botocore.loaders.create_loader()
 
 @dataclass(frozen=True)
 class Credentials:
-    """The credentials with which a caller signs its requests."""
+    """The credentials with which a caller signs requests."""
 
     access_key: str
     secret_key: str
@@ -63,10 +63,10 @@ def kept_credentials(directory: Path) -> Credentials:
         return Credentials(document["access_key_id"], document["secret_access_key"])
     except FileNotFoundError:
         credentials = new_credentials()
+        write_private(path, json.dumps(credentials.description) + "\n")
+        return credentials
     except (ValueError, KeyError, TypeError) as error:
         raise LocalStackError(f"{path} is damaged: delete it, and start again with a new access key.") from error
-    write_private(path, json.dumps(credentials.description) + "\n")
-    return credentials
 
 
 @dataclass(frozen=True)
@@ -79,25 +79,23 @@ class AwsConnection:
 
     def client(self, service: str) -> Any:
         """Return a new boto3 client of `service`, independent of the user's own AWS settings."""
-        botocore_session = botocore.session.Session(session_vars=_NO_PERSONAL_FILES)
-        botocore_session.register_component("data_loader", _LOADER)
-        session = boto3.session.Session(
-            botocore_session=botocore_session,
+        session = botocore.session.Session(session_vars=_NO_PERSONAL_FILES)
+        session.register_component("data_loader", _LOADER)
+        config = Config(
+            signature_version=UNSIGNED if self.credentials == NOBODY else None,
+            proxies={},  # None would take a proxy from the environment
+            use_dualstack_endpoint=False,
+            use_fips_endpoint=False,
+            connect_timeout=5,
+            read_timeout=30,
+            retries={"mode": "standard", "total_max_attempts": 3},
+        )
+        return boto3.session.Session(botocore_session=session).client(
+            service,
+            self.region,
+            endpoint_url=self.endpoint_url,
             aws_access_key_id=self.credentials.access_key or None,
             aws_secret_access_key=self.credentials.secret_key or None,
             aws_session_token=self.credentials.session_token,
-            region_name=self.region,
-        )
-        return session.client(
-            service,
-            endpoint_url=self.endpoint_url,
-            config=Config(
-                signature_version=UNSIGNED if self.credentials == NOBODY else None,
-                proxies={},  # None would take a proxy from the environment
-                use_dualstack_endpoint=False,
-                use_fips_endpoint=False,
-                connect_timeout=5,
-                read_timeout=30,
-                retries={"mode": "standard", "total_max_attempts": 3},
-            ),
+            config=config,
         )

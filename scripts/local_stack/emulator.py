@@ -34,12 +34,10 @@ _SAVED = Path("state") / "saved"
 
 def start_of_unsaved_run(directory: Path) -> datetime | None:
     """Return the start of the emulator's last run if that run did not save its state; else None."""
-    started, saved = directory / _STARTED, directory / _SAVED
-    if not started.exists():
-        return None
-    if saved.exists() and saved.stat().st_mtime >= started.stat().st_mtime:
-        return None
-    return datetime.fromtimestamp(started.stat().st_mtime)
+    started, saved = (
+        path.stat().st_mtime if path.exists() else 0.0 for path in (directory / _STARTED, directory / _SAVED)
+    )
+    return datetime.fromtimestamp(started) if started > saved else None
 
 
 def move_to_port(home: Path, port: int) -> None:
@@ -97,7 +95,7 @@ def running_emulator(
     )
     with process:
         health = f"http://{LOOPBACK}:{port}/_ministack/health"
-        process.wait_until_it_answers(health, {KEY_HEADER: credentials.access_key})
+        process.wait_until_it_responds(health, {KEY_HEADER: credentials.access_key})
         (directory / _STARTED).write_text(str(port))
         yield process
     shutil.rmtree(temporary, ignore_errors=True)

@@ -14,10 +14,7 @@ from local_stack.machine import LocalStackError, RunLock
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 
 # Servers respond after about a second; the rest allows for a busy machine.
-_ANSWER_SECONDS = 60
-
-# How many lines of a log an error message shows.
-_SHOWN_LINES = 5
+_START_SECONDS = 60
 
 
 class Process:
@@ -66,14 +63,13 @@ class Process:
 
     @property
     def output(self) -> str:
-        """The program's output so far."""
         return self.log.read_text(encoding="utf-8", errors="replace")
 
-    def wait_until_it_answers(self, url: str, headers: Mapping[str, str] | None = None) -> None:
+    def wait_until_it_responds(self, url: str, headers: Mapping[str, str] | None = None) -> None:
         """Return once an HTTP GET of `url` succeeds; raise LocalStackError if that takes too long."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # ignores a proxy of the environment
         opener.addheaders += (headers or {}).items()
-        deadline = time.monotonic() + _ANSWER_SECONDS
+        deadline = time.monotonic() + _START_SECONDS
         while self.exit_status is None and time.monotonic() < deadline:
             try:
                 opener.open(url, timeout=5).close()
@@ -101,7 +97,7 @@ class Process:
 
     def end_of_output(self) -> str:
         """Return the last lines of the output and the path of the log, for an error message."""
-        lines = [f"  {line}" for line in self.output.splitlines() if line.strip()][-_SHOWN_LINES:]
+        lines = [f"  {line}" for line in self.output.splitlines() if line.strip()][-5:]
         return "\n".join([f"The end of {self.log}:", *lines]) if lines else f"It wrote nothing to {self.log}."
 
 

@@ -161,7 +161,7 @@ class LocalStack:
             lock=lock,
         )
         self._parts.append(self._started.enter_context(storefront))
-        storefront.wait_until_it_answers(f"http://{LOOPBACK}:{port}/")
+        storefront.wait_until_it_responds(f"http://{LOOPBACK}:{port}/")
 
         self._started.callback(stack_file.unlink, missing_ok=True)
         description = {

@@ -135,7 +135,7 @@ def test_ended_program_is_reported_with_its_output(
 ) -> None:
     with new_process(command, tmp_path) as process:
         with pytest.raises(LocalStackError, match=rf"(?s)^The program did not start\. .*{output}"):
-            process.wait_until_it_answers("http://127.0.0.1:9/")
+            process.wait_until_it_responds("http://127.0.0.1:9/")
         with pytest.raises(
             LocalStackError, match=rf"(?s)^The program ended by itself with status {status}\. .*{output}"
         ):

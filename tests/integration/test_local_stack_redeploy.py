@@ -44,10 +44,10 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
-def answered_status(stack: LocalStack) -> str:
-    answer = DeployedApi(stack.api_url).post(SAMPLE_BODY)
-    assert answer.status == 202, answer.body
-    return str(answer.json()["status"])
+def status_of_new_order(stack: LocalStack) -> str:
+    response = DeployedApi(stack.api_url).post(SAMPLE_BODY)
+    assert response.status == 202, response.body
+    return str(response.json()["status"])
 
 
 @contextmanager
@@ -59,11 +59,11 @@ def orders_placed(stack: LocalStack) -> Iterator[None]:
 
     def place() -> None:
         while not stop.is_set():
-            answer = DeployedApi(stack.api_url).post(SAMPLE_BODY)
-            if answer.status == 202:
-                ids.append(answer.json()["order_id"])
+            response = DeployedApi(stack.api_url).post(SAMPLE_BODY)
+            if response.status == 202:
+                ids.append(response.json()["order_id"])
             else:
-                failures.append(answer.body)
+                failures.append(response.body)
             stop.wait(0.05)
 
     client = threading.Thread(target=place)
@@ -99,21 +99,21 @@ def test_saved_changes_are_deployed_and_broken_ones_reported(tmp_path: Path, che
 
     lines = Lines()
     with LocalStack(settings, lines) as stack:
-        assert answered_status(stack) == "ACCEPTED"
+        assert status_of_new_order(stack) == "ACCEPTED"
         assert lines.seen == []
         with orders_placed(stack):
             for status in ("SECOND", "THIRD"):
                 assert line_after(partial(save, status), lines).startswith("lambda/ was deployed in ")
-                assert answered_status(stack) == status
+                assert status_of_new_order(stack) == status
             broken = line_after(lambda: handler.write_text("def handler(:\n", encoding="utf-8"), lines)
             assert broken == (
                 "lambda/ was not deployed, its previous version keeps running: "
                 "lambda/orders/handlers/submission.py, line 1: SyntaxError: invalid syntax."
             )
-            assert answered_status(stack) == "THIRD"
+            assert status_of_new_order(stack) == "THIRD"
         stack.require_running()
 
     # The CloudFormation stack still has the first version, so its deployment changes nothing.
     save("ACCEPTED")
     with LocalStack(settings, lines) as stack:
-        assert answered_status(stack) == "ACCEPTED"
+        assert status_of_new_order(stack) == "ACCEPTED"

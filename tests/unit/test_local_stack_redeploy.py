@@ -52,6 +52,6 @@ def test_handler_that_cannot_be_imported_is_rejected(
     with zipfile.ZipFile(package, "w") as archive:
         archive.writestr("orders/handlers/status.py", source)
     monkeypatch.setattr(redeploy, "_IMPORT_SECONDS", 1 if "while" in source else 30)
-    with pytest.raises(LocalStackError) as refused:
+    with pytest.raises(LocalStackError) as failure:
         redeploy.require_handlers(package, ["status"], {})
-    assert str(refused.value) == reason
+    assert str(failure.value) == reason

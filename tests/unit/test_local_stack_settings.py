@@ -41,6 +41,17 @@ def test_invalid_setting_is_rejected(variable: str, text: str, reason: str) -> N
     assert str(rejected.value).startswith((f"{variable}={text} ", "PORT and AWS_PORT"))
 
 
+def test_program_reports_an_invalid_setting_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PORT", "abc")
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    assert program.main() == 1
+    output, errors = capsys.readouterr()
+    assert (output, errors.count("\n")) == ("", 2)
+    assert errors.startswith("\nmake run: PORT=abc is not a port")
+
+
 def test_unknown_deployment_is_rejected(tmp_path: Path) -> None:
     with RunLock(tmp_path) as lock, pytest.raises(LocalStackError, match=r"^DEPLOY=by-hand .* choose .*terraform"):
         deployment_by(Settings(deploy="by-hand"), tmp_path, lock)
