@@ -11,7 +11,7 @@ import pytest
 import terraform_provider
 from support.prerequisites import require_program
 from support.repository.files import REPOSITORY
-from terraform_provider import PROVIDER, TerraformInitError, find_mirror, init
+from terraform_provider import PROVIDER, TerraformInitError, init
 
 BACKEND, FRONTEND = REPOSITORY / "terraform-backend", REPOSITORY / "terraform-frontend"
 
@@ -39,17 +39,12 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """The folders that are searched for a mirror: the second has one."""
-    folders = [tmp_path / "empty", tmp_path / "mirror"]
-    (folders[0]).mkdir()
+    """The folders that are searched for a mirror: the second has the locked version."""
+    folders = [tmp_path / "old", tmp_path / "mirror"]
+    (folders[0] / PROVIDER / "5.99.0").mkdir(parents=True)
     (folders[1] / PROVIDER / "5.100.0").mkdir(parents=True)
     monkeypatch.setattr(terraform_provider, "usual_places", lambda: folders)
     return folders
-
-
-def test_mirror_is_ignored_when_it_lacks_the_locked_version(places: list[Path]) -> None:
-    assert find_mirror("5.100.0", places) == places[1]
-    assert find_mirror("5.99.0", places) is None
 
 
 def test_mirror_is_used_and_reported_when_the_registry_fails(root: Path, places: list[Path]) -> None:
@@ -69,13 +64,6 @@ def test_error_lists_searched_folders_without_registry_and_mirror(
     with pytest.raises(TerraformInitError, match="could not connect") as error:
         init(str(root / "terraform"), root, os.environ)
     assert str(places[0]) in str(error.value)
-
-
-def test_nothing_is_reported_when_the_registry_responds(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    # A folder without a provider needs no registry.
-    terraform = require_program("terraform", "install Terraform 1.9 or newer to test the infrastructure")
-    init(terraform, root, os.environ)
-    assert capsys.readouterr().out == ""
 
 
 def test_platform_without_a_checksum_in_the_lock_file_is_initialized(tmp_path: Path) -> None:

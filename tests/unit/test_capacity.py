@@ -14,7 +14,6 @@ from planning.capacity import (
     OnDemandTable,
     advised,
     constant,
-    duration,
     flash_sale,
     simulate,
 )
@@ -52,11 +51,6 @@ def test_flash_sale_starts_at_once_and_fades() -> None:
     assert [rate(45), rate(60), rate(169)] == [10, 1000, 1000]
     assert rate(235) == pytest.approx(500, rel=0.1)
     assert arrivals.peak_rate == 1000
-
-
-def test_duration_has_the_two_largest_units() -> None:
-    seconds = [0, 0.4, 45, 119, 120, 5400, 187_200]
-    assert [duration(each) for each in seconds] == ["0 s", "0.4 s", "45 s", "119 s", "2 min", "1 h 30 min", "2 d 4 h"]
 
 
 def test_table_accepts_twice_its_peak_after_30_minutes_up_to_its_quota() -> None:
