@@ -4,6 +4,7 @@ import errno
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,6 +51,20 @@ def test_program_reports_an_invalid_setting_in_one_sentence(
     output, errors = capsys.readouterr()
     assert (output, errors.count("\n")) == ("", 2)
     assert errors.startswith("\nmake run: PORT=abc is not a port")
+
+
+def test_program_stops_at_every_signal_that_is_not_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed: dict[int, Any] = {}
+    monkeypatch.setattr(signal, "getsignal", lambda number: signal.SIG_IGN if number == signal.SIGHUP else None)
+    monkeypatch.setattr(signal, "signal", installed.__setitem__)
+    monkeypatch.setenv("PORT", "abc")
+    program.main()
+    assert installed.keys() == {signal.SIGINT, signal.SIGTERM}
+    for number in list(installed):
+        with pytest.raises(program.StopRequested):
+            installed[number](number, None)
+        installed[signal.SIGINT](signal.SIGINT, None)  # a second signal changes nothing
+        program.main()
 
 
 def test_unknown_deployment_is_rejected(tmp_path: Path) -> None:
