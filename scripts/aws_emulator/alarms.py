@@ -1,12 +1,10 @@
 """CloudWatch alarms and metrics, where ministack 1.5.33 differs.
 
-ministack drops an alarm's Metrics, or rejects them from CloudFormation. It evaluates an alarm whenever a metric is put,
-without dimensions and missing-data rules. The local stack evaluates alarms as CloudWatch does.
-https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
-
-"CloudWatch treats each unique combination of dimensions as a separate metric." In ministack, a query without dimensions
-returns the sum over all combinations.
-https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricStatistics.html
+- ministack drops an alarm's Metrics, or rejects them from CloudFormation. It evaluates an alarm whenever a metric is
+  put, without dimensions and missing-data rules. The local stack evaluates alarms as CloudWatch does.
+  https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+- Each combination of dimensions is a metric. In ministack, a query without dimensions returns the sum over all of them.
+  https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricStatistics.html
 """
 
 from collections.abc import Mapping
@@ -26,9 +24,10 @@ def patch_alarms() -> None:
 
     def put(params: Any, data: Any, is_cbor: bool, is_json: bool = False) -> Any:
         response = put_alarm(params, data, is_cbor, is_json)
-        structured = is_cbor or is_json
-        name = data.get("AlarmName", "") if structured else cloudwatch._p(params, "AlarmName")
-        metrics = data.get("Metrics") if structured else _queries(params)
+        if is_cbor or is_json:
+            name, metrics = data.get("AlarmName", ""), data.get("Metrics")
+        else:
+            name, metrics = cloudwatch._p(params, "AlarmName"), _queries(params)
         if metrics and name in cloudwatch._alarms:
             _replace_metric(cloudwatch._alarms[name], metrics)
         return response
@@ -64,17 +63,14 @@ def _queries(params: Any) -> list[dict[str, Any]]:
     """Return the Metrics of a request in the query protocol, which the Terraform provider uses."""
 
     def value(name: str) -> str:
-        return str(cloudwatch._p(params, name) or "")
+        return str(cloudwatch._p(params, f"Metrics.member.{len(queries) + 1}.{name}") or "")
 
     queries: list[dict[str, Any]] = []
-    while identifier := value(f"Metrics.member.{len(queries) + 1}.Id"):
-        prefix = f"Metrics.member.{len(queries) + 1}"
-        query: dict[str, Any] = {"Id": identifier, "ReturnData": value(f"{prefix}.ReturnData") != "false"}
-        for name in ("Expression", "Label"):
-            if text := value(f"{prefix}.{name}"):
-                query[name] = text
-        if stat := value(f"{prefix}.MetricStat.Stat"):
-            metric = {name: value(f"{prefix}.MetricStat.Metric.{name}") for name in ("Namespace", "MetricName")}
-            query["MetricStat"] = {"Metric": metric, "Stat": stat, "Period": int(value(f"{prefix}.MetricStat.Period"))}
+    while identifier := value("Id"):
+        query: dict[str, Any] = {"Id": identifier, "ReturnData": value("ReturnData") != "false"}
+        query |= {name: text for name in ("Expression", "Label") if (text := value(name))}
+        if stat := value("MetricStat.Stat"):
+            metric = {name: value(f"MetricStat.Metric.{name}") for name in ("Namespace", "MetricName")}
+            query["MetricStat"] = {"Metric": metric, "Stat": stat, "Period": int(value("MetricStat.Period"))}
         queries.append(query)
     return queries

@@ -75,9 +75,10 @@ def _instances_xml_with_targets(group: Parameters) -> str:
 
 
 def _describe_groups_with_tags(parameters: Parameters) -> Any:
-    names = autoscaling._parse_member_list(parameters, "AutoScalingGroupNames") or list(autoscaling._asgs.keys())
-    found = [name for name in names if name in autoscaling._asgs and _has_tags(autoscaling._asgs[name], parameters)]
-    return _describe_groups({f"AutoScalingGroupNames.member.{i}": name for i, name in enumerate(found or ["-"], 1)})
+    names = autoscaling._parse_member_list(parameters, "AutoScalingGroupNames")
+    groups = [group for name, group in autoscaling._asgs.items() if not names or name in names]
+    found = [group["AutoScalingGroupName"] for group in groups if _has_tags(group, parameters)] or ["-"]
+    return _describe_groups({f"AutoScalingGroupNames.member.{i}": name for i, name in enumerate(found, 1)})
 
 
 def _describe_target_health(parameters: Parameters) -> Any:
@@ -98,8 +99,7 @@ def _describe_target_health(parameters: Parameters) -> Any:
 
 def _health(instance: Parameters, target_group: Parameters) -> str:
     template = instance["LaunchTemplate"]
-    versions = ec2._launch_templates.get(template.get("LaunchTemplateId", ""), {}).get("Versions", [])
-    for version in versions:
+    for version in ec2._launch_templates.get(template.get("LaunchTemplateId", ""), {}).get("Versions", []):
         user_data = base64.b64decode(version["LaunchTemplateData"].get("UserData", ""))
         if str(version["VersionNumber"]) == template.get("Version") and NEVER_HEALTHY in user_data:
             return "unhealthy"
@@ -111,8 +111,7 @@ def _has_tags(group: Parameters, parameters: Parameters) -> bool:
     tags = {f"tag:{tag['Key']}": tag["Value"] for tag in group.get("Tags", [])}
     number = 1
     while name := autoscaling._p(parameters, f"Filters.member.{number}.Name"):
-        values = autoscaling._parse_member_list(parameters, f"Filters.member.{number}.Values")
-        if tags.get(name) not in values:
+        if tags.get(name) not in autoscaling._parse_member_list(parameters, f"Filters.member.{number}.Values"):
             return False
         number += 1
     return True
@@ -142,14 +141,12 @@ def _template_xml_with_interface(data: Parameters) -> str:
 
 
 def _describe_instance_type_offerings(parameters: Parameters) -> Any:
-    kinds = ec2._parse_filters(parameters).get("instance-type", [])
     items = "".join(
         f"<item><instanceType>{kind}</instanceType><locationType>availability-zone</locationType>"
         f"<location>{get_region()}{zone}</location></item>"
-        for kind in kinds
+        for kind in ec2._parse_filters(parameters).get("instance-type", [])
         for zone in "abc"
         if not (kind.startswith(_SCARCE_FAMILY) and zone == _ZONE_WITHOUT)
     )
-    return ec2._xml(
-        200, "DescribeInstanceTypeOfferingsResponse", f"<instanceTypeOfferingSet>{items}</instanceTypeOfferingSet>"
-    )
+    body = f"<instanceTypeOfferingSet>{items}</instanceTypeOfferingSet>"
+    return ec2._xml(200, "DescribeInstanceTypeOfferingsResponse", body)

@@ -22,6 +22,7 @@ Resources. ministack checks some requests against more than AWS does:
 
 import json
 import re
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -79,8 +80,7 @@ def _action(service: str, method: str, path: str, *request: Any, **more: Any) ->
 def _resource(service: str, method: str, path: str, headers: Any, body: bytes, *more: Any) -> str:
     arn: str = _extract_resource_arn(service, method, path, headers, body, *more)
     if service == "dynamodbstreams":
-        _, region, account_id = more
-        return _stream_arn(body, region, account_id)
+        return _stream_arn(body, *more[-2:])
     if service == "logs" and "logGroupName" in (request := _request(body)):
         return f"{arn}:log-stream:{request.get('logStreamName', '')}"
     if service == "kms" and ":alias/" in arn:
@@ -114,11 +114,10 @@ def _stream_arn(body: bytes, region: str, account_id: str) -> str:
 
 
 def _request(body: bytes) -> dict[str, Any]:
-    try:
-        request = json.loads(body)
-    except ValueError:
-        return {}
-    return request if isinstance(request, dict) else {}
+    with suppress(ValueError):
+        if isinstance(request := json.loads(body), dict):
+            return request
+    return {}
 
 
 def _checks(iam_action: str, body: bytes, region: str, account_id: str) -> Checks:

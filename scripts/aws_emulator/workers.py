@@ -1,10 +1,8 @@
 """Limit concurrent worker starts, where ministack 1.5.33 starts a worker for every request that finds none free.
 
-ministack's workers are processes, and starting one holds the interpreter's lock. Fifty concurrent starts block the
-thread that serves requests for seconds, longer than a function waits for SQS.
-
-Here a request without a free worker gets the next free one, or a new one if fewer than `STARTS_AT_ONCE` are starting.
-No request is rejected. The number of workers is not limited, so a function that invokes itself also gets a worker.
+The start of a worker, which is a process, holds the interpreter's lock. Fifty concurrent starts block the thread that
+serves requests for seconds, longer than a function waits for SQS. Here a request without a free worker gets the next
+free one, or a new one if fewer than `STARTS_AT_ONCE` are starting. The number of workers is not limited.
 """
 
 import functools
