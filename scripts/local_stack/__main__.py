@@ -9,8 +9,8 @@ from typing import NoReturn
 from local_stack import LocalStack, LocalStackError, Settings
 from local_stack.report import Report
 
-# No permission, a read-only file system, a full one, a deleted directory.
-_UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOENT}
+# No permission, a read-only file system, a full one.
+_UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
 
 _STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -87,6 +87,8 @@ class LocalStack:
 
     def require_running(self) -> None:
         """Raise LocalStackError if a part of the stack has ended, or if its files cannot be written."""
+        if not self.settings.local_directory.exists():
+            raise LocalStackError(f"{self.settings.local_directory} was deleted while the system ran: start again.")
         require_space(self.settings.local_directory, _MEGABYTES_TO_SAVE)
         for part in self._parts:
             part.require_running()
