@@ -69,15 +69,6 @@ def test_metric_filter_counts_matches_and_puts_its_default_otherwise(services: E
     assert sum(sums(services, metric)) == 3
 
 
-def test_query_without_dimensions_excludes_metrics_with_dimensions(services: Emulator) -> None:
-    dimensions = [{"Name": "Code", "Value": "VALIDATION_FAILED"}]
-    datum = {"MetricName": "rejected", "Value": 1}
-    services.client("cloudwatch").put_metric_data(
-        Namespace=NAMESPACE, MetricData=[datum, {**datum, "Dimensions": dimensions}]
-    )
-    assert sums(services, "rejected") == [1]
-
-
 def test_expression_alarm_is_evaluated_when_another_alarm_has_no_queue(services: Emulator, metric: str) -> None:
     cloudwatch = services.client("cloudwatch")
     rule = {

@@ -1,7 +1,6 @@
 """frontend/server.py, the development server of the storefront."""
 
 import contextlib
-import gzip
 import http.client
 import os
 import re
@@ -139,22 +138,6 @@ NOT_PUBLIC = r"""index.html main.js // //main.js /images /images/ /server.py /.h
 @pytest.mark.parametrize("path", ["", "/main.js\x00", *NOT_PUBLIC.split()])
 def test_no_other_path_is_served(folder: Path, path: str) -> None:
     assert server.Storefront(folder, None).find(path) is None
-
-
-@pytest.mark.parametrize(
-    "accepted", ["", "identity", "gzip;q=0", "gzip; q=0.000", "notgzip", "gzip, br", "br, GZIP;q=0.5"]
-)
-def test_text_is_compressed_and_revalidated(address: tuple[str, int], accepted: str) -> None:
-    is_compressed = accepted in ("gzip, br", "br, GZIP;q=0.5")
-    response, body = ask(address, "/main.js", headers={"Accept-Encoding": accepted})
-    assert response.headers["Content-Encoding"] == ("gzip" if is_compressed else None)
-    assert (gzip.decompress(body) if is_compressed else body) == (FRONTEND / "main.js").read_bytes()
-    etag = response.headers["ETag"]
-    for known, status in ((etag, 304), (f'W/{etag}, "x"', 304), ("*", 304), ('"other"', 200), (etag.strip('"'), 200)):
-        again, body = ask(address, "/main.js", headers={"Accept-Encoding": accepted, "If-None-Match": known})
-        assert (again.status, body == b"") == (status, status == 304), known
-        assert again.headers["ETag"] == etag
-        assert again.headers["Vary"] == "Accept-Encoding"
 
 
 @pytest.mark.parametrize("method", ["POST", "OPTIONS", "CONNECT", "BREW", "get"])

@@ -15,36 +15,11 @@ from local_stack.report import Report
 
 TOPIC = "arn:aws:sns:us-east-1:000000000000:alerts"
 
-# A message of CloudWatch, as a queue receives it.
-ALARM = json.dumps(
-    {
-        "AlarmName": "order-processing-dev-orders-dlq",
-        "AlarmDescription": "An order waits in the dead-letter queue – look at it.",
-        "NewStateValue": "ALARM",
-        "OldStateValue": "OK",
-        "NewStateReason": "Threshold Crossed: 1 datapoint was greater than the threshold.",
-        "StateChangeTime": "2026-11-23T07:22:42Z",
-        "Region": "us-east-1",
-    }
-)
-
 
 def notification(message: str, subject: str | None = "subject") -> dict[str, Any]:
     """Return a notification as SNS delivers it to a queue."""
     envelope = {"MessageId": "4a58f4b3", "TopicArn": TOPIC, "Timestamp": "2026-11-23T07:22:42.000Z"}
     return {**envelope, "Message": message, **({"Subject": subject} if subject else {})}
-
-
-def test_alarm_email_has_description_and_reason_as_plain_text() -> None:
-    email = email_of(notification(ALARM, "ALARM: orders-dlq"), "you@example.com", alarm_text)
-    assert email["From"] == "AWS Notifications <no-reply@sns.amazonaws.com>"
-    assert (email["To"], email["Subject"]) == ("you@example.com", "ALARM: orders-dlq")
-    assert email["Date"].datetime.isoformat() == "2026-11-23T07:22:42+00:00"
-    # Neither quoted-printable nor base64, because `grep` must find the text in the file.
-    text = email.as_bytes().decode()
-    assert "The alarm order-processing-dev-orders-dlq has changed from OK to ALARM.\n" in text
-    assert "An order waits in the dead-letter queue – look at it." in text
-    assert "Threshold Crossed: 1 datapoint" in text
 
 
 def test_subject_defaults_to_the_subject_of_sns() -> None:

@@ -11,15 +11,6 @@ import watchfiles
 from local_stack import LocalStackError, redeploy
 
 
-def test_simultaneous_saves_are_one_change(tmp_path: Path) -> None:
-    changes = redeploy.changes_in(tmp_path)
-    for name in ("one.py", "other.py"):
-        (tmp_path / name).write_text("changed")
-    found = next(each for each in changes if each)
-    assert {Path(path).name for _, path in found} == {"one.py", "other.py"}
-    assert next(changes) == set()
-
-
 @pytest.mark.parametrize("error", [OSError("no watch left"), RuntimeError("no instance left")])
 def test_directory_is_polled_when_watches_are_exhausted(
     error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -46,7 +46,7 @@ class BackendByHand:
     def _dead_letter_queue(self, name: str, alerts_topic_arn: str) -> str:
         self._connection.client("cloudwatch").put_metric_alarm(
             AlarmName=name,
-            AlarmDescription=f"Something waits in {name}.",
+            AlarmDescription=f"Something waits in {name} – look at it.",
             Namespace="AWS/SQS",
             MetricName="ApproximateNumberOfMessagesVisible",
             Dimensions=[{"Name": "QueueName", "Value": name}],
