@@ -44,20 +44,20 @@ class LogEvent:
     fields: dict[str, Any]
 
 
+@dataclass(frozen=True)
 class EventLog:
     """The logs of the functions of one system; `prefix` and a function's name are its log group."""
 
-    def __init__(self, logs: Any, prefix: str) -> None:
-        self._logs = logs
-        self._prefix = prefix
+    logs: Any
+    prefix: str
 
     def search(self, function: str, pattern: str, since: datetime) -> Iterator[LogEvent]:
         """Yield a function's events that match a filter pattern of CloudWatch Logs, oldest first.
 
         Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
         """
-        pages = self._logs.get_paginator("filter_log_events").paginate(
-            logGroupName=self._prefix + function, filterPattern=pattern, startTime=int(since.timestamp() * 1000)
+        pages = self.logs.get_paginator("filter_log_events").paginate(
+            logGroupName=self.prefix + function, filterPattern=pattern, startTime=int(since.timestamp() * 1000)
         )
         return (event for page in pages for line in page["events"] if (event := _read(function, line)) is not None)
 

@@ -65,37 +65,30 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
             return HttpResponse(error.code, error.headers, error.read())
 
 
+@dataclass(frozen=True)
 class OrderApi:
     """Submits orders to the API at `endpoint`, with a bearer `token` if the API requires one.
 
     `sleep` waits the given number of seconds. If it returns True, the retries end.
     """
 
-    def __init__(
-        self,
-        endpoint: str,
-        *,
-        token: str | None = None,
-        transport: Callable[[str, bytes, Mapping[str, str]], HttpResponse] = post,
-        sleep: Callable[[float], bool | None] = time.sleep,
-    ) -> None:
-        self._url = f"{endpoint}/orders"
-        self._headers = {"Content-Type": "application/json"}
-        if token is not None:
-            self._headers["Authorization"] = f"Bearer {token}"
-        self._transport = transport
-        self._sleep = sleep
+    endpoint: str
+    token: str | None = None
+    transport: Callable[[str, bytes, Mapping[str, str]], HttpResponse] = post
+    sleep: Callable[[float], bool | None] = time.sleep
 
     def submit(self, body: bytes, idempotency_key: str) -> Submission:
         """Submit one order, with retries while the API is busy or unavailable.
 
         Raises OperatorError if the API rejects the token, because every order would fail.
         """
-        headers = {**self._headers, "Idempotency-Key": idempotency_key}
+        headers = {"Content-Type": "application/json", "Idempotency-Key": idempotency_key}
+        if self.token is not None:
+            headers["Authorization"] = f"Bearer {self.token}"
         for number in range(TRIES):
             retry_after = ""
             try:
-                response = self._transport(self._url, body, headers)
+                response = self.transport(f"{self.endpoint}/orders", body, headers)
             except (OSError, HTTPException) as error:
                 reason = getattr(error, "reason", None)
                 name = type(reason if isinstance(reason, Exception) else error).__name__
@@ -110,7 +103,7 @@ class OrderApi:
                 if response.status not in _TRANSIENT:
                     return submission
                 retry_after = response.headers.get("Retry-After", "")
-            if number < TRIES - 1 and self._sleep(_pause(number, retry_after)):
+            if number < TRIES - 1 and self.sleep(_pause(number, retry_after)):
                 break
         return submission
 

@@ -51,18 +51,18 @@ class Depth:
         return self.visible + self.in_flight + self.delayed
 
 
+@dataclass(frozen=True)
 class Queue:
-    def __init__(self, sqs: Any, url: str) -> None:
-        self._sqs = sqs
-        self.url = url
+    sqs: Any
+    url: str
 
     def depth(self) -> Depth:
         names = [f"ApproximateNumberOfMessages{kind}" for kind in ("", "NotVisible", "Delayed")]
-        attributes = self._sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)["Attributes"]
+        attributes = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)["Attributes"]
         return Depth(*(int(attributes[name]) for name in names))
 
     def receive(self, number: int, hiding_seconds: int) -> list[Message]:
-        response = self._sqs.receive_message(
+        response = self.sqs.receive_message(
             QueueUrl=self.url,
             MaxNumberOfMessages=number,
             VisibilityTimeout=hiding_seconds,
@@ -74,7 +74,7 @@ class Queue:
     def hide(self, receipt_handles: Sequence[str], seconds: int) -> None:
         def hide(handles: Sequence[str]) -> None:
             entries = [{"ReceiptHandle": handle, "VisibilityTimeout": seconds} for handle in handles]
-            self._sqs.change_message_visibility_batch(QueueUrl=self.url, Entries=_numbered(entries))
+            self.sqs.change_message_visibility_batch(QueueUrl=self.url, Entries=_numbered(entries))
 
         with ThreadPoolExecutor(RECEIVERS) as pool:
             list(pool.map(hide, _parts(receipt_handles)))
@@ -84,7 +84,7 @@ class Queue:
         sent = []
         for batch in chain.from_iterable(map(_within_size_limit, _parts(messages))):
             entries = _numbered({"MessageBody": message["Body"]} for message in batch)
-            response = self._sqs.send_message_batch(QueueUrl=self.url, Entries=entries)
+            response = self.sqs.send_message_batch(QueueUrl=self.url, Entries=entries)
             sent += _successful(batch, response)
         return sent
 
@@ -93,7 +93,7 @@ class Queue:
         deleted = []
         for batch in _parts(messages):
             entries = _numbered({"ReceiptHandle": message["ReceiptHandle"]} for message in batch)
-            response = self._sqs.delete_message_batch(QueueUrl=self.url, Entries=entries)
+            response = self.sqs.delete_message_batch(QueueUrl=self.url, Entries=entries)
             deleted += _successful(batch, response)
         return deleted
 

@@ -1,6 +1,7 @@
 """The table of stored orders."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from orders.adapters.dynamodb import read_item
@@ -13,29 +14,29 @@ Item = Mapping[str, Any]
 """An order in DynamoDB's notation."""
 
 
+@dataclass(frozen=True)
 class OrdersTable:
-    def __init__(self, dynamodb: Any, table_name: str) -> None:
-        self._dynamodb = dynamodb
-        self._table_name = table_name
+    dynamodb: Any
+    table_name: str
 
     @property
     def table_id(self) -> str:
         """The id that DynamoDB gave this table: a UUID that only its account can read."""
-        return str(self._dynamodb.describe_table(TableName=self._table_name)["Table"].get("TableId", ""))
+        return str(self.dynamodb.describe_table(TableName=self.table_name)["Table"].get("TableId", ""))
 
     def recovery_days(self) -> int:
         """Return how many days back point-in-time recovery can restore this table; 0 if it is off.
 
         Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PointInTimeRecoverySpecification.html
         """
-        backups = self._dynamodb.describe_continuous_backups(TableName=self._table_name)["ContinuousBackupsDescription"]
+        backups = self.dynamodb.describe_continuous_backups(TableName=self.table_name)["ContinuousBackupsDescription"]
         recovery = backups.get("PointInTimeRecoveryDescription", {})
         is_on = recovery.get("PointInTimeRecoveryStatus") == "ENABLED"
         return int(recovery.get("RecoveryPeriodInDays", 35)) if is_on else 0
 
     def delete(self, order_id: str) -> None:
         """Delete an order, if it is still stored."""
-        self._dynamodb.delete_item(TableName=self._table_name, Key={"order_id": {"S": order_id}})
+        self.dynamodb.delete_item(TableName=self.table_name, Key={"order_id": {"S": order_id}})
 
     def find(self, order_id: str) -> ProcessedOrder | None:
         item = self.item(order_id)
@@ -48,15 +49,15 @@ class OrdersTable:
         """Return the items of at most a hundred ids, by id."""
         found: dict[str, dict[str, Any]] = {}
         keys = [{"order_id": {"S": order_id}} for order_id in dict.fromkeys(order_ids)]
-        request: dict[str, Any] = {self._table_name: {"Keys": keys, "ConsistentRead": True}} if keys else {}
+        request: dict[str, Any] = {self.table_name: {"Keys": keys, "ConsistentRead": True}} if keys else {}
         while request:
-            response = self._dynamodb.batch_get_item(RequestItems=request)
-            found |= {item["order_id"]["S"]: item for item in response["Responses"].get(self._table_name, [])}
+            response = self.dynamodb.batch_get_item(RequestItems=request)
+            found |= {item["order_id"]["S"]: item for item in response["Responses"].get(self.table_name, [])}
             request = response.get("UnprocessedKeys") or {}
         return found
 
     def all_items(self) -> Iterator[dict[str, Any]]:
-        pages = self._dynamodb.get_paginator("scan").paginate(TableName=self._table_name, ConsistentRead=True)
+        pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.table_name, ConsistentRead=True)
         return (item for page in pages for item in page["Items"])
 
     def items_of_customer(self, customer_id: str, since: str, until: str, page_size: int) -> Iterator[dict[str, Any]]:
@@ -64,8 +65,8 @@ class OrdersTable:
 
         The index follows the table within about a second.
         """
-        pages = self._dynamodb.get_paginator("query").paginate(
-            TableName=self._table_name,
+        pages = self.dynamodb.get_paginator("query").paginate(
+            TableName=self.table_name,
             IndexName=_INDEX,
             KeyConditionExpression="customer_id = :customer AND submitted_at BETWEEN :since AND :until",
             ExpressionAttributeValues={
