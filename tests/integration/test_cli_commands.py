@@ -450,18 +450,20 @@ def test_interrupted_command_prints_counts_and_hides_no_message(
 
 
 def test_dlq_commands_handle_unreadable_notification_entries(shop: Shop) -> None:
-    shop.send_dead_letters("unexpected", queue="notifications_dlq_url")
+    bodies = ["unexpected", "[]", "{}", '{"DDBStreamBatchInfo": {"startSequenceNumber": 5}}']
+    shop.send_dead_letters(*bodies, queue="notifications_dlq_url")
     [group] = json.loads(shop.run("dlq", "list", "--notifications", "--json").out)["groups"]
-    assert (group["count"], group["reason"], group["notifications"]) == (1, "not written by Lambda", 0)
-    assert json.loads(shop.run("dlq", "show", "--notifications", "--json").out)["reason"] == group["reason"]
-    assert "not selected: 1 unreadable" in shop.run("dlq", "redrive", "--notifications", "--yes").err
+    assert (group["count"], group["reason"], group["notifications"]) == (4, "not written by Lambda", 0)
+    shown = shop.run("dlq", "show", "--notifications", "--limit", "1", "--json").out
+    assert json.loads(shown)["reason"] == group["reason"]
+    assert "not selected: 4 unreadable" in shop.run("dlq", "redrive", "--notifications", "--yes").err
     redriven = shop.run("dlq", "redrive", "--notifications", "--kind", "all", "--yes", status=1)
-    assert "the stream no longer holds the orders of 1 entry" in redriven.err
+    assert "the stream no longer holds the orders of 4 entries" in redriven.err
     shop.run("dlq", "drop", "--notifications", "--dry-run", "--to", "dropped.jsonl")
-    assert shop.visible("notifications_dlq_url") == ["unexpected"]
+    assert shop.visible("notifications_dlq_url") == sorted(bodies)
     shop.run("dlq", "drop", "--notifications", "--yes", "--to", "dropped.jsonl")
     assert shop.visible("notifications_dlq_url") == []
-    assert json.loads(Path("dropped.jsonl").read_text())["body"] == "unexpected"
+    assert {json.loads(line)["body"] for line in Path("dropped.jsonl").read_text().splitlines()} == set(bodies)
 
 
 # submit
