@@ -69,6 +69,7 @@ EXPECTED = {
     "orders dlq redrive": "1 message redriven|there is nothing to redrive",
     "orders dlq drop": "1 message dropped; the file is ",
     "orders notify": "notified 1 order",
+    "orders erase": "orders? deleted; the receipt is ",
 }
 
 
@@ -298,7 +299,7 @@ def empty_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator
 def reader(project: Project, empty_account: Emulator, tmp_path: Path) -> Iterator[Reader]:
     """A reader with a new terminal, in which `orders` gets --yes."""
     write_command(tmp_path / "aws", f'exec {shlex.join(aws_cli())} "$@"')
-    confirmed = 'case "$1 $2" in "dlq redrive" | "dlq drop" | notify*) set -- "$@" --yes ;; esac'
+    confirmed = 'case "$1 $2" in "dlq redrive" | "dlq drop" | notify* | erase*) set -- "$@" --yes ;; esac'
     for name in ("orders", "orders-plan"):
         write_command(tmp_path / name, confirmed, f'exec {project.directory}/.venv/bin/{name} "$@"')
     environment = environment_of_a_reader() | {"TF_INPUT": "false", "CHECKPOINT_DISABLE": "1"}
