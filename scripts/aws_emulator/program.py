@@ -53,6 +53,9 @@ def guarded(app: App, guard: Guard) -> App:
                 await send({"type": "http.response.start", "status": 403, "headers": fields})
                 await send({"type": "http.response.body", "body": json.dumps({"message": reason}).encode()})
                 return
+            # Explains errors such as AlreadyExists: an SDK repeats a request that got no response.
+            if not (attempt := dict(headers).get("amz-sdk-request", "attempt=1")).startswith("attempt=1"):
+                print(f"{scope['method']} {scope['path']} is repeated ({attempt})", flush=True)
             scope["headers"] = [*scope["headers"], (b"x-forwarded-proto", b"https")]
         await app(scope, receive, send)
 
