@@ -189,7 +189,7 @@ def test_api_endpoint_is_the_domain_in_both_deployments(deployed_twice: Deployed
     assert deployed_twice.endpoints == ("https://api.dev.example.com", "https://api.staging.example.com")
 
 
-def test_both_deployments_accept_only_the_customers_own_orders_at_their_domain(deployed_twice: DeployedTwice) -> None:
+def test_api_domains_accept_only_the_customers_own_orders(deployed_twice: DeployedTwice) -> None:
     assert deployed_twice.orders == [(202, 403, "CUSTOMER_MISMATCH")] * 2
 
 

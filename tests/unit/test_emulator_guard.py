@@ -155,7 +155,7 @@ def test_damaged_access_key_is_reported(tmp_path: Path, text: str) -> None:
         kept_credentials(tmp_path)
 
 
-def test_emulator_keeps_idle_connections_longer_than_the_terraform_provider() -> None:
+def test_emulator_keeps_idle_connections_longer_than_terraform() -> None:
     server = SimpleNamespace(serve=lambda app, config: config.keep_alive_timeout)
     program.keep_connections(server)
     assert server.serve(None, SimpleNamespace(keep_alive_timeout=75)) > 90
