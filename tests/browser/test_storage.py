@@ -188,8 +188,10 @@ def test_page_with_ten_thousand_orders_opens_quickly(visit: Visit, api: FakeOrde
         return time.monotonic() - started
 
     api.processes = False
+    waiting = {**RECORD, "state": "ACCEPTED", "processed_at": None}
+    remember(visit, numbered([waiting] * 100))  # the page shows 100 of any number
     baseline = load_seconds()
-    remember(visit, numbered([{**RECORD, "state": "ACCEPTED", "processed_at": None}] * 10_000))
+    remember(visit, numbered([waiting] * 10_000))
     hidden = visit.page.get_by_text("9900 older orders are not shown.")
     for state, count in (("ACCEPTED", 1), ("PROCESSED", 0)):  # finished orders are deleted
         visit.page.evaluate(
@@ -200,7 +202,7 @@ def test_page_with_ten_thousand_orders_opens_quickly(visit: Visit, api: FakeOrde
             }""",
             state,
         )
-        assert load_seconds() < 10 * baseline, state
+        assert load_seconds() < 5 * baseline, state
         expect(visit.receipts).to_have_count(100)
         expect(hidden).to_have_count(count)
     visit.place(product="Pear")
