@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,21 +45,13 @@ while not (pathlib.Path(sys.argv[1]) / "ready").exists():
 """
 
 
-def new_process(
-    command: Sequence[str], directory: Path, grace_seconds: float = 30, lock: RunLock | None = None
-) -> Process:
-    return Process(
-        "The program",
-        command,
-        environment=os.environ,
-        log=directory / "program.log",
-        grace_seconds=grace_seconds,
-        lock=lock,
-    )
+def new_process(command: Sequence[str], directory: Path, grace_seconds: float = 30, **more: Any) -> Process:
+    settings: dict[str, Any] = {"environment": os.environ, "log": directory / "program.log", **more}
+    return Process("The program", command, grace_seconds=grace_seconds, **settings)
 
 
-def started(program: str, directory: Path, grace_seconds: float = 30, lock: RunLock | None = None) -> Process:
-    process = new_process([sys.executable, "-c", program, str(directory)], directory, grace_seconds, lock)
+def started(program: str, directory: Path, grace_seconds: float = 30, **more: Any) -> Process:
+    process = new_process([sys.executable, "-c", program, str(directory)], directory, grace_seconds, **more)
     wait_for("the program", (directory / "ready").exists)
     return process
 
