@@ -4,61 +4,53 @@ import gc
 import importlib
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-import boto3
 import pytest
 from moto import mock_aws
 
 
-@pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+@contextmanager
+def moto() -> Iterator[None]:
     """Replace AWS with moto, isolated from this machine's AWS settings."""
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_CONFIG_FILE", "AWS_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    with mock_aws():
+    with pytest.MonkeyPatch.context() as environment, mock_aws():
+        for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_CONFIG_FILE", "AWS_CA_BUNDLE"):
+            environment.delenv(name, raising=False)
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            environment.setenv(name, "test")
+        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
         yield
 
 
 @pytest.fixture
-def queue_url(aws: None) -> str:
-    return str(boto3.client("sqs").create_queue(QueueName="orders")["QueueUrl"])
+def aws() -> Iterator[None]:
+    with moto():
+        yield
 
 
-@pytest.fixture
-def table_name(aws: None) -> str:
-    boto3.client("dynamodb").create_table(
-        TableName="orders",
-        KeySchema=[{"AttributeName": "order_id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "order_id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    return "orders"
+@pytest.fixture(scope="module")
+def shared_aws() -> Iterator[None]:
+    with moto():
+        yield
 
 
-@pytest.fixture
-def topic_arn(aws: None) -> str:
-    return str(boto3.client("sns").create_topic(Name="order-completed")["TopicArn"])
-
-
-@pytest.fixture
-def import_handler(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+@pytest.fixture(scope="module")
+def import_handler(shared_aws: None) -> Iterator[Callable[..., ModuleType]]:
     """Return a function that reloads a handler module with the given environment variables."""
+    with pytest.MonkeyPatch.context() as settings:
 
-    def import_again(name: str, **environment: str) -> ModuleType:
-        for variable, value in environment.items():
-            monkeypatch.setenv(variable, value)
-        module = importlib.import_module(f"orders.handlers.{name}")
-        reloaded = importlib.reload(module)
-        # The handler froze all objects, including those of other tests.
-        gc.unfreeze()
-        return reloaded
+        def import_again(name: str, **environment: str) -> ModuleType:
+            for variable, value in environment.items():
+                settings.setenv(variable, value)
+            module = importlib.import_module(f"orders.handlers.{name}")
+            reloaded = importlib.reload(module)
+            # The handler froze all objects, including those of other tests.
+            gc.unfreeze()
+            return reloaded
 
-    return import_again
+        yield import_again
 
 
 @pytest.fixture

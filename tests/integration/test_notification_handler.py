@@ -1,7 +1,7 @@
 """The notification handler on moto: messages to subscribers, and retries of stream records."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 from unittest.mock import Mock
@@ -19,13 +19,18 @@ Logged = Callable[..., list[tuple[Any, ...]]]
 Subscriber = Callable[[], list[Any]]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def topic_arn(shared_aws: None) -> str:
+    return str(boto3.client("sns").create_topic(Name="order-completed")["TopicArn"])
+
+
+@pytest.fixture(scope="module")
 def notification(import_handler: Callable[..., ModuleType], topic_arn: str) -> ModuleType:
     return import_handler("notification", ORDER_COMPLETED_TOPIC_ARN=topic_arn)
 
 
 @pytest.fixture
-def subscriber(topic_arn: str) -> Subscriber:
+def subscriber(topic_arn: str) -> Iterator[Subscriber]:
     sqs = boto3.client("sqs")
     url = sqs.create_queue(QueueName="subscriber")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -35,9 +40,12 @@ def subscriber(topic_arn: str) -> Subscriber:
         messages = []
         while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
             messages += [json.loads(message["Body"]) for message in batch]
+            handles = [{"Id": each["MessageId"], "ReceiptHandle": each["ReceiptHandle"]} for each in batch]
+            sqs.delete_message_batch(QueueUrl=url, Entries=handles)
         return messages
 
-    return received
+    yield received
+    received()
 
 
 def test_each_new_order_is_announced_once(notification: ModuleType, subscriber: Subscriber) -> None:

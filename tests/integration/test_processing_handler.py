@@ -64,13 +64,15 @@ def dynamodb() -> FakeDynamoDb:
     return FakeDynamoDb()
 
 
+@pytest.fixture(scope="module")
+def imported(import_handler: Callable[..., ModuleType]) -> ModuleType:
+    return import_handler("processing", ORDERS_TABLE_NAME="orders")
+
+
 @pytest.fixture
-def processing(
-    import_handler: Callable[..., ModuleType], aws: None, monkeypatch: pytest.MonkeyPatch, dynamodb: FakeDynamoDb
-) -> ModuleType:
-    module = import_handler("processing", ORDERS_TABLE_NAME="orders")
-    monkeypatch.setattr(module._store, "_client", dynamodb)
-    return module
+def processing(imported: ModuleType, monkeypatch: pytest.MonkeyPatch, dynamodb: FakeDynamoDb) -> ModuleType:
+    monkeypatch.setattr(imported._store, "_client", dynamodb)
+    return imported
 
 
 def failures(*message_ids: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The status handler on moto: each response of GET /orders/{order_id}."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 from unittest.mock import Mock
@@ -18,9 +18,26 @@ Logged = Callable[..., list[tuple[Any, ...]]]
 ORDER_ID = processed().order_id
 
 
-@pytest.fixture
-def status(import_handler: Callable[..., ModuleType], table_name: str) -> ModuleType:
+@pytest.fixture(scope="module")
+def table_name(shared_aws: None) -> str:
+    boto3.client("dynamodb").create_table(
+        TableName="orders",
+        KeySchema=[{"AttributeName": "order_id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "order_id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    return "orders"
+
+
+@pytest.fixture(scope="module")
+def imported(import_handler: Callable[..., ModuleType], table_name: str) -> ModuleType:
     return import_handler("status", ORDERS_TABLE_NAME=table_name)
+
+
+@pytest.fixture
+def status(imported: ModuleType, table_name: str) -> Iterator[ModuleType]:
+    yield imported
+    boto3.client("dynamodb").delete_item(TableName=table_name, Key={"order_id": {"S": ORDER_ID}})
 
 
 @pytest.mark.parametrize("spelling", [ORDER_ID, ORDER_ID.upper()])

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from types import ModuleType
@@ -25,22 +25,36 @@ SAMPLE = SAMPLE_BODY.decode()
 JSON_TYPE = {"content-type": "application/json"}
 
 
-@pytest.fixture
-def submission(import_handler: Callable[..., ModuleType], queue_url: str) -> ModuleType:
+@pytest.fixture(scope="module")
+def queue_url(shared_aws: None) -> str:
+    return str(boto3.client("sqs").create_queue(QueueName="orders")["QueueUrl"])
+
+
+@pytest.fixture(scope="module")
+def imported(import_handler: Callable[..., ModuleType], queue_url: str) -> ModuleType:
     return import_handler("submission", ORDERS_QUEUE_URL=queue_url)
+
+
+@pytest.fixture
+def submission(imported: ModuleType) -> Iterator[ModuleType]:
+    yield imported
+    take_messages(imported)
 
 
 Logged = Callable[..., list[tuple[Any, ...]]]
 
 
-def messages(queue_url: str) -> list[Any]:
-    response = boto3.client("sqs").receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10)
-    return [json.loads(message["Body"]) for message in response.get("Messages", [])]
+def take_messages(submission: ModuleType) -> list[Any]:
+    """Return and delete all messages of the queue."""
+    sqs, queue_url, messages = submission._queue._client, submission._queue._queue_url, []
+    while batch := sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages"):
+        messages += [json.loads(message["Body"]) for message in batch]
+        handles = [{"Id": each["MessageId"], "ReceiptHandle": each["ReceiptHandle"]} for each in batch]
+        sqs.delete_message_batch(QueueUrl=queue_url, Entries=handles)
+    return messages
 
 
-def test_accepted_order_is_queued_and_located_in_the_response(
-    submission: ModuleType, queue_url: str, logged: Logged
-) -> None:
+def test_accepted_order_is_queued_and_located_in_the_response(submission: ModuleType, logged: Logged) -> None:
     before = datetime.now(UTC)
 
     response = submission.handler(http_event(SAMPLE), None)
@@ -56,7 +70,7 @@ def test_accepted_order_is_queued_and_located_in_the_response(
         },
         "body": json.dumps({"order_id": order_id, "status": "ACCEPTED"}),
     }
-    [message] = messages(queue_url)
+    [message] = take_messages(submission)
     assert before.isoformat(timespec="milliseconds")[:23] <= message.pop("submitted_at")[:23]
     assert message == {"version": 1, "order_id": order_id, "order": asdict(SAMPLE_ORDER), "request_id": "request-1"}
     assert logged("order_id", "request_id") == [("order_accepted", order_id, "request-1")]
@@ -126,7 +140,7 @@ REJECTED: dict[tuple[int, str], list[dict[str, Any]]] = {
     ("event", "status", "code"), [(event, *response) for response, events in REJECTED.items() for event in events]
 )
 def test_rejected_request_gets_problem_details_and_is_not_queued(
-    submission: ModuleType, queue_url: str, event: Any, status: int, code: str, logged: Logged
+    submission: ModuleType, event: Any, status: int, code: str, logged: Logged
 ) -> None:
     response = submission.handler(event, None)
 
@@ -139,7 +153,7 @@ def test_rejected_request_gets_problem_details_and_is_not_queued(
     problem.pop("errors", None)
     kind = "urn:problem:order-processing:" + code.lower().replace("_", "-")
     assert problem == {"type": kind, "status": status, "code": code, "request_id": "request-1"}
-    assert messages(queue_url) == []
+    assert take_messages(submission) == []
     assert logged("levelname", "code") == [("order_refused", "WARNING", code)]
     assert "secret" not in response["body"]
 
@@ -149,7 +163,7 @@ MISMATCHES = [None, {}, {"sub": ""}, {"sub": "002"}, {"sub": 1}, {"sub": ["001"]
 
 @pytest.mark.parametrize("claims", MISMATCHES, ids=str)
 def test_order_is_rejected_when_the_token_does_not_name_its_customer(
-    submission: ModuleType, queue_url: str, monkeypatch: pytest.MonkeyPatch, claims: dict[str, Any] | None
+    submission: ModuleType, monkeypatch: pytest.MonkeyPatch, claims: dict[str, Any] | None
 ) -> None:
     monkeypatch.setenv("JWT_CUSTOMER_CLAIM", "sub")
 
@@ -163,7 +177,7 @@ def test_order_is_rejected_when_the_token_does_not_name_its_customer(
         "code": "CUSTOMER_MISMATCH",
         "request_id": "request-1",
     }
-    assert messages(queue_url) == []
+    assert take_messages(submission) == []
 
 
 @pytest.mark.parametrize(
