@@ -45,17 +45,29 @@ def read_orders(stream: BinaryIO, batch: str, secret: str) -> Iterator[OrderLine
     orders. Nobody without the secret can use one of the keys first.
     """
     texts = ((number, line.removeprefix(_UTF8_BOM).strip(b" \t\r\n")) for number, line in enumerate(stream, start=1))
-    lines = ((number, text) for number, text in texts if text)
-    numbering = _Numbering(f"{secret}\0{batch}".encode())
-    header = None
-    for number, text in lines:
-        if header is None and text.startswith(b"{"):
-            yield _from_json(number, text, numbering)
-            yield from (_from_json(number, text, numbering) for number, text in lines)
-        elif header is None:
-            header = _header(text)
-        else:
-            yield _from_csv(number, text, header, numbering)
+    header: tuple[Sequence[str], str] | None = None
+    is_json, equal_lines, key = False, Counter[bytes](), f"{secret}\0{batch}".encode()
+    for number, text in texts:
+        if not text:
+            continue
+        if not is_json and header is None:
+            is_json = text.startswith(b"{")
+            if not is_json:
+                header = _header(text)
+                continue
+        try:
+            document = read_json_document(text) if header is None else _read_row(text, *header)
+        except DocumentUnreadableError as error:
+            yield OrderLine(number, unreadable=error.detail.replace("The body", "The line"))
+            continue
+        content = document
+        if isinstance(document, dict) and type(document.get("quantity")) is int:
+            content = {**document, "quantity": str(document["quantity"])}
+        digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode("ascii")).digest()
+        line_key = hmac.new(key, f"{equal_lines[digest]}\0".encode() + digest, hashlib.sha256).hexdigest()
+        equal_lines[digest] += 1
+        # A JSON line is sent unchanged: the API validates it.
+        yield order_line(document, line_key, number=number, body=text if is_json else None)
 
 
 def order_line(document: Any, key: str, *, number: int = 1, body: bytes | None = None) -> OrderLine:
@@ -63,41 +75,18 @@ def order_line(document: Any, key: str, *, number: int = 1, body: bytes | None =
     return OrderLine(number, body, key, ORDER_RULES.is_order(document))
 
 
-class _Numbering:
-    def __init__(self, secret: bytes) -> None:
-        self._secret = secret
-        self._seen: Counter[bytes] = Counter()
-
-    def line(self, document: Any, number: int, body: bytes | None = None) -> OrderLine:
-        content = document
-        if isinstance(document, dict) and type(document.get("quantity")) is int:
-            content = {**document, "quantity": str(document["quantity"])}
-        digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode("ascii")).digest()
-        key = hmac.new(self._secret, f"{self._seen[digest]}\0".encode() + digest, hashlib.sha256).hexdigest()
-        self._seen[digest] += 1
-        return order_line(document, key, number=number, body=body)
-
-
-def _from_json(number: int, text: bytes, numbering: _Numbering) -> OrderLine:
-    try:
-        document = read_json_document(text)
-    except DocumentUnreadableError as error:
-        return OrderLine(number, unreadable=error.detail.replace("The body", "The line"))
-    # Send the line unchanged: the API validates it.
-    return numbering.line(document, number, text)
-
-
-def _from_csv(number: int, text: bytes, header: tuple[Sequence[str], str], numbering: _Numbering) -> OrderLine:
-    columns, delimiter = header
+def _read_row(text: bytes, columns: Sequence[str], delimiter: str) -> dict[str, str]:
     try:
         [fields] = csv.reader([text.decode("utf-8")], delimiter=delimiter, strict=True)
-    except UnicodeDecodeError:
-        return OrderLine(number, unreadable="The line is not valid UTF-8.")
-    except (csv.Error, ValueError):
-        return OrderLine(number, unreadable="The line is not valid CSV: check its quotation marks.")
+    except UnicodeDecodeError as error:
+        raise DocumentUnreadableError("INVALID_CSV", "The line is not valid UTF-8.") from error
+    except (csv.Error, ValueError) as error:
+        raise DocumentUnreadableError("INVALID_CSV", "The line is not valid CSV: check its quotation marks.") from error
     if len(fields) != len(columns):
-        return OrderLine(number, unreadable=f"The line has {len(fields)} fields and the header {len(columns)}.")
-    return numbering.line(dict(zip(columns, fields, strict=True)), number)
+        raise DocumentUnreadableError(
+            "INVALID_CSV", f"The line has {len(fields)} fields and the header {len(columns)}."
+        )
+    return dict(zip(columns, fields, strict=True))
 
 
 def _header(text: bytes) -> tuple[list[str], str]:
