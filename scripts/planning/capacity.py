@@ -108,7 +108,7 @@ class Limit(Enum):
     )
     SUBMISSION_RESERVED = "submission's reserved concurrency is used up: 503", "submission_reserved_concurrency"
     LAMBDA_ACCOUNT = (
-        "the account's concurrency, or its 10 requests per second and unit, is used up: 503",
+        "the account's concurrency, or its 10 requests per second per unit, is used up: 503",
         "Lambda quota: concurrent executions (L-B99A9384)",
     )
     MAPPING_RAMP = "orders wait while the mapping adds 300 batches per minute", "provisioned pollers"
