@@ -33,6 +33,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "tracing": {"is_traced": True},
     "SnapStart for submission and status": {"has_snapstart": True},
     "customer-managed key": {"has_customer_key": True},
+    "full batches, as under load": {"orders_per_batch": 10},
 }
 
 
@@ -252,10 +253,9 @@ def show(profile: str | None, orders: int | None, batch_window: int, **options: 
 
 @cost.command()
 @click.option("--profile", type=click.Choice(list(PROFILES)), default="million-a-month", show_default=True)
-@click.option("--orders-per-batch", type=click.FloatRange(1, 10), help="Mean batch size, instead of the model's.")
-def compare(profile: str, orders_per_batch: float | None) -> None:
+def compare(profile: str) -> None:
     """Compare the cost of the backend under different settings."""
-    scenario = replace(PROFILES[profile], orders_per_batch=orders_per_batch, has_storefront=False)
+    scenario = replace(PROFILES[profile], has_storefront=False)
     base = Bill(scenario)
     click.echo(f"The backend at {scenario.orders:,} orders per month, USD\n")
     click.echo(f"{'':40}{'per month':>10}{'difference':>12}{'per extra million':>18}")
