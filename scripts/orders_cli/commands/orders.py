@@ -23,6 +23,9 @@ from orders_cli.queue import peek
 from orders_cli.system import System
 from orders_cli.table import read_order
 
+# Orders and messages have UUIDs; request ids come from API Gateway, such as JKJaXmPLvHcESHA=.
+_ID = re.compile(r"[A-Za-z0-9=+/_-]{8,128}")
+
 # An order's message is in the queue for at most 4 days.
 _LONGEST_PENDING = timedelta(days=4)
 _MAXIMUM_RECEIVES = 5
@@ -188,10 +191,6 @@ def _csv_line(fields: Iterable[object]) -> str:
     escaped = [f"'{field}" if str(field).startswith(_FORMULA_STARTS) else field for field in fields]
     csv.writer(line, quoting=csv.QUOTE_ALL).writerow(escaped)
     return line.getvalue()
-
-
-# Orders and messages have UUIDs; request ids come from API Gateway, such as JKJaXmPLvHcESHA=.
-_ID = re.compile(r"[A-Za-z0-9=+/_-]{8,128}")
 
 
 @click.command(short_help="Show what the functions logged about an order.")

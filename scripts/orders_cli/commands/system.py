@@ -18,6 +18,10 @@ from orders_cli.options import Mode, Target, changes_system, on_system, utc_now
 from orders_cli.queue import Depth
 from orders_cli.system import System
 
+# How long a change of an event source mapping may take, and how often its state is read.
+_WAIT_SECONDS = 300
+_POLL_SECONDS = 1.0
+_STABLE = frozenset({"Enabled", "Disabled"})
 _RATE_MINUTES = 5
 _COUNT_INTERVAL = timedelta(seconds=20)
 _OLDEST_METRIC = "ApproximateAgeOfOldestMessage"
@@ -152,11 +156,6 @@ def _numbers(depths: Sequence[Depth], counts: Counter[str]) -> dict[str, int]:
         "dead_letters": dead.total,
         "dead_notifications": notifications.total,
     }
-
-
-_WAIT_SECONDS = 300
-_POLL_SECONDS = 1.0
-_STABLE = frozenset({"Enabled", "Disabled"})
 
 
 @click.command(short_help="Stop processing; orders wait in the queue.")

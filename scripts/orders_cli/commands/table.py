@@ -21,6 +21,14 @@ from orders_cli.options import Mode, Target, changes_system, utc_now
 from orders_cli.queue import Message, RateLimit, peek
 from orders_cli.table import Item, OrdersTable, id_of, order_or_none
 
+_NOT_CHECKED = (
+    "content of messages in the orders queue",
+    "the table's stream (24 hours)",
+    "backups, exports and restored copies of the table",
+    "files that were written by `orders list` and `orders dlq drop`",
+    "notifications that were sent to subscribers",
+)
+
 # BatchGetItem's limit.
 _PAGE_SIZE = 100
 
@@ -137,15 +145,6 @@ def _pages(things: Iterable[Thing], size: int) -> Iterator[list[Thing]]:
     iterator = iter(things)
     while page := list(islice(iterator, size)):
         yield page
-
-
-_NOT_CHECKED = (
-    "content of messages in the orders queue",
-    "the table's stream (24 hours)",
-    "backups, exports and restored copies of the table",
-    "files that were written by `orders list` and `orders dlq drop`",
-    "notifications that were sent to subscribers",
-)
 
 
 @click.command(short_help="Delete a customer's stored orders.")

@@ -23,13 +23,8 @@ class FakeSqs:
         self.undeletable_bodies: set[str] = set()
         self._ids = itertools.count(1)
 
-    def put(self, url: str, body: str, sent_at: int = 0, **attributes: Any) -> str:
-        """Put a message on a queue, sent at this many milliseconds; return its id."""
-        message_id = f"m{next(self._ids)}"
-        self.queues[url].append(
-            {"id": message_id, "body": body, "sent": sent_at, "visible": 0.0, "receives": 0, "attributes": attributes}
-        )
-        return message_id
+    def put(self, url: str, body: str) -> None:
+        self.queues[url].append({"id": f"m{next(self._ids)}", "body": body, "visible": 0.0, "receives": 0})
 
     def bodies(self, url: str) -> list[str]:
         return [message["body"] for message in self.queues[url]]
@@ -45,8 +40,6 @@ class FakeSqs:
             "ApproximateNumberOfMessages": str(visible),
             "ApproximateNumberOfMessagesNotVisible": str(len(self.queues[QueueUrl]) - visible),
             "ApproximateNumberOfMessagesDelayed": "0",
-            "QueueArn": f"arn:aws:sqs:eu-central-1:123456789012:{QueueUrl}",
-            "RedrivePolicy": '{"deadLetterTargetArn": "arn", "maxReceiveCount": 5}',
         }
         return {"Attributes": {name: everything[name] for name in AttributeNames}}
 
@@ -74,7 +67,7 @@ class FakeSqs:
         assert len(Entries) <= 10
         taken = [entry for entry in Entries if entry["MessageBody"] not in self.refused_bodies]
         for entry in taken:
-            self.put(QueueUrl, entry["MessageBody"], **entry.get("MessageAttributes", {}))
+            self.put(QueueUrl, entry["MessageBody"])
         self._called("SendMessageBatch, its response")
         return {"Successful": [{"Id": entry["Id"]} for entry in taken]}
 
@@ -96,13 +89,13 @@ class FakeSqs:
 
 
 def _seen(message: dict[str, Any]) -> dict[str, Any]:
-    seen = {
+    attributes = {"SentTimestamp": "0", "ApproximateReceiveCount": str(message["receives"])}
+    return {
         "MessageId": message["id"],
         "ReceiptHandle": message["handle"],
         "Body": message["body"],
-        "Attributes": {"SentTimestamp": str(message["sent"]), "ApproximateReceiveCount": str(message["receives"])},
+        "Attributes": attributes,
     }
-    return seen | ({"MessageAttributes": message["attributes"]} if message["attributes"] else {})
 
 
 def refusal(code: str, operation: str = "ReceiveMessage", message: str = "") -> ClientError:
