@@ -17,7 +17,7 @@ locals {
   alarms = merge(
     {
       api-5xx = {
-        description         = "The API answered with a 5xx status. A customer could not place or follow an order; the storefront asks the customer to retry. Look first at the request in ${aws_cloudwatch_log_group.access.name}, then find its request_id in the functions' logs."
+        description         = "The API answered with a 5xx status. A customer could not place or follow an order. Look first at the request in ${aws_cloudwatch_log_group.access.name}, then find its request_id in the functions' logs."
         metric              = { namespace = "AWS/ApiGateway", name = "5xx", dimensions = { ApiId = aws_apigatewayv2_api.orders.id } }
         evaluation_periods  = 5
         datapoints_to_alarm = 1
@@ -136,7 +136,7 @@ locals {
 
     {
       for name, function in local.functions : "${name}-errors" => {
-        description         = "${function.function_name} failed with an unexpected error, or ran out of time or memory. Its orders are delivered again, or customers receive a 5xx status. Look first at its log around this time, then roll back or fix the code."
+        description         = "${function.function_name} failed with an unexpected error, or ran out of time or memory. Its orders are delivered again, or customers receive a 5xx status. Look first at its log, then roll back or fix the code."
         runbook_section     = "function-errors"
         metric              = { namespace = "AWS/Lambda", name = "Errors", dimensions = { FunctionName = function.function_name } }
         evaluation_periods  = name == "processing" ? max(5, local.redelivery_minutes + 2) : 5
@@ -146,7 +146,7 @@ locals {
 
     {
       for name, function in local.functions : "${name}-throttles" => {
-        description         = "${function.function_name} was throttled: its reserved concurrency, or the account's, is used up. Customers receive a 503 status, or valid orders move to the dead-letter queue without being processed. Look first at the concurrent executions of all functions in the account. Raise the limit, or stop what uses it."
+        description         = "${function.function_name} was throttled: its reserved concurrency, or the account's, is used up. Customers receive a 503 status, or valid orders move to the dead-letter queue. Look first at the concurrent executions of all functions in the account."
         runbook_section     = "function-throttles"
         metric              = { namespace = "AWS/Lambda", name = "Throttles", dimensions = { FunctionName = function.function_name } }
         evaluation_periods  = 5
@@ -202,13 +202,16 @@ locals {
 module "monitoring" {
   source = "./modules/monitoring"
 
-  prefix           = local.prefix
-  alerts_topic_arn = aws_sns_topic.alerts.arn
-  runbook_url      = var.runbook_url
-  alarms           = local.alarms
-  metric_namespace = local.metric_namespace
-  metric_filters   = local.metric_filters
-  api_id           = aws_apigatewayv2_api.orders.id
-  queue_names      = local.queue_names
-  function_names   = { for name, function in local.functions : name => function.function_name }
+  alarms         = local.alarms
+  metric_filters = local.metric_filters
+
+  backend = {
+    prefix           = local.prefix
+    alerts_topic_arn = aws_sns_topic.alerts.arn
+    runbook_url      = var.runbook_url
+    metric_namespace = local.metric_namespace
+    api_id           = aws_apigatewayv2_api.orders.id
+    queue_names      = local.queue_names
+    function_names   = { for name, function in local.functions : name => function.function_name }
+  }
 }

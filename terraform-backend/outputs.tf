@@ -26,12 +26,12 @@ output "alerts_topic_arn" {
 }
 
 output "order_completed_topic_arn" {
-  description = "ARN of the topic of completed orders. Its messages have the attributes customer_id and product_id for filtering."
+  description = "ARN of the topic of completed orders, with the attributes customer_id and product_id for filters."
   value       = aws_sns_topic.order_completed.arn
 }
 
 output "api_endpoint" {
-  description = "Address of the API, without a trailing slash. Orders are posted to <api_endpoint>/orders. Use it as the storefront's api_url."
+  description = "Address of the API, without a trailing slash. Use it as the storefront's api_url."
   value       = var.api_domain_name == null ? aws_apigatewayv2_api.orders.api_endpoint : "https://${aws_apigatewayv2_api_mapping.orders[0].domain_name}"
 }
 

@@ -8,8 +8,7 @@ variable "project" {
   default     = "order-processing"
   nullable    = false
 
-  # IAM allows 64 characters for a role name. "-staging", "-notification" and the
-  # longest region name with its hyphen take 37 of them.
+  # IAM allows 64 characters for a role name; environment, function and region take up to 37 of them.
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{0,23}[a-z0-9]$", var.project)) && !strcontains(var.project, "--")
     error_message = "Choose a project name of 2 to 25 lower-case letters, digits and single hyphens that starts with a letter and does not end in a hyphen, e.g. \"order-processing\"."
@@ -40,13 +39,7 @@ variable "aws_region" {
 }
 
 variable "kms_key_arn" {
-  description = <<-EOT
-    ARN of a customer-managed KMS key, in the deployment's region, that encrypts queues, table, topics, logs and the
-    functions' environment variables. Null uses AWS's keys. The key policy must allow the account's roles through
-    IAM. It must allow logs.<region>.amazonaws.com to encrypt and decrypt, or log groups cannot be created, and
-    cloudwatch.amazonaws.com to call kms:Decrypt and kms:GenerateDataKey*, or alarms cannot reach the alerts topic.
-    See docs/kms-key-policy.json.
-  EOT
+  description = "ARN of a customer-managed KMS key, in the deployment's region, that encrypts every data store. Null uses AWS's keys. The key needs the policy in docs/kms-key-policy.json, or log groups cannot be created and alarms cannot reach the alerts topic."
   type        = string
   default     = null
 
@@ -98,8 +91,6 @@ variable "alerts_https_endpoint" {
   }
 }
 
-# SNS deactivates an e-mail subscription above ten messages per second, and suppresses an
-# address that bounces. So orders must not share the address of the alarms.
 variable "completed_order_email" {
   description = "E-mail address that receives a message for every completed order, for shops with few orders. It must differ from the address for alarms, because SNS deactivates an e-mail subscription above ten messages per second. Null or \"none\" subscribes nobody; other subscribers can use the topic."
   type        = string
@@ -140,8 +131,7 @@ variable "lambda_zip_path" {
     error_message = "Give the path of a .zip file, or leave lambda_zip_path out to use the package that `make build` writes."
   }
 
-  # A package for the other processor deploys without an error and then fails at
-  # its first import: every request would get an error.
+  # A package for the other processor deploys, and then every request fails.
   validation {
     condition     = !can(regex("(arm64|x86_64)[.]zip$", var.lambda_zip_path)) || can(regex("${var.lambda_architecture}[.]zip$", var.lambda_zip_path))
     error_message = "The package named by lambda_zip_path is built for the other processor. Set lambda_architecture to the one in its name, or leave lambda_zip_path out."
@@ -189,12 +179,8 @@ variable "processing_reserved_concurrency" {
   type        = number
   default     = null
 
-  # With fewer executions than the mapping uses, Lambda throttles it. Each throttled
-  # delivery counts as a receive, so valid orders would end in the dead-letter queue.
   validation {
-    condition = var.processing_reserved_concurrency == null || (
-      try(var.processing_reserved_concurrency >= var.processing_maximum_concurrency && floor(var.processing_reserved_concurrency) == var.processing_reserved_concurrency, false)
-    )
+    condition     = var.processing_reserved_concurrency == null || try(var.processing_reserved_concurrency >= var.processing_maximum_concurrency && floor(var.processing_reserved_concurrency) == var.processing_reserved_concurrency, false)
     error_message = "Reserve at least processing_maximum_concurrency executions, in whole numbers, for processing: with fewer, throttled deliveries count as receives and valid orders end in the dead-letter queue. Leave processing_reserved_concurrency out to share the account's pool."
   }
 }
@@ -205,9 +191,7 @@ variable "submission_reserved_concurrency" {
   default     = null
 
   validation {
-    condition = var.submission_reserved_concurrency == null || (
-      try(var.submission_reserved_concurrency >= 1 && floor(var.submission_reserved_concurrency) == var.submission_reserved_concurrency, false)
-    )
+    condition     = var.submission_reserved_concurrency == null || try(var.submission_reserved_concurrency >= 1 && floor(var.submission_reserved_concurrency) == var.submission_reserved_concurrency, false)
     error_message = "Reserve at least 1 execution, in whole numbers, for submission: with 0 every order is refused. Leave submission_reserved_concurrency out to share the account's pool."
   }
 }
@@ -225,12 +209,7 @@ variable "notification_parallelization_factor" {
 }
 
 variable "snap_start_enabled" {
-  description = <<-EOT
-    Whether the submission and status functions use Lambda SnapStart, which shortens cold starts. Each published
-    version's snapshot is billed by the hour until the version is deleted, and each restore is billed. Not available
-    in every region. Deploy once without it first: Terraform does not wait for the snapshot of a function's first
-    version, and the API answers 5xx until it is ready.
-  EOT
+  description = "Whether the submission and status functions use Lambda SnapStart, which shortens cold starts. Snapshots and restores are billed. Deploy once without it first: Terraform does not wait for the first version's snapshot, and the API answers 5xx until it is ready."
   type        = bool
   default     = false
   nullable    = false
@@ -252,25 +231,13 @@ variable "cors_allowed_origins" {
   nullable    = false
 
   validation {
-    condition     = length(var.cors_allowed_origins) > 0
-    error_message = "Name at least one origin in cors_allowed_origins, or \"*\": with none, no browser can place an order."
-  }
-
-  validation {
-    condition = alltrue([
-      for origin in var.cors_allowed_origins : origin == "*" || can(regex("^[a-z][a-z0-9+.-]*://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$", origin))
-    ])
-    error_message = "Write each origin in cors_allowed_origins as \"*\" or as a browser sends it: scheme://host[:port] in lower case, without path or trailing slash, e.g. \"https://shop.example.com\". Any other form never matches, and the storefront cannot place orders."
+    condition     = length(var.cors_allowed_origins) > 0 && alltrue([for origin in var.cors_allowed_origins : origin == "*" || can(regex("^[a-z][a-z0-9+.-]*://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$", origin))])
+    error_message = "Name at least one origin in cors_allowed_origins, each as \"*\" or as a browser sends it: scheme://host[:port] in lower case, without path or trailing slash, e.g. \"https://shop.example.com\". With any other form, no browser can place an order."
   }
 }
 
 variable "jwt_issuer" {
-  description = <<-EOT
-    Issuer of the tokens (JWT) that both routes require in the header Authorization, exactly as in the claim iss,
-    e.g. "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbCdEfGhI". Null requires no token, so anyone
-    can place orders. <jwt_issuer>/.well-known/openid-configuration must respond when you deploy, because API
-    Gateway reads it. The storefront of this project has no sign-in and sends no token.
-  EOT
+  description = "Issuer of the tokens (JWT) that both routes require, exactly as in the claim iss, e.g. \"https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbCdEfGhI\". Null requires no token, so anyone can place orders. API Gateway reads <jwt_issuer>/.well-known/openid-configuration when you deploy. This project's storefront sends no token."
   type        = string
   default     = null
 
@@ -292,13 +259,8 @@ variable "jwt_audience" {
   }
 
   validation {
-    condition     = var.jwt_issuer == null || length(var.jwt_audience) > 0
-    error_message = "Name at least one application in jwt_audience: without it, the API would also accept tokens that jwt_issuer issued for other applications."
-  }
-
-  validation {
-    condition     = var.jwt_issuer != null || length(var.jwt_audience) == 0
-    error_message = "Give jwt_issuer too, or leave jwt_audience out: without an issuer, no token is required and jwt_audience protects nothing."
+    condition     = (var.jwt_issuer == null) == (length(var.jwt_audience) == 0) && (var.jwt_issuer != null || var.jwt_customer_claim == "sub")
+    error_message = "Give both jwt_issuer and jwt_audience, or neither, and jwt_customer_claim only with them: without an issuer, no token is required and no claim is compared; without an audience, the API would also accept tokens for other applications."
   }
 }
 
@@ -311,11 +273,6 @@ variable "jwt_customer_claim" {
   validation {
     condition     = can(regex("^[A-Za-z0-9_:/.-]{1,50}$", var.jwt_customer_claim))
     error_message = "Name a claim of 1 to 50 letters, digits, underscores, colons, slashes, dots or hyphens as jwt_customer_claim, e.g. \"sub\" or \"custom:customer_id\"."
-  }
-
-  validation {
-    condition     = var.jwt_issuer != null || var.jwt_customer_claim == "sub"
-    error_message = "Give jwt_issuer too, or leave jwt_customer_claim out: without an issuer, no token is required and no claim is compared."
   }
 }
 
@@ -341,13 +298,8 @@ variable "api_certificate_arn" {
   }
 
   validation {
-    condition     = var.api_domain_name == null || var.api_certificate_arn != null
-    error_message = "Give api_certificate_arn too, or leave api_domain_name out: API Gateway serves a domain only with its certificate."
-  }
-
-  validation {
-    condition     = var.api_certificate_arn == null || var.api_domain_name != null
-    error_message = "Give api_domain_name too, or leave api_certificate_arn out: without a domain, the certificate is not used."
+    condition     = (var.api_domain_name == null) == (var.api_certificate_arn == null) && (var.api_domain_name != null || var.api_hosted_zone_id == null)
+    error_message = "Give both api_domain_name and api_certificate_arn, or neither: API Gateway serves a domain only with its certificate. Give api_hosted_zone_id only with them: without a domain, no record is created."
   }
 }
 
@@ -360,11 +312,6 @@ variable "api_hosted_zone_id" {
     condition     = var.api_hosted_zone_id == null || can(regex("^Z[A-Z0-9]{1,31}$", var.api_hosted_zone_id))
     error_message = "Give the ID of a hosted zone (\"Z0123456789ABCDEFGHIJ\") as api_hosted_zone_id, or leave it out."
   }
-
-  validation {
-    condition     = var.api_hosted_zone_id == null || var.api_domain_name != null
-    error_message = "Give api_domain_name too, or leave api_hosted_zone_id out: without a domain, no record is created."
-  }
 }
 
 variable "api_throttling_rate_limit" {
@@ -374,8 +321,8 @@ variable "api_throttling_rate_limit" {
   nullable    = false
 
   validation {
-    condition     = var.api_throttling_rate_limit >= 1 && var.api_throttling_rate_limit <= 10000
-    error_message = "Choose 1 to 10000 requests per second (the account's quota) as api_throttling_rate_limit: with 0 every order is refused."
+    condition     = alltrue([for limit in [var.api_throttling_rate_limit, var.submission_throttling_rate_limit, var.status_throttling_rate_limit] : limit == null || try(limit >= 1 && limit <= 10000, false)])
+    error_message = "Choose 1 to 10000 requests per second (the account's quota) as api_, submission_ and status_throttling_rate_limit: with 0 every order, or every customer who follows one, is refused."
   }
 }
 
@@ -386,8 +333,8 @@ variable "api_throttling_burst_limit" {
   nullable    = false
 
   validation {
-    condition     = var.api_throttling_burst_limit >= 1 && var.api_throttling_burst_limit <= 5000 && floor(var.api_throttling_burst_limit) == var.api_throttling_burst_limit
-    error_message = "Choose a whole number from 1 to 5000 (the account's quota) as api_throttling_burst_limit: with 0 every order is refused."
+    condition     = alltrue([for limit in [var.api_throttling_burst_limit, var.submission_throttling_burst_limit, var.status_throttling_burst_limit] : limit == null || try(limit >= 1 && limit <= 5000 && floor(limit) == limit, false)])
+    error_message = "Choose a whole number from 1 to 5000 (the account's quota) as api_, submission_ and status_throttling_burst_limit: with 0 every order, or every customer who follows one, is refused."
   }
 }
 
@@ -395,44 +342,24 @@ variable "submission_throttling_rate_limit" {
   description = "Requests per second that POST /orders accepts continuously. Null uses api_throttling_rate_limit."
   type        = number
   default     = null
-
-  validation {
-    condition     = var.submission_throttling_rate_limit == null || try(var.submission_throttling_rate_limit >= 1 && var.submission_throttling_rate_limit <= 10000, false)
-    error_message = "Choose 1 to 10000 requests per second (the account's quota) as submission_throttling_rate_limit: with 0 every order is refused. Leave it out to use api_throttling_rate_limit."
-  }
 }
 
 variable "submission_throttling_burst_limit" {
   description = "Requests that POST /orders accepts in a burst. Null uses api_throttling_burst_limit."
   type        = number
   default     = null
-
-  validation {
-    condition     = var.submission_throttling_burst_limit == null || try(var.submission_throttling_burst_limit >= 1 && var.submission_throttling_burst_limit <= 5000 && floor(var.submission_throttling_burst_limit) == var.submission_throttling_burst_limit, false)
-    error_message = "Choose a whole number from 1 to 5000 (the account's quota) as submission_throttling_burst_limit: with 0 every order is refused. Leave it out to use api_throttling_burst_limit."
-  }
 }
 
 variable "status_throttling_rate_limit" {
   description = "Requests per second that GET /orders/{order_id} accepts continuously. The storefront polls about once per second until an order is processed. Null uses api_throttling_rate_limit."
   type        = number
   default     = null
-
-  validation {
-    condition     = var.status_throttling_rate_limit == null || try(var.status_throttling_rate_limit >= 1 && var.status_throttling_rate_limit <= 10000, false)
-    error_message = "Choose 1 to 10000 requests per second (the account's quota) as status_throttling_rate_limit: with 0 no customer can follow an order. Leave it out to use api_throttling_rate_limit."
-  }
 }
 
 variable "status_throttling_burst_limit" {
   description = "Requests that GET /orders/{order_id} accepts in a burst. Null uses api_throttling_burst_limit."
   type        = number
   default     = null
-
-  validation {
-    condition     = var.status_throttling_burst_limit == null || try(var.status_throttling_burst_limit >= 1 && var.status_throttling_burst_limit <= 5000 && floor(var.status_throttling_burst_limit) == var.status_throttling_burst_limit, false)
-    error_message = "Choose a whole number from 1 to 5000 (the account's quota) as status_throttling_burst_limit: with 0 no customer can follow an order. Leave it out to use api_throttling_burst_limit."
-  }
 }
 
 # --- Monitoring ---
@@ -444,10 +371,7 @@ variable "log_retention_days" {
   nullable    = false
 
   validation {
-    condition = contains(
-      [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653],
-      var.log_retention_days
-    )
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
     error_message = "Choose one of CloudWatch's retention periods as log_retention_days: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
   }
 }
@@ -482,16 +406,11 @@ variable "no_orders_alarm_minutes" {
   type        = number
   default     = null
 
-  # CloudWatch looks back over one day at most.
   validation {
-    condition = var.no_orders_alarm_minutes == null || (
-      try(var.no_orders_alarm_minutes >= 5 && var.no_orders_alarm_minutes <= 1440 && floor(var.no_orders_alarm_minutes) == var.no_orders_alarm_minutes, false)
-    )
+    condition     = var.no_orders_alarm_minutes == null || try(var.no_orders_alarm_minutes >= 5 && var.no_orders_alarm_minutes <= 1440 && floor(var.no_orders_alarm_minutes) == var.no_orders_alarm_minutes, false)
     error_message = "Choose a whole number of minutes from 5 to 1440 as no_orders_alarm_minutes, or leave it out if hours without an order are normal. Below 5, any pause raises the alarm. CloudWatch looks back one day at most."
   }
 }
-
-# The defaults are far above the usual rates of a small shop.
 
 variable "orders_alarm_per_minute" {
   description = "Accepted orders per minute that raise an alarm when exceeded in three of five minutes. Choose several times your busiest minute."
@@ -500,8 +419,8 @@ variable "orders_alarm_per_minute" {
   nullable    = false
 
   validation {
-    condition     = var.orders_alarm_per_minute >= 1
-    error_message = "Choose a number of at least 1 as orders_alarm_per_minute."
+    condition     = min(var.orders_alarm_per_minute, var.requests_alarm_per_minute, var.client_errors_alarm_per_minute) >= 1
+    error_message = "Choose a number of at least 1 as orders_, requests_ and client_errors_alarm_per_minute."
   }
 }
 
@@ -510,11 +429,6 @@ variable "requests_alarm_per_minute" {
   type        = number
   default     = 6000
   nullable    = false
-
-  validation {
-    condition     = var.requests_alarm_per_minute >= 1
-    error_message = "Choose a number of at least 1 as requests_alarm_per_minute."
-  }
 }
 
 variable "client_errors_alarm_per_minute" {
@@ -522,9 +436,4 @@ variable "client_errors_alarm_per_minute" {
   type        = number
   default     = 300
   nullable    = false
-
-  validation {
-    condition     = var.client_errors_alarm_per_minute >= 1
-    error_message = "Choose a number of at least 1 as client_errors_alarm_per_minute."
-  }
 }

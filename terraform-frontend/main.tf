@@ -72,16 +72,6 @@ data "aws_ami" "debian" {
     name   = "name"
     values = ["debian-13-arm64-*"]
   }
-
-  filter {
-    name   = "architecture"
-    values = ["arm64"]
-  }
-
-  filter {
-    name   = "virtualization-type"
-    values = ["hvm"]
-  }
 }
 
 locals {
@@ -113,7 +103,6 @@ module "web_servers" {
 
   prefix  = local.prefix
   network = one(concat(local.created_network, local.existing_network))
-  size    = { min = var.min_size, max = var.max_size }
 
   load_balancer = {
     allowed_cidrs       = var.allowed_cidrs
@@ -131,14 +120,16 @@ module "web_servers" {
     has_public_ip    = !var.instances_are_private
     http_port        = local.http_port
     idle_timeout     = local.idle_timeout
+
+    min_size                 = var.min_size
+    max_size                 = var.max_size
+    permissions_boundary_arn = var.permissions_boundary_arn
   }
 
   alarms = {
     topic_arn   = var.alerts_topic_arn
     runbook_url = var.runbook_url
   }
-
-  permissions_boundary_arn = var.permissions_boundary_arn
 }
 
 # --- Address ---

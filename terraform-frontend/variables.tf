@@ -8,14 +8,10 @@ variable "project" {
   default     = "order-processing"
   nullable    = false
 
+  # AWS reserves the prefix "internal-" for internal load balancers.
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{0,23}[a-z0-9]$", var.project)) && !strcontains(var.project, "--")
-    error_message = "Choose a project name of 2 to 25 lower-case letters, digits and single hyphens that starts with a letter and does not end in a hyphen, e.g. \"order-processing\"."
-  }
-
-  validation {
-    condition     = !can(regex("^internal(-|$)", var.project))
-    error_message = "Choose a project name that does not begin with \"internal-\": AWS reserves this prefix for internal load balancers."
+    condition     = can(regex("^[a-z][a-z0-9-]{0,23}[a-z0-9]$", var.project)) && !strcontains(var.project, "--") && !can(regex("^internal(-|$)", var.project))
+    error_message = "Choose a project name of 2 to 25 lower-case letters, digits and single hyphens that starts with a letter, does not begin with \"internal-\" and does not end in a hyphen, e.g. \"order-processing\"."
   }
 }
 
@@ -74,13 +70,8 @@ variable "availability_zones" {
   default     = null
 
   validation {
-    condition     = var.availability_zones == null || try(length(distinct(var.availability_zones)) == length(var.availability_zones) && length(var.availability_zones) >= 2 && length(var.availability_zones) <= 6, false)
-    error_message = "Name two to six different zones as availability_zones, or leave it out: with one zone, its failure stops the storefront."
-  }
-
-  validation {
-    condition     = alltrue([for zone in coalesce(var.availability_zones, []) : can(regex("^[a-z]{2,4}(-[a-z]+)+-[0-9][a-z]$", zone))])
-    error_message = "Write each zone in availability_zones as the region's code and a letter, e.g. \"eu-central-1a\"."
+    condition     = var.availability_zones == null || try(contains([2, 3, 4, 5, 6], length(distinct(var.availability_zones))) && length(distinct(var.availability_zones)) == length(var.availability_zones) && alltrue([for zone in var.availability_zones : can(regex("^[a-z]{2,4}(-[a-z]+)+-[0-9][a-z]$", zone))]), false)
+    error_message = "Name two to six different zones as availability_zones, such as \"eu-central-1a\", or leave it out: with one zone, its failure stops the storefront."
   }
 }
 
@@ -94,16 +85,11 @@ variable "existing_network" {
   default = null
 
   validation {
-    condition     = var.existing_network == null || can(regex("^vpc-[0-9a-f]+$", var.existing_network.vpc_id))
-    error_message = "Give the ID of a VPC (\"vpc-0123456789abcdef0\") as existing_network.vpc_id, or leave existing_network out to create one."
-  }
-
-  validation {
-    condition = var.existing_network == null || alltrue([
+    condition = var.existing_network == null || can(regex("^vpc-[0-9a-f]+$", var.existing_network.vpc_id)) && alltrue([
       for subnet_ids in try([var.existing_network.load_balancer_subnet_ids, var.existing_network.instance_subnet_ids], []) :
       length(distinct(subnet_ids)) == length(subnet_ids) && length(subnet_ids) >= 2 && alltrue([for id in subnet_ids : can(regex("^subnet-[0-9a-f]+$", id))])
     ])
-    error_message = "Name two or more different subnets (\"subnet-0123456789abcdef0\"), in different zones, for the load balancer and for the instances in existing_network: with one zone, its failure stops the storefront."
+    error_message = "Give the ID of a VPC (\"vpc-0123456789abcdef0\"), and two or more different subnets (\"subnet-0123456789abcdef0\"), in different zones, for the load balancer and for the instances in existing_network: with one zone, its failure stops the storefront. Leave existing_network out to create a network."
   }
 
   validation {
@@ -133,10 +119,7 @@ variable "log_retention_days" {
   nullable    = false
 
   validation {
-    condition = contains(
-      [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653],
-      var.log_retention_days
-    )
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
     error_message = "Choose one of CloudWatch's retention periods as log_retention_days: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
   }
 }
@@ -150,13 +133,8 @@ variable "allowed_cidrs" {
   nullable    = false
 
   validation {
-    condition     = length(var.allowed_cidrs) > 0
-    error_message = "Name at least one network in allowed_cidrs: with none, nobody reaches the storefront."
-  }
-
-  validation {
-    condition     = alltrue([for cidr in var.allowed_cidrs : can(regex("^[0-9.]+/[0-9]+$", cidr)) && try(cidrsubnet(cidr, 0, 0) == cidr, false)])
-    error_message = "Write each network in allowed_cidrs as an IPv4 network by its first address, e.g. \"203.0.113.0/24\"."
+    condition     = length(var.allowed_cidrs) > 0 && alltrue([for cidr in var.allowed_cidrs : can(regex("^[0-9.]+/[0-9]+$", cidr)) && try(cidrsubnet(cidr, 0, 0) == cidr, false)])
+    error_message = "Name at least one network in allowed_cidrs, each as an IPv4 network by its first address, e.g. \"203.0.113.0/24\": with none, nobody reaches the storefront."
   }
 }
 
@@ -169,12 +147,6 @@ variable "certificate_arn" {
     condition     = var.certificate_arn == null || can(regex("^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]+$", var.certificate_arn))
     error_message = "Give the ARN of a certificate (\"arn:aws:acm:<region>:<account>:certificate/<id>\"), or leave certificate_arn out to serve plain HTTP."
   }
-
-  # No certificate can be issued for the load balancer's own name.
-  validation {
-    condition     = var.certificate_arn == null || var.domain_name != null
-    error_message = "Set domain_name to the name that the certificate is for: browsers reject the certificate under the load balancer's own name."
-  }
 }
 
 variable "domain_name" {
@@ -186,6 +158,12 @@ variable "domain_name" {
     condition     = var.domain_name == null || can(regex("^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?[.])+[a-z]{2,63}$", var.domain_name))
     error_message = "Give a complete name in lower case without scheme, port or slash, e.g. \"shop.example.com\", as domain_name."
   }
+
+  # No certificate can be issued for the load balancer's own name.
+  validation {
+    condition     = var.domain_name != null || var.certificate_arn == null && var.hosted_zone_id == null
+    error_message = "Set domain_name to the name of certificate_arn and of the record in hosted_zone_id, or leave both out: browsers reject a certificate under the load balancer's own name."
+  }
 }
 
 variable "hosted_zone_id" {
@@ -196,11 +174,6 @@ variable "hosted_zone_id" {
   validation {
     condition     = var.hosted_zone_id == null || can(regex("^Z[A-Z0-9]+$", var.hosted_zone_id))
     error_message = "Give the ID of a hosted zone (\"Z0123456789ABCDEFGHIJ\"), or leave hosted_zone_id out."
-  }
-
-  validation {
-    condition     = var.hosted_zone_id == null || var.domain_name != null
-    error_message = "Set domain_name to the name to create in the hosted zone, or leave hosted_zone_id out."
   }
 }
 
@@ -321,11 +294,6 @@ variable "min_size" {
   type        = number
   default     = 2
   nullable    = false
-
-  validation {
-    condition     = var.min_size >= 1 && floor(var.min_size) == var.min_size
-    error_message = "Run at least 1 instance, better 2 in two zones: with min_size 0 there is no storefront."
-  }
 }
 
 variable "max_size" {
@@ -335,8 +303,8 @@ variable "max_size" {
   nullable    = false
 
   validation {
-    condition     = var.max_size >= var.min_size && var.max_size <= 100 && floor(var.max_size) == var.max_size
-    error_message = "Choose a whole number from min_size to 100 as max_size."
+    condition     = var.min_size >= 1 && var.max_size >= var.min_size && var.max_size <= 100 && floor(var.max_size) == var.max_size && floor(var.min_size) == var.min_size
+    error_message = "Choose a whole number of at least 1, better 2, as min_size, and a whole number from min_size to 100 as max_size: with min_size 0 there is no storefront."
   }
 }
 

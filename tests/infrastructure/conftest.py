@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from deployed_outputs import outputs_of_stack
 from infrastructure.deployed_system import Description, describe
 from infrastructure.deployer import deployer_environment
-from infrastructure.profiles import FILLED_IN, profile_of, settings_of
 from support.deployment.api import JSON_TYPE, DeployedApi
 from support.deployment.cloudformation import Stack
 from support.deployment.emulator import Emulator, running_emulator
@@ -128,7 +128,6 @@ def backend_plans(
     sets = {
         "defaults": variables,
         "every_option": {**variables, **CHOSEN, **others},
-        "prod_profile": {**variables, **settings_of(profile_of("backend", "prod")), **FILLED_IN["backend"]},
     }
     folder, directory = REPOSITORY / "terraform-backend", tmp_path_factory.mktemp("terraform")
     return SideBySide(folder, directory, emulator.environment, sets).plans()
@@ -166,9 +165,11 @@ def frontend_plans(
     sets = {
         "defaults": VARIABLES,
         "every_option": FRONTEND_CHOSEN,
-        "other_zones": {**VARIABLES, "availability_zones": [f"{REGION}c", f"{REGION}b"]},
+        "other_zones_and_longest_names": {
+            **VARIABLES,
+            **{"availability_zones": [f"{REGION}c", f"{REGION}b"], "project": "a" * 25, "environment": "staging"},
+        },
         "scarce_instance_type": {**VARIABLES, "instance_type": SCARCE_INSTANCE_TYPE},
-        "longest_names": {**VARIABLES, "project": "a" * 25, "environment": "staging"},
         "existing_network": {**VARIABLES, "existing_network": existing_network},
     }
     folder, directory = REPOSITORY / "terraform-frontend", tmp_path_factory.mktemp("terraform")
@@ -202,8 +203,8 @@ class DeployedTwice:
     second_plan: Plan
     """Terraform's plan after the deployment. It knows all values."""
     new_code_plan: Plan
-    endpoints: tuple[str, str]
-    """The API endpoints in the outputs of both deployments."""
+    stack_outputs: Mapping[str, str]
+    """CloudFormation's outputs by their Terraform names."""
     orders: list[tuple[int, int, str]]
     """For each API, by its domain: status of a customer's own order, and status and code of another customer's."""
 
@@ -254,7 +255,7 @@ def deployed_twice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deploye
             root.outputs(),
             root.plan(staging),
             root.plan({**staging, "lambda_zip_path": str(new_zip)}, refresh=False),
-            (stack.outputs()["ApiEndpoint"], root.outputs()["api_endpoint"]),
+            outputs_of_stack(emulator.client("cloudformation"), "orders"),
             [
                 _order_statuses(
                     emulator, configuration["api_domain_name"], sign_in.token(application), sign_in.customer_id

@@ -60,7 +60,10 @@ class _Reader:
                 "GlobalSecondaryIndexes": {
                     index["IndexName"]: index for index in table.get("GlobalSecondaryIndexes", [])
                 },
-                "PointInTimeRecoveryStatus": backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"],
+                "PointInTimeRecovery": {
+                    "PointInTimeRecoveryEnabled": backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]
+                    == "ENABLED"
+                },
                 "TimeToLive": dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"],
                 "Tags": dynamodb.list_tags_of_resource(ResourceArn=table["TableArn"])["Tags"],
             }

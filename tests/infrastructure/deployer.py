@@ -1,6 +1,5 @@
 """The identity that docs/deployer-policy.json describes."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -31,13 +30,3 @@ def deployer_environment(emulator: Emulator, account: str, zone: str) -> Mapping
     key = iam.create_access_key(UserName="deployer")["AccessKey"]
     credentials = Credentials(key["AccessKeyId"], key["SecretAccessKey"])
     return tool_environment(replace(emulator.connection, credentials=credentials))
-
-
-def allowed_actions() -> set[str]:
-    """Return the actions that the policy allows."""
-    statements = json.loads(POLICY.read_text(encoding="utf-8"))["Statement"]
-    return {
-        action
-        for statement in statements
-        for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
-    }

@@ -22,6 +22,8 @@ DAY_SECONDS = 24 * 60 * 60
 ACTIONS_WITHOUT_RESOURCE = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 
 INVARIANTS: dict[str, Callable[["System"], Checks]] = {}
+VIOLATIONS: list[tuple[str, str, Any]] = []
+"""Changes of the template that violate an invariant: its sentence, a property and its value, or None to remove it."""
 
 
 class System:
@@ -122,21 +124,35 @@ def links_its_section(alarm: str, description: str) -> bool:
     return is_new_dead_letter or alarm.endswith("-" + link[1].removeprefix("function-"))
 
 
-def invariant(sentence: str) -> Callable[[Callable[[System], Checks]], None]:
+def invariant(
+    sentence: str, violation: tuple[str, Any], *more: tuple[str, Any]
+) -> Callable[[Callable[[System], Checks]], None]:
+    """Add an invariant, with the changes of the template that violate it."""
+    VIOLATIONS.extend((sentence, *each) for each in (violation, *more))
+
     def add(checks: Callable[[System], Checks]) -> None:
         INVARIANTS[sentence] = checks
 
     return add
 
 
-@invariant("the visibility timeout is at least six times the function's timeout, and 20 s longer with a batch window")
+@invariant(
+    "the visibility timeout is at least six times the function's timeout, and 20 s longer with a batch window",
+    ("OrdersMapping/MaximumBatchingWindowInSeconds", 1),
+    ("OrdersQueue/VisibilityTimeout", 179),
+    ("ProcessingFunction/Timeout", 31),
+)
 def _(system: System) -> Checks:
     for id_, mapping, queue, function in system.mappings_of_queues():
         gathering = 20 if int(mapping["MaximumBatchingWindowInSeconds"]) else 0
         yield id_, int(queue["VisibilityTimeout"]) >= 6 * int(function["Timeout"]) + gathering
 
 
-@invariant("a message moves to a dead-letter queue after exactly five receives")
+@invariant(
+    "a message moves to a dead-letter queue after exactly five receives",
+    ("OrdersQueue/RedrivePolicy/maxReceiveCount", 4),
+    ("OrdersQueue/RedrivePolicy", None),
+)
 def _(system: System) -> Checks:
     for id_, _, queue, _ in system.mappings_of_queues():
         policy = queue.get("RedrivePolicy", {})
@@ -144,27 +160,34 @@ def _(system: System) -> Checks:
         yield id_, is_there and policy["maxReceiveCount"] == 5
 
 
-@invariant("a dead-letter queue retains messages longer than their source queue")
+@invariant(
+    "a dead-letter queue retains messages longer than their source queue", ("OrdersDlq/MessageRetentionPeriod", 345600)
+)
 def _(system: System) -> Checks:
     for id_, queue, dead_letters in system.queues_with_dead_letters():
         yield id_, dead_letters.get("MessageRetentionPeriod", 0) > queue["MessageRetentionPeriod"]
 
 
-@invariant("a dead-letter queue accepts messages from its source queue only")
+@invariant("a dead-letter queue accepts messages from its source queue only", ("OrdersDlq/RedriveAllowPolicy", None))
 def _(system: System) -> Checks:
     for id_, queue, dead_letters in system.queues_with_dead_letters():
         sources = dead_letters.get("RedriveAllowPolicy", {}).get("sourceQueueArns")
         yield id_, sources == [queue_arn_of(queue)]
 
 
-@invariant("every queue denies insecure transport")
+@invariant(
+    "every queue denies insecure transport",
+    ("OrdersDlqPolicy/Queues", [{"Ref": "OrdersQueue"}]),
+    ("OrdersDlqPolicy/PolicyDocument/Statement/0/Resource", {"Fn::GetAtt": ["OrdersQueue", "Arn"]}),
+    ("OrdersQueuePolicy/PolicyDocument/Statement/0/Condition/Bool", {"aws:SecureTransport": "true"}),
+)
 def _(system: System) -> Checks:
     for id_, queue in system.of("SQS::Queue").items():
         policy = system.resource_policy("SQS::QueuePolicy", "Queues", queue_url(queue["QueueName"]))
         yield id_, denies_insecure_transport(policy, "sqs:*", queue_arn_of(queue))
 
 
-@invariant("every topic denies insecure transport")
+@invariant("every topic denies insecure transport", ("AlertsTopicPolicy/PolicyDocument/Statement/1/Effect", "Allow"))
 def _(system: System) -> Checks:
     for id_, topic in system.of("SNS::Topic").items():
         topic_arn = arn("sns", topic["TopicName"])
@@ -172,7 +195,7 @@ def _(system: System) -> Checks:
         yield id_, denies_insecure_transport(policy, "sns:Publish", topic_arn)
 
 
-@invariant("a topic accepts this account's alarms only")
+@invariant("a topic accepts this account's alarms only", ("AlertsTopicPolicy/PolicyDocument/Statement/0/Condition", {}))
 def _(system: System) -> Checks:
     for id_, policy in system.of("SNS::TopicPolicy").items():
         for statement in policy["PolicyDocument"]["Statement"]:
@@ -182,37 +205,44 @@ def _(system: System) -> Checks:
                 yield id_, is_alarms and condition.keys() == {"aws:SourceAccount"}
 
 
-@invariant("every queue is encrypted")
+@invariant("every queue is encrypted", ("NotificationsDlq/SqsManagedSseEnabled", False))
 def _(system: System) -> Checks:
     for id_, queue in system.of("SQS::Queue").items():
         yield id_, bool(queue.get("SqsManagedSseEnabled") or queue.get("KmsMasterKeyId"))
 
 
-@invariant("every table is encrypted")
+@invariant("every table is encrypted", ("OrdersTable/SSESpecification", None))
 def _(system: System) -> Checks:
     for id_, table in system.of("DynamoDB::Table").items():
         yield id_, table.get("SSESpecification", {}).get("SSEEnabled", False)
 
 
-@invariant("every table has point-in-time recovery")
+@invariant("every table has point-in-time recovery", ("OrdersTable/PointInTimeRecoverySpecification", None))
 def _(system: System) -> Checks:
     for id_, table in system.of("DynamoDB::Table").items():
         yield id_, table.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled", False)
 
 
-@invariant("every event source mapping reports batch item failures")
+@invariant(
+    "every event source mapping reports batch item failures",
+    ("StoredOrdersMapping/FunctionResponseTypes", None),
+    ("OrdersMapping/FunctionResponseTypes", []),
+)
 def _(system: System) -> Checks:
     for id_, mapping in system.of("Lambda::EventSourceMapping").items():
         yield id_, mapping.get("FunctionResponseTypes") == ["ReportBatchItemFailures"]
 
 
-@invariant("the concurrency of a queue's mapping is limited")
+@invariant("the concurrency of a queue's mapping is limited", ("OrdersMapping/ScalingConfig", None))
 def _(system: System) -> Checks:
     for id_, mapping, _, _ in system.mappings_of_queues():
         yield id_, "MaximumConcurrency" in mapping.get("ScalingConfig", {})
 
 
-@invariant("a queue's mapping uses at most the function's reserved concurrency")
+@invariant(
+    "a queue's mapping uses at most the function's reserved concurrency",
+    ("ProcessingFunction/ReservedConcurrentExecutions", 2),
+)
 def _(system: System) -> Checks:
     for id_, mapping, _, function in system.mappings_of_queues():
         reserved = function.get("ReservedConcurrentExecutions")
@@ -220,7 +250,11 @@ def _(system: System) -> Checks:
         yield id_, reserved is None or int(maximum) <= int(reserved)
 
 
-@invariant("a stream's mapping stops retrying and keeps failed records in a queue")
+@invariant(
+    "a stream's mapping stops retrying and keeps failed records in a queue",
+    ("StoredOrdersMapping/DestinationConfig", None),
+    ("StoredOrdersMapping/MaximumRetryAttempts", -1),
+)
 def _(system: System) -> Checks:
     for id_, mapping in system.of("Lambda::EventSourceMapping").items():
         if "/stream/" in mapping["EventSourceArn"]:
@@ -228,20 +262,31 @@ def _(system: System) -> Checks:
             yield id_, is_kept and mapping.get("MaximumRetryAttempts", -1) != -1
 
 
-@invariant("every dead-letter queue has an alarm on its visible messages")
+@invariant(
+    "every dead-letter queue has an alarm on its visible messages",
+    ("NotificationsDlqAlarm/MetricName", "NumberOfMessagesSent"),
+    ("OrdersDlqAlarm/Threshold", 1),
+)
 def _(system: System) -> Checks:
     for queue in system.dead_letter_queues():
         yield queue, any(is_raised_by_any_message(alarm, queue) for alarm in system.of("CloudWatch::Alarm").values())
 
 
-@invariant("every alarm on visible messages watches an existing dead-letter queue")
+@invariant(
+    "every alarm on visible messages watches an existing dead-letter queue",
+    ("OrdersDlqAlarm/Dimensions/0/Value", "orders-dead"),
+)
 def _(system: System) -> Checks:
     for id_, alarm in system.of("CloudWatch::Alarm").items():
         if is_dead_letter_alarm(alarm):
             yield id_, any(is_raised_by_any_message(alarm, queue) for queue in system.dead_letter_queues())
 
 
-@invariant("every alarm notifies a topic with an e-mail subscription")
+@invariant(
+    "every alarm notifies a topic with an e-mail subscription",
+    ("StatusErrorsAlarm/AlarmActions", None),
+    ("AlertsEmail/TopicArn", {"Ref": "OrderCompletedTopic"}),
+)
 def _(system: System) -> Checks:
     subscriptions = system.of("SNS::Subscription").values()
     mailed = {each["TopicArn"] for each in subscriptions if each["Protocol"] == "email"}
@@ -250,27 +295,43 @@ def _(system: System) -> Checks:
         yield id_, bool(topics) and mailed.issuperset(topics)
 
 
-@invariant("every alarm ends in a link to its section of the runbook")
+@invariant(
+    "every alarm ends in a link to its section of the runbook",
+    ("OrdersDlqAlarm/AlarmDescription", "It failed. Runbook: docs/runbook.md#notifications-dlq"),
+    ("StatusErrorsAlarm/AlarmDescription", "It failed. Runbook: docs/runbook.md#errors"),
+)
 def _(system: System) -> Checks:
     for id_, alarm in system.of("CloudWatch::Alarm").items():
         yield id_, links_its_section(alarm["AlarmName"], alarm["AlarmDescription"])
 
 
-@invariant("an alarm evaluates at most one day")
+@invariant(
+    "an alarm evaluates at most one day",
+    ("ApiSlowAlarm/EvaluationPeriods", 1441),
+    ("ApiSlowAlarm/EvaluationPeriods", 0),
+)
 def _(system: System) -> Checks:
     for id_, alarm in system.of("CloudWatch::Alarm").items():
         period = alarm.get("Period") or alarm["Metrics"][0]["MetricStat"]["Period"]
         yield id_, 0 < int(period) * int(alarm["EvaluationPeriods"]) <= DAY_SECONDS
 
 
-@invariant("missing data breaches only alarms on too few events")
+@invariant(
+    "missing data breaches only alarms on too few events",
+    ("OrdersWaitingAlarm/TreatMissingData", "breaching"),
+    ("NoOrdersAlarm/TreatMissingData", "notBreaching"),
+)
 def _(system: System) -> Checks:
     for id_, alarm in system.of("CloudWatch::Alarm").items():
         is_expecting = alarm["ComparisonOperator"].startswith("LessThan")
         yield id_, is_expecting == (alarm["TreatMissingData"] == "breaching")
 
 
-@invariant("every alarm on a log metric has a metric filter")
+@invariant(
+    "every alarm on a log metric has a metric filter",
+    ("ProcessingFailingAlarm/MetricName", "OrdersLost"),
+    ("NoOrdersAlarm/Namespace", "order-processing/prod"),
+)
 def _(system: System) -> Checks:
     filters = [each["MetricTransformations"][0] for each in system.of("Logs::MetricFilter").values()]
     counted = {(each["MetricNamespace"], each["MetricName"]) for each in filters}
@@ -279,21 +340,31 @@ def _(system: System) -> Checks:
             yield id_, counted.issuperset(metrics_of(alarm))
 
 
-@invariant("every log metric is counted in a function's log group")
+@invariant(
+    "every log metric is counted in a function's log group", ("OrdersStoredMetric/LogGroupName", {"Ref": "AccessLog"})
+)
 def _(system: System) -> Checks:
     logs = {each.get("LoggingConfig", {}).get("LogGroup") for each in system.of("Lambda::Function").values()}
     for id_, metric_filter in system.of("Logs::MetricFilter").items():
         yield id_, metric_filter["LogGroupName"] in logs
 
 
-@invariant("only the metric of dead letters, whose alarms need zeros, is billed in hours without an event")
+@invariant(
+    "only the metric of dead letters, whose alarms need zeros, is billed in hours without an event",
+    ("OrdersDeadLetteredMetric/MetricTransformations/0/DefaultValue", None),
+    ("OrdersAcceptedMetric/MetricTransformations/0/DefaultValue", 0),
+)
 def _(system: System) -> Checks:
     for id_, metric_filter in system.of("Logs::MetricFilter").items():
         [metric] = metric_filter["MetricTransformations"]
         yield id_, metric.get("DefaultValue") == (0 if metric["MetricName"] == "OrdersDeadLettered" else None)
 
 
-@invariant("a function compares the customer if and only if its route requires a token")
+@invariant(
+    "a function compares the customer if and only if its route requires a token",
+    ("SubmissionFunction/Environment/Variables/JWT_CUSTOMER_CLAIM", None),
+    ("StatusRoute/AuthorizationType", "NONE"),
+)
 def _(system: System) -> Checks:
     for id_, route in system.of("ApiGatewayV2::Route").items():
         function = system.of("Lambda::Function")[id_.replace("Route", "Function")]
@@ -301,7 +372,12 @@ def _(system: System) -> Checks:
         yield id_, compares == (route["AuthorizationType"] == "JWT")
 
 
-@invariant("an API has either its default endpoint or a domain with TLS 1.2 over IPv4 and IPv6")
+@invariant(
+    "an API has either its default endpoint or a domain with TLS 1.2 over IPv4 and IPv6",
+    ("OrdersApi/DisableExecuteApiEndpoint", False),
+    ("OrdersDomain/DomainNameConfigurations/0/SecurityPolicy", "TLS_1_0"),
+    ("OrdersDomain/DomainNameConfigurations/0/IpAddressType", "ipv4"),
+)
 def _(system: System) -> Checks:
     domains = [each["DomainNameConfigurations"][0] for each in system.of("ApiGatewayV2::DomainName").values()]
     is_secure = all((each["SecurityPolicy"], each["IpAddressType"]) == ("TLS_1_2", "dualstack") for each in domains)
@@ -309,7 +385,12 @@ def _(system: System) -> Checks:
         yield id_, bool(api.get("DisableExecuteApiEndpoint")) == bool(domains) and is_secure
 
 
-@invariant("no throttle stops all requests")
+@invariant(
+    "no throttle stops all requests",
+    ("DefaultStage/DefaultRouteSettings/ThrottlingRateLimit", 0),
+    ("DefaultStage/DefaultRouteSettings/ThrottlingBurstLimit", 0),
+    ("DefaultStage/RouteSettings", {"POST /orders": {"ThrottlingRateLimit": 0, "ThrottlingBurstLimit": 5}}),
+)
 def _(system: System) -> Checks:
     for id_, stage in system.of("ApiGatewayV2::Stage").items():
         for settings in (stage["DefaultRouteSettings"], *stage["RouteSettings"].values()):
@@ -317,32 +398,35 @@ def _(system: System) -> Checks:
             yield id_, all(float(limit) >= 1 for limit in limits)
 
 
-@invariant("no reservation stops a function")
+@invariant("no reservation stops a function", ("StatusFunction/ReservedConcurrentExecutions", 0))
 def _(system: System) -> Checks:
     for id_, function in system.of("Lambda::Function").items():
         yield id_, function.get("ReservedConcurrentExecutions") != 0
 
 
-@invariant("a role allows no action wildcard")
+@invariant("a role allows no action wildcard", ("SubmissionRole/Policies/0/PolicyDocument/Statement/0/Action", "sqs:*"))
 def _(system: System) -> Checks:
     for name, statement in system.permissions():
         yield name, not any("*" in action for action in many(statement["Action"]))
 
 
-@invariant("a role allows no resource wildcard if the actions support resources")
+@invariant(
+    "a role allows no resource wildcard if the actions support resources",
+    ("SubmissionRole/Policies/0/PolicyDocument/Statement/0/Resource", "*"),
+)
 def _(system: System) -> Checks:
     for name, statement in system.permissions():
         has_none = ACTIONS_WITHOUT_RESOURCE.issuperset(many(statement["Action"]))
         yield name, has_none or "*" not in many(statement["Resource"])
 
 
-@invariant("every log group has a retention period")
+@invariant("every log group has a retention period", ("AccessLog/RetentionInDays", None))
 def _(system: System) -> Checks:
     for id_, log in system.of("Logs::LogGroup").items():
         yield id_, "RetentionInDays" in log
 
 
-@invariant("every function writes to a log group of the system")
+@invariant("every function writes to a log group of the system", ("NotificationFunction/LoggingConfig", None))
 def _(system: System) -> Checks:
     logs = {each["LogGroupName"] for each in system.of("Logs::LogGroup").values()}
     for id_, function in system.of("Lambda::Function").items():

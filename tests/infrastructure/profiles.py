@@ -5,17 +5,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+from infrastructure.test_variables import CERTIFICATE, REQUIRED
 from support.repository.files import REPOSITORY
 
 # Settings without a default.
-NOT_IN_DEV: dict[str, dict[str, Any]] = {
-    "backend": {"notification_email": "operations@example.com"},
-    "frontend": {
-        "api_url": "https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com",
-        "repository_url": "https://github.com/example/shop.git",
-        "repository_ref": "v1.2.0",
-    },
-}
+NOT_IN_DEV = {side: REQUIRED[f"terraform-{side}"] for side in ("backend", "frontend")}
 FILLED_IN: dict[str, dict[str, Any]] = {
     "backend": {
         **NOT_IN_DEV["backend"],
@@ -27,7 +21,7 @@ FILLED_IN: dict[str, dict[str, Any]] = {
         **NOT_IN_DEV["frontend"],
         "alerts_topic_arn": "arn:aws:sns:eu-west-1:123456789012:order-processing-prod-alerts",
         "repository_ref": "1a2b3c4d" * 5,
-        "certificate_arn": "arn:aws:acm:eu-west-1:123456789012:certificate/1234abcd-12ab-34cd-56ef-1234567890ab",
+        "certificate_arn": CERTIFICATE,
         "domain_name": "shop.example.com",
     },
 }

@@ -11,10 +11,14 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[impor
 from deployed_outputs import snake_case_outputs
 from support.repository.cloudformation import TEMPLATE, Template
 from support.repository.files import REPOSITORY
+from support.repository.openapi import operations, resolved, responses
+from support.stub_aws.patience import longest_call_seconds
 from write_configuration import OTHER_NAMES, parameter_of, variables
 
 EMAIL = {"NotificationEmail": "operations@example.com"}
 FUNCTIONS = ("Submission", "Processing", "Status", "Notification")
+KEY = "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/mrk-0123456789abcdef0123456789abcdef"
+BOUNDARY = "arn:aws:iam::123456789012:policy/Boundary"
 
 # Resources that hold the only copy of an order, and the policies that retained queues need.
 ORDERS = {"OrdersTable", "OrdersQueue", "OrdersDlq", "OrdersQueuePolicy", "OrdersDlqPolicy"}
@@ -60,25 +64,6 @@ def test_outputs_match_terraform(template: Template) -> None:
     assert outputs == described
 
 
-def test_outputs_refer_to_their_resources(template: Template) -> None:
-    assert {name: output["Value"] for name, output in template.document["Outputs"].items()} == {
-        "ApiEndpoint": {
-            "Fn::If": [
-                "HasApiDomain",
-                {"Fn::Sub": "https://${ApiDomainName}"},
-                {"Fn::GetAtt": ["OrdersApi", "ApiEndpoint"]},
-            ]
-        },
-        "OrdersTableName": {"Ref": "OrdersTable"},
-        "OrdersQueueUrl": {"Ref": "OrdersQueue"},
-        "OrdersDlqUrl": {"Ref": "OrdersDlq"},
-        "NotificationsDlqUrl": {"Ref": "NotificationsDlq"},
-        "AlertsTopicArn": {"Ref": "AlertsTopic"},
-        "OrderCompletedTopicArn": {"Ref": "OrderCompletedTopic"},
-        "DashboardName": {"Ref": "OrdersDashboard"},
-    }
-
-
 def test_every_parameter_has_a_group_a_description_and_advice(template: Template) -> None:
     interface = template.document["Metadata"]["AWS::CloudFormation::Interface"]
     grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
@@ -110,50 +95,59 @@ def test_every_resource_with_tags_has_project_and_environment(template: Template
             assert by_key == {"Project": "order-processing", "Environment": "dev"}, name
 
 
-# Defaults and options. test_parity.py compares the template with Terraform with every option.
+# Defaults and options. test_parity.py compares the template with Terraform with every option. The emulator ignores the
+# key, the boundary and the reservations in CloudFormation.
 
-KEY_PROPERTIES = {
-    "AWS::SQS::Queue": "KmsMasterKeyId",
-    "AWS::SNS::Topic": "KmsMasterKeyId",
-    "AWS::Logs::LogGroup": "KmsKeyId",
-    "AWS::Lambda::Function": "KmsKeyArn",
-}
+DOMAIN = ["OrdersDomain", "OrdersDomainMapping", "OrdersIpv4Record", "OrdersIpv6Record"]
+RESERVED = "Properties/ReservedConcurrentExecutions"
+KEY_PROPERTIES = [("SQS::Queue", "KmsMasterKeyId"), ("SNS::Topic", "KmsMasterKeyId"), ("Logs::LogGroup", "KmsKeyId")]
+KEY_PROPERTIES += [("Lambda::Function", "KmsKeyArn"), ("DynamoDB::Table", "SSESpecification/KMSMasterKeyId")]
+MANY = {"ProcessingMaximumConcurrency": "50"}
+
+# Parameters, a path below a resource or below all resources of a type, and its value; None if there is none.
+SETTINGS: list[tuple[dict[str, str], str, Any]] = [
+    *(({}, f"AWS::{kind}/Properties/{name}", None) for kind, name in KEY_PROPERTIES),
+    *(({"KmsKeyArn": KEY}, f"AWS::{kind}/Properties/{name}", KEY) for kind, name in KEY_PROPERTIES),
+    ({}, "AWS::SQS::Queue/Properties/SqsManagedSseEnabled", True),
+    ({}, "AWS::IAM::Role/Properties/PermissionsBoundary", None),
+    ({"PermissionsBoundaryArn": BOUNDARY}, "AWS::IAM::Role/Properties/PermissionsBoundary", BOUNDARY),
+    ({"CompletedOrderEmail": "sales@example.com"}, "OrderCompletedEmail/Properties/Endpoint", "sales@example.com"),
+    *(({"CompletedOrderEmail": value}, "OrderCompletedEmail", None) for value in ("", "none")),
+    *(({}, name, None) for name in ("JwtAuthorizer", *DOMAIN)),
+    ({}, "AWS::ApiGatewayV2::Route/Properties/AuthorizationType", "NONE"),
+    ({}, "AWS::ApiGatewayV2::Route/Properties/AuthorizerId", None),
+    ({}, "OrdersApi/Properties/CorsConfiguration/AllowHeaders", ["content-type", "idempotency-key"]),
+    ({}, "OrdersApi/Properties/DisableExecuteApiEndpoint", False),
+    ({}, "AWS::Lambda::Function/Properties/Environment/Variables/JWT_CUSTOMER_CLAIM", None),
+    ({}, "DefaultStage/Properties/RouteSettings", {}),
+    ({}, "DefaultStage/DependsOn", ["SubmissionRoute", "StatusRoute"]),  # a route must exist before its settings
+    *((MANY, f"{name}Function/{RESERVED}", None) for name in FUNCTIONS),
+    ({**MANY, "ProcessingConcurrencyReserved": "true"}, f"ProcessingFunction/{RESERVED}", "50"),
+    ({"SubmissionReservedConcurrency": "40"}, f"SubmissionFunction/{RESERVED}", "40"),
+    *(({"SnapStartEnabled": "true"}, f"{name}Function/Properties/SnapStart", None) for name in FUNCTIONS[1::2]),
+    *(
+        ({"SnapStartEnabled": chosen}, f"{name}Function/Properties/SnapStart/ApplyOn", applied)
+        for chosen, applied in (("false", "None"), ("true", "PublishedVersions"))
+        for name in FUNCTIONS[::2]
+    ),
+]
 
 
-def test_customer_key_encrypts_every_store(template: Template) -> None:
-    key = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-    resources = template.resources(**EMAIL, KmsKeyArn=key)
-    for name, resource in resources.items():
-        if resource["Type"] in KEY_PROPERTIES:
-            assert resource["Properties"][KEY_PROPERTIES[resource["Type"]]] == key, name
-    assert resources["OrdersTable"]["Properties"]["SSESpecification"]["KMSMasterKeyId"] == key
+def setting(value: Any, steps: list[str]) -> Any:
+    for step in steps:
+        value = (value or {}).get(step)
+    return value
 
 
-def test_only_queues_are_encrypted_without_a_customer_key(template: Template) -> None:
-    # With the AWS managed key for SNS, CloudWatch cannot publish alarms.
-    for name, resource in template.resources(**EMAIL).items():
-        if resource["Type"] == "AWS::SQS::Queue":
-            assert resource["Properties"]["SqsManagedSseEnabled"] is True, name
-        assert KEY_PROPERTIES.get(resource["Type"]) not in resource["Properties"], name
-
-
-def test_every_role_has_the_chosen_boundary(template: Template) -> None:
-    # The emulator ignores this property in CloudFormation.
-    for boundary in ("arn:aws:iam::123456789012:policy/Boundary", None):
-        parameters = {"PermissionsBoundaryArn": boundary} if boundary else {}
-        roles = [r for r in template.resources(**EMAIL, **parameters).values() if r["Type"] == "AWS::IAM::Role"]
-        assert {role["Properties"].get("PermissionsBoundary") for role in roles} == {boundary}
-
-
-@pytest.mark.parametrize(
-    ("chosen", "subscribed"),
-    [("", None), ("sales@example.com", "sales@example.com"), ("none", None)],
-)
-def test_completed_orders_are_mailed_only_to_the_chosen_address(
-    template: Template, chosen: str, subscribed: str | None
+@pytest.mark.parametrize(("parameters", "path", "expected"), SETTINGS, ids=str)
+def test_parameter_reaches_its_setting(
+    template: Template, parameters: dict[str, str], path: str, expected: Any
 ) -> None:
-    subscription = template.resources(**EMAIL, CompletedOrderEmail=chosen).get("OrderCompletedEmail")
-    assert (subscription and subscription["Properties"]["Endpoint"]) == subscribed
+    resources = template.resources(**EMAIL, **parameters)
+    target, *steps = path.split("/")
+    chosen = [each for name, each in resources.items() if target in (name, each["Type"])]
+    assert chosen or expected is None
+    assert [setting(each, steps) for each in chosen] == [expected] * len(chosen)
 
 
 @pytest.mark.parametrize(("minutes", "there"), [("", False), ("5", True), ("1440", True)])
@@ -162,82 +156,36 @@ def test_no_orders_alarm_exists_only_when_chosen(template: Template, minutes: st
     shown = json.loads(resources["OrdersDashboard"]["Properties"]["DashboardBody"])["widgets"][0]
     alarms = {each["Properties"]["AlarmName"] for each in resources.values() if each["Type"].endswith("::Alarm")}
     assert ("order-processing-dev-no-orders" in alarms) is there
-    assert {arn.rpartition(":")[2] for arn in shown["properties"]["alarms"]} == alarms, (
-        "the dashboard must show all alarms"
-    )
-
-
-def test_tokens_domain_and_route_limits_are_off_by_default(template: Template) -> None:
-    resources = template.resources(**EMAIL)
-    for route in ("SubmissionRoute", "StatusRoute"):
-        properties = resources[route]["Properties"]
-        assert (properties["AuthorizationType"], "AuthorizerId" in properties) == ("NONE", False)
-    assert "JwtAuthorizer" not in resources
-    assert resources["OrdersApi"]["Properties"]["CorsConfiguration"]["AllowHeaders"] == [
-        "content-type",
-        "idempotency-key",
-    ]
-    assert not any("JWT_CUSTOMER_CLAIM" in str(resources[f"{function}Function"]) for function in FUNCTIONS)
-    assert resources["OrdersApi"]["Properties"]["DisableExecuteApiEndpoint"] is False
-    assert not any(name.startswith(("OrdersDomain", "OrdersIpv")) for name in resources)
-    stage = resources["DefaultStage"]
-    assert stage["Properties"]["RouteSettings"] == {}
-    assert set(stage["DependsOn"]) == {"SubmissionRoute", "StatusRoute"}, "a route must exist before its settings"
+    on_dashboard = {arn.rpartition(":")[2] for arn in shown["properties"]["alarms"]}
+    assert on_dashboard == alarms, "the dashboard must show all alarms"
 
 
 @pytest.mark.parametrize(
-    ("choice", "reserved"),
+    ("environment", "protection", "policy"),
     [
-        ({"ProcessingMaximumConcurrency": "50"}, {}),
-        ({"ProcessingMaximumConcurrency": "50", "ProcessingConcurrencyReserved": "true"}, {"Processing": "50"}),
-        ({"SubmissionReservedConcurrency": "40"}, {"Submission": "40"}),
+        ("dev", "", "Delete"),
+        ("staging", "", "Delete"),
+        ("prod", "", "RetainExceptOnCreate"),
+        ("prod", "false", "Delete"),
+        ("dev", "true", "RetainExceptOnCreate"),
     ],
-    ids=str,
 )
-def test_concurrency_is_reserved_only_when_chosen(
-    template: Template, choice: dict[str, str], reserved: dict[str, str]
+def test_orders_are_retained_when_protected_or_replaced(
+    template: Template, environment: str, protection: str, policy: str
 ) -> None:
-    resources = template.resources(**EMAIL, **choice)
-    found = {name: resources[f"{name}Function"]["Properties"].get("ReservedConcurrentExecutions") for name in FUNCTIONS}
-    assert found == {**dict.fromkeys(FUNCTIONS), **reserved}
-
-
-# Retention
-
-
-@pytest.mark.parametrize(
-    ("choice", "policy"),
-    [
-        ({"Environment": "dev"}, "Delete"),
-        ({"Environment": "staging"}, "Delete"),
-        ({"Environment": "prod"}, "RetainExceptOnCreate"),
-        ({"Environment": "prod", "DeletionProtectionEnabled": "false"}, "Delete"),
-        ({"Environment": "dev", "DeletionProtectionEnabled": "true"}, "RetainExceptOnCreate"),
-    ],
-    ids=str,
-)
-def test_orders_are_retained_when_protected(template: Template, choice: dict[str, str], policy: str) -> None:
-    resources = template.resources(**EMAIL, **choice)
+    resources = template.resources(**EMAIL, Environment=environment, DeletionProtectionEnabled=protection)
     assert {name: resources[name]["DeletionPolicy"] for name in ORDERS} == dict.fromkeys(ORDERS, policy)
+    assert {resources[name]["UpdateReplacePolicy"] for name in ORDERS} == {"Retain"}
     protected = resources["OrdersTable"]["Properties"]["DeletionProtectionEnabled"]
     assert protected == (policy == "RetainExceptOnCreate"), "deletion protection must follow the same condition"
-
-
-def test_orders_are_retained_when_replaced(template: Template) -> None:
-    resources = template.resources(**EMAIL, DeletionProtectionEnabled="false")
-    assert {resources[name]["UpdateReplacePolicy"] for name in ORDERS} == {"Retain"}
-
-
-def test_only_orders_and_versions_are_retained(template: Template) -> None:
-    resources = template.resources(**EMAIL, Environment="prod")
-    left = {name for name, resource in resources.items() if resource.get("DeletionPolicy", "Delete") != "Delete"}
-    assert left == ORDERS | {f"{function}Version" for function in FUNCTIONS}
+    retained = {name for name, each in resources.items() if each.get("DeletionPolicy", "Delete") != "Delete"}
+    assert retained - ORDERS == {f"{function}Version" for function in FUNCTIONS}
 
 
 # Versions
 
 # Not part of a version, or derived from Project and Environment, which determine the function.
-NOT_IN_A_VERSION = {
+NOT_IN_A_VERSION = [
     "Code",
     "Description",
     "Environment",
@@ -246,7 +194,7 @@ NOT_IN_A_VERSION = {
     "ReservedConcurrentExecutions",
     "Role",
     "Tags",
-}
+]
 
 
 def _settings(value: Any) -> Iterator[str]:
@@ -264,64 +212,68 @@ def _settings(value: Any) -> Iterator[str]:
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_change_of_any_setting_publishes_a_version(template: Template, function: str) -> None:
-    key = "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/mrk-0123456789abcdef0123456789abcdef"
     tokens = {"JwtIssuer": "https://a", "JwtAudience": "a", "JwtCustomerClaim": "c" * 50}
     resources = template.resources(
-        **EMAIL, **tokens, KmsKeyArn=key, ProcessingTimeoutSeconds="120", SnapStartEnabled="true"
+        **EMAIL, **tokens, KmsKeyArn=KEY, ProcessingTimeoutSeconds="120", SnapStartEnabled="true"
     )
     description = resources[f"{function}Version"]["Properties"]["Description"]
     words = description.split(" ")
     properties = resources[f"{function}Function"]["Properties"]
     settings = {*_settings(properties), properties["Environment"]["Variables"].get("JWT_CUSTOMER_CLAIM", "INFO")}
     # Log levels imply the format JSON. The key's ID suffices: a stack is in one region, and IDs are unique per region.
-    assert settings - {key, "JSON"} | {key.rpartition("/")[2]} <= set(words), f"add the setting to {function}Version"
+    assert settings - {KEY, "JSON"} | {KEY.rpartition("/")[2]} <= set(words), f"add the setting to {function}Version"
     assert words[-1] == "<included>", "the zip's hash is missing"
     assert len(description) - len("<included>") + 64 <= 256, "the limit of a version's description"
-
-
-@pytest.mark.parametrize(("choice", "apply_on"), [({}, "None"), ({"SnapStartEnabled": "true"}, "PublishedVersions")])
-def test_snap_start_applies_to_submission_and_status_when_chosen(
-    template: Template, choice: dict[str, str], apply_on: str
-) -> None:
-    resources = template.resources(**EMAIL, **choice)
-    starts = {name: resources[f"{name}Function"]["Properties"].get("SnapStart") for name in FUNCTIONS}
-    assert starts == {
-        "Submission": {"ApplyOn": apply_on},
-        "Processing": None,
-        "Status": {"ApplyOn": apply_on},
-        "Notification": None,
-    }
+    variables = template.document["Resources"][f"{function}Function"]["Properties"]["Environment"]["Variables"]
+    assert all(isinstance(each, dict) for each in variables.values()), "a literal must be part of the description"
 
 
 def test_package_matches_the_architecture(template: Template) -> None:
     architecture = template.document["Mappings"]["Package"]["Target"]["Architecture"]
     record = template.document["Mappings"]["Package"]["Record"]["Fn::Transform"]["Parameters"]["Location"]
     assert record == f"../dist/orders-{architecture}.inputs"
-    for name, resource in template.resources(**EMAIL).items():
-        if resource["Type"] == "AWS::Lambda::Function":
-            assert resource["Properties"]["Code"] == f"../dist/orders-{architecture}.zip", name
-            assert resource["Properties"]["Architectures"] == [architecture], name
-
-
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_environment_variables_are_references(template: Template, function: str) -> None:
-    properties = template.document["Resources"][f"{function}Function"]["Properties"]
-    given = properties["Environment"]["Variables"].values()
-    assert [each for each in given if not isinstance(each, dict)] == [], (
-        "a literal would have to be part of the version's description"
-    )
+    for name in FUNCTIONS:
+        function = template.resources(**EMAIL)[f"{name}Function"]["Properties"]
+        assert function["Code"] == f"../dist/orders-{architecture}.zip", name
+        assert function["Architectures"] == [architecture], name
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_alias_serves_the_published_version(template: Template, function: str) -> None:
-    alias = template.document["Resources"][f"{function}Alias"]["Properties"]
+    resources = template.document["Resources"]
+    alias = resources[f"{function}Alias"]["Properties"]
     assert alias["FunctionVersion"] == {"Fn::GetAtt": [f"{function}Version", "Version"]}
-    invoked = json.dumps(
-        [
-            resource["Properties"]
-            for resource in template.document["Resources"].values()
-            if resource["Type"].endswith(("::EventSourceMapping", "::Integration", "::Permission"))
-        ]
-    )
+    callers = ("::EventSourceMapping", "::Integration", "::Permission")
+    invoked = json.dumps([each["Properties"] for each in resources.values() if each["Type"].endswith(callers)])
     assert f"{function}Alias" in invoked
     assert f"{function}Function" not in invoked, "use the alias: without it, unpublished code would be served"
+
+
+# The API's description and the functions' timeouts
+
+
+def test_routes_and_cors_are_the_documented_operations(template: Template) -> None:
+    resources = template.resources(**EMAIL).values()
+    routes = {each["Properties"]["RouteKey"] for each in resources if each["Type"] == "AWS::ApiGatewayV2::Route"}
+    [cors] = [each["Properties"]["CorsConfiguration"] for each in resources if each["Type"] == "AWS::ApiGatewayV2::Api"]
+    assert routes == operations().keys()
+    assert set(cors["AllowMethods"]) == {route.split()[0] for route in routes}
+    parameters = [resolved(each) for operation in operations().values() for each in operation.get("parameters", [])]
+    sent = {parameter["name"].lower() for parameter in parameters if parameter["in"] == "header"}
+    # JSON needs a preflight request; without one, a browser sends only three other content types.
+    assert set(cors["AllowHeaders"]) == sent | {"content-type"}
+    received = {name.lower() for response in responses() for name in response.headers}
+    # Always readable: https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name
+    assert set(cors["ExposeHeaders"]) == received - {"cache-control"}
+
+
+# Sequential calls per event: an insert, and a read of orders that are already stored.
+@pytest.mark.parametrize(("function", "calls"), [*zip(FUNCTIONS, (1, 2, 1, 1), strict=True)])
+def test_function_reports_a_silent_aws_before_its_timeout_and_the_apis(
+    template: Template, function: str, calls: int
+) -> None:
+    timeout = int(template.resources(**EMAIL)[f"{function}Function"]["Properties"]["Timeout"])
+    assert calls * longest_call_seconds() + 1 <= timeout, "a second for the start, reading, logging and responding"
+    if function in ("Submission", "Status"):
+        # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
+        assert timeout < 30, "the API would time out before the function responds"

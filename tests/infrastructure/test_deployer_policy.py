@@ -5,12 +5,11 @@ which the emulator does not check; the schemas of the resource types list these 
 """
 
 import json
-from collections.abc import Set
 
-import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 
-from infrastructure.deployer import POLICY, allowed_actions
+from infrastructure.deployer import POLICY
+from infrastructure.invariants import many
 from support.repository.cloudformation import Template
 
 # Prefixes of actions for features that this template does not use, such as VPCs, global tables, layers and gradual
@@ -56,9 +55,10 @@ BY_THE_CLI = {
 BY_TERRAFORM = {"iam:ListInstanceProfilesForRole"}
 
 
-@pytest.fixture(scope="module")
-def by_cloudformation() -> Set[str]:
-    """Return the actions that the template's resource types declare, except those of unused features."""
+STATEMENTS = json.loads(POLICY.read_text(encoding="utf-8"))["Statement"]
+
+
+def test_policy_allows_every_call_of_both_deployments_and_nothing_else() -> None:
     types = {resource["Type"] for resource in Template.read().document["Resources"].values()}
     declared = {
         action
@@ -72,31 +72,19 @@ def by_cloudformation() -> Set[str]:
     not_used = NOT_USED.split()
     unused = {prefix for prefix in not_used if not any(action.startswith(prefix) for action in declared)}
     assert not unused, "remove these: no resource type declares them"
-    return {action for action in declared if not any(action.startswith(prefix) for prefix in not_used)}
-
-
-def test_policy_allows_every_call_of_cloudformation(by_cloudformation: Set[str]) -> None:
-    missing = (by_cloudformation | LOG_DELIVERY | BY_THE_CLI) - allowed_actions()
-    assert sorted(missing) == []
-
-
-def test_policy_allows_nothing_else(by_cloudformation: Set[str]) -> None:
-    superfluous = allowed_actions() - by_cloudformation - LOG_DELIVERY - BY_THE_CLI - BY_TERRAFORM
-    assert sorted(superfluous) == []
+    needed = {action for action in declared if not any(action.startswith(prefix) for prefix in not_used)}
+    needed |= LOG_DELIVERY | BY_THE_CLI | BY_TERRAFORM
+    assert {action for each in STATEMENTS for action in many(each["Action"])} == needed
 
 
 def test_policy_fits_a_managed_policy_and_limits_wildcard_resources() -> None:
     policy = json.loads(POLICY.read_text(encoding="utf-8"))
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
     assert len(json.dumps(policy, separators=(",", ":"))) <= 6144
-    everything = {each["Sid"] for each in policy["Statement"] if each["Resource"] == "*"}
+    everything = {each["Sid"] for each in STATEMENTS if each["Resource"] == "*"}
     assert everything == {"DeliverAccessLogs", "FollowDomainRecords", "ManageEventSources", "ManageSubscriptions"}, (
         "actions without an ARN"
     )
-
-
-def test_policy_lets_the_provider_look_up_alarms() -> None:
     # CloudWatch authorizes DescribeAlarms on all alarms: https://github.com/mattclay/aws-terminator/pull/63
-    statements = json.loads(POLICY.read_text(encoding="utf-8"))["Statement"]
-    [resource] = [each["Resource"] for each in statements if each["Action"] == "cloudwatch:DescribeAlarms"]
+    [resource] = [each["Resource"] for each in STATEMENTS if each["Action"] == "cloudwatch:DescribeAlarms"]
     assert resource.endswith(":alarm:*")

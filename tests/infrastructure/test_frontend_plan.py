@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +38,6 @@ def only(resources: Resources, kind: str) -> dict[str, Any]:
     return values
 
 
-def block(values: Mapping[str, Any], name: str) -> dict[str, Any]:
-    [found] = values[name]
-    return dict(found)
-
-
 # Network
 
 
@@ -53,12 +47,17 @@ def ranges(resources: Resources) -> dict[str, str]:
     return {subnet["availability_zone"][-1]: subnet["cidr_block"] for subnet in subnets}
 
 
-def test_subnet_range_depends_only_on_the_zone(frontend_plans: dict[str, Plan], resources: Resources) -> None:
-    assert ranges(resources) == {"a": "10.20.0.0/20", "b": "10.20.16.0/20"}, (
-        "the ranges must equal those of earlier releases"
-    )
-    chosen = frontend_plans["other_zones"].resources
+def test_other_zones_keep_their_ranges_and_longest_names_fit(
+    frontend_plans: dict[str, Plan], resources: Resources
+) -> None:
+    earlier = {"a": "10.20.0.0/20", "b": "10.20.16.0/20"}
+    assert ranges(resources) == earlier, "the ranges must equal those of earlier releases"
+    chosen = frontend_plans["other_zones_and_longest_names"].resources
     assert ranges(chosen) == {"b": "10.20.16.0/20", "c": "10.20.32.0/20"}, "zone b must keep its range"
+    load_balancer = only(chosen, "aws_lb")["name"]
+    assert len(load_balancer) == 32
+    assert not load_balancer.endswith("-")
+    assert len(only(chosen, "aws_iam_role")["name"]) <= 64
 
 
 def test_zone_is_used_only_when_it_offers_the_instance_type(frontend_plans: dict[str, Plan]) -> None:
@@ -93,13 +92,9 @@ def test_optional_resources_exist_only_when_chosen(resources: Resources, prod: R
     for kind in ("aws_nat_gateway", "aws_flow_log", "aws_wafv2_web_acl_association", "aws_route53_record"):
         assert not resources.of_type(kind), kind
         assert prod.of_type(kind), kind
-
-
-def test_each_zone_of_private_servers_has_a_nat_gateway(prod: Resources) -> None:
+    # A NAT gateway per zone
     for kind in ("aws_nat_gateway.zone", "aws_eip.nat", "aws_route.nat", "aws_route_table_association.private"):
         assert all(f'module.network[0].{kind}["{zone}"]' in prod for zone in FRONTEND_CHOSEN["availability_zones"])
-    interface = block(only(prod, "aws_launch_template"), "network_interfaces")
-    assert interface["associate_public_ip_address"] == "false"
 
 
 def test_load_balancer_depends_on_the_internet_gateway(frontend_plan: Plan) -> None:
@@ -126,30 +121,18 @@ def test_security_groups_allow_only_the_load_balancer_and_web_ports(resources: R
             (80, "0.0.0.0/0"),
             (443, "0.0.0.0/0"),
         }
-
-
-def test_descriptions_are_accepted_by_ec2(prod: Resources) -> None:
     # The emulator accepts all characters: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html
     for address, values in prod.items():
         if "security_group" in address and values.get("description"):
             assert re.fullmatch(r"[a-zA-Z0-9 ._:/()#,@\[\]+=&;{}!$*-]{1,255}", values["description"]), address
 
 
-def test_certificate_redirects_http_to_https(resources: Resources, prod: Resources) -> None:
-    assert block(only(resources, "aws_lb_listener"), "default_action")["type"] == "forward"
-    action = block(prod["module.web_servers.aws_lb_listener.http"], "default_action")
-    assert (action["type"], block(action, "redirect")["protocol"]) == ("redirect", "HTTPS")
+def test_listener_has_the_tls_policy_that_aws_recommends(prod: Resources) -> None:
     https = prod["module.web_servers.aws_lb_listener.https[0]"]
-    assert https["ssl_policy"] == "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09", "AWS's recommendation"
+    assert https["ssl_policy"] == "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
 
 
-def test_servers_are_hardened(frontend_plan: Plan, resources: Resources, prod: Resources) -> None:
-    template = only(resources, "aws_launch_template")
-    assert template["key_name"] is None, "no SSH"
-    metadata = block(template, "metadata_options")
-    assert (metadata["http_tokens"], metadata["http_put_response_hop_limit"]) == ("required", 1), "IMDSv2"
-    assert block(block(template, "block_device_mappings"), "ebs")["encrypted"] == "true"
-    assert {role["permissions_boundary"] for role in prod.of_type("aws_iam_role").values()} == {BOUNDARY}
+def test_operators_need_only_session_manager(frontend_plan: Plan) -> None:
     [policy] = [data for name, data in frontend_plan.data.items() if name.endswith("policy_document.web_server")]
     [statement] = policy["statement"]
     assert {action.partition(":")[0] for action in statement["actions"]} == {"ssm", "ssmmessages"}
@@ -184,24 +167,40 @@ def test_user_data_contains_the_variables(frontend_plan: Plan, frontend_producti
     )
 
 
-def test_servers_have_the_chosen_type_and_image(resources: Resources, prod: Resources) -> None:
-    for deployed, kind, device in ((resources, "t4g.micro", "/dev/xvda"), (prod, "c8g.medium", "/dev/sda1")):
-        template = only(deployed, "aws_launch_template")
-        assert (template["image_id"], template["instance_type"]) == (IMAGE, kind)
-        assert block(template, "block_device_mappings")["device_name"] == device
-    assert block(only(resources, "aws_launch_template"), "credit_specification")["cpu_credits"] == "unlimited"
-    assert only(prod, "aws_launch_template")["credit_specification"] == [], "EC2 accepts credits only for T instances"
+TEMPLATE, GROUP = "aws_launch_template", "aws_autoscaling_group"
+
+# Path below a resource, its default, and its value in the plan with every option.
+SETTINGS: list[tuple[str, Any, Any]] = [
+    (f"{TEMPLATE}/key_name", None, None),  # no SSH
+    (f"{TEMPLATE}/metadata_options/0/http_tokens", "required", "required"),  # IMDSv2
+    (f"{TEMPLATE}/metadata_options/0/http_put_response_hop_limit", 1, 1),
+    (f"{TEMPLATE}/block_device_mappings/0/ebs/0/encrypted", "true", "true"),
+    (f"{TEMPLATE}/block_device_mappings/0/device_name", "/dev/xvda", "/dev/sda1"),
+    (f"{TEMPLATE}/image_id", IMAGE, IMAGE),
+    (f"{TEMPLATE}/instance_type", "t4g.micro", "c8g.medium"),
+    (f"{TEMPLATE}/credit_specification/0/cpu_credits", "unlimited", None),  # EC2 accepts credits only for T instances
+    (f"{TEMPLATE}/network_interfaces/0/associate_public_ip_address", "true", "false"),
+    (f"{GROUP}/health_check_type", "ELB", "ELB"),
+    (f"{GROUP}/min_size", 2, 3),
+    (f"{GROUP}/max_size", 4, 9),
+    (f"{GROUP}/desired_capacity", 2, 3),
+    (f"{GROUP}/min_elb_capacity", 2, 3),  # apply waits for all of them
+    (f"{GROUP}/instance_refresh", [], []),  # releases are blue/green
+    ("aws_lb_target_group/stickiness/0/type", "lb_cookie", "lb_cookie"),  # a session must stay on one release
+    ("aws_lb_target_group/stickiness/0/enabled", True, True),
+    ("module.web_servers.aws_lb_listener.http/default_action/0/type", "forward", "redirect"),
+    ("module.web_servers.aws_lb_listener.http/default_action/0/redirect/0/protocol", None, "HTTPS"),
+    ("aws_iam_role/permissions_boundary", None, BOUNDARY),
+]
 
 
-def test_new_group_serves_only_when_healthy_at_the_load_balancer(resources: Resources, prod: Resources) -> None:
-    for deployed, sizes in ((resources, (2, 4)), (prod, (3, 9))):
-        group = only(deployed, "aws_autoscaling_group")
-        assert group["health_check_type"] == "ELB"
-        assert (group["min_size"], group["max_size"]) == sizes
-        assert group["min_elb_capacity"] == group["desired_capacity"] == group["min_size"]
-        assert group["instance_refresh"] == [], "releases are blue/green"
-    stickiness = block(only(prod, "aws_lb_target_group"), "stickiness")
-    assert (stickiness["type"], stickiness["enabled"]) == ("lb_cookie", True), "a session must stay on one release"
+@pytest.mark.parametrize(("path", "default", "chosen"), SETTINGS)
+def test_variable_reaches_its_setting(
+    resources: Resources, prod: Resources, path: str, default: Any, chosen: Any
+) -> None:
+    for deployed, expected in ((resources, default), (prod, chosen)):
+        found = deployed.at(path)
+        assert found == [expected] * (len(found) or 1)
 
 
 def test_default_image_is_published_by_debian(frontend_plan: Plan) -> None:
@@ -267,14 +266,6 @@ def test_deployments_share_no_name(resources: Resources, prod: Resources) -> Non
 
     assert names(resources)
     assert names(resources).isdisjoint(names(prod))
-
-
-def test_longest_names_fit_aws_limits(frontend_plans: dict[str, Plan]) -> None:
-    resources = frontend_plans["longest_names"].resources
-    load_balancer = only(resources, "aws_lb")["name"]
-    assert len(load_balancer) == 32
-    assert not load_balancer.endswith("-")
-    assert len(only(resources, "aws_iam_role")["name"]) <= 64
 
 
 def test_existing_network_is_used(frontend_plans: dict[str, Plan], existing_network: dict[str, Any]) -> None:

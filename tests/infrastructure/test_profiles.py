@@ -1,4 +1,4 @@
-"""The profiles and example files are valid once their placeholders are filled in."""
+"""The profiles are valid once their placeholders are filled in."""
 
 import json
 import re
@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from infrastructure.profiles import FILLED_IN, NOT_IN_DEV, profile_of, settings_of
-from infrastructure.variable_rules import declared_variables, rules_of
-from support.deployment.terraform import Plan, Resources, TerraformRoot
+from infrastructure.variable_rules import rules_of
+from support.deployment.terraform import TerraformRoot
 from support.repository.cloudformation import Template, parameters_of
 from support.repository.files import REPOSITORY
 from support.repository.git import git
@@ -71,18 +71,6 @@ def test_cloudformation_parameters_equal_the_terraform_profile(environment: str)
             assert re.fullmatch(pattern, value), name
 
 
-def test_example_file_is_valid_with_and_without_its_options(side: str, rules: TerraformRoot, tmp_path: Path) -> None:
-    text = (REPOSITORY / f"terraform-{side}" / "terraform.tfvars.example").read_text()
-    offered = re.sub(r"(?m)^# (?=\w+ += )", "", text)
-    named = re.findall(r"(?m)^(\w+) += ", offered)
-    assert set(named) <= set(declared_variables(f"terraform-{side}"))
-    assert len(named) == len(set(named))
-    for content in (text, offered):
-        path = tmp_path / "terraform.tfvars"
-        path.write_text(content)
-        assert rules.errors({}, path) == []
-
-
 def test_git_tracks_profiles_and_ignores_personal_values(tmp_path: Path) -> None:
     shutil.copy(REPOSITORY / ".gitignore", tmp_path)
     git(tmp_path, "init", "--quiet").check_returncode()
@@ -95,34 +83,13 @@ def test_git_tracks_profiles_and_ignores_personal_values(tmp_path: Path) -> None
         assert answer.stdout.splitlines() == [paths[name] for name in ignored]
 
 
-@pytest.fixture(scope="module")
-def prod(backend_plans: dict[str, Plan]) -> Resources:
-    return backend_plans["prod_profile"].resources
-
-
-def test_prod_is_protected_and_keeps_logs_for_a_year(prod: Resources) -> None:
-    assert prod["aws_dynamodb_table.orders"]["deletion_protection_enabled"] is True
-    assert {group["retention_in_days"] for group in prod.of_type("aws_cloudwatch_log_group").values()} == {365}
-
-
-def test_prod_reserves_concurrency_for_orders(prod: Resources) -> None:
-    submission, processing = (
-        prod[f"module.{function}.aws_lambda_function.this"]["reserved_concurrent_executions"]
-        for function in ("submission", "processing")
-    )
-    [scaling] = prod["aws_lambda_event_source_mapping.orders"]["scaling_config"]
-    assert submission >= 50
-    assert processing >= scaling["maximum_concurrency"]
-
-
-def test_prod_accepts_browser_orders_from_the_storefront_only(prod: Resources) -> None:
-    [cors] = prod["aws_apigatewayv2_api.orders"]["cors_configuration"]
-    assert list(cors["allow_origins"]) == ["https://shop.example.com"]
-
-
-def test_prod_mails_every_alarm_and_no_order(prod: Resources) -> None:
-    alarms = {alarm["alarm_name"] for alarm in prod.of_type("aws_cloudwatch_metric_alarm").values()}
-    assert "order-processing-prod-no-orders" in alarms
-    assert len(alarms) == 23
-    subscribed = [each["endpoint"] for each in prod.of_type("aws_sns_topic_subscription").values()]
-    assert subscribed == ["operations@example.com"]
+def test_prod_profile_protects_orders_and_reserves_executions() -> None:
+    # test_backend_plan.py shows the effect of each variable.
+    settings = settings_of(profile_of("backend", "prod"))
+    assert settings["deletion_protection_enabled"] is True
+    assert settings["log_retention_days"] == 365
+    assert settings["submission_reserved_concurrency"] >= 50
+    assert settings["processing_reserved_concurrency"] >= settings["processing_maximum_concurrency"]
+    assert settings["cors_allowed_origins"] == ["FILL IN"], "browsers place orders from the storefront only"
+    assert settings["no_orders_alarm_minutes"] == 1440
+    assert "completed_order_email" not in settings

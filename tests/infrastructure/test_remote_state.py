@@ -120,9 +120,3 @@ def test_both_folders_share_a_bucket_under_different_keys() -> None:
     assert (FRONTEND / "backend.tf.example").read_text() == (BACKEND / "backend.tf.example").read_text()
     assert settings(FRONTEND)["bucket"] == BUCKET
     assert settings(FRONTEND)["key"] != KEY
-
-
-@pytest.mark.parametrize("folder", [BACKEND, FRONTEND], ids=lambda folder: folder.name)
-def test_state_is_a_local_file_by_default(folder: Path) -> None:
-    code = "".join(path.read_text() for path in folder.glob("*.tf") if path.name != "backend.tf")
-    assert not re.search(r"(?m)^\s*(backend|cloud)\b", code)

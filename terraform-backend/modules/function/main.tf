@@ -3,21 +3,20 @@
 locals {
   function_name = "${var.shared.prefix}-${var.function.name}"
 
-  # Every function reads encrypted data: its environment, a message, the table or its stream.
-  key_permissions = var.shared.kms_key_arn == null ? {} : merge(var.function.key_permissions, { DecryptWithCustomerKey = ["kms:Decrypt"] })
+  log_permissions = {
+    WriteOwnLog = { actions = ["logs:CreateLogStream", "logs:PutLogEvents"], resources = ["${aws_cloudwatch_log_group.this.arn}:*"] }
+  }
 
   # X-Ray's actions apply to all resources.
-  trace_permissions = { for sid in var.shared.tracing_enabled ? ["SendTraces"] : [] : sid => {
-    actions   = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
-    resources = ["*"]
-  } }
+  trace_permissions = var.shared.tracing_enabled ? {
+    SendTraces = { actions = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"], resources = ["*"] }
+  } : {}
 
-  permissions = merge(var.function.permissions, local.trace_permissions, {
-    WriteOwnLog = {
-      actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-      resources = ["${aws_cloudwatch_log_group.this.arn}:*"]
-    }
-  }, { for sid, actions in local.key_permissions : sid => { actions = actions, resources = [var.shared.kms_key_arn] } })
+  # Every function reads encrypted data: its environment, a message, the table or its stream.
+  key_actions     = merge(var.function.key_permissions, { DecryptWithCustomerKey = ["kms:Decrypt"] })
+  key_permissions = { for sid, actions in local.key_actions : sid => { actions = actions, resources = var.shared.kms_key_arn[*] } if var.shared.kms_key_arn != null }
+
+  permissions = merge(var.function.permissions, local.log_permissions, local.trace_permissions, local.key_permissions)
 }
 
 data "aws_region" "current" {}

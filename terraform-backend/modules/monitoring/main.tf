@@ -5,8 +5,8 @@
 resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = var.alarms
 
-  alarm_name        = "${var.prefix}-${each.key}"
-  alarm_description = "${each.value.description} Runbook: ${var.runbook_url}#${coalesce(each.value.runbook_section, each.key)}"
+  alarm_name        = "${var.backend.prefix}-${each.key}"
+  alarm_description = "${each.value.description} Runbook: ${var.backend.runbook_url}#${coalesce(each.value.runbook_section, each.key)}"
 
   namespace          = one(each.value.metric[*].namespace)
   metric_name        = one(each.value.metric[*].name)
@@ -47,8 +47,8 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   threshold           = each.value.threshold
   treat_missing_data  = each.value.treat_missing_data
 
-  alarm_actions = [var.alerts_topic_arn]
-  ok_actions    = each.value.notify_when_ok ? [var.alerts_topic_arn] : []
+  alarm_actions = [var.backend.alerts_topic_arn]
+  ok_actions    = each.value.notify_when_ok ? [var.backend.alerts_topic_arn] : []
 }
 
 # --- Metrics of the orders ---
@@ -61,7 +61,7 @@ resource "aws_cloudwatch_log_metric_filter" "this" {
   pattern        = each.value.pattern
 
   metric_transformation {
-    namespace     = var.metric_namespace
+    namespace     = var.backend.metric_namespace
     name          = coalesce(each.value.metric_name, each.key)
     value         = "1"
     default_value = each.value.has_zeros ? "0" : null
@@ -74,73 +74,46 @@ resource "aws_cloudwatch_log_metric_filter" "this" {
 data "aws_region" "current" {}
 
 locals {
+  namespace = var.backend.metric_namespace
+  queue     = var.backend.queue_names.orders
+  functions = var.backend.function_names
+
   # The first two rows show an order's path from left to right: the traffic and the latency of each part. The third row
   # shows failures and the path as a whole.
   dashboard_rows = [
     [
-      { title = "API: requests", stat = "Sum", metrics = [for name in ["Count", "4xx", "5xx"] : ["AWS/ApiGateway", name, "ApiId", var.api_id]] },
-      { title = "Submission: orders", stat = "Sum", metrics = [for name in ["OrdersAccepted", "OrdersRefused"] : [var.metric_namespace, name]] },
-      {
-        title = "Orders queue: orders"
-        stat  = "Maximum"
-        metrics = [
-          for state in ["Visible", "NotVisible"] : ["AWS/SQS", "ApproximateNumberOfMessages${state}", "QueueName", var.queue_names.orders]
-        ]
-      },
-      {
-        title   = "Processing: orders"
-        stat    = "Sum"
-        metrics = [for name in ["OrdersStored", "OrdersDuplicate", "OrdersConflict", "OrdersFailed"] : [var.metric_namespace, name]]
-      },
-      { title = "Notification: orders", stat = "Sum", metrics = [[var.metric_namespace, "OrdersNotified"]] },
-      {
-        title = "Dead letters: messages"
-        stat  = "Maximum"
-        metrics = [
-          for queue in ["orders_dlq", "notifications_dlq"] : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", var.queue_names[queue]]
-        ]
-      },
+      { title = "API: requests", stat = "Sum", metrics = [for name in ["Count", "4xx", "5xx"] : ["AWS/ApiGateway", name, "ApiId", var.backend.api_id]] },
+      { title = "Submission: orders", stat = "Sum", metrics = [for name in ["OrdersAccepted", "OrdersRefused"] : [local.namespace, name]] },
+      { title = "Orders queue: orders", stat = "Maximum", metrics = [for state in ["Visible", "NotVisible"] : ["AWS/SQS", "ApproximateNumberOfMessages${state}", "QueueName", local.queue]] },
+      { title = "Processing: orders", stat = "Sum", metrics = [for result in ["Stored", "Duplicate", "Conflict", "Failed"] : [local.namespace, "Orders${result}"]] },
+      { title = "Notification: orders", stat = "Sum", metrics = [[local.namespace, "OrdersNotified"]] },
+      { title = "Dead letters: messages", stat = "Maximum", metrics = [for queue in ["orders_dlq", "notifications_dlq"] : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", var.backend.queue_names[queue]]] },
     ],
     [
       {
         title       = "API: p99 latency, ms"
         stat        = "p99"
-        metrics     = [["AWS/ApiGateway", "Latency", "ApiId", var.api_id]]
+        metrics     = [["AWS/ApiGateway", "Latency", "ApiId", var.backend.api_id]]
         annotations = { horizontal = [{ label = "api-slow", value = var.alarms.api-slow.threshold }] }
       },
-      { title = "Submission: p99 duration, ms", stat = "p99", metrics = [["AWS/Lambda", "Duration", "FunctionName", var.function_names.submission]] },
+      { title = "Submission: p99 duration, ms", stat = "p99", metrics = [["AWS/Lambda", "Duration", "FunctionName", local.functions.submission]] },
       {
         title       = "Orders queue: age of the oldest order, s"
         stat        = "Maximum"
-        metrics     = [["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", var.queue_names.orders]]
+        metrics     = [["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", local.queue]]
         annotations = { horizontal = [{ label = "orders-waiting", value = var.alarms.orders-waiting.threshold }] }
       },
-      { title = "Processing: p99 duration, ms", stat = "p99", metrics = [["AWS/Lambda", "Duration", "FunctionName", var.function_names.processing]] },
-      {
-        title   = "Notification: age of the oldest order, ms"
-        stat    = "Maximum"
-        metrics = [["AWS/Lambda", "IteratorAge", "FunctionName", var.function_names.notification]]
-      },
-      {
-        title   = "Functions: errors and throttles"
-        stat    = "Sum"
-        metrics = [for pair in setproduct(["Errors", "Throttles"], values(var.function_names)) : ["AWS/Lambda", pair[0], "FunctionName", pair[1]]]
-      },
+      { title = "Processing: p99 duration, ms", stat = "p99", metrics = [["AWS/Lambda", "Duration", "FunctionName", local.functions.processing]] },
+      { title = "Notification: age of the oldest order, ms", stat = "Maximum", metrics = [["AWS/Lambda", "IteratorAge", "FunctionName", local.functions.notification]] },
+      { title = "Functions: errors and throttles", stat = "Sum", metrics = [for pair in setproduct(["Errors", "Throttles"], values(local.functions)) : ["AWS/Lambda", pair[0], "FunctionName", pair[1]]] },
     ],
     [
-      {
-        title = "Failures"
-        stat  = "Sum"
-        metrics = [
-          for name in ["SubmissionFailed", "ProcessingFailed", "OrdersDeadLettered", "NotificationFailed", "StatusFailed"] :
-          [var.metric_namespace, name]
-        ]
-      },
+      { title = "Failures", stat = "Sum", metrics = [for name in ["SubmissionFailed", "ProcessingFailed", "OrdersDeadLettered", "NotificationFailed", "StatusFailed"] : [local.namespace, name]] },
       {
         title = "Cumulative orders: accepted, stored, notified"
         stat  = "Sum"
         metrics = concat(
-          [for name in ["Accepted", "Stored", "Notified"] : [var.metric_namespace, "Orders${name}", { id = lower(name), visible = false }]],
+          [for name in ["Accepted", "Stored", "Notified"] : [local.namespace, "Orders${name}", { id = lower(name), visible = false }]],
           [for id in ["accepted", "stored", "notified"] : [{ id = "all_${id}", label = id, expression = "RUNNING_SUM(FILL(${id}, 0))" }]],
         )
       },
@@ -153,36 +126,29 @@ locals {
 }
 
 resource "aws_cloudwatch_dashboard" "this" {
-  dashboard_name = var.prefix
+  dashboard_name = var.backend.prefix
 
   dashboard_body = jsonencode({
     widgets = concat(
       [
         {
-          type   = "alarm"
-          x      = 0
-          y      = 0
-          width  = local.dashboard_width
-          height = local.alarms_height
-          properties = {
-            title  = "Alarms of ${var.prefix}"
-            alarms = values(aws_cloudwatch_metric_alarm.this)[*].arn
-          }
+          type       = "alarm"
+          x          = 0
+          y          = 0
+          width      = local.dashboard_width
+          height     = local.alarms_height
+          properties = { title = "Alarms of ${var.backend.prefix}", alarms = values(aws_cloudwatch_metric_alarm.this)[*].arn }
         }
       ],
       flatten([
         for row, graphs in local.dashboard_rows : [
           for column, graph in graphs : {
-            type   = "metric"
-            x      = column * local.dashboard_width / length(graphs)
-            y      = local.alarms_height + row * local.graph_height
-            width  = local.dashboard_width / length(graphs)
-            height = local.graph_height
-            properties = merge(graph, {
-              region = data.aws_region.current.name
-              period = 60
-              view   = "timeSeries"
-            })
+            type       = "metric"
+            x          = column * local.dashboard_width / length(graphs)
+            y          = local.alarms_height + row * local.graph_height
+            width      = local.dashboard_width / length(graphs)
+            height     = local.graph_height
+            properties = merge(graph, { region = data.aws_region.current.name, period = 60, view = "timeSeries" })
           }
         ]
       ]),

@@ -1,24 +1,18 @@
-variable "prefix" {
-  description = "First part of every alarm's name, and name of the dashboard."
-  type        = string
-}
-
-variable "alerts_topic_arn" {
-  description = "Topic that every alarm notifies."
-  type        = string
-}
-
-variable "runbook_url" {
-  description = "Address of the runbook. Every alarm's description ends with a link to one of its sections."
-  type        = string
+variable "backend" {
+  description = "The backend to monitor. Its prefix begins every alarm's name and is the dashboard's name. Every alarm's description ends with a link to a section of runbook_url."
+  type = object({
+    prefix           = string
+    alerts_topic_arn = string
+    runbook_url      = string
+    metric_namespace = string
+    api_id           = string
+    queue_names      = map(string)
+    function_names   = map(string)
+  })
 }
 
 variable "alarms" {
-  description = <<-EOT
-    Alarms by name. An alarm compares one metric, or an expression over several metrics by their ids, with a threshold.
-    It is raised when datapoints_to_alarm of the last evaluation_periods datapoints breach; null means all of them.
-    runbook_section is the section's anchor in the runbook; null means the alarm's name.
-  EOT
+  description = "Alarms by name. An alarm compares one metric, or an expression over several metrics by their ids, with a threshold. A null runbook_section means the alarm's name."
   type = map(object({
     description     = string
     runbook_section = optional(string)
@@ -47,11 +41,6 @@ variable "alarms" {
   }
 }
 
-variable "metric_namespace" {
-  description = "Namespace of the metrics that are counted from the logs."
-  type        = string
-}
-
 variable "metric_filters" {
   description = "Metrics counted from the logs, by the filter's name. A null metric_name means the filter's name. With has_zeros, the metric has a value in each minute with a log event. A metric is billed for each hour with a value."
   type = map(object({
@@ -60,19 +49,4 @@ variable "metric_filters" {
     metric_name    = optional(string)
     has_zeros      = optional(bool, false)
   }))
-}
-
-variable "api_id" {
-  description = "ID of the API, for the dashboard."
-  type        = string
-}
-
-variable "queue_names" {
-  description = "Names of the queues orders, orders_dlq and notifications_dlq, for the dashboard."
-  type        = map(string)
-}
-
-variable "function_names" {
-  description = "Names of the functions submission, processing, status and notification, for the dashboard."
-  type        = map(string)
 }

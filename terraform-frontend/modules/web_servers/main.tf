@@ -203,7 +203,7 @@ data "aws_iam_policy_document" "web_server_trust" {
 resource "aws_iam_role" "web_server" {
   name                 = "${var.prefix}-web-server-${data.aws_region.current.name}" # roles are global
   assume_role_policy   = data.aws_iam_policy_document.web_server_trust.json
-  permissions_boundary = var.permissions_boundary_arn
+  permissions_boundary = var.instance.permissions_boundary_arn
 }
 
 # Only what Session Manager needs. AmazonSSMManagedInstanceCore would also allow reading the account's parameters.
@@ -316,7 +316,7 @@ data "aws_autoscaling_group" "running" {
 
 locals {
   # A new group starts with the current number of servers. Otherwise every release would reduce a busy shop's capacity.
-  capacity = min(var.size.max, max(var.size.min, values(data.aws_autoscaling_group.running)[*].desired_capacity...))
+  capacity = min(var.instance.max_size, max(var.instance.min_size, values(data.aws_autoscaling_group.running)[*].desired_capacity...))
 }
 
 resource "aws_autoscaling_group" "storefront" {
@@ -324,8 +324,8 @@ resource "aws_autoscaling_group" "storefront" {
   name_prefix         = "${local.group_tag}-${aws_launch_template.web_server.latest_version}-"
   vpc_zone_identifier = var.network.instance_subnet_ids
   target_group_arns   = [aws_lb_target_group.web_servers.arn]
-  min_size            = var.size.min
-  max_size            = var.size.max
+  min_size            = var.instance.min_size
+  max_size            = var.instance.max_size
   desired_capacity    = local.capacity
 
   # Apply waits until the load balancer reports this many servers of the new group healthy. A server needs about a
@@ -411,11 +411,11 @@ locals {
     }
 
     missing-hosts = {
-      description         = "Fewer than ${var.size.min} web servers of ${var.prefix} have been healthy for five minutes, and they were not replaced. With none, customers see no page. Look first at the group's scaling activities."
+      description         = "Fewer than ${var.instance.min_size} web servers of ${var.prefix} have been healthy for five minutes, and they were not replaced. With none, customers see no page. Look first at the group's scaling activities."
       metric_name         = "HealthyHostCount"
       statistic           = "Minimum"
       comparison_operator = "LessThanThreshold"
-      threshold           = var.size.min
+      threshold           = var.instance.min_size
       datapoints_to_alarm = 5
       missing_data        = "breaching"
     }

@@ -36,8 +36,12 @@ variable "load_balancer" {
 }
 
 variable "instance" {
-  description = "How each web server is created."
+  description = "How each web server is created, and how many there are."
   type = object({
+    min_size                 = number
+    max_size                 = number
+    permissions_boundary_arn = optional(string)
+
     image_id         = string
     root_device_name = string
     type             = string
@@ -53,24 +57,10 @@ variable "instance" {
   }
 }
 
-variable "size" {
-  description = "Limits of the number of web servers."
-  type = object({
-    min = number
-    max = number
-  })
-}
-
 variable "alarms" {
   description = "The topic that receives alarms, if any, and the address of the runbook."
   type = object({
     topic_arn   = optional(string)
     runbook_url = string
   })
-}
-
-variable "permissions_boundary_arn" {
-  description = "ARN of the permissions boundary of the web servers' role."
-  type        = string
-  default     = null
 }

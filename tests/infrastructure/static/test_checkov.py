@@ -5,7 +5,6 @@ checkov pins dependencies that conflict with those of the tests, so install it s
 
 import json
 import os
-import re
 import shutil
 import subprocess
 from collections import Counter, defaultdict
@@ -15,11 +14,10 @@ from typing import Any
 
 import pytest
 
-from infrastructure.static.accepted_findings import ACCEPTED, BACKEND_BY_DEFAULT, FRONTEND_BY_DEFAULT
+from infrastructure.static.accepted_findings import ACCEPTED
 from support.deployment.terraform import Plan
 from support.prerequisites import require_program
 from support.repository.cloudformation import TEMPLATE
-from support.repository.files import REPOSITORY
 
 
 @dataclass(frozen=True)
@@ -78,13 +76,3 @@ def test_checkov_reports_only_accepted_findings(reports: dict[str, Report], docu
     report = reports[document]
     assert report.passed > 50, "checks must have run"
     assert set(report.failed) == ACCEPTED[document].keys(), report.failed
-
-
-@pytest.mark.parametrize(
-    ("folder", "reasons"),
-    [("terraform-frontend", FRONTEND_BY_DEFAULT), ("terraform-backend", BACKEND_BY_DEFAULT)],
-)
-def test_reason_names_the_variable_that_fixes_the_finding(folder: str, reasons: dict[str, str]) -> None:
-    variables = re.findall(r'(?m)^variable "(\w+)"', (REPOSITORY / folder / "variables.tf").read_text())
-    for check, reason in reasons.items():
-        assert re.search(rf": ({'|'.join(variables)})\b", reason), check

@@ -4,13 +4,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from local_stack.environment import without_personal_choices
 from support.deployment.frontend import user_data
 from support.deployment.terraform import Plan, TerraformRoot
+from support.repository.files import REPOSITORY
 
 
-def test_terraform_validate_reports_no_error_and_no_warning(backend: TerraformRoot, frontend: TerraformRoot) -> None:
-    assert backend.validation_diagnostics() == []
-    assert frontend.validation_diagnostics() == []
+@pytest.mark.parametrize("folder", ["terraform-backend", "terraform-frontend"])
+def test_terraform_validate_reports_no_error_and_no_warning(folder: str, tmp_path: Path) -> None:
+    root = TerraformRoot(REPOSITORY / folder, tmp_path / folder, without_personal_choices())
+    assert root.validation_diagnostics() == []
 
 
 def test_user_data_passes_shellcheck(frontend_plan: Plan, frontend_production_plan: Plan, tmp_path: Path) -> None:

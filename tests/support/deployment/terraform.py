@@ -53,6 +53,15 @@ class Resources(dict[str, dict[str, Any]]):
     def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
         return {address: values for address, values in self.items() if f".{kind}." in f".{address}"}
 
+    def at(self, path: str) -> list[Any]:
+        """Return the value at a path below an address, or below each resource of a type; None if it is absent."""
+        target, *steps = path.split("/")
+        found: list[Any] = [self[target]] if target in self else list(self.of_type(target).values())
+        for step in steps:
+            found = [dict(enumerate(each)) if isinstance(each, list) else each or {} for each in found]
+            found = [each.get(int(step) if step.isdigit() else step) for each in found]
+        return found
+
 
 @dataclass(frozen=True)
 class Plan:

@@ -3,7 +3,7 @@
 import copy
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,10 @@ class Template:
         """Return the resources of a deployment with these parameters, resolved."""
         return _Resolution(self.document, parameters).resources()
 
+    def rejections(self, **parameters: str) -> list[str]:
+        """Return the advice for each invalid parameter and each failed rule. A missing one is invalid."""
+        return list(_Resolution(self.document, parameters).rejections())
+
 
 class _Resolution:
     def __init__(self, document: Document, parameters: Mapping[str, str]) -> None:
@@ -83,6 +87,16 @@ class _Resolution:
             for name, resource in self._document["Resources"].items()
             if self._condition(resource.get("Condition"))
         }
+
+    def rejections(self) -> Iterator[str]:
+        for name, definition in self._document["Parameters"].items():
+            is_list = definition["Type"] == "CommaDelimitedList"
+            values = self._parameters[name].split(",") if is_list else [self._parameters[name]]
+            if not all(_is_valid(each, definition) for each in values):
+                yield definition["ConstraintDescription"]
+        for rule in self._document["Rules"].values():
+            if self._value(rule.get("RuleCondition", True)):
+                yield from (each["AssertDescription"] for each in rule["Assertions"] if not self._value(each["Assert"]))
 
     def _condition(self, name: str | None) -> bool:
         return name is None or bool(self._value(self._document["Conditions"][name]))
@@ -124,6 +138,8 @@ class _Resolution:
                 return self._found_in_map(name, self._value(first), self._value(second))
             case "Fn::Select", [index, items]:
                 return self._value(items)[int(index)]
+            case "Fn::Join", [separator, parts]:
+                return str(separator).join(map(str, self._value(parts)))
             case "Fn::Split", [separator, text]:
                 return self._value(text).split(separator)
             case "Fn::Sub", [text, values]:
@@ -185,6 +201,15 @@ class _Resolution:
                 return arn("cloudwatch", f"alarm:{self._reference(name)}")
             case _:
                 return f"<{name}.{attribute}>"
+
+
+def _is_valid(value: str, definition: Document) -> bool:
+    is_allowed = value in map(str, definition.get("AllowedValues", [value]))
+    if not is_allowed or not re.fullmatch(definition.get("AllowedPattern", "(?s).*"), value):
+        return False
+    if definition["Type"] != "Number":
+        return int(definition.get("MinLength", 0)) <= len(value) <= int(definition.get("MaxLength", 4096))
+    return float(definition.get("MinValue", "-inf")) <= float(value) <= float(definition.get("MaxValue", "inf"))
 
 
 def _is_function(call: tuple[Any, Any]) -> bool:

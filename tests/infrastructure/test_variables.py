@@ -1,0 +1,355 @@
+"""Every value that would lose orders, customers or money is rejected, with a message that states what to choose."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infrastructure.variable_rules import Case, cases, errors_of_each, rules_of
+from support.deployment.terraform import Diagnostic, TerraformRoot
+
+ID = "1234abcd-12ab-34cd-56ef-1234567890ab"
+KEY = f"arn:aws:kms:eu-west-1:123456789012:key/{ID}"
+CERTIFICATE = f"arn:aws:acm:eu-west-1:123456789012:certificate/{ID}"
+GOV_CERTIFICATE = CERTIFICATE.replace("arn:aws:", "arn:aws-us-gov:")
+ISSUER = {"jwt_issuer": "https://login.example.com"}
+SHOP = {"domain_name": "shop.example.com"}
+EMAIL = "Give one complete e-mail address"
+TOGETHER = "without an issuer, no token is required"
+ZERO = "with 0 every order"
+RATES = [0, 0.5, 10001]
+BURSTS = [0, 1.5, 5001]
+SUBNETS = [f"subnet-0123456789abcdef{number}" for number in range(4)]
+NETWORK = {
+    "vpc_id": "vpc-0123456789abcdef0",
+    "load_balancer_subnet_ids": SUBNETS[:2],
+    "instance_subnet_ids": SUBNETS[2:],
+}
+ZONES = "Name two to six different zones"
+CIDRS = "Name at least one network in allowed_cidrs, each as an IPv4 network by its first address"
+PROJECTS = f"|a|Shop|1shop|shop-|my--shop|my_shop|shop\n|{'s' * 26}"
+BOUNDARIES = "|arn:aws:iam::123456789012:role/Boundary"
+RUNBOOKS = (
+    "|runbook.md|http://wiki.example.com/r|https://|https://wiki.example.com/r#alarms|https://wiki.example.com/a b"
+    f"|https://wiki.example.com/r\n|https://{'r' * 293}"
+)
+
+# Invalid values by variable and advice. "|" separates strings; every list of strings begins with the empty one.
+BOTH: list[Case] = [
+    *cases("project", "2 to 25 lower-case letters", PROJECTS),
+    *cases("environment", '"dev", "staging" or "prod"', "|production|Dev|dev "),
+    *cases("aws_region", 'such as "eu-central-1"', "|Ireland|eu-west-1a"),
+    *cases("permissions_boundary_arn", "Give the ARN of a managed IAM policy", BOUNDARIES),
+    *cases("log_retention_days", "Choose one of CloudWatch's retention periods", [0, 31, 10000]),
+    *cases("runbook_url", "Give an https address", RUNBOOKS),
+]
+BACKEND_REFUSED: list[Case] = [
+    *BOTH,
+    *cases(
+        "kms_key_arn",
+        "Give the ARN of a KMS key",
+        f"|alias/orders|{ID}|arn:aws:kms:eu-west-1:123456789012:alias/orders|*|{KEY}/*",
+    ),
+    Case("notification_email", None, EMAIL),
+    *cases(
+        "notification_email",
+        EMAIL,
+        "|operations|operations@example|@example.com|a@example.com, b@example.com|operations@example.com\n"
+        "|Operations <operations@example.com>|operations@example..com",
+    ),
+    *cases("completed_order_email", EMAIL, "|nobody|sales@example|sales@example.com\n"),
+    *cases(
+        "completed_order_email", "alarms would no longer arrive", ["operations@example.com", "Operations@EXAMPLE.com"]
+    ),
+    *cases(
+        "alerts_https_endpoint",
+        "an address that starts with https://",
+        "|https://|http://events.example.com|https://a b|https:///sns|https://a/#x|https://a\n",
+    ),
+    *cases("lambda_architecture", '"arm64" or "x86_64"', "|aarch64|amd64|x86-64|ARM64"),
+    *cases("lambda_zip_path", "Give the path of a .zip file", "|dist|orders.tar.gz"),
+    Case("lambda_zip_path", "../dist/orders-x86_64.zip", "for the other processor", {"lambda_architecture": "arm64"}),
+    Case("lambda_zip_path", "../dist/orders-arm64.zip", "for the other processor", {"lambda_architecture": "x86_64"}),
+    *cases("processing_timeout_seconds", "Below 2, a cold start cannot finish", [0, 1, 2.5, 901]),
+    *cases("processing_maximum_concurrency", "from 2 to 1000", [1, 2.5, 1001]),
+    *cases("processing_batch_window_seconds", "from 0 to 20", [-1, 0.5, 21]),
+    *cases(
+        "processing_reserved_concurrency",
+        "at least processing_maximum_concurrency",
+        [0, 9, 10.5],
+        processing_maximum_concurrency=10,
+    ),
+    *cases("notification_parallelization_factor", "from 1 to 10", [0, 1.5, 11]),
+    *cases("submission_reserved_concurrency", ZERO, [0, 1.5]),
+    Case("cors_allowed_origins", [], "Name at least one origin"),
+    *(
+        Case(case.variable, [case.value], case.advice)
+        for case in cases(
+            "cors_allowed_origins",
+            "scheme://host[:port]",
+            "|shop.example.com|https://shop.example.com/|https://shop.example.com/orders|https://Shop.example.com|null"
+            "|https://shop.example.com:|https://*.example.com|https://shop.example.com\n|https://a.com,https://b.com",
+        )
+    ),
+    Case("cors_allowed_origins", ["https://shop.example.com", "shop"], "scheme://host[:port]"),
+    *cases(
+        "jwt_issuer",
+        "Give the issuer as an https:// address",
+        "|login.example.com|http://login.example.com|https://|https://login.example.com |https://login.example.com\n"
+        "|https://login.example.com/?tenant=shop|https://login.example.com/#shop|https://user@login.example.com",
+        jwt_audience=["till"],
+    ),
+    Case("jwt_issuer", "https://login.example.com", TOGETHER),
+    Case("jwt_audience", ["till"], TOGETHER),
+    *(Case("jwt_audience", [value], "without spaces and commas", ISSUER) for value in ("", " ", "shop,till", "shop\n")),
+    *cases(
+        "jwt_customer_claim",
+        "Name a claim of 1 to 50",
+        f"|customer id|sub\n|$.sub|{'c' * 51}",
+        **ISSUER,
+        jwt_audience=["till"],
+    ),
+    Case("jwt_customer_claim", "email", "no claim is"),
+    *cases(
+        "api_domain_name",
+        "Give one complete name",
+        "|api|*.example.com|API.example.com|https://api.example.com|api.example.com/|a.b.c\n",
+        api_certificate_arn=CERTIFICATE,
+    ),
+    Case("api_domain_name", "api.example.com", "only with its certificate"),
+    *cases(
+        "api_certificate_arn",
+        "Give the ARN of a certificate",
+        f"|{ID}|{CERTIFICATE.replace(':acm:', ':iam:')}|{CERTIFICATE}\n",
+        api_domain_name="api.example.com",
+    ),
+    Case("api_certificate_arn", CERTIFICATE, "only with its certificate"),
+    *cases(
+        "api_hosted_zone_id",
+        "Give the ID of a hosted zone",
+        "|example.com|/hostedzone/Z0123456789ABCDEFGHIJ|Z0123\n",
+        api_domain_name="api.example.com",
+        api_certificate_arn=CERTIFICATE,
+    ),
+    Case("api_hosted_zone_id", "Z0123456789ABCDEFGHIJ", "no record is created"),
+    *cases("api_throttling_rate_limit", ZERO, RATES),
+    *cases("api_throttling_burst_limit", ZERO, BURSTS),
+    *cases("submission_throttling_rate_limit", ZERO, RATES),
+    *cases("submission_throttling_burst_limit", ZERO, BURSTS),
+    *cases("status_throttling_rate_limit", "with 0", RATES),
+    *cases("status_throttling_burst_limit", "with 0", BURSTS),
+    *cases("latency_alarm_threshold_ms", "Below 100, a healthy API raises the alarm", [99, 29001]),
+    *cases("no_orders_alarm_minutes", "Below 5, any pause raises the alarm", [0, 4, 7.5, 1441]),
+    *cases("orders_alarm_per_minute", "of at least 1", [0]),
+    *cases("requests_alarm_per_minute", "of at least 1", [0]),
+    *cases("client_errors_alarm_per_minute", "of at least 1", [0]),
+]
+FRONTEND_REFUSED: list[Case] = [
+    *BOTH,
+    *cases("project", 'does not begin with "internal-"', "internal|internal-shop"),
+    *cases(
+        "vpc_cidr",
+        "a private IPv4 network of /16 to /23",
+        "|10.20.0.0|10.20.0.1/16|10.0.0.0/8|10.20.0.0/24|8.8.0.0/16|fd00::/16",
+    ),
+    *cases("availability_zones", ZONES, [[], ["eu-west-1a"], ["eu-west-1a"] * 2, ["eu-west-1", "eu-west-1b"]]),
+    *cases("availability_zones", ZONES, [[f"eu-west-1{zone}" for zone in "abcdefg"]]),
+    *cases(
+        "existing_network", "Give the ID of a VPC", [{**NETWORK, "vpc_id": value} for value in ("", "vpc-", SUBNETS[0])]
+    ),
+    *(
+        Case("existing_network", {**NETWORK, name: value}, "two or more different subnets")
+        for name in ("load_balancer_subnet_ids", "instance_subnet_ids")
+        for value in ([], SUBNETS[:1], SUBNETS[:1] * 2, [SUBNETS[0], "10.0.0.0/24"])
+    ),
+    Case(
+        "existing_network",
+        NETWORK,
+        "Leave availability_zones out",
+        {"availability_zones": ["eu-west-1a", "eu-west-1b"]},
+    ),
+    *cases("allowed_cidrs", CIDRS, [[], ["203.0.113.7"], ["203.0.113.7/24"], ["10.0.0.0/33"], ["2001:db8::/32"]]),
+    Case("certificate_arn", CERTIFICATE, "Set domain_name to the name of certificate_arn"),
+    Case("certificate_arn", "shop.example.com", "Give the ARN of a certificate", SHOP),
+    *cases(
+        "domain_name",
+        "Give a complete name in lower case",
+        "|shop|https://shop.example.com|shop.example.com/|Shop.example.com|shop.example.com:443",
+    ),
+    Case("hosted_zone_id", "Z0123456789ABCDEFGHIJ", "Set domain_name to the name of certificate_arn"),
+    Case("hosted_zone_id", "/hostedzone/Z0123456789ABCDEFGHIJ", "Give the ID of a hosted zone", SHOP),
+    *cases("web_acl_arn", "a regional web ACL", "|arn:aws:wafv2:us-east-1:123456789012:global/webacl/shop/1234abcd"),
+    *cases("access_log_bucket", "Give the name of a bucket", "|arn:aws:s3:::logs|Logs"),
+    *cases(
+        "api_url",
+        "Give the backend's api_endpoint",
+        "|api.example.com|http://api.example.com|http://localhost.example.com|https://Api.example.com"
+        "|https://user:password@api.example.com|https://api.example.com/?stage=dev|https://api.example.com/#orders"
+        "|https://api.example.com:port|https://api.example.com/\n|https://api.example.com/'; reboot; '"
+        '|https://api.example.com/"|https://api.example.com/$(reboot) |https://[::1]/',
+    ),
+    *cases(
+        "repository_url",
+        "Give the repository's https address",
+        "|http://github.com/a/b.git|git@github.com:a/b.git|https://token@github.com/a/b.git|https://github.com"
+        "|https://github.com:8443/a/b.git|https://github.com/a/b.git?ref=main|https://github.com/a/b.git'"
+        "|https://github.com/a/$(reboot)|https://github.com/a/b.git\n",
+    ),
+    *cases(
+        "repository_ref",
+        "Give a commit's full ID",
+        "|-upload-pack=reboot|a b|a..b|a'b|$(reboot)|main:main|main\n|v1.lock|release/",
+    ),
+    *cases("repository_ref", "Give all 40 digits of the commit", ["1a2b3c4", "1a2b3c4d" * 4]),
+    *cases("repository_ref", "prod accepts no tag or branch", "main|v1.2.0|1a2b3c4", environment="prod"),
+    *cases("ami_id", "Give the ID of an image", "|debian-13|ami-"),
+    *cases("root_device_name", "Give the root device's name", "|xvda|/dev/xvda/1"),
+    *cases("instance_type", 'such as "t4g.micro"', "|micro"),
+    *cases("instance_type", "Choose a Graviton type", "t3.micro|m7i.large|g4dn.xlarge"),
+    *cases("min_size", "with min_size 0 there is no storefront", [0, 1.5]),
+    *cases("max_size", "from min_size to 100", [1, 2.5, 101]),
+    Case("max_size", 4, "from min_size to 100", {"min_size": 5}),
+    *cases(
+        "alerts_topic_arn",
+        "Give the ARN of an SNS topic",
+        "|arn:aws:sqs:eu-west-1:123456789012:alerts|arn:aws:sns:eu-west-1:123456789012:alerts.fifo",
+    ),
+]
+
+# The smallest and the largest valid value of each variable.
+BACKEND_EXTREMES: dict[str, tuple[Any, Any]] = {
+    "project": ("os", "a" * 25),
+    "environment": ("staging", "prod"),
+    "aws_region": ("us-gov-west-1", None),
+    "kms_key_arn": (
+        KEY.replace("arn:aws:", "arn:aws-us-gov:"),
+        KEY.replace(ID, "mrk-1234abcd12ab34cd56ef1234567890ab"),
+    ),
+    "permissions_boundary_arn": (
+        "arn:aws:iam::aws:policy/PowerUserAccess",
+        "arn:aws:iam::123456789012:policy/teams/Boundary",
+    ),
+    "deletion_protection_enabled": (False, True),
+    "completed_order_email": ("none", "sales.orders+shop@mail.example.co.uk"),
+    "alerts_https_endpoint": ("https://a", "https://user:secret@events.example.com:8443/sns/1?key=2"),
+    "lambda_architecture": ("x86_64", "arm64"),
+    "lambda_zip_path": ("../dist/orders-x86_64.zip", "/somewhere/orders-local.zip"),
+    "processing_timeout_seconds": (2, 900),
+    "processing_maximum_concurrency": (2, 1000),
+    "processing_batch_window_seconds": (0, 20),
+    "processing_reserved_concurrency": (2, 1000),
+    "submission_reserved_concurrency": (1, 1000),
+    "notification_parallelization_factor": (1, 10),
+    "snap_start_enabled": (True, False),
+    "cors_allowed_origins": (["*"], ["http://localhost:8080", "https://shop.example.com", "http://127.0.0.1:8080"]),
+    "jwt_issuer": ("https://a", "https://login.example.com:8443/realms/Shop_1/"),
+    "jwt_audience": (["a"], ["3n4b5urk1ft4fl3mg5e62d9ado", "https://api.shop.example.com/orders?v=1"]),
+    "jwt_customer_claim": ("c", "https://customers.shop-1.example.com/customer:id_1"),
+    "api_domain_name": ("a.io", f"{'a' * 63}.api-1.shop.example.com"),
+    "api_certificate_arn": (GOV_CERTIFICATE, CERTIFICATE),
+    "api_hosted_zone_id": (None, "Z0123456789ABCDEFGHIJ"),
+    **dict.fromkeys(("api_throttling_rate_limit", "submission_throttling_rate_limit"), (1, 10000)),
+    **dict.fromkeys(("api_throttling_burst_limit", "submission_throttling_burst_limit"), (1, 5000)),
+    "status_throttling_rate_limit": (1, 10000),
+    "status_throttling_burst_limit": (1, 5000),
+    "log_retention_days": (1, 3653),
+    "runbook_url": ("https://r", f"https://{'r' * 292}"),
+    "latency_alarm_threshold_ms": (100, 29000),
+    "no_orders_alarm_minutes": (5, 1440),
+    **dict.fromkeys(("orders_alarm_per_minute", "requests_alarm_per_minute"), (1, 1000000)),
+    "client_errors_alarm_per_minute": (1, 1000000),
+}
+FRONTEND_EXTREMES: dict[str, tuple[Any, Any]] = {
+    "project": ("ab", "a" * 25),
+    "environment": (None, "prod"),
+    "aws_region": (None, "ap-southeast-2"),
+    "permissions_boundary_arn": (None, "arn:aws:iam::123456789012:policy/teams/Boundary"),
+    "vpc_cidr": ("192.168.0.0/23", None),
+    "availability_zones": (["us-gov-west-1a", "us-gov-west-1b"], None),
+    "existing_network": (None, NETWORK),
+    "allowed_cidrs": (["203.0.113.7/32"], None),
+    "domain_name": (None, "shop.example.com"),
+    "certificate_arn": (None, CERTIFICATE),
+    "hosted_zone_id": (None, "Z0123456789ABCDEFGHIJ"),
+    "web_acl_arn": (None, f"arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/shop/{ID}"),
+    "access_log_bucket": (None, "logs.example.com"),
+    "api_url": ("http://localhost:4566/_aws/execute-api/abc/$default", "https://api.example.com:8443/v1/"),
+    "repository_url": ("https://github.com/a/b", "https://git.example.com/teams/shop/frontend.git/"),
+    "repository_ref": ("7", "1a2b3c4d" * 5),
+    "ami_id": (None, "ami-0123456789abcdef0"),
+    "root_device_name": (None, "/dev/sda1"),
+    "instance_type": ("a1.medium", "m7i-flex.large"),
+    "min_size": (1, 100),
+    "max_size": (1, 100),
+    "log_retention_days": (1, 3653),
+    "alerts_topic_arn": (None, "arn:aws:sns:eu-west-1:123456789012:order-processing-prod-alerts"),
+    "runbook_url": ("https://r", f"https://{'r' * 292}"),
+}
+
+# Valid values of the variables without a default.
+REQUIRED: dict[str, dict[str, Any]] = {
+    "terraform-backend": {"notification_email": "operations@example.com"},
+    "terraform-frontend": {
+        "api_url": "https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com",
+        "repository_url": "https://github.com/example/shop.git",
+        "repository_ref": "v1.2.0",
+    },
+}
+REFUSED = {"terraform-backend": BACKEND_REFUSED, "terraform-frontend": FRONTEND_REFUSED}
+EXTREMES = {"terraform-backend": BACKEND_EXTREMES, "terraform-frontend": FRONTEND_EXTREMES}
+
+
+def extreme(folder: str, number: int) -> dict[str, Any]:
+    """Return the smallest (0) or the largest (1) valid values."""
+    return {name: values[number] for name, values in EXTREMES[folder].items()}
+
+
+@pytest.fixture(scope="module")
+def errors(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, list[list[Diagnostic]]]:
+    """By folder, the errors of each rejected case, then of each accepted set. Variables that a set omits are null."""
+    return {
+        folder: errors_of_each(
+            folder,
+            [
+                {**required, **each}
+                for each in [*(case.values for case in REFUSED[folder]), extreme(folder, 0), extreme(folder, 1), {}]
+            ],
+            tmp_path_factory.mktemp("terraform"),
+        )
+        for folder, required in REQUIRED.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("folder", "number"),
+    [pytest.param(folder, i, id=f"{folder}-{case}") for folder in REFUSED for i, case in enumerate(REFUSED[folder])],
+)
+def test_invalid_value_is_rejected_with_one_error(
+    folder: str, number: int, errors: Mapping[str, list[list[Diagnostic]]]
+) -> None:
+    [error] = errors[folder][number]
+    assert REFUSED[folder][number].advice in error
+
+
+@pytest.mark.parametrize("number", [-3, -2, -1], ids=["smallest", "largest", "null"])
+@pytest.mark.parametrize("folder", REQUIRED)
+def test_extreme_values_are_accepted(folder: str, number: int, errors: Mapping[str, list[list[Diagnostic]]]) -> None:
+    assert errors[folder][number] == []
+
+
+@pytest.mark.parametrize("folder", REQUIRED)
+def test_only_variables_without_a_safe_default_are_required(folder: str, tmp_path: Path) -> None:
+    rules = rules_of(folder, tmp_path)
+    missing = rules.errors({})
+    assert [
+        name for name in REQUIRED[folder] if not any(f'variable "{name}" is not set' in each for each in missing)
+    ] == []
+    assert rules.errors(REQUIRED[folder]) == []
+
+
+def test_missing_package_is_reported_with_the_build_command(backend: TerraformRoot, variables: dict[str, Any]) -> None:
+    chosen = {"notification_email": variables["notification_email"], "lambda_architecture": "x86_64"}
+    [error] = backend.errors(chosen)
+    assert "no package of the functions at ../dist/orders-x86_64.zip" in error
+    assert "make build TARGET=x86_64" in error
