@@ -49,14 +49,9 @@ HANDLERS = ("submission", "processing", "status", "notification")
 REQUIRED_SOURCES = ("orders/order.schema.json", *(f"orders/handlers/{name}.py" for name in HANDLERS))
 
 # No invocation reads these. Licenses stay because they require it, METADATA and SBOMs because scanners read them.
-UNSHIPPED_DIRECTORIES = frozenset({"__pycache__", "benchmarks", "bin", "tests"})
-UNSHIPPED_SUFFIXES = frozenset({".pyc", ".pyi", ".pyo"})
-UNSHIPPED_NAMES = frozenset(
-    {"INSTALLER", "RECORD", "REQUESTED", "WHEEL", "direct_url.json", "entry_points.txt", "py.typed", "top_level.txt"}
-)
-
-ENTRY_TIME = (1980, 1, 1, 0, 0, 0)
-ENTRY_MODE = 0o100644  # readable by all: the functions' user does not own the files
+UNSHIPPED_SUFFIXES = {".pyc", ".pyi", ".pyo"}
+UNSHIPPED_NAMES = {"__pycache__", "benchmarks", "bin", "tests", "INSTALLER", "RECORD", "REQUESTED", "WHEEL"}
+UNSHIPPED_NAMES |= {"direct_url.json", "entry_points.txt", "py.typed", "top_level.txt"}
 
 
 class BuildError(Exception):
@@ -163,7 +158,7 @@ def read_sources(root: Path) -> dict[str, bytes]:
         for path in (sources / "orders").rglob("*")
         if path.suffix in {".py", ".json"}
         and path.is_file()
-        and not any(part in UNSHIPPED_DIRECTORIES or part.startswith(".") for part in path.relative_to(sources).parts)
+        and not any(part in UNSHIPPED_NAMES or part.startswith(".") for part in path.relative_to(sources).parts)
     }
     return {name: read_file(sources / name, root) for name in sorted(names.union(REQUIRED_SOURCES))}
 
@@ -227,8 +222,7 @@ def fetch_libraries(target: Target, lock: str, report: Callable[[str], None]) ->
             for file in libraries.rglob("*")
             if file.is_file()
             and file.suffix not in UNSHIPPED_SUFFIXES
-            and file.name not in UNSHIPPED_NAMES
-            and not UNSHIPPED_DIRECTORIES.intersection(file.relative_to(libraries).parts)
+            and not UNSHIPPED_NAMES.intersection(file.relative_to(libraries).parts)
         }
 
 
@@ -268,9 +262,9 @@ def pack(files: Mapping[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name in sorted(files):
-            entry = zipfile.ZipInfo(name, date_time=ENTRY_TIME)
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
             entry.create_system = 3  # Unix, so that the mode is read
-            entry.external_attr = ENTRY_MODE << 16
+            entry.external_attr = 0o100644 << 16  # readable by all: the functions' user does not own the files
             archive.writestr(entry, files[name], compress_type=zipfile.ZIP_DEFLATED, compresslevel=9)
     return buffer.getvalue()
 
