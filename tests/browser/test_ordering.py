@@ -13,7 +13,7 @@ from support.sample_orders import SAMPLE_BODY
 UNAVAILABLE = problem(503, "QUEUE_UNAVAILABLE", "Please try again.", retry_after=600)
 
 
-def test_page_sends_the_sample_order_as_the_contract_requires_and_nothing_else(visit: Visit, api: FakeOrderApi) -> None:
+def test_page_sends_exactly_the_sample_order_and_no_other_data(visit: Visit, api: FakeOrderApi) -> None:
     visit.place(product="Banana", quantity="1", customer_id="001", order_date="2025-04-25")
     visit.expect_processed("1 × Banana")
     assert (api.body or "").replace('","', '", "').replace('":"', '": "').encode() == SAMPLE_BODY

@@ -99,9 +99,9 @@ class FaultTest:
             try:
                 for disruption, portion in zip(plan.disruptions or ("",), plan.portions(), strict=True):
                     self._report.progress(f"seed {plan.seed}: {disruption or 'placing orders'}")
-                    futures = [*place_orders(context, portion, clients)]
-                    if disruption:
-                        futures.append(disruptor.submit(_disrupt, context, disruption))
+                    # The disruption starts first, so that it affects orders on a slow machine too.
+                    futures = [disruptor.submit(_disrupt, context, disruption)] if disruption else []
+                    futures += place_orders(context, portion, clients)
                     for done in as_completed(futures):
                         done.result()
 

@@ -101,7 +101,7 @@ def test_ledger_reports_broken_promises(requests: list[Request], findings: Findi
         (Ledger(poison=["poison"]), Findings(dead_letters=["poison"]), {}),
     ],
 )
-def test_ledger_reports_lost_announcements_and_invalid_messages_and_404_responses(
+def test_ledger_reports_lost_announcements_and_messages_and_404s(
     ledger: Ledger, findings: Findings, expected: dict[str, int]
 ) -> None:
     assert broken(ledger.count(findings)) == expected
@@ -128,7 +128,7 @@ def test_missing_fault_and_too_few_orders_are_shortfalls() -> None:
     assert few_orders.startswith("1 orders were acknowledged")
 
 
-def test_default_run_covers_ten_thousand_orders_and_every_fault_type_more_than_once() -> None:
+def test_default_seeds_plan_enough_orders_and_each_fault_type_twice() -> None:
     config = Config.from_environment({})
     plans = [make_plan(seed, 1) for seed in config.seeds]
     planned = Counter(name for plan in plans for name in plan.fault_types)

@@ -30,6 +30,8 @@ def served(api_url: str, host: str = "127.0.0.1") -> Iterator[str]:
     server = load_server().start("127.0.0.1", "0", api_url)
     if host != "127.0.0.1":
         server.is_own_host = lambda header: True
+    # Requests between two tests would be logged to the terminal.
+    server.RequestHandlerClass = type("Quiet", (server.RequestHandlerClass,), {"log_message": lambda *_: None})
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
