@@ -4,11 +4,8 @@ ministack treats `batchItemFailures` as success, never splits a batch and never 
 
 - ReportBatchItemFailures: the lowest sequence number in the response is the checkpoint. The records from there on are
   retried. An empty or unknown item fails the whole batch.
-- BisectBatchOnFunctionError: a failed batch is split in two, at the checkpoint if there is one. "Splitting a batch does
-  not count towards the retry quota."
+- BisectBatchOnFunctionError: a failed batch is split in two, at the checkpoint if there is one. This is no retry.
 - MaximumRetryAttempts and MaximumRecordAgeInSeconds: records over either go to the on-failure destination.
-
-Each mapping has one batch in flight.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
 https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html
@@ -95,7 +92,7 @@ _pending: dict[str, list[Batch]] = {}
 
 
 def _poll() -> bool:
-    """Send the next batch of every mapping that is due; return whether there is any."""
+    """Send the next batch of every mapping that is due and has none in flight; return whether there is any."""
     # Not any(), because it would stop at the first mapping that has a batch.
     return sum(_poll_mapping(*found) for found in lambda_svc._iter_all_esms()) > 0
 
