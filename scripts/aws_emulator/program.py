@@ -30,7 +30,8 @@ from aws_emulator.workers import patch_workers
 # ministack closes a connection that was idle for 75 s. On a busy machine, a request that arrives at this moment may be
 # executed without a response, and its SDK repeats it. The Terraform provider closes idle connections itself after 90 s:
 # https://github.com/aws/aws-sdk-go-v2/blob/main/aws/transport/http/client.go
-IDLE_SECONDS = 3600
+# Not much longer, because hypercorn keeps connections that clients have closed just as long.
+IDLE_SECONDS = 100
 
 # As ASGI defines them: https://asgi.readthedocs.io/en/latest/specs/main.html
 Scope = MutableMapping[str, Any]
