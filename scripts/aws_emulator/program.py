@@ -16,6 +16,7 @@ from ministack.core import persistence
 
 from aws_emulator.alarms import patch_alarms
 from aws_emulator.auto_scaling import patch_auto_scaling
+from aws_emulator.function_logs import patch_function_logs
 from aws_emulator.guard import Guard
 from aws_emulator.iam import patch_iam
 from aws_emulator.metric_filters import patch_metric_filters
@@ -82,6 +83,7 @@ def main() -> None:
     patch_root_user(access_key_id, secret_access_key)
     patch_alarms()
     patch_auto_scaling()
+    patch_function_logs()
     patch_iam()
     patch_metric_filters()
     patch_queues()
