@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from support.sample_orders import order_document
 
-# Characters that the rules accept, and characters that a careless rule would accept: digits of other scripts,
+# Characters that the rules accept, and characters that incorrect rules would accept: digits of other scripts,
 # look-alikes of ASCII letters, invisible characters, and line ends.
 _NEAR_CHARACTERS = 'aZ09._- /~"\\\n\r\t\0\x7f\u00a0é٠１²Аｑ\u0301\u200d\u202e\u2028\ufeff\ufffd\N{BANANA}'
 

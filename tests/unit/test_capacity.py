@@ -19,8 +19,8 @@ from planning.capacity import (
 )
 from planning.settings import Settings, window_wait_seconds
 
-# No limits apply except those under test.
-OPEN = Settings(
+# Settings whose limits are never reached; a test lowers one.
+NO_LIMIT = Settings(
     api_throttling_rate_limit=1e9,
     api_throttling_burst_limit=10**9,
     api_requests_per_second=1e9,
@@ -35,13 +35,13 @@ OPEN = Settings(
 CAPACITY = 10 * 10 / 0.05
 
 
-def evenly(*stretches: tuple[int, float], step: float = 0.1) -> Arrivals:
-    """Return arrivals with a rate and a number of seconds for each stretch."""
-    counts = [round(rate * step) for rate, seconds in stretches for _ in range(round(seconds / step))]
+def evenly(*phases: tuple[int, float], step: float = 0.1) -> Arrivals:
+    """Return arrivals with a rate and a number of seconds for each phase."""
+    counts = [round(rate * step) for rate, seconds in phases for _ in range(round(seconds / step))]
     return Arrivals("evenly", step, counts)
 
 
-def test_flash_sale_starts_at_once_and_fades() -> None:
+def test_flash_sale_starts_suddenly_and_declines() -> None:
     arrivals = flash_sale(10, 1000, 120)
 
     def rate(start: float) -> float:
@@ -109,13 +109,13 @@ def test_table_accepts_twice_its_peak_after_30_minutes_up_to_its_quota() -> None
 def test_limit_is_reached_first(
     arrivals: Arrivals, changes: dict[str, Any], limit: Limit, expected: dict[str, Any]
 ) -> None:
-    outcome = simulate(arrivals, replace(OPEN, **changes))
+    outcome = simulate(arrivals, replace(NO_LIMIT, **changes))
     assert next(iter(outcome.limits)) is limit
     assert {name: getattr(outcome, name) for name in expected} == expected
 
 
 def test_backlog_grows_above_capacity_and_drains_below_it() -> None:
-    outcome = simulate(evenly((3000, 100), (500, 200)), OPEN)
+    outcome = simulate(evenly((3000, 100), (500, 200)), NO_LIMIT)
     # In the first second the mapping scales from five batches to ten and stores 1,500 instead of 2,000.
     assert outcome.peak_backlog == pytest.approx((3000 - CAPACITY) * 100 + 500, rel=0.01)
     assert outcome.oldest_order_seconds == pytest.approx(outcome.peak_backlog / CAPACITY, rel=0.02)
@@ -124,7 +124,7 @@ def test_backlog_grows_above_capacity_and_drains_below_it() -> None:
     assert Limit.MAPPING_CONCURRENCY in outcome.limits
 
 
-def each_batch(arrivals: Arrivals, concurrency: int, size: int, cycle: float) -> tuple[float, int]:
+def simulate_each_batch(arrivals: Arrivals, concurrency: int, size: int, cycle: float) -> tuple[float, int]:
     """Simulate each batch separately; return when the last one ends, and the largest backlog."""
     times = [
         (step + place / count) * arrivals.step_seconds
@@ -132,12 +132,12 @@ def each_batch(arrivals: Arrivals, concurrency: int, size: int, cycle: float) ->
         for place in range(count)
     ]
     free = [0.0] * concurrency
-    taken, most, ended = 0, 0, 0.0
-    while taken < len(times):
-        start = max(heapq.heappop(free), times[taken])
-        waiting = sum(1 for time in times[taken : taken + 100_000] if time <= start)
+    received, most, ended = 0, 0, 0.0
+    while received < len(times):
+        start = max(heapq.heappop(free), times[received])
+        waiting = sum(1 for time in times[received : received + 100_000] if time <= start)
         most = max(most, waiting)
-        taken += min(size, waiting)
+        received += min(size, waiting)
         ended = start + cycle
         heapq.heappush(free, ended)
     return ended, most
@@ -146,9 +146,9 @@ def each_batch(arrivals: Arrivals, concurrency: int, size: int, cycle: float) ->
 @pytest.mark.parametrize(("rate", "cycle"), [(300, 0.2), (150, 0.2), (900, 0.1)])
 def test_model_agrees_with_a_simulation_of_each_batch(rate: int, cycle: float) -> None:
     arrivals = constant(rate, 20)
-    settings = replace(OPEN, processing_maximum_concurrency=5, processing_seconds=cycle, mapping_overhead_seconds=0)
+    settings = replace(NO_LIMIT, processing_maximum_concurrency=5, processing_seconds=cycle, mapping_overhead_seconds=0)
     outcome = simulate(arrivals, settings)
-    ended, most = each_batch(arrivals, concurrency=5, size=10, cycle=cycle)
+    ended, most = simulate_each_batch(arrivals, concurrency=5, size=10, cycle=cycle)
     assert outcome.drain_seconds is not None
     assert 20 + outcome.drain_seconds == pytest.approx(ended, rel=0.05, abs=cycle + 0.1)
     # The model ignores waits shorter than a cycle.
@@ -156,7 +156,7 @@ def test_model_agrees_with_a_simulation_of_each_batch(rate: int, cycle: float) -
 
 
 def test_mapping_adds_300_batches_per_minute() -> None:
-    settings = replace(OPEN, processing_maximum_concurrency=605, processing_seconds=10)
+    settings = replace(NO_LIMIT, processing_maximum_concurrency=605, processing_seconds=10)
     outcome = simulate(evenly((0, 1)), settings, queued=10**5)
     # After 600 steps 305 batches run: 5 + 5 per second. Batches of ten take 10.02 s.
     drained = outcome.backlog[0] - outcome.backlog[600]
@@ -165,11 +165,11 @@ def test_mapping_adds_300_batches_per_minute() -> None:
 
 
 def test_batches_are_full_only_with_a_backlog_or_a_window() -> None:
-    below = simulate(evenly((50, 60)), OPEN)
+    below = simulate(evenly((50, 60)), NO_LIMIT)
     assert below.orders_per_batch == pytest.approx(1)
     assert (below.stored, below.peak_backlog, below.wait_p99_seconds, below.limits) == (3000, 0, 0, {})
-    assert simulate(evenly((3000, 60)), OPEN).orders_per_batch == pytest.approx(10, rel=0.01)
-    gathered = simulate(evenly((10, 60)), replace(OPEN, processing_batch_window_seconds=2))
+    assert simulate(evenly((3000, 60)), NO_LIMIT).orders_per_batch == pytest.approx(10, rel=0.01)
+    gathered = simulate(evenly((10, 60)), replace(NO_LIMIT, processing_batch_window_seconds=2))
     # Each of five pollers receives two orders per second. The first waits 2 s, four later ones 1 s on average.
     assert gathered.orders_per_batch == pytest.approx(5, rel=0.05)
     assert gathered.wait_p50_seconds == pytest.approx((2 + 4 * 1) / 5)
@@ -183,22 +183,22 @@ def test_wait_for_a_window_ends_when_the_batch_is_full() -> None:
 
 @pytest.mark.parametrize(("window", "timeout"), [(0, 180), (1, 200)])
 def test_order_becomes_a_dead_letter_after_five_visibility_timeouts(window: int, timeout: int) -> None:
-    settings = replace(OPEN, table_warm_write_units=0, processing_batch_window_seconds=window)
+    settings = replace(NO_LIMIT, table_warm_write_units=0, processing_batch_window_seconds=window)
     outcome = simulate(evenly((0, 1), step=1), settings, queued=50)
     assert (outcome.dead_lettered, outcome.drain_seconds) == (50, 5 * timeout)
     assert next(iter(outcome.limits)) is Limit.TABLE_WARMTH
 
 
 def test_queue_delivers_no_more_than_its_in_flight_quota() -> None:
-    settings = replace(OPEN, queue_in_flight_messages=1000, table_warm_write_units=0)
+    settings = replace(NO_LIMIT, queue_in_flight_messages=1000, table_warm_write_units=0)
     outcome = simulate(evenly((0, 1), step=1), settings, queued=3000)
     assert Limit.QUEUE_IN_FLIGHT in outcome.limits
-    # A thousand at a time, each hidden for 180 s, five times.
+    # 1,000 messages at a time; each is received five times and hidden for 180 s each time.
     assert outcome.drain_seconds == pytest.approx(3 * 5 * 180, abs=20)
 
 
-def test_old_announcements_are_given_up() -> None:
-    settings = replace(OPEN, table_warm_write_units=4000, notification_maximum_age_seconds=20)
+def test_old_announcements_are_discarded() -> None:
+    settings = replace(NO_LIMIT, table_warm_write_units=4000, notification_maximum_age_seconds=20)
     outcome = simulate(evenly((1500, 100)), settings)
     assert outcome.announcements_given_up > 0
     assert outcome.announced + outcome.announcements_given_up == 150_000
@@ -213,7 +213,7 @@ def run(arguments: str) -> str:
     return CliRunner().invoke(planning, ["capacity", *arguments.split()]).output
 
 
-def test_settings_change_by_name() -> None:
+def test_set_option_changes_a_setting() -> None:
     assert "the API's throttle answers 429" in run("constant --rate 1000 --for 1min")
     raised = "--set api_throttling_rate_limit=2000 --set processing_maximum_concurrency=10"
     assert "No limit is reached" in run(f"constant --rate 1000 --for 1min {raised}")

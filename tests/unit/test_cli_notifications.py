@@ -1,4 +1,4 @@
-"""Failed notifications: queue entries, stream positions, and the invocation that repeats them."""
+"""Failed notifications: queue entries, stream positions, and the invocation that sends them again."""
 
 import io
 import json
@@ -44,7 +44,7 @@ def test_entry_has_a_reason_and_a_stream_position() -> None:
 
 
 class FakeStreams:
-    """A shard with pages of records, given by the last digit of the sequence number; inserts are positive. Or an error."""
+    """A shard with pages of records, or an error. A number is the end of a sequence number; a negative one is a MODIFY."""
 
     def __init__(self, *pages: list[int], error: str | None = None) -> None:
         self.pages = pages
@@ -83,7 +83,7 @@ def test_stream_read_returns_only_the_orders_of_the_entry() -> None:
     ],
     ids=["partly", "trimmed", "another stream"],
 )
-def test_position_is_expired_when_the_stream_no_longer_has_it(streams: FakeStreams) -> None:
+def test_position_is_expired_when_the_stream_lacks_it(streams: FakeStreams) -> None:
     with pytest.raises(ExpiredError):
         new_orders(streams, LETTER)
 
@@ -91,12 +91,12 @@ def test_position_is_expired_when_the_stream_no_longer_has_it(streams: FakeStrea
 class FakeFunction:
     """A notification function with a fixed response."""
 
-    def __init__(self, answer: bytes, **more: str) -> None:
-        self.answer = answer
+    def __init__(self, payload: bytes, **more: str) -> None:
+        self.payload = payload
         self.more = more
 
     def invoke(self, **request: Any) -> dict[str, Any]:
-        return {"Payload": io.BytesIO(self.answer), **self.more}
+        return {"Payload": io.BytesIO(self.payload), **self.more}
 
 
 @pytest.mark.parametrize(

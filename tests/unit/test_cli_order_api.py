@@ -32,17 +32,17 @@ class FakeApi:
 
     def __call__(self, url: str, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
         self.requests.append((url, body, headers))
-        following = self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
-        if isinstance(following, Exception):
-            raise following
-        return following
+        next_response = self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
+        if isinstance(next_response, Exception):
+            raise next_response
+        return next_response
 
     def submit(self) -> Submission:
         return OrderApi("https://api.example", transport=self, sleep=self.pauses.append).submit(b"{}", "the-key")
 
 
 @pytest.mark.parametrize(
-    "trouble",
+    "failure",
     [
         response(429),
         response(500),
@@ -54,8 +54,8 @@ class FakeApi:
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value.status),
 )
-def test_transient_error_is_retried_with_the_same_key(trouble: HttpResponse | Exception) -> None:
-    api = FakeApi(trouble, trouble, ACCEPTED)
+def test_transient_error_is_retried_with_the_same_key(failure: HttpResponse | Exception) -> None:
+    api = FakeApi(failure, failure, ACCEPTED)
     assert api.submit() == Submission(Verdict.ACCEPTED, {"order_id": "the id", "status": "ACCEPTED"})
     headers = {"Content-Type": "application/json", "Idempotency-Key": "the-key"}
     assert api.requests == [("https://api.example/orders", b"{}", headers)] * 3

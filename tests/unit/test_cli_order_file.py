@@ -21,16 +21,16 @@ def read(text: bytes, batch: str = "batch", secret: str = "secret") -> list[Orde
     return list(read_orders(io.BytesIO(text), batch, secret))
 
 
-def good(lines: Iterable[OrderLine]) -> list[OrderLine]:
+def readable(lines: Iterable[OrderLine]) -> list[OrderLine]:
     return [line for line in lines if not line.unreadable]
 
 
-def bad(lines: Iterable[OrderLine]) -> dict[int, str]:
+def unreadable(lines: Iterable[OrderLine]) -> dict[int, str]:
     return {line.line: line.unreadable for line in lines if line.unreadable}
 
 
 def keys(text: bytes, *names: str) -> list[str]:
-    return [line.idempotency_key for line in good(read(text, *names))]
+    return [line.idempotency_key for line in readable(read(text, *names))]
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
@@ -49,7 +49,7 @@ def keys(text: bytes, *names: str) -> list[str]:
     ids=["commas", "semicolons", "tabs", "quoted", "other order of columns", "JSON"],
 )
 def test_all_formats_describe_the_same_order(lines: list[bytes], end: bytes, bom: bytes, last: bytes) -> None:
-    [line] = good(read(bom + end.join(lines) + last))
+    [line] = readable(read(bom + end.join(lines) + last))
     assert json.loads(line.body) == order_document()
     assert line.line == 2
     assert [line.idempotency_key] == keys(JSON)
@@ -66,9 +66,9 @@ def test_all_formats_describe_the_same_order(lines: list[bytes], end: bytes, bom
 )
 def test_invalid_row_is_reported_alone(row: bytes, reason: str) -> None:
     lines = read(b"\n".join([HEADER, ROW, row, ROW]))
-    assert [line.line for line in good(lines)] == [2, 4]
-    assert list(bad(lines)) == [3]
-    assert reason in bad(lines)[3]
+    assert [line.line for line in readable(lines)] == [2, 4]
+    assert list(unreadable(lines)) == [3]
+    assert reason in unreadable(lines)[3]
 
 
 @pytest.mark.parametrize(
@@ -82,14 +82,14 @@ def test_invalid_row_is_reported_alone(row: bytes, reason: str) -> None:
 )
 def test_invalid_json_line_is_reported_alone(text: bytes, reason: str) -> None:
     lines = read(b"\n".join([JSON, text, JSON]))
-    assert [line.line for line in good(lines)] == [1, 3]
-    assert list(bad(lines)) == [2]
-    assert reason in bad(lines)[2]
+    assert [line.line for line in readable(lines)] == [1, 3]
+    assert list(unreadable(lines)) == [2]
+    assert reason in unreadable(lines)[2]
 
 
 def test_json_line_is_sent_even_if_it_is_not_a_valid_order() -> None:
     lines = read(b'{}\n[]\n"text"\n1\n{"customer_id": 5}\n{"customer_id": "\xc3\xa4"}')
-    assert len(good(lines)) == 6
+    assert len(readable(lines)) == 6
     assert not any(line.is_valid for line in lines)
 
 

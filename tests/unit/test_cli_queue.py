@@ -1,4 +1,4 @@
-"""Moves between queues: no message is lost when the tool is killed, or stays hidden when it is interrupted."""
+"""A killed move loses no message; an interrupted move leaves none hidden."""
 
 from collections import Counter
 from types import SimpleNamespace
@@ -51,14 +51,14 @@ def test_move_leaves_other_messages_visible(sqs: FakeSqs) -> None:
     assert sqs.visible_bodies("dlq") == BODIES[:3] + BODIES[14:]
 
 
-def test_move_ignores_a_message_that_returns_during_the_move(sqs: FakeSqs) -> None:
-    def come_back(_: int) -> None:
+def test_move_ignores_a_message_that_arrives_during_the_move(sqs: FakeSqs) -> None:
+    def send_again(_: int) -> None:
         if sqs.calls[-1] == "DeleteMessageBatch":
-            sqs.put("dlq", "back again")
+            sqs.put("dlq", "new")
 
-    ids, sqs.before_call = ids_of(sqs), come_back
+    ids, sqs.before_call = ids_of(sqs), send_again
     assert redrive(sqs, ids) == NUMBER
-    assert set(sqs.visible_bodies("dlq")) == {"back again"}
+    assert set(sqs.visible_bodies("dlq")) == {"new"}
 
 
 def test_move_counts_only_messages_that_were_sent_and_deleted(sqs: FakeSqs) -> None:
@@ -67,13 +67,13 @@ def test_move_counts_only_messages_that_were_sent_and_deleted(sqs: FakeSqs) -> N
     assert sqs.visible_bodies("dlq") == [BODIES[3], BODIES[5]]
 
 
-def calls_of_a_whole_run() -> int:
+def calls_of_a_complete_move() -> int:
     fake = full_queue()
     redrive(fake)
     return len(fake.calls)
 
 
-@pytest.mark.parametrize("call", range(1, calls_of_a_whole_run() + 1))
+@pytest.mark.parametrize("call", range(1, calls_of_a_complete_move() + 1))
 def test_move_loses_nothing_when_killed_at_any_call(sqs: FakeSqs, call: int) -> None:
     def kill(number: int) -> None:
         # A killed process makes no clean-up calls.
@@ -94,7 +94,7 @@ def test_move_loses_nothing_when_killed_at_any_call(sqs: FakeSqs, call: int) -> 
     assert len(sqs.bodies("orders")) <= NUMBER + 10
 
 
-@pytest.mark.parametrize("call", range(1, calls_of_a_whole_run() + 1))
+@pytest.mark.parametrize("call", range(1, calls_of_a_complete_move() + 1))
 def test_move_hides_nothing_when_interrupted_at_any_call(sqs: FakeSqs, call: int) -> None:
     def interrupt(number: int) -> None:
         if number == call:
@@ -113,8 +113,8 @@ def test_peek_receives_even_when_the_count_is_zero(sqs: FakeSqs, monkeypatch: py
     attributes = sqs.get_queue_attributes
 
     def count_late(**request: object) -> dict[str, dict[str, str]]:
-        answer = attributes(**request)  # type: ignore[arg-type]
-        return {"Attributes": {name: late.get(name, value) for name, value in answer["Attributes"].items()}}
+        response = attributes(**request)  # type: ignore[arg-type]
+        return {"Attributes": {name: late.get(name, value) for name, value in response["Attributes"].items()}}
 
     monkeypatch.setattr(sqs, "get_queue_attributes", count_late)
     found, hidden = peek(Queue(sqs, "dlq"), lambda message: message["Body"])
@@ -123,11 +123,11 @@ def test_peek_receives_even_when_the_count_is_zero(sqs: FakeSqs, monkeypatch: py
 
 
 def test_peek_handles_a_message_that_sqs_delivers_twice(sqs: FakeSqs) -> None:
-    def show_again(_: int) -> None:
+    def deliver_again(_: int) -> None:
         if sqs.calls[-1] == "ReceiveMessage" and len(sqs.calls) == 6:
             sqs.queues["dlq"][0]["visible"] = 0.0
 
-    sqs.before_call = show_again
+    sqs.before_call = deliver_again
     found, _ = peek(Queue(sqs, "dlq"), lambda message: message["Body"])
     assert sorted(found) == sorted(BODIES)
     assert sqs.visible_bodies("dlq") == BODIES

@@ -1,4 +1,4 @@
-"""The system that a command uses: the selected one, the local stack, or the one that Terraform applied."""
+"""Selection of a command's system: by option, else the local stack, else Terraform's deployment."""
 
 import json
 import time
@@ -28,7 +28,7 @@ CREDENTIALS = {"access_key_id": "LKIAEXAMPLE", "secret_access_key": "local"}
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout in which nothing runs and nothing is deployed."""
+    """A checkout without a running stack and without a deployment."""
     (tmp_path / "terraform-backend").mkdir()
     (tmp_path / ".local").mkdir()
     monkeypatch.setattr(system_module, "STACK_FILE", tmp_path / ".local" / "stack.json")
@@ -68,7 +68,7 @@ def terraform_output(outputs: dict[str, str] = OUTPUTS) -> str:
     return f"cat <<'END'\n{document}\nEND"
 
 
-def test_running_local_stack_comes_first_with_its_own_credentials(
+def test_running_local_stack_is_preferred_with_its_own_credentials(
     checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "does-not-exist")
@@ -84,7 +84,7 @@ def test_running_local_stack_comes_first_with_its_own_credentials(
 
 
 @pytest.mark.parametrize("choice", [Choice(profile="shop"), Choice(region="eu-west-1")])
-def test_profile_or_region_means_aws(
+def test_profile_or_region_selects_aws(
     checkout: Path,
     monkeypatch: pytest.MonkeyPatch,
     connections: list[tuple[str | None, str | None]],
@@ -105,7 +105,7 @@ def test_invalid_stack_file_is_an_error(checkout: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "said"),
+    ("script", "message"),
     [
         ("echo '{}'", "Terraform has applied nothing in terraform-backend"),
         (
@@ -118,13 +118,13 @@ def test_invalid_stack_file_is_an_error(checkout: Path, text: str) -> None:
     ],
 )
 def test_unusable_terraform_outputs_are_an_error(
-    checkout: Path, monkeypatch: pytest.MonkeyPatch, script: str | None, said: str
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, script: str | None, message: str
 ) -> None:
     if script is None:
         monkeypatch.setenv("PATH", str(checkout))
     else:
         put_terraform(monkeypatch, checkout, script)
-    with pytest.raises(OperatorError, match=said):
+    with pytest.raises(OperatorError, match=message):
         find_system(Choice(terraform=checkout / "terraform-backend"))
 
 
@@ -156,7 +156,7 @@ def test_environment_comes_from_resource_names(table: str, namespace: str, is_pr
     assert (system.metrics_namespace, system.is_production) == (namespace, is_production)
 
 
-def test_table_of_another_name_is_refused() -> None:
+def test_table_with_an_unexpected_name_is_rejected() -> None:
     with pytest.raises(OperatorError, match="its table has another name"):
         System("here", {**OUTPUTS, "orders_table_name": "table"}, lambda service: service)
 

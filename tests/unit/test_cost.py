@@ -36,12 +36,12 @@ SETTINGS = Settings(
 MILLION = {"orders": 1_000_000, "orders_per_batch": 10}
 
 
-def month(orders: int, **choices: Any) -> Bill:
-    return Bill(Scenario("month", orders, settings=SETTINGS, **{"has_storefront": False, **choices}))
+def month(orders: int, **options: Any) -> Bill:
+    return Bill(Scenario("month", orders, settings=SETTINGS, **{"has_storefront": False, **options}))
 
 
-def amounts(orders: int, **choices: Any) -> dict[str, float]:
-    return {line.what: float(line.amount) for line in month(orders, **choices).lines}
+def amounts(orders: int, **options: Any) -> dict[str, float]:
+    return {line.what: float(line.amount) for line in month(orders, **options).lines}
 
 
 def test_bill_of_a_million_orders_in_full_batches() -> None:
@@ -109,7 +109,7 @@ def test_bill_of_logs_and_traces() -> None:
 
 
 @pytest.mark.parametrize(
-    ("orders", "choices", "by_hand"),
+    ("orders", "options", "expected"),
     [
         # 1,000,000 × $2.00 per 100,000
         (1_000_000, {"orders_are_mailed": True}, {"SNS: e-mails": 20}),
@@ -151,9 +151,9 @@ def test_bill_of_logs_and_traces() -> None:
         ),
     ],
 )
-def test_bill_contains_what_was_chosen(orders: int, choices: dict[str, Any], by_hand: dict[str, float | None]) -> None:
-    found = amounts(orders, **choices)
-    assert {what: found.get(what) for what in by_hand} == pytest.approx(by_hand)
+def test_bill_includes_the_options(orders: int, options: dict[str, Any], expected: dict[str, float | None]) -> None:
+    found = amounts(orders, **options)
+    assert {what: found.get(what) for what in expected} == pytest.approx(expected)
 
 
 def test_bill_of_an_idle_month_has_pollers_alarms_and_dashboard() -> None:
@@ -176,12 +176,12 @@ def test_empty_receives_fall_with_the_rate() -> None:
 
 
 def test_per_million_excludes_fixed_lines() -> None:
-    of = month(**MILLION)
-    assert of.per_million() == of.total() - sum((line.amount for line in of.lines if line.is_fixed), Decimal(0))
+    bill = month(**MILLION)
+    assert bill.per_million() == bill.total() - sum((line.amount for line in bill.lines if line.is_fixed), Decimal(0))
     assert month(0).per_million() == 0
 
 
-def test_command_shows_the_chosen_bill() -> None:
+def test_command_shows_the_bill_of_its_options() -> None:
     chosen = "--orders 5000 --snapstart --customer-key --tracing --email --private-instances --batch-window 20"
     shown = CliRunner().invoke(planning, ["cost", "show", *chosen.split()]).output
     assert re.search(r"SQS: ReceiveMessage +4,937 × 0\.40 / 1,000,000 = 0\.002", shown)
@@ -204,7 +204,7 @@ def test_every_price_has_a_source_and_is_used() -> None:
 
 @pytest.mark.parametrize("name", [name for name in PROFILES if name != "idle"])
 def test_window_saves_less_than_one_status_request_per_order(name: str) -> None:
-    # So the default is 0: a customer who waits for a window asks more often. docs/scaling.md says so.
+    # A window makes customers wait and poll more often, so the default is 0. See docs/scaling.md.
     at_once = Bill(PROFILES[name])
     with_window = Bill(replace(PROFILES[name], settings=Settings(processing_batch_window_seconds=20)))
     assert 0 < at_once.total() - with_window.total() < at_once.total(Part.STATUS)

@@ -1,4 +1,4 @@
-"""Links of documents are valid, and no file names a folder of the machine it was written on."""
+"""Links of documents are valid, and no file contains an absolute path of this machine."""
 
 import functools
 import re
@@ -21,7 +21,7 @@ def links_of(document: Path) -> list[str]:
     ]
 
 
-def fault_of(link: str, document: Path) -> str | None:
+def link_error(link: str, document: Path) -> str | None:
     """Return the reason why a link is invalid, or None. Links to the web are not checked."""
     parts = urlsplit(link)
     if parts.scheme or parts.netloc:
@@ -43,12 +43,12 @@ def test_every_link_is_valid() -> None:
         f"{document.relative_to(REPOSITORY)}: {link} {fault}"
         for document in documents
         for link in links_of(document)
-        if (fault := fault_of(link, document))
+        if (fault := link_error(link, document))
     ]
     assert not faults, "\n".join(faults)
 
 
-def test_no_file_names_a_folder_of_the_machine() -> None:
+def test_no_file_contains_an_absolute_path_of_this_machine() -> None:
     folders = {folder for folder in (REPOSITORY, Path.home()) if folder != Path("/")}
     names = re.compile("|".join(rf"(?<![\w.}}/-]){re.escape(str(folder))}(?![\w-])" for folder in folders))
     found = [
@@ -57,4 +57,4 @@ def test_no_file_names_a_folder_of_the_machine() -> None:
         for number, line in enumerate(path.read_bytes().decode("utf-8", "replace").splitlines(), 1)
         if names.search(line)
     ]
-    assert not found, f"name it by an environment variable, or relative to the repository: {', '.join(found)}"
+    assert not found, f"use an environment variable or a path relative to the repository: {', '.join(found)}"

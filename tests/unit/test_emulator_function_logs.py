@@ -1,4 +1,4 @@
-"""Log lines that arrive after an invocation's response still belong to this invocation."""
+"""Log lines that arrive after an invocation's response are returned with that invocation."""
 
 import queue
 import threading
@@ -7,14 +7,14 @@ from types import SimpleNamespace
 
 from aws_emulator.function_logs import _lines_of_invocation
 
-LATER_THAN_MINISTACK_WAITS = 0.4
+LONGER_THAN_MINISTACK_WAITS = 0.4
 
 
 def test_late_lines_are_returned_with_their_invocation() -> None:
     lines: queue.Queue[str] = queue.Queue()
 
     def read() -> None:
-        time.sleep(LATER_THAN_MINISTACK_WAITS)
+        time.sleep(LONGER_THAN_MINISTACK_WAITS)
         for line in ("order_stored", "REPORT", "\x1e", "of the next invocation"):
             lines.put(line)
 

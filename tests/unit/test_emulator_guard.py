@@ -1,4 +1,4 @@
-"""The emulator admits requests by host, origin, site and access key, stores the key privately, and keeps connections."""
+"""The emulator admits requests by host, origin, site and access key, stores the key privately, and keeps idle connections."""
 
 import json
 import secrets
@@ -40,13 +40,13 @@ evil.example/.localhost u@localhost 127.0.0.2 0.0.0.0 [::1]x localhost:4566:1 .l
 
 
 @pytest.mark.parametrize("host", ["", "localhost\n", *FOREIGN_HOSTS.split()])
-def test_guard_rejects_foreign_hosts_whatever_the_other_headers(host: str) -> None:
+def test_guard_rejects_foreign_hosts_with_any_other_headers(host: str) -> None:
     for path in ("/", API, "/_ministack/health"):
         for headers in ({}, SIGNED, WITH_KEY, {"origin": SHOP}):
             assert not is_admitted(path, **headers, host=host)
 
 
-def test_guard_admits_the_domain_of_a_deployed_api_to_the_api_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_guard_admits_a_custom_domain_only_to_its_api(monkeypatch: pytest.MonkeyPatch) -> None:
     domains = {"api.shop.example": ("0a1b2c3d", "$default", "/orders")}
     monkeypatch.setattr(ministack.app, "_resolve_custom_domain_request", lambda host, _: domains.get(host))
     assert is_admitted("/orders", host="api.shop.example")
@@ -138,7 +138,7 @@ def test_access_key_is_random_and_readable_by_its_owner_only(tmp_path: Path) -> 
     assert [stat.S_IMODE(file.stat().st_mode) for file in directory.iterdir()] == [0o600]
 
 
-def test_access_key_replaces_a_readable_file(tmp_path: Path) -> None:
+def test_access_key_is_private_when_a_readable_file_was_left(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     left_over = tmp_path / f"{ACCESS_KEY_FILE}.unfinished"
     left_over.write_text(secrets.token_hex())

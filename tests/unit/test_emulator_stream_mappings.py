@@ -1,4 +1,4 @@
-"""After a function fails on records of a stream, the emulator continues as AWS documents."""
+"""The emulator splits, retries and discards failed stream batches as AWS documents."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ UNLIMITED = {"MaximumRetryAttempts": -1, "MaximumRecordAgeInSeconds": -1}
     ("batch", "checkpoint", "mapping", "age_seconds", "expected"),
     [
         (Batch(10, 20), 14, BISECTING, 1, (Batch(14, 20),)),
-        # A failed batch is split, which does not count as a retry. A single record is retried, then given up.
+        # A failed batch is split, which does not count as a retry. A single record is retried, then discarded.
         (Batch(10, 20), 10, BISECTING, 1, (Batch(10, 15), Batch(15, 20))),
         (Batch(10, 11), 10, BISECTING, 1, (Batch(10, 11, 1),)),
         (Batch(10, 11, 2), 10, BISECTING, 1, "RetryAttemptsExhausted"),
@@ -44,12 +44,12 @@ UNLIMITED = {"MaximumRetryAttempts": -1, "MaximumRecordAgeInSeconds": -1}
         # Without bisecting, the rest of the batch is retried unsplit.
         (Batch(10, 20), 14, UNBISECTED, 1, (Batch(14, 20, 1),)),
         (Batch(14, 20, 1), 14, UNBISECTED, 1, "RetryAttemptsExhausted"),
-        # Without limits nothing is given up.
+        # Without limits no record is discarded.
         (Batch(10, 20, 9999), 10, {}, 1e9, (Batch(10, 20, 10000),)),
         (Batch(10, 20), 10, UNLIMITED, 1e9, (Batch(10, 20, 1),)),
     ],
 )
-def test_failed_batch_is_split_retried_and_given_up(
+def test_failed_batch_is_split_retried_and_discarded(
     batch: Batch, checkpoint: int, mapping: dict[str, Any], age_seconds: float, expected: object
 ) -> None:
     assert batches_after_failure(batch, checkpoint, mapping, age_seconds) == expected

@@ -1,4 +1,4 @@
-"""The lines of the event log, which never contain an order's content."""
+"""Event log lines contain IDs and codes, but never an order's content."""
 
 import json
 import logging
@@ -71,7 +71,7 @@ def test_failure_has_each_error_of_its_chain_once(caplog: pytest.LogCaptureFixtu
     assert caplog.records[0].__dict__["error"] == "KeyError < ValueError < TypeError"
 
 
-def test_long_chain_and_deep_traceback_are_cut(
+def test_long_chain_and_deep_traceback_are_truncated(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orders.adapters.event_log._PACKAGE", Path("/package"))

@@ -101,7 +101,7 @@ def test_ledger_reports_broken_promises(requests: list[Request], findings: Findi
         (Ledger(poison=["poison"]), Findings(dead_letters=["poison"]), {}),
     ],
 )
-def test_ledger_reports_lost_announcements_and_messages_and_404s(
+def test_ledger_reports_lost_announcements_lost_messages_and_404s(
     ledger: Ledger, findings: Findings, expected: dict[str, int]
 ) -> None:
     assert broken(ledger.count(findings)) == expected

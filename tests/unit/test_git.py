@@ -1,4 +1,4 @@
-"""Git as tests run it, and line endings in a clone."""
+"""Git commands of the tests ignore a hook's environment; a clone has LF line endings."""
 
 from pathlib import Path
 

@@ -11,7 +11,7 @@ from orders.domain.errors import DocumentUnreadableError
 from orders.domain.json_document import read_json_document
 from unit.hostile_strategies import JSON_VALUES, NESTED, UNWRITABLE_VALUES, damaged, json_texts, near_orders
 
-REFUSED = {
+REJECTED = {
     "INVALID_JSON": [
         *(b"{", b"{}{}", b"{'a': 1}", b'{"a": 1,}', b"nul", b" ", b"\x00", b'{"a": NaN}', b'{"a": Infinity}'),
         *(b'{"a": -Infinity}', b'{"a": 01}', b'{"a": "\n"}', b'{"a": ' + b"9" * 5000 + b"}", b'{"a": "\\ud800"}'),
@@ -46,14 +46,14 @@ REFUSED = {
 
 
 def code_of(body: bytes) -> str:
-    with pytest.raises(DocumentUnreadableError) as refusal:
+    with pytest.raises(DocumentUnreadableError) as error:
         read_json_document(body)
-    assert str(refusal.value) == refusal.value.code, "the error's text repeats input"
-    return refusal.value.code
+    assert str(error.value) == error.value.code, "the error's text must not contain input"
+    return error.value.code
 
 
-@pytest.mark.parametrize(("code", "body"), [(code, body) for code, bodies in REFUSED.items() for body in bodies])
-def test_body_is_refused_with_a_code_when_it_is_not_strict_json(code: str, body: bytes) -> None:
+@pytest.mark.parametrize(("code", "body"), [(code, body) for code, bodies in REJECTED.items() for body in bodies])
+def test_body_is_rejected_with_a_code_when_it_is_not_strict_json(code: str, body: bytes) -> None:
     assert code_of(body) == code
 
 
@@ -64,7 +64,7 @@ def test_body_is_refused_with_a_code_when_it_is_not_strict_json(code: str, body:
         *(b'"' + b"[{" * 500 + b'"', b'["\\"", "' + b"[" * 100 + b'"]', b'"\\ud83c\\udf4c"'),
     ],
 )
-def test_body_is_read_with_64_levels_and_any_number_of_brackets(body: bytes) -> None:
+def test_body_with_64_levels_and_any_number_of_brackets_is_read(body: bytes) -> None:
     assert read_json_document(body) == json.loads(body)
 
 
@@ -77,7 +77,7 @@ def test_parsing_time_is_not_quadratic(body: bytes) -> None:
         code_of(text)
         return time.process_time() - start
 
-    # A quadratic reader takes a hundred times as long for a body ten times as long. The minimum is the clock's
+    # A quadratic reader takes a hundred times as long for a body ten times as long. 0.001 s is the clock's
     # resolution.
     assert seconds(body) < 30 * max(seconds(body[: len(body) // 10]), 0.001)
 
@@ -90,11 +90,11 @@ def test_parsing_time_is_not_quadratic(body: bytes) -> None:
     | damaged(json_texts(JSON_VALUES))
     | damaged(json_texts(near_orders()))
 )
-def test_any_bytes_are_read_like_json_loads_or_refused_with_a_known_code(body: bytes) -> None:
+def test_any_bytes_are_read_like_json_loads_or_rejected_with_a_code(body: bytes) -> None:
     try:
         document = read_json_document(body)
-    except DocumentUnreadableError as refusal:
-        assert refusal.code in REFUSED
+    except DocumentUnreadableError as error:
+        assert error.code in REJECTED
     else:
         # Compare the spelling, because 1, 1.0 and True are equal.
         assert repr(document) == repr(json.loads(body))

@@ -56,9 +56,9 @@ def states(alarm: Mapping[str, Any], metrics: Mapping[str, str]) -> str:
     return " ".join(f"{letter}{len(list(same))}" for letter, same in groupby(seen))
 
 
-# The state A (ALARM) lasts until the problem is gone. Each row ends with OK, or with the state that remains without data.
+# The state A (ALARM) lasts until the problem is solved. Each row ends with OK, or with the state that remains without data.
 DEPLOYED = [
-    # SQS may stop sending a metric while messages wait. A datapoint of 0 means that they are gone.
+    # SQS may stop sending a metric while messages wait. A datapoint of 0 means that the queue is empty.
     ("orders-dlq", {"metric": "0 1 1 -*90 0"}, "O1 A92 O1"),
     ("notifications-dlq", {"metric": "0 1 1 -*90 0"}, "O1 A92 O1"),
     # Two dead letters in adjacent minutes: each raises one of the two alarms.
@@ -110,17 +110,17 @@ DEPLOYED = [
 
 
 @pytest.mark.parametrize(("name", "metrics", "expected"), DEPLOYED)
-def test_deployed_alarm_is_raised_until_the_problem_is_gone(
+def test_deployed_alarm_is_raised_until_the_problem_is_solved(
     name: str, metrics: Mapping[str, str], expected: str
 ) -> None:
     assert states(deployed()[name], metrics) == expected
 
 
 @pytest.mark.parametrize(("metrics", "expected"), [row[1:] for row in DEPLOYED if row[0] == "notifications-late"])
-def test_notifications_late_alarm_does_not_need_missing_operands_rule(
+def test_notifications_late_alarm_does_not_depend_on_missing_operands(
     metrics: Mapping[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # AWS documents that a missing operand counts as 0. If it made the result missing, nothing would raise the alarm.
+    # AWS documents that a missing operand counts as 0. The alarm must also work if the result were missing instead.
     usual = alarms._combined
     monkeypatch.setattr(alarms, "_combined", lambda operation, left, right, _: usual(operation, left, right, False))
     assert states(deployed()["notifications-late"], metrics) == expected

@@ -34,16 +34,16 @@ def lock(tmp_path: Path) -> Iterator[RunLock]:
         yield held
 
 
-# Ports, space, one run per directory
+# Ports and disk space
 
 
 def test_reserved_port_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Refusing(socket.socket):
+    class ReservedPortSocket(socket.socket):
         def bind(self, address: Any) -> None:
             raise PermissionError
 
     port = free_port()
-    monkeypatch.setattr(socket, "socket", Refusing)
+    monkeypatch.setattr(socket, "socket", ReservedPortSocket)
     with pytest.raises(
         LocalStackError, match=rf"^Port {port}, meant for the shop, is reserved .* from 1024 .* PORT=…$"
     ):
@@ -102,7 +102,7 @@ def test_full_disk_is_reported_before_the_start_and_while_running(
         ("", "", ""),
     ],
 )
-def test_state_is_complete_or_deleted_after_any_interruption(
+def test_state_is_kept_only_if_complete_after_an_interruption(
     tmp_path: Path, found: str, left: str, printed: str
 ) -> None:
     files = {

@@ -27,8 +27,8 @@ def test_subject_defaults_to_the_subject_of_sns() -> None:
 
 
 @pytest.mark.parametrize("render", [alarm_text, completed_order_text])
-@pytest.mark.parametrize("message", ["by hand", "[1]", "{}", '{"order_id": 1, "quantity": "x"}'])
-def test_other_message_is_unchanged(render: Callable[[str], str], message: str) -> None:
+@pytest.mark.parametrize("message", ["plain text", "[1]", "{}", '{"order_id": 1, "quantity": "x"}'])
+def test_message_of_another_format_is_not_changed(render: Callable[[str], str], message: str) -> None:
     assert render(message) == message
 
 

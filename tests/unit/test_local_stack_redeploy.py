@@ -1,4 +1,4 @@
-"""Detection of changes, and packages that are not deployed."""
+"""Source changes are detected; packages whose handlers cannot be imported are rejected."""
 
 import zipfile
 from collections.abc import Iterator

@@ -16,8 +16,8 @@ from support.repository.files import REPOSITORY
 
 
 def test_settings_are_read_from_the_environment() -> None:
-    given = {"PORT": "8081", "AWS_PORT": "4567", "DEPLOY": "by-hand", "NOTIFICATION_EMAIL": "ops@example.com"}
-    expected = Settings(8081, 4567, "by-hand", "ops@example.com", redeploy_from=REPOSITORY)
+    given = {"PORT": "8081", "AWS_PORT": "4567", "DEPLOY": "pulumi", "NOTIFICATION_EMAIL": "ops@example.com"}
+    expected = Settings(8081, 4567, "pulumi", "ops@example.com", redeploy_from=REPOSITORY)
     assert Settings.from_environment(given) == expected
     for variables in ({}, dict.fromkeys(given, "")):
         assert Settings.from_environment(variables) == Settings(redeploy_from=REPOSITORY)
@@ -68,8 +68,8 @@ def test_program_stops_at_every_signal_that_is_not_ignored(monkeypatch: pytest.M
 
 
 def test_unknown_deployment_is_rejected(tmp_path: Path) -> None:
-    with RunLock(tmp_path) as lock, pytest.raises(LocalStackError, match=r"^DEPLOY=by-hand .* choose .*terraform"):
-        deployment_by(Settings(deploy="by-hand"), tmp_path, lock)
+    with RunLock(tmp_path) as lock, pytest.raises(LocalStackError, match=r"^DEPLOY=pulumi .* choose .*terraform"):
+        deployment_by(Settings(deploy="pulumi"), tmp_path, lock)
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC, errno.ECONNRESET])
@@ -81,7 +81,7 @@ def test_unwritable_folder_is_reported_in_one_sentence(
 
     monkeypatch.setattr(program, "LocalStack", fail)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
-    if number == errno.ECONNRESET:  # not a fault of the disk
+    if number == errno.ECONNRESET:  # not a disk error
         with pytest.raises(ConnectionResetError):
             program.main()
         return

@@ -31,11 +31,11 @@ def test_help_names_every_target_once() -> None:
     assert set(phony.replace("\\\n", "").split()) == targets_of_the_makefile()
 
 
-def test_only_the_set_up_uses_the_python_of_the_machine() -> None:
-    recipes = make("--dry-run", "run", "test", "build", "bench", "fault-test", "PYTHON=machine-python").splitlines()
-    uses = [line for line in recipes if "machine-python" in line]
+def test_only_the_venv_set_up_uses_the_system_python() -> None:
+    recipes = make("--dry-run", "run", "test", "build", "bench", "fault-test", "PYTHON=system-python").splitlines()
+    uses = [line for line in recipes if "system-python" in line]
     assert uses
-    assert all("machine-python scripts/set_up_venv.py" in line for line in uses)
+    assert all("system-python scripts/set_up_venv.py" in line for line in uses)
 
 
 def test_old_python_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,7 +51,7 @@ def test_old_python_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_recipe_ignores_variables_of_the_user() -> None:
     foreign = {"PYTHONPATH": "/x", "PYTHONHOME": "/x", "PYTHONSTARTUP": "/x", "PYTEST_PLUGINS": "x", "MAKEFLAGS": "k"}
-    # `draw` is a recipe that calls a program of the caller's choice.
+    # With PYTHON=env, the recipe of `draw` prints its environment.
     shown = make("draw", "PYTHON=env; #", no_proxy="intranet", http_proxy="http://127.0.0.1:9", **foreign)
     environment = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
     assert not foreign.keys() & environment.keys()

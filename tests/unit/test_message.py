@@ -1,4 +1,4 @@
-"""A submitted order as the text of a queue message."""
+"""Serialization of a submitted order as a queue message."""
 
 import json
 from dataclasses import asdict, replace
@@ -89,13 +89,13 @@ def test_written_message_is_ascii_and_read_back(request_id: str) -> None:
         (with_order({"order_date": "2025-02-30"}), "order.order_date breaks"),
     ],
 )
-def test_other_text_is_refused_with_the_reason(text: str, reason: str) -> None:
+def test_other_text_is_rejected_with_the_reason(text: str, reason: str) -> None:
     with pytest.raises(MessageUnreadableError, match=reason) as raised:
         read_message(text)
     assert isinstance(raised.value, MessageVersionUnknownError) == (reason == MessageVersionUnknownError.REASON)
 
 
-def test_a_message_of_exactly_8192_characters_is_read() -> None:
+def test_message_of_exactly_8192_characters_is_read() -> None:
     assert read_message(json.dumps(message()).ljust(8 * 1024)) == submitted()
 
 

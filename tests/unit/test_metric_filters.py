@@ -13,7 +13,7 @@ from support.repository.cloudformation import Template
 
 PACKAGE = Path(orders.__file__).parent
 
-# Reading an order changes nothing; failed reads are counted.
+# Successful reads are not counted; failed reads are.
 NOT_COUNTED = {("status", event) for event in ("order_found", "order_pending", "order_not_found")}
 
 
@@ -59,7 +59,7 @@ def test_every_event_in_the_code_is_counted_except_reads() -> None:
         ("{ $.receives = 5 }", '{"receives": 5}', True),
     ],
 )
-def test_pattern_is_compared_as_cloudwatch_compares_it(pattern: str, line: str, counted: bool) -> None:
+def test_pattern_matches_as_in_cloudwatch(pattern: str, line: str, counted: bool) -> None:
     assert matches(pattern, line) is counted
 
 

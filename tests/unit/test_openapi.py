@@ -26,9 +26,9 @@ MODULES = {
     "POST /orders": (PACKAGE / "handlers" / "submission.py", READING, HTTP),
     "GET /orders/{order_id}": (PACKAGE / "handlers" / "status.py", HTTP),
 }
-# The status of an error that is raised without one.
+# The status of every DocumentUnreadableError.
 READING_STATUS = 400
-# Only a request body causes it, and GET has none.
+# Caused only by a request body, which GET does not have.
 ONLY_OF_BODIES = {("GET /orders/{order_id}", READING_STATUS, "INVALID_ENCODING")}
 
 
@@ -46,7 +46,7 @@ def test_document_is_valid_openapi() -> None:
 
 
 def test_documented_codes_are_those_of_the_functions() -> None:
-    made = {
+    returned = {
         (route, status, code)
         for route, modules in MODULES.items()
         for module in modules
@@ -54,7 +54,7 @@ def test_documented_codes_are_those_of_the_functions() -> None:
     }
     documented = {(response.route, response.status, code) for response in responses() for code in response.codes}
 
-    assert documented == made - ONLY_OF_BODIES
+    assert documented == returned - ONLY_OF_BODIES
 
 
 def test_every_code_has_its_example() -> None:

@@ -83,7 +83,7 @@ def test_another_customer_key_or_content_gives_another_id() -> None:
 
 
 @pytest.mark.parametrize("key", ["", " ", "a b", "k" * 256, "a\n", "\x7f", "\x00", "é", "１"])
-def test_key_is_refused_unless_it_is_1_to_255_visible_ascii_characters(key: str) -> None:
+def test_key_is_rejected_unless_it_is_1_to_255_visible_ascii_characters(key: str) -> None:
     assert all(derived_order_id(SAMPLE_ORDER, valid) for valid in ("!", "~", "k" * 255, "3f0c9b8e-1,2;\"'<>"))
     with pytest.raises(IdempotencyKeyInvalidError):
         derived_order_id(SAMPLE_ORDER, key)

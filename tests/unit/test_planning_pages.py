@@ -25,7 +25,7 @@ def test_failing_command_is_reported(command: str) -> None:
         updated(f"<!-- `orders-plan {command}`, by `make docs` -->\n<!-- end -->")
 
 
-def test_review_of_monitoring_adds_up_to_the_target_command() -> None:
+def test_monitoring_costs_add_up_to_their_stated_total() -> None:
     page = (REPOSITORY / "docs" / "cost.md").read_text(encoding="utf-8")
     *rows, total = re.findall(r"^\| ([^|]+) \| (\d+\.\d\d) \| (\d+\.\d\d) \|", page, re.MULTILINE)
     assert total[0] == "total"

@@ -10,7 +10,7 @@ from support.repository.imports import imports_of
 
 SCRIPTS = REPOSITORY / "scripts"
 
-# The programs and the Lambda package that each program may import, each after those that it may import.
+# What each program may import. A program comes after those that it imports.
 MAY_IMPORT: dict[str, set[str]] = {
     "audit_packages": set(),
     "aws_emulator": set(),
@@ -47,9 +47,9 @@ def test_imports_have_no_cycle() -> None:
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(SCRIPTS)))
 def test_program_imports_only_what_the_table_allows(module: Path) -> None:
     program, imported = program_of(module), imports_of(module)
-    ours = (MAY_IMPORT.keys() | {"orders"}) - {program}
+    own_packages = (MAY_IMPORT.keys() | {"orders"}) - {program}
     top_level = {name.partition(".")[0] for name in imported}
-    assert top_level & ours <= MAY_IMPORT[program]
+    assert top_level & own_packages <= MAY_IMPORT[program]
     if program == "orders_cli" and module.parent.name != "commands" and module.name != "program.py":
         assert not any(name.startswith("orders_cli.commands") for name in imported)
     if program == "set_up_venv":
@@ -58,6 +58,6 @@ def test_program_imports_only_what_the_table_allows(module: Path) -> None:
 
 @pytest.mark.parametrize("folder", ["faults", "support"])
 def test_shared_test_code_imports_no_tests(folder: str) -> None:
-    kinds = {"unit", "integration", "infrastructure", "e2e", "browser"}
+    folders = {"unit", "integration", "infrastructure", "e2e", "browser"}
     for module in (REPOSITORY / "tests" / folder).rglob("*.py"):
-        assert not {name.partition(".")[0] for name in imports_of(module)} & kinds, module.name
+        assert not {name.partition(".")[0] for name in imports_of(module)} & folders, module.name

@@ -1,4 +1,4 @@
-"""Rules for the storefront's sources. The browser tests fail on inline scripts and styles, and on references to no element."""
+"""Rules for the storefront's sources. Browser tests detect inline code and references to missing elements."""
 
 import re
 from xml.etree import ElementTree

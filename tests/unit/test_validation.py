@@ -20,9 +20,9 @@ from unit.hostile_strategies import EDGES, JSON_VALUES, near_orders
 
 
 def violations_of(document: Any) -> list[Violation]:
-    with pytest.raises(OrderInvalidError) as refusal:
+    with pytest.raises(OrderInvalidError) as error:
         ORDER_RULES.validate(document)
-    return list(refusal.value.violations)
+    return list(error.value.violations)
 
 
 def test_sample_order_is_valid() -> None:
@@ -47,12 +47,12 @@ def test_violations_are_sorted_by_pointer_and_worded_by_the_schema() -> None:
 def test_order_fields_are_always_among_the_20_reported_violations() -> None:
     unknown = [f"{n:04}" for n in range(2000)]
 
-    with pytest.raises(OrderInvalidError) as refusal:
+    with pytest.raises(OrderInvalidError) as error:
         ORDER_RULES.validate(dict.fromkeys(reversed(unknown)) | {"quantity": 0})
 
     own_fields = ["/customer_id", "/order_date", "/product_id", "/quantity"]
-    assert [each.pointer for each in refusal.value.violations] == [*(f"/{name}" for name in unknown[:16]), *own_fields]
-    assert (refusal.value.total, str(refusal.value)) == (2004, "2004 violations")
+    assert [each.pointer for each in error.value.violations] == [*(f"/{name}" for name in unknown[:16]), *own_fields]
+    assert (error.value.total, str(error.value)) == (2004, "2004 violations")
 
 
 ALPHANUMERIC = set(string.ascii_letters + string.digits)
@@ -88,16 +88,16 @@ def require_agreement_on(document: Any) -> None:
     """Compare the compiled rules with the contract's, written out above, and with jsonschema."""
     expected = [""]
     if type(document) is dict:
-        places = {name for name, holds in RULES.items() if name not in document or not holds(document[name])}
-        places |= document.keys() - RULES.keys()
-        expected = sorted("/" + place.replace("~", "~0").replace("/", "~1") for place in places)
+        fields = {name for name, is_valid in RULES.items() if name not in document or not is_valid(document[name])}
+        fields |= document.keys() - RULES.keys()
+        expected = sorted("/" + name.replace("~", "~0").replace("/", "~1") for name in fields)
     try:
         order = ORDER_RULES.validate(document)
-    except OrderInvalidError as refusal:
-        pointers = [violation.pointer for violation in refusal.violations]
-        words = {f"must be {field['description']}" for field in ORDER_SCHEMA["properties"].values()}
-        words |= {"must be a JSON object", "is required", "is not a field of an order"}
-        assert {violation.detail for violation in refusal.violations} <= words
+    except OrderInvalidError as error:
+        pointers = [violation.pointer for violation in error.violations]
+        details = {f"must be {field['description']}" for field in ORDER_SCHEMA["properties"].values()}
+        details |= {"must be a JSON object", "is required", "is not a field of an order"}
+        assert {violation.detail for violation in error.violations} <= details
     else:
         pointers = []
         assert order == Order(**{**document, "quantity": int(document["quantity"])})
@@ -129,7 +129,7 @@ def test_contract_schema_and_rules_agree_on_generated_documents(document: Any) -
 
 
 @pytest.mark.parametrize(
-    ("schema", "kept", "broken"),
+    ("schema", "valid", "invalid"),
     [
         ({"type": "object"}, {}, []),
         ({"properties": {"a": {"type": "string"}}}, {"a": "", "b": 1}, {"a": 1}),
@@ -149,12 +149,12 @@ def test_contract_schema_and_rules_agree_on_generated_documents(document: Any) -
     ],
     ids=str,
 )
-def test_schema_keyword_applies_to_its_own_type_only(schema: dict[str, Any], kept: object, broken: object) -> None:
-    keeps = compile_schema(schema)
+def test_schema_keyword_applies_to_its_own_type_only(schema: dict[str, Any], valid: object, invalid: object) -> None:
+    accepts = compile_schema(schema)
 
-    assert (keeps(kept), keeps(broken)) == (True, False)
+    assert (accepts(valid), accepts(invalid)) == (True, False)
     if not schema.keys() & {"type", "anyOf"}:
-        assert all(keeps(other) for other in (None, True, 0.5, [], {} if kept == 2 or isinstance(kept, str) else ""))
+        assert all(accepts(each) for each in (None, True, 0.5, [], {} if valid == 2 or isinstance(valid, str) else ""))
 
 
 @pytest.mark.parametrize(
