@@ -343,7 +343,7 @@ def package_stack(engineer: Engineer) -> None:
     engineer.filled_in["bucket"] = bucket
 
 
-@before("The table is gone")
+@before("The table was deleted")
 def a_table_is_gone(engineer: Engineer) -> Iterator[None]:
     """Delete a table of the test. PREFIX names it until the commands use the deployed table."""
     dynamodb, table, item = engineer.client("dynamodb"), "runbook-orders", {"order_id": {"S": "one"}}
