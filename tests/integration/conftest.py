@@ -1,4 +1,4 @@
-"""AWS in process (moto), and handlers imported as in a function."""
+"""AWS mocked by moto in this process, and handlers imported as in Lambda."""
 
 import gc
 import importlib
@@ -55,12 +55,12 @@ def import_handler(shared_aws: None) -> Iterator[Callable[..., ModuleType]]:
 
 @pytest.fixture
 def logged(caplog: pytest.LogCaptureFixture) -> Callable[..., list[tuple[Any, ...]]]:
-    """Return a function that returns the event and these fields of each log record since its last call."""
+    """Return a function that lists the event and the given fields of each new log record."""
 
-    def take(*fields: str) -> list[tuple[Any, ...]]:
+    def new_records(*fields: str) -> list[tuple[Any, ...]]:
         records = [vars(record) for record in caplog.records]
         caplog.clear()
-        assert not re.search("secret|Banana", str(records)), "the log has content of an order or of an error"
+        assert not re.search("secret|Banana", str(records)), "the log must not contain an order or an error's text"
         return [tuple(record.get(field) for field in ("message", *fields)) for record in records]
 
-    return take
+    return new_records

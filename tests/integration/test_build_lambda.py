@@ -36,7 +36,7 @@ UNSHIPPED = {"boto3", "botocore", "pip", "bin", "tests", "benchmarks", "__pycach
 
 
 @pytest.mark.parametrize("target", build_lambda.TARGET_NAMES)
-def test_zip_contains_only_files_that_an_invocation_needs(target: str) -> None:
+def test_zip_is_small_and_contains_only_required_files(target: str) -> None:
     path = lambda_zip(target)
     archive = zipfile.ZipFile(path)
     names = archive.namelist()
@@ -79,7 +79,7 @@ assert not foreign, foreign
 
 
 class SmallTree:
-    """The smallest package that can be built, with the wheel of its only library."""
+    """A minimal source tree with one library, which is a wheel in a local folder."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -130,7 +130,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallTree:
 
 @pytest.fixture
 def fetched(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
-    """Replace the download of the libraries by these files; a test may change them."""
+    """Replace the downloaded libraries with these files, which a test may change."""
     files = {"pure/__init__.py": b""}
     monkeypatch.setattr(build_lambda, "fetch_libraries", lambda *_: dict(files))
     return files
@@ -176,7 +176,7 @@ def test_zip_is_built_only_when_an_input_has_changed(
 
     tree.lock("other==1.0 --hash=sha256:00\n")
     whole = tree.build().read_bytes()
-    assert "other.py" in zipfile.ZipFile(first).namelist(), "a changed lock downloads the libraries again"
+    assert "other.py" in zipfile.ZipFile(first).namelist(), "a changed lock must download the libraries again"
     first.write_bytes(b"PK half a zip")
     assert tree.build().read_bytes() == whole
 

@@ -34,7 +34,7 @@ from support.machine.orders_command import COMMAND, Finished
 from support.sample_orders import SAMPLE_ORDER, submitted
 from support.stub_aws.events import item_of
 from support.stub_aws.logs import FakeLogs
-from support.stub_aws.sqs import refusal
+from support.stub_aws.sqs import aws_error
 
 START = datetime.fromisoformat("2025-04-25T10:00:00+00:00")
 ORDER_ID_KEY = {
@@ -121,10 +121,10 @@ class Shop:
         self.logs.groups.setdefault(f"/aws/lambda/order-processing-dev-{function}", []).append(line)
 
     def visible(self, queue: str = "orders_dlq_url") -> list[str]:
-        answer = self.sqs.receive_message(
+        response = self.sqs.receive_message(
             QueueUrl=self.outputs[queue], MaxNumberOfMessages=10, VisibilityTimeout=0, WaitTimeSeconds=0
         )
-        return sorted(message["Body"] for message in answer.get("Messages", []))
+        return sorted(message["Body"] for message in response.get("Messages", []))
 
 
 class PutOneByOne:
@@ -148,15 +148,15 @@ def shop(
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
 ) -> Shop:
-    made = Shop(request.param, capsys)
+    system = Shop(request.param, capsys)
     monkeypatch.setattr(
-        options, "find_system", lambda _: System("a shop of moto", made.outputs, made.connect, is_local=True)
+        options, "find_system", lambda _: System("a system on moto", system.outputs, system.connect, is_local=True)
     )
     monkeypatch.setattr("orders_cli.commands.table.DynamoDbOrderTable", PutOneByOne)
     # moto also waits during long polling.
     monkeypatch.setattr("orders_cli.queue._WAIT_SECONDS", 0)
     monkeypatch.chdir(tmp_path)
-    return made
+    return system
 
 
 in_production = pytest.mark.parametrize("shop", ["prod"], indirect=True)
@@ -320,11 +320,11 @@ def test_dlq_commands_report_an_empty_queue_and_hidden_messages(
 
 
 @pytest.mark.parametrize("command", ["redrive", "drop"])
-def test_dlq_changes_nothing_without_consent(shop: Shop, command: str) -> None:
+def test_dlq_command_changes_nothing_without_confirmation(shop: Shop, command: str) -> None:
     shop.send_dead_letters(*POISON)
-    refused = shop.run("dlq", command, "--kind", "all", status=1)
-    assert "the message is not JSON" in refused.out
-    assert "Nothing was done: without a terminal, confirm with --yes." in refused.err
+    unconfirmed = shop.run("dlq", command, "--kind", "all", status=1)
+    assert "the message is not JSON" in unconfirmed.out
+    assert "Nothing was done: without a terminal, confirm with --yes." in unconfirmed.err
     assert f"would {command} 3 messages" in shop.run("dlq", command, "--kind", "all", "--dry-run", "--yes").err
     assert shop.visible() == sorted(POISON)
     assert shop.visible("orders_queue_url") == []
@@ -492,12 +492,12 @@ def test_submit_asks_for_confirmation_in_production(
     assert "confirm with --yes" in shop.run("submit", *ONE_ORDER, status=1).err
     questions: list[str] = []
 
-    def answer_no(question: str, **_: Any) -> bool:
+    def decline(question: str, **_: Any) -> bool:
         questions.append(question)
         return False
 
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    monkeypatch.setattr("orders_cli.options.click.confirm", answer_no)
+    monkeypatch.setattr("orders_cli.options.click.confirm", decline)
     shop.run("submit", *ONE_ORDER, status=1)
     assert questions == ["This is order-processing-prod. Submit an order?"]
     assert api == []
@@ -536,7 +536,7 @@ def test_submit_file_uses_secret_keys_and_prints_counts_when_interrupted(
 
     monkeypatch.setattr("orders_cli.commands.submit.OrderApi.submit", submit)
     monkeypatch.setattr("orders_cli.commands.submit._CONCURRENCY", 1)
-    monkeypatch.setattr(OrdersTable, "table_id", "what only the account knows")
+    monkeypatch.setattr(OrdersTable, "table_id", "a secret of the account")
     Path("orders.csv").write_text("customer_id,product_id,quantity,order_date\n" + "001,Banana,1,2025-04-25\n" * 5)
     err = shop.run("submit", "orders.csv", status=130).err
     assert "2 orders: 2 accepted" in err
@@ -613,7 +613,7 @@ def test_help_is_complete_for_every_command(command: str, shop: Shop) -> None:
 def test_command_prints_its_system_and_ignored_variables(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "production")
     assert shop.run("list", "--customer", "001").err.splitlines()[:2] == [
-        "orders: using order-processing-dev, a shop of moto",
+        "orders: using order-processing-dev, a system on moto",
         "orders: AWS_PROFILE is ignored: this is the local stack",
     ]
 
@@ -641,7 +641,7 @@ def test_error_is_printed_without_a_traceback(
     assert "Traceback" not in err
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full does not exist")
 def test_full_disk_is_reported_in_one_line() -> None:
     with Path("/dev/full").open("w") as full:
         finished = subprocess.run([COMMAND, "--help"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
@@ -684,7 +684,7 @@ def test_erase_deletes_only_the_orders_of_the_customer(shop: Shop) -> None:
     ],
     ids=["orders queue", "dead letter", "unreadable dead letter", "hidden dead letter", "another customer"],
 )
-def test_erase_reports_what_may_be_left_in_queues(
+def test_erase_reports_messages_that_may_be_left_in_queues(
     shop: Shop, queue: str, body: str, hidden: int, left: tuple[int, int, int], message: str
 ) -> None:
     shop.send_dead_letters(body, queue=queue)
@@ -761,7 +761,7 @@ def test_restore_reports_orders_that_are_not_inserted(
 ) -> None:
     def insert(_: object, orders: list[ProcessedOrder]) -> dict[str, InsertResult]:
         if isinstance(result, Exception):
-            raise result from refusal("ThrottlingException")
+            raise result from aws_error("ThrottlingException")
         return {order.order_id: result for order in orders}
 
     monkeypatch.setattr(PutOneByOne, "insert", insert)

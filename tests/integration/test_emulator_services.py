@@ -1,4 +1,4 @@
-"""The emulator's patches, through AWS's API: alarms, metric filters, stages, stacks, and streams."""
+"""The emulator's patches, tested through the AWS APIs: alarms, metric filters, stages, stacks and streams."""
 
 import io
 import json
@@ -32,7 +32,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 @pytest.fixture
 def metric(services: Emulator, request: pytest.FixtureRequest) -> str:
-    """Return a metric for this test only; a metric filter counts final failures in it."""
+    """Return a metric for this test only; a metric filter counts final failures."""
     name = str(request.node.name)
     services.client("logs").put_metric_filter(
         logGroupName=LOG["logGroupName"],
@@ -197,7 +197,7 @@ def test_failing_stream_record_is_isolated_retried_and_discarded(services: Emula
         Code={"ZipFile": package.getvalue()},
     )
     services.client("logs").create_log_group(logGroupName="/aws/lambda/reader")
-    queue_url = sqs.create_queue(QueueName="given-up")["QueueUrl"]
+    queue_url = sqs.create_queue(QueueName="discarded")["QueueUrl"]
     queue_arn = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     functions.create_event_source_mapping(
         FunctionName="reader",

@@ -57,7 +57,7 @@ def test_state_is_kept_and_failures_to_save_or_load_it_are_reported(tmp_path: Pa
         assert len(aws.client("sqs").list_queues()["QueueUrls"]) == 1
         put(aws, "after")
         records = stream_records(aws)
-        # A folder with the name of the file makes the save fail.
+        # Saving fails, because a directory has the file's name.
         state.unlink()
         state.mkdir()
     assert [record["Keys"]["order_id"]["S"] for record in records] == ["before", "after"]

@@ -1,7 +1,7 @@
-"""The package's functions with the Python version of the Lambda runtime.
+"""The packaged functions on the Lambda runtime's Python version.
 
-Native libraries load only in that version, so the functions run in Debian 13, which has it. Conditions are as in Lambda:
-the package is unpacked, boto3 is installed beside it, and the user has read access only. AWS is not reachable.
+Native libraries require that version, so the functions run in Debian 13, which has it. As in Lambda, the package is
+unpacked, boto3 is installed beside it, and the user has read access only. AWS is not reachable.
 """
 
 import importlib.util

@@ -168,13 +168,13 @@ def test_orders_are_kept_when_a_signal_or_kill_stops_the_program(new_stack: Call
     put_order(stack, "SIGTERM")
     send_poison(stack, "orders-dlq")
     wait_for("the e-mail", lambda: emails_in(stack, "orders-dlq"))
-    # A second signal changes nothing.
+    # A second signal is ignored.
     printed = output_after(process, signal.SIGTERM, signal.SIGINT)
     assert printed.endswith("\nStopping\nStopped; the orders are kept for the next time.\n")
     assert process.returncode == 0
     assert_nothing_is_left(stack)
 
-    # A shell starts `nohup make run &` like this, with SIGHUP and SIGINT ignored.
+    # Like `nohup make run &` in a shell: SIGHUP and SIGINT are ignored.
     process = started_program(stack, "sh", "-c", "trap '' INT; exec nohup \"$@\"", "sh")
     os.killpg(process.pid, signal.SIGHUP)
     os.killpg(process.pid, signal.SIGINT)
@@ -217,7 +217,7 @@ def test_lost_orders_are_reported_at_once_and_at_the_next_start(new_stack: Calla
 
     screen = io.StringIO()
     with pytest.raises(LocalStackError, match="Stopped, but orders of this run may be lost"), new_stack(Report(screen)):
-        # A folder with the name of the file makes the emulator's save fail.
+        # The emulator cannot save, because a directory has the file's name.
         (emulator / "state" / "dynamodb.json").mkdir(parents=True)
     assert "ended before the emulator could save its state: the orders of that run are lost." in screen.getvalue()
     assert "The emulator has lost its state (was it killed?), so a new backend is created." in screen.getvalue()

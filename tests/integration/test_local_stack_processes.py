@@ -33,10 +33,10 @@ print("ready", flush=True)
 signal.pause()
 """
 
-# Does not stop on SIGTERM.
+# Ignores SIGTERM.
 UNRESPONSIVE = GRACEFUL.replace("sys.exit(0)", "pass").replace("signal.pause()", "while True: signal.pause()")
 
-# Starts GRACEFUL and ends.
+# Starts GRACEFUL and exits.
 ORPHANING = f"""
 import subprocess, sys, time, pathlib
 subprocess.Popen([sys.executable, "-c", {GRACEFUL!r}, sys.argv[1]])
@@ -57,7 +57,7 @@ def started(program: str, directory: Path, grace_seconds: float = 30, **more: An
 
 
 def is_alive(directory: Path) -> bool:
-    """Return whether a process still holds the lock that the programs above take."""
+    """Return whether a process still holds the lock of the programs above."""
     with (directory / "held").open() as held:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -82,7 +82,7 @@ def test_program_gets_sigterm_and_is_killed_after_the_grace_period(
     assert process.exit_status == status
 
 
-def test_child_of_a_program_is_killed_with_it(tmp_path: Path) -> None:
+def test_children_are_killed_when_their_program_ends(tmp_path: Path) -> None:
     with started(ORPHANING, tmp_path):
         wait_for("its end", lambda: not is_alive(tmp_path))
 

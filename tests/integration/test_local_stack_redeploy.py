@@ -19,7 +19,7 @@ from support.repository.files import REPOSITORY
 from support.sample_orders import SAMPLE_BODY
 from support.waiting import wait_for
 
-# An idle machine needs about 2 s.
+# About 2 s on an idle machine.
 REDEPLOY_SECONDS = 30
 
 
@@ -51,7 +51,7 @@ def status_of_new_order(stack: LocalStack) -> str:
 
 
 @contextmanager
-def orders_placed(stack: LocalStack) -> Iterator[None]:
+def continuous_orders(stack: LocalStack) -> Iterator[None]:
     """Place orders continuously; check that all are accepted and stored."""
     ids: list[str] = []
     failures: list[bytes] = []
@@ -101,7 +101,7 @@ def test_saved_changes_are_deployed_and_broken_ones_reported(tmp_path: Path, che
     with LocalStack(settings, lines) as stack:
         assert status_of_new_order(stack) == "ACCEPTED"
         assert lines.seen == []
-        with orders_placed(stack):
+        with continuous_orders(stack):
             for status in ("SECOND", "THIRD"):
                 assert line_after(partial(save, status), lines).startswith("lambda/ was deployed in ")
                 assert status_of_new_order(stack) == status

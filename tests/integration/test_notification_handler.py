@@ -13,7 +13,7 @@ from orders.domain.announcement import announce
 from orders.domain.errors import BatchFailedError
 from support.sample_orders import processed
 from support.stub_aws.events import stream_event
-from support.stub_aws.sqs import refusal
+from support.stub_aws.sqs import aws_error
 
 Logged = Callable[..., list[tuple[Any, ...]]]
 Subscriber = Callable[[], list[Any]]
@@ -103,7 +103,7 @@ def test_stream_retries_from_the_first_order_that_sns_rejects(
 @pytest.mark.parametrize(
     ("error", "name"),
     [
-        (refusal("Throttled", message="secret"), "TopicUnavailableError < ClientError(Throttled)"),
+        (aws_error("Throttled", message="secret"), "TopicUnavailableError < ClientError(Throttled)"),
         (RuntimeError("secret"), "RuntimeError"),
     ],
 )

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from planning.cost import ORDER_BYTES
 from support.machine.python import run_python
 
-# Runs in a separate process, because the logger keeps the stdout from the import of the handler.
+# Runs in a separate process, because a handler's logger keeps the stdout of its import.
 PROGRAM = """
 import importlib, io, json, sys
 from contextlib import redirect_stdout
@@ -50,7 +50,7 @@ def texts(value):
 entry = sent["PublishBatch"]["PublishBatchRequestEntries"][0]
 json.dump({
     "message": len(sent["SendMessage"]["MessageBody"]),
-    # Names and text in UTF-8, a number half a byte per digit and one more:
+    # Names and text in UTF-8; half a byte per digit of a number, and one byte:
     # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
     "item": sum(len(name) + (len(value["S"]) if "S" in value else len(value["N"]) // 2 + 2)
                 for name, value in item.items()),

@@ -1,4 +1,4 @@
-"""The processing handler with a fake of DynamoDB.
+"""The processing handler with a fake DynamoDB client.
 
 moto 5.2 does not support INSERT with parameters, and no emulator can inject these errors.
 """
@@ -17,7 +17,7 @@ from orders.domain.order import Inserted, SubmittedOrder
 from orders.domain.validation import OrderRules
 from support.sample_orders import SAMPLE_ORDER, processed, submitted
 from support.stub_aws.events import item_of, sqs_event
-from support.stub_aws.sqs import refusal
+from support.stub_aws.sqs import aws_error
 
 Logged = Callable[..., list[tuple[Any, ...]]]
 
@@ -27,7 +27,7 @@ class FakeDynamoDb:
 
     def __init__(self) -> None:
         self.items: dict[str, dict[str, Any]] = {}
-        self.errors: dict[str, str | Exception] = {}  # order ids: error of the statement, or of the whole request
+        self.errors: dict[str, str | Exception] = {}  # by order ID: a statement's error code, or the request's error
         self.unread: set[str] = set()
         self.read_error: Exception | None = None
         self.responds_only: int | None = None
@@ -76,7 +76,7 @@ def processing(imported: ModuleType, monkeypatch: pytest.MonkeyPatch, dynamodb: 
 
 
 def failures(*message_ids: str) -> dict[str, Any]:
-    """Return the exact response that Lambda's SQS mapping expects; any other fails or deletes the whole batch."""
+    """Return the exact response that Lambda's SQS mapping expects; another one fails or deletes the whole batch."""
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in message_ids]}
 
 
@@ -129,18 +129,18 @@ def test_batch_makes_no_aws_call_when_no_message_is_readable(processing: ModuleT
 def test_message_fails_alone_when_reading_it_raises_an_error(
     processing: ModuleType, monkeypatch: pytest.MonkeyPatch, logged: Logged
 ) -> None:
-    def fail_on_the_first(body: str, rules: OrderRules) -> SubmittedOrder:
+    def fail_on_poison(body: str, rules: OrderRules) -> SubmittedOrder:
         if "poison" in body:
             raise RuntimeError("secret")
         return read_message(body, rules)
 
-    monkeypatch.setattr("orders.use_cases.process_messages.read_message", fail_on_the_first)
+    monkeypatch.setattr("orders.use_cases.process_messages.read_message", fail_on_poison)
 
     assert processing.handler(sqs_event(m1="poison", m2=submitted()), None) == failures("m1")
     assert logged("error", "receives") == [("order_failed", "RuntimeError", 1), ("order_stored", None, 1)]
 
 
-def test_insert_takes_25_orders_per_call_and_never_overwrites(processing: ModuleType, dynamodb: FakeDynamoDb) -> None:
+def test_insert_sends_25_orders_per_call_and_never_overwrites(processing: ModuleType, dynamodb: FakeDynamoDb) -> None:
     orders = [processed(str(key)) for key in range(51)]
 
     assert processing._store.insert(orders) == {order.order_id: Inserted() for order in orders}
@@ -196,7 +196,7 @@ def test_order_fails_alone_when_dynamodb_rejects_it(
     processing: ModuleType, dynamodb: FakeDynamoDb, is_of_request: bool, code: str, logged: Logged
 ) -> None:
     messages = {f"m{key}": submitted(str(key)) for key in range(10)}
-    dynamodb.errors[messages["m3"].order_id] = refusal(code, message="secret") if is_of_request else code
+    dynamodb.errors[messages["m3"].order_id] = aws_error(code, message="secret") if is_of_request else code
 
     assert processing.handler(sqs_event(**messages), None) == failures("m3")
     assert dynamodb.items.keys() == {order.order_id for order in messages.values()} - {messages["m3"].order_id}
@@ -206,9 +206,12 @@ def test_order_fails_alone_when_dynamodb_rejects_it(
 @pytest.mark.parametrize(
     ("error", "name"),
     [
-        (refusal("ThrottlingException", message="secret"), "StoreUnavailableError < ClientError(ThrottlingException)"),
         (
-            refusal("AccessDeniedException", message="secret"),
+            aws_error("ThrottlingException", message="secret"),
+            "StoreUnavailableError < ClientError(ThrottlingException)",
+        ),
+        (
+            aws_error("AccessDeniedException", message="secret"),
             "StoreUnavailableError < ClientError(AccessDeniedException)",
         ),
         (ReadTimeoutError(endpoint_url="https://secret"), "StoreUnavailableError < ReadTimeoutError"),
@@ -241,7 +244,7 @@ def test_function_fails_when_dynamodb_returns_too_few_responses(processing: Modu
         processing.handler(sqs_event(m1=submitted("1"), m2=submitted("2")), None)
 
 
-@pytest.mark.parametrize("error", [None, refusal("AccessDeniedException", message="secret"), RuntimeError("secret")])
+@pytest.mark.parametrize("error", [None, aws_error("AccessDeniedException", message="secret"), RuntimeError("secret")])
 def test_duplicate_fails_alone_when_it_cannot_be_read(
     processing: ModuleType, dynamodb: FakeDynamoDb, error: Exception | None, logged: Logged
 ) -> None:

@@ -39,10 +39,10 @@ def test_function_returns_503_before_its_timeout_when_aws_hangs() -> None:
 
         started = time.monotonic()
         responses = dict(zip(EVENTS, pool.map(invoke, EVENTS), strict=True))
-        taken = time.monotonic() - started
+        elapsed = time.monotonic() - started
 
     for function, response in responses.items():
         assert (response["statusCode"], body_of(response)["code"]) == (503, CODES[function])
         assert response["headers"]["Retry-After"] == "1"
-    # Two tries of 4 s each; the start of two interpreters is included.
-    assert 8 < taken < longest_call_seconds() + 5
+    # Two attempts of 4 s each. The time includes the start of two interpreters.
+    assert 8 < elapsed < longest_call_seconds() + 5

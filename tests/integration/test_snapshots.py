@@ -1,6 +1,6 @@
-"""SnapStart restores many environments from one snapshot, even days later. Here a fork simulates a restore.
+"""SnapStart restores many environments from one snapshot. A fork simulates a restore.
 
-test_performance.py checks that a start opens no connection, which a snapshot would contain.
+test_performance.py checks that a cold start opens no connection, which a snapshot would contain.
 """
 
 import json
@@ -9,7 +9,7 @@ from support.machine.python import run_python
 from support.sample_orders import SAMPLE_BODY
 from support.stub_aws.events import http_event
 
-# Prints the responses of two processes forked from the same start.
+# Prints the responses of two processes that are forked after initialization.
 TWICE = """
 import json, os, sys
 from orders.adapters import clients

@@ -11,7 +11,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from support.sample_orders import processed
 from support.stub_aws.events import body_of, http_event, item_of
-from support.stub_aws.sqs import refusal
+from support.stub_aws.sqs import aws_error
 
 Logged = Callable[..., list[tuple[Any, ...]]]
 
@@ -104,7 +104,10 @@ def test_stored_order_is_returned_when_the_token_names_its_customer(
 @pytest.mark.parametrize(
     ("error", "name"),
     [
-        (refusal("ThrottlingException", message="secret"), "StoreUnavailableError < ClientError(ThrottlingException)"),
+        (
+            aws_error("ThrottlingException", message="secret"),
+            "StoreUnavailableError < ClientError(ThrottlingException)",
+        ),
         (ReadTimeoutError(endpoint_url="https://secret"), "StoreUnavailableError < ReadTimeoutError"),
         (RuntimeError("secret"), "RuntimeError"),
     ],

@@ -53,7 +53,7 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def ask(address: tuple[str, int], path: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> Any:
+def fetch(address: tuple[str, int], path: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> Any:
     connection = http.client.HTTPConnection(*address, timeout=DEADLINE_SECONDS)
     with contextlib.closing(connection):
         connection.request(method, path, headers=dict(headers or {}))
@@ -87,7 +87,7 @@ def send_raw(address: tuple[str, int], request: bytes) -> bytes:
 def test_response_has_type_caching_and_security_headers(
     address: tuple[str, int], path: str, content_type: str, cache_control: str
 ) -> None:
-    response, body = ask(address, path)
+    response, body = fetch(address, path)
     assert response.status == (404 if path == "/nothing" else 200)
     assert response.headers["Content-Type"] == f"{content_type}; charset=utf-8"
     assert response.headers["Cache-Control"] == cache_control
@@ -100,24 +100,24 @@ def test_response_has_type_caching_and_security_headers(
     assert policy["script-src"] == policy["style-src"] == policy["img-src"] == "'self'"
     for name, value in server.security_headers("http://localhost:4566").items():
         assert response.headers[name] == value
-    head, nothing = ask(address, path, "HEAD")
+    head, nothing = fetch(address, path, "HEAD")
     assert (head.status, head.headers["Content-Length"], nothing) == (response.status, str(len(body)), b"")
 
 
 def test_page_refers_to_all_code_by_one_release_path(address: tuple[str, int]) -> None:
-    _, page = ask(address, "/")
-    assert page == ask(address, "/index.html")[1]
+    _, page = fetch(address, "/")
+    assert page == fetch(address, "/index.html")[1]
     assert not re.search(rb'(?:href|src)="[a-z-]+\.(?:css|js)"', page)
     [release] = {release.decode() for release in CODE_PATH.findall(page)}
     files = [*FRONTEND.glob("*.js"), *FRONTEND.glob("*.css")]
     for file in files:
-        response, body = ask(address, f"/{release}/{file.name}")
+        response, body = fetch(address, f"/{release}/{file.name}")
         assert (response.status, body) == (200, file.read_bytes()), file.name
         assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
-    assert ask(address, f"/{release}/config.js")[1] == CONFIG == ask(address, "/config.js")[1]
+    assert fetch(address, f"/{release}/config.js")[1] == CONFIG == fetch(address, "/config.js")[1]
 
 
-def test_saved_change_makes_a_new_release(folder: Path) -> None:
+def test_changed_file_makes_a_new_release(folder: Path) -> None:
     storefront = server.Storefront(folder, API_URL)
     [release] = {found.decode() for found in CODE_PATH.findall(storefront.find("/").body)}
     (folder / "view.js").write_text("// changed\n")
@@ -142,7 +142,7 @@ def test_no_other_path_is_served(folder: Path, path: str) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "OPTIONS", "CONNECT", "BREW", "get"])
 def test_other_methods_get_405(address: tuple[str, int], method: str) -> None:
-    response, body = ask(address, "/", method)
+    response, body = fetch(address, "/", method)
     assert (response.status, response.headers["Allow"]) == (405, "GET, HEAD")
     assert body == b"405 Method Not Allowed\n"
 
@@ -184,7 +184,7 @@ def test_malformed_request_is_rejected(address: tuple[str, int], request_bytes: 
     received = send_raw(address, request_bytes)
     assert received == b"" or re.match(rb"HTTP/1\.1 (4[0-9]{2}|505) ", received), received[:100]
     assert b"\x1b" not in received
-    assert ask(address, "/health")[1] == b"ok\n"
+    assert fetch(address, "/health")[1] == b"ok\n"
 
 
 def test_body_is_not_parsed_as_the_next_request(address: tuple[str, int]) -> None:
@@ -197,7 +197,7 @@ def test_idle_connections_do_not_delay_requests(address: tuple[str, int]) -> Non
     with contextlib.ExitStack() as stack, ThreadPoolExecutor(20) as pool:
         for _ in range(50):
             stack.enter_context(socket.create_connection(address, timeout=DEADLINE_SECONDS))
-        assert set(pool.map(lambda _: ask(address, "/main.js")[0].status, range(100))) == {200}
+        assert set(pool.map(lambda _: fetch(address, "/main.js")[0].status, range(100))) == {200}
 
 
 # As a program
@@ -211,11 +211,11 @@ def test_program_reads_the_environment_and_ends_with_ctrl_c() -> None:
         found = re.fullmatch(r"The storefront is at http://127\.0\.0\.1:([0-9]+)\n", process.stdout.readline())
         assert found
         address = "127.0.0.1", int(found[1])
-        assert ask(address, "/config.js")[1] == b'export default { apiUrl: "https://api.example.com:443/v1" };\n'
+        assert fetch(address, "/config.js")[1] == b'export default { apiUrl: "https://api.example.com:443/v1" };\n'
         with socket.create_connection(address) as connection:  # disconnects with data unread
             connection.sendall(b"GET /view.js HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
-        assert ask(address, "/health")[0].status == 200
+        assert fetch(address, "/health")[0].status == 200
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=DEADLINE_SECONDS)
     assert (process.returncode, output) == (0, "")

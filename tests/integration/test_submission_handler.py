@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from orders.domain.order_id import derived_order_id, parse_order_id
 from support.sample_orders import ORDER_SCHEMA, SAMPLE_BODY, SAMPLE_ORDER
 from support.stub_aws.events import body_of, http_event
-from support.stub_aws.sqs import refusal
+from support.stub_aws.sqs import aws_error
 from unit.hostile_strategies import damaged, json_texts, near_orders
 
 SAMPLE = SAMPLE_BODY.decode()
@@ -38,13 +38,13 @@ def imported(import_handler: Callable[..., ModuleType], queue_url: str) -> Modul
 @pytest.fixture
 def submission(imported: ModuleType) -> Iterator[ModuleType]:
     yield imported
-    take_messages(imported)
+    drain_queue(imported)
 
 
 Logged = Callable[..., list[tuple[Any, ...]]]
 
 
-def take_messages(submission: ModuleType) -> list[Any]:
+def drain_queue(submission: ModuleType) -> list[Any]:
     """Return and delete all messages of the queue."""
     sqs, queue_url, messages = submission._queue._client, submission._queue._queue_url, []
     while batch := sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages"):
@@ -70,7 +70,7 @@ def test_accepted_order_is_queued_and_located_in_the_response(submission: Module
         },
         "body": json.dumps({"order_id": order_id, "status": "ACCEPTED"}),
     }
-    [message] = take_messages(submission)
+    [message] = drain_queue(submission)
     assert before.isoformat(timespec="milliseconds")[:23] <= message.pop("submitted_at")[:23]
     assert message == {"version": 1, "order_id": order_id, "order": asdict(SAMPLE_ORDER), "request_id": "request-1"}
     assert logged("order_id", "request_id") == [("order_accepted", order_id, "request-1")]
@@ -82,7 +82,7 @@ def test_equal_orders_without_a_key_are_two_orders(submission: ModuleType) -> No
 
 # An HTTP API passes a repeated header as "k,k", which is a valid key.
 @pytest.mark.parametrize("key", ["k-1", "k,k"])
-def test_retry_with_a_key_gets_the_same_id_for_number_and_text_quantity(submission: ModuleType, key: str) -> None:
+def test_retry_with_a_key_gets_the_same_id_for_any_type_of_quantity(submission: ModuleType, key: str) -> None:
     events = [http_event(body, JSON_TYPE | {"Idempotency-Key": key}) for body in (SAMPLE, SAMPLE.replace('"1"', "1"))]
 
     order_ids = [body_of(submission.handler(event, None))["order_id"] for event in events]
@@ -153,7 +153,7 @@ def test_rejected_request_gets_problem_details_and_is_not_queued(
     problem.pop("errors", None)
     kind = "urn:problem:order-processing:" + code.lower().replace("_", "-")
     assert problem == {"type": kind, "status": status, "code": code, "request_id": "request-1"}
-    assert take_messages(submission) == []
+    assert drain_queue(submission) == []
     assert logged("levelname", "code") == [("order_refused", "WARNING", code)]
     assert "secret" not in response["body"]
 
@@ -177,7 +177,7 @@ def test_order_is_rejected_when_the_token_does_not_name_its_customer(
         "code": "CUSTOMER_MISMATCH",
         "request_id": "request-1",
     }
-    assert take_messages(submission) == []
+    assert drain_queue(submission) == []
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_no_request_causes_an_unexpected_error(
 @pytest.mark.parametrize(
     ("error", "name"),
     [
-        (refusal("AccessDenied", message="secret"), "QueueUnavailableError < ClientError(AccessDenied)"),
+        (aws_error("AccessDenied", message="secret"), "QueueUnavailableError < ClientError(AccessDenied)"),
         (ReadTimeoutError(endpoint_url="https://secret"), "QueueUnavailableError < ReadTimeoutError"),
         (RuntimeError("secret"), "RuntimeError"),
     ],

@@ -5,7 +5,7 @@ from botocore import exceptions as aws
 from botocore.exceptions import BotoCoreError, ClientError
 
 from orders_cli.errors import sentence_about
-from support.stub_aws.sqs import refusal
+from support.stub_aws.sqs import aws_error
 
 DENIED = (
     "User: arn:aws:iam::123456789012:user/eve is not authorized to perform: sqs:ReceiveMessage on resource: "
@@ -16,19 +16,19 @@ DENIED = (
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        (refusal("ExpiredToken"), "AWS rejected your credentials (ExpiredToken): log in again"),
-        (refusal("SignatureDoesNotMatch"), "AWS rejected your credentials"),
+        (aws_error("ExpiredToken"), "AWS rejected your credentials (ExpiredToken): log in again"),
+        (aws_error("SignatureDoesNotMatch"), "AWS rejected your credentials"),
         (
-            refusal("AccessDenied", message=DENIED),
+            aws_error("AccessDenied", message=DENIED),
             "is not allowed to do this: it lacks sqs:ReceiveMessage. Ask for docs/operator-policy.json",
         ),
-        (refusal("AccessDeniedException", "Query"), "is not allowed to do this: it lacks the action of Query."),
-        (refusal("KMS.AccessDeniedException"), "is not allowed to do this"),
-        (refusal("ThrottlingException", "FilterLogEvents"), "AWS throttles FilterLogEvents"),
-        (refusal("ProvisionedThroughputExceededException"), "AWS throttles"),
-        (refusal("AWS.SimpleQueueService.NonExistentQueue"), "found nothing"),
-        (refusal("ResourceNotFoundException"), "found nothing"),
-        (refusal("SomethingNew", "Invoke", message="secret"), "AWS rejected Invoke with SomethingNew."),
+        (aws_error("AccessDeniedException", "Query"), "is not allowed to do this: it lacks the action of Query."),
+        (aws_error("KMS.AccessDeniedException"), "is not allowed to do this"),
+        (aws_error("ThrottlingException", "FilterLogEvents"), "AWS throttles FilterLogEvents"),
+        (aws_error("ProvisionedThroughputExceededException"), "AWS throttles"),
+        (aws_error("AWS.SimpleQueueService.NonExistentQueue"), "found nothing"),
+        (aws_error("ResourceNotFoundException"), "found nothing"),
+        (aws_error("SomethingNew", "Invoke", message="secret"), "AWS rejected Invoke with SomethingNew."),
         (aws.NoCredentialsError(), "AWS credentials are missing or incomplete"),
         (aws.CredentialRetrievalError(provider="process", error_msg="secret"), "AWS credentials are missing"),
         (aws.NoRegionError(), "No AWS region is set: give --region"),

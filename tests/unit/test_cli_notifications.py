@@ -10,7 +10,7 @@ from orders_cli.dead_letters import Kind, Reason
 from orders_cli.errors import OperatorError
 from orders_cli.notifications import ExpiredError, failed_notification, new_orders, notify
 from orders_cli.system import System
-from support.stub_aws.sqs import refusal
+from support.stub_aws.sqs import aws_error
 
 # From the example for a DynamoDB stream in Lambda's documentation.
 ENTRY: dict[str, Any] = {
@@ -52,7 +52,7 @@ class FakeStreams:
 
     def get_shard_iterator(self, **request: Any) -> dict[str, str]:
         if self.error:
-            raise refusal(self.error, "GetShardIterator")
+            raise aws_error(self.error, "GetShardIterator")
         assert request["SequenceNumber"] == "800000000003126276362"
         return {"ShardIterator": "0"}
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from orders_cli.queue import Queue, RateLimit, move, peek
-from support.stub_aws.sqs import Crash, FakeSqs, refusal
+from support.stub_aws.sqs import Crash, FakeSqs, aws_error
 
 NUMBER = 25
 BODIES = [f"order {number}" for number in range(NUMBER)]
@@ -136,7 +136,7 @@ def test_peek_handles_a_message_that_sqs_delivers_twice(sqs: FakeSqs) -> None:
 def test_peek_hides_one_message_at_most_without_permission_to_release(sqs: FakeSqs) -> None:
     def deny(_: int) -> None:
         if sqs.calls[-1] == "ChangeMessageVisibilityBatch":
-            raise refusal("AccessDenied", "ChangeMessageVisibilityBatch")
+            raise aws_error("AccessDenied", "ChangeMessageVisibilityBatch")
 
     sqs.before_call = deny
     with pytest.raises(Exception, match="AccessDenied"):

@@ -98,6 +98,6 @@ def _seen(message: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def refusal(code: str, operation: str = "ReceiveMessage", message: str = "") -> ClientError:
-    """Return the error of a refused call."""
+def aws_error(code: str, operation: str = "ReceiveMessage", message: str = "") -> ClientError:
+    """Return the error of a rejected call."""
     return ClientError({"Error": {"Code": code, "Message": message}}, operation)
