@@ -20,7 +20,7 @@ from botocore.exceptions import NoCredentialsError
 
 from orders.domain.errors import StoreUnavailableError
 from orders.domain.message import write_message
-from orders.domain.order import AlreadyExists, Inserted, InsertResult, Order, ProcessedOrder, Refused, format_timestamp
+from orders.domain.order import AlreadyExists, Inserted, InsertResult, Order, ProcessedOrder, Rejected, format_timestamp
 from orders.domain.order_id import derived_order_id
 from orders_cli import options
 from orders_cli.options import utc_now
@@ -752,7 +752,7 @@ def test_restore_rejects_a_missing_table_and_the_systems_own(shop: Shop, table: 
     ("result", "status", "message"),
     [
         (AlreadyExists(SAMPLE_ORDER), 0, "2 orders already stored by another process"),
-        (Refused("ThrottlingError"), 1, "2 orders could not be stored: run this again"),
+        (Rejected("ThrottlingError"), 1, "2 orders could not be stored: run this again"),
         (StoreUnavailableError(), 1, "The table stopped accepting orders (ClientError). Run this again"),
     ],
 )

@@ -62,7 +62,7 @@ def test_written_message_is_ascii_and_read_back(request_id: str) -> None:
         (json.dumps(message(version="1")), "version is not a whole number"),
         (json.dumps(message(version=1.0)), "version is not a whole number"),
         (json.dumps(message()).ljust(8 * 1024 + 1), "over 8192 characters"),
-        (json.dumps(message(request_id="\ud800")), "request_id holds a lone surrogate"),
+        (json.dumps(message(request_id="\ud800")), "request_id contains a lone surrogate"),
         (with_order({"customer_id": "\ud800"}), "order.customer_id breaks"),
         (json.dumps(message(order_id=...)), "order_id is not a string"),
         (json.dumps(message(order_id="1")), "order_id was not issued"),

@@ -8,9 +8,9 @@ from botocore.config import Config
 from botocore.loaders import Loader
 
 CLIENT_LIMITS = Config(connect_timeout=1, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 2})
-"""Time limits of a call: two attempts of at most (1 + 4) s each, and one back-off of at most 1 s.
+"""Time limits of a call: two attempts of at most (1 + 4) s each, and one backoff of at most 1 s.
 
-So a call ends within 11 s, or within 13 s if the first address of the service does not answer. That is less than the
+So a call ends within 11 s, or within 13 s if the first address of the service does not respond. That is less than the
 timeout of submission and status (15 s) and of API Gateway (30 s); tests compute both. After a failure the client, the
 queue or the stream retries.
 """

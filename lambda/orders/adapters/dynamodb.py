@@ -6,14 +6,14 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from orders.domain.errors import StoreUnavailableError
-from orders.domain.order import AlreadyExists, Inserted, InsertResult, ProcessedOrder, Refused
+from orders.domain.order import AlreadyExists, Inserted, InsertResult, ProcessedOrder, Rejected
 
 _BATCH_SIZE = 25  # The limit of BatchExecuteStatement. The event source mapping delivers at most 10 messages.
 
 # One invalid item makes DynamoDB reject the whole request with these codes.
 _INVALID_ITEM_CODES = frozenset({"ValidationException", "SerializationException"})
 
-_DUPLICATE = Refused("DuplicateItem")
+_DUPLICATE = Rejected("DuplicateItem")
 
 # The attributes of an order's item and their DynamoDB types.
 _FIELDS = {
@@ -35,7 +35,7 @@ class DynamoDbOrderTable:
         self._table_name = table_name
         fields = ", ".join(f"'{name}': ?" for name in _FIELDS)
         # PartiQL's INSERT never overwrites: it fails with DuplicateItem if the key exists. One round trip
-        # stores a whole batch, and each statement succeeds or fails alone.
+        # stores a whole batch, and each statement succeeds or fails independently.
         self._insert_statement = f'INSERT INTO "{table_name}" VALUE {{{fields}}}'
 
     def find(self, order_id: str) -> ProcessedOrder | None:
@@ -44,18 +44,18 @@ class DynamoDbOrderTable:
         The read is consistent: an order that was once returned as processed is never reported as pending afterwards.
         """
         try:
-            answer = self._client.get_item(
+            response = self._client.get_item(
                 TableName=self._table_name, Key={"order_id": {"S": order_id}}, ConsistentRead=True
             )
         except (ClientError, BotoCoreError) as error:
             raise StoreUnavailableError from error
-        return read_item(answer["Item"]) if "Item" in answer else None
+        return read_item(response["Item"]) if "Item" in response else None
 
     def insert(self, orders: Sequence[ProcessedOrder]) -> Mapping[str, InsertResult]:
         """Store each order whose id is new and return the result for each id. Never overwrites.
 
         One call stores up to 25 orders; a second call reads the stored orders whose ids already existed. Raises
-        StoreUnavailableError if DynamoDB rejected a whole call or did not answer.
+        StoreUnavailableError if DynamoDB rejected a whole call or did not respond.
         """
         results: dict[str, InsertResult] = {}
         try:
@@ -63,13 +63,13 @@ class DynamoDbOrderTable:
                 results |= self._insert_batch(orders[start : start + _BATCH_SIZE])
         except (ClientError, BotoCoreError) as error:
             raise StoreUnavailableError from error
-        taken = [order_id for order_id, result in results.items() if result == _DUPLICATE]
+        existing = [order_id for order_id, result in results.items() if result == _DUPLICATE]
         try:
-            for item in self._read_batch(taken):
+            for item in self._read_batch(existing):
                 stored = read_item(item)
                 results[stored.order_id] = AlreadyExists(stored.order)
         except Exception as error:  # The inserts above succeeded, so a failed read must not raise.
-            results |= dict.fromkeys(taken, Refused(_DUPLICATE.reason, error))
+            results |= dict.fromkeys(existing, Rejected(_DUPLICATE.reason, error))
         return results
 
     def _insert_batch(self, orders: Sequence[ProcessedOrder]) -> dict[str, InsertResult]:
@@ -81,19 +81,19 @@ class DynamoDbOrderTable:
             if code not in _INVALID_ITEM_CODES:
                 raise
             if len(orders) == 1:
-                return {orders[0].order_id: Refused(code)}
-            # One order must not hold back the others: insert each alone.
+                return {orders[0].order_id: Rejected(code)}
+            # One invalid order must not block the others: insert each individually.
             return {key: value for order in orders for key, value in self._insert_batch([order]).items()}
         return {
-            order.order_id: Refused(response["Error"]["Code"]) if "Error" in response else Inserted()
+            order.order_id: Rejected(response["Error"]["Code"]) if "Error" in response else Inserted()
             for order, response in zip(orders, responses, strict=True)
         }
 
     def _read_batch(self, order_ids: Sequence[str]) -> Iterator[dict[str, Any]]:
         if not order_ids:
             return
-        # DynamoDB may leave a key unread. Its result stays Refused, and the queue delivers the message again.
-        answer = self._client.batch_get_item(
+        # DynamoDB may leave a key unread. Its result stays Rejected, and the queue delivers the message again.
+        response = self._client.batch_get_item(
             RequestItems={
                 self._table_name: {
                     "Keys": [{"order_id": {"S": order_id}} for order_id in order_ids],
@@ -101,7 +101,7 @@ class DynamoDbOrderTable:
                 }
             }
         )
-        yield from answer["Responses"].get(self._table_name, [])
+        yield from response["Responses"].get(self._table_name, [])
 
 
 def read_item(item: Mapping[str, Mapping[str, Any]]) -> ProcessedOrder:

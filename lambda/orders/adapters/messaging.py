@@ -40,16 +40,16 @@ class SnsAnnouncementTopic:
     def publish(self, announcements: "Iterable[Announcement]") -> Iterator[None]:
         """Publish in the given order, yielding once for each announcement that SNS accepted.
 
-        Raises TopicUnavailableError at the first one that it did not accept.
+        Raises TopicUnavailableError at the first announcement that SNS did not accept.
         """
         remaining = iter(announcements)
         while batch := list(islice(remaining, _BATCH_SIZE)):
             entries = [_entry(position, announcement) for position, announcement in enumerate(batch)]
             try:
-                answer = self._client.publish_batch(TopicArn=self._topic_arn, PublishBatchRequestEntries=entries)
+                response = self._client.publish_batch(TopicArn=self._topic_arn, PublishBatchRequestEntries=entries)
             except (ClientError, BotoCoreError) as error:
                 raise TopicUnavailableError from error
-            accepted = {success["Id"] for success in answer.get("Successful", [])}
+            accepted = {success["Id"] for success in response.get("Successful", [])}
             for entry in entries:
                 if entry["Id"] not in accepted:
                     raise TopicUnavailableError

@@ -42,7 +42,7 @@ class IdempotencyKeyInvalidError(OrdersError):
 
 
 class CustomerMismatchError(OrdersError):
-    """An order is for another customer than the one in the request's token."""
+    """The order's customer is not the customer in the request's token."""
 
 
 class MessageUnreadableError(OrdersError):
@@ -62,15 +62,15 @@ class MessageVersionUnknownError(MessageUnreadableError):
 
 
 class QueueUnavailableError(OrdersError):
-    """The queue rejected an order or did not answer in time. The order may have been accepted."""
+    """The queue rejected an order or did not respond in time. The order may have been accepted."""
 
 
 class StoreUnavailableError(OrdersError):
-    """The table rejected a request or did not answer in time."""
+    """The table rejected a request or did not respond in time."""
 
 
 class TopicUnavailableError(OrdersError):
-    """The topic rejected an announcement or did not answer in time."""
+    """The topic rejected an announcement or did not respond in time."""
 
 
 class BatchFailedError(OrdersError):

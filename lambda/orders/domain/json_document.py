@@ -22,13 +22,13 @@ def read_json_document(body: bytes) -> Any:
     """
     text = _decode(body)
     if text.count("[") + text.count("{") > MAX_DEPTH:
-        _refuse_depth(text)
+        _reject_depth(text)
     try:
-        document = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse_constant)
+        document = json.loads(text, object_pairs_hook=_object, parse_constant=_reject_constant)
     except ValueError as error:  # JSONDecodeError, or an integer over the interpreter's digit limit
         raise DocumentUnreadableError("INVALID_JSON", "The body is not one valid JSON document.") from error
     if "\\u" in text:  # In valid UTF-8, only an escape can produce a surrogate.
-        _refuse_surrogates(document)
+        _reject_surrogates(document)
     return document
 
 
@@ -48,15 +48,15 @@ def _decode(body: bytes) -> str:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        raise DocumentUnreadableError("DUPLICATE_KEY", "The body names the same key of an object twice.")
+        raise DocumentUnreadableError("DUPLICATE_KEY", "An object in the body has the same key twice.")
     return result
 
 
-def _refuse_constant(_: str) -> NoReturn:
+def _reject_constant(_: str) -> NoReturn:
     raise ValueError("NaN and Infinity are not JSON")
 
 
-def _refuse_depth(text: str) -> None:
+def _reject_depth(text: str) -> None:
     depth = 0
     for bracket in _BRACKET.finditer(_STRING.sub('""', text)):
         depth += 1 if bracket.group() in "[{" else -1
@@ -66,10 +66,10 @@ def _refuse_depth(text: str) -> None:
             )
 
 
-def _refuse_surrogates(document: Any) -> None:
+def _reject_surrogates(document: Any) -> None:
     try:
         json.dumps(document, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError as error:
         raise DocumentUnreadableError(
-            "INVALID_JSON", "The body escapes a lone surrogate, which is not a character."
+            "INVALID_JSON", "The body contains an escaped lone surrogate, which is not a character."
         ) from error

@@ -84,7 +84,7 @@ def _text(message: Mapping[str, Any], name: str) -> str:
     try:
         value.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise MessageUnreadableError(f"{name} holds a lone surrogate, which is not a character") from error
+        raise MessageUnreadableError(f"{name} contains a lone surrogate, which is not a character") from error
     return value
 
 

@@ -85,14 +85,14 @@ class AlreadyExists:
 
 
 @dataclass(frozen=True)
-class Refused:
+class Rejected:
     """Result of an insert: the order is not stored. `reason` is the store's error code, `error` the exception."""
 
     reason: str
     error: Exception | None = None
 
 
-InsertResult = Inserted | AlreadyExists | Refused
+InsertResult = Inserted | AlreadyExists | Rejected
 """Result of a conditional insert."""
 
 

@@ -130,12 +130,12 @@ def _any_of(schemas: list[Mapping[str, Any]], _: Mapping[str, Any]) -> Rule:
     return lambda instance: any(rule(instance) for rule in rules)
 
 
-def _min_length(least: int, _: Mapping[str, Any]) -> Rule:
-    return lambda instance: not isinstance(instance, str) or len(instance) >= least
+def _min_length(minimum: int, _: Mapping[str, Any]) -> Rule:
+    return lambda instance: not isinstance(instance, str) or len(instance) >= minimum
 
 
-def _max_length(most: int, _: Mapping[str, Any]) -> Rule:
-    return lambda instance: not isinstance(instance, str) or len(instance) <= most
+def _max_length(maximum: int, _: Mapping[str, Any]) -> Rule:
+    return lambda instance: not isinstance(instance, str) or len(instance) <= maximum
 
 
 def _pattern(pattern: str, _: Mapping[str, Any]) -> Rule:
@@ -143,12 +143,12 @@ def _pattern(pattern: str, _: Mapping[str, Any]) -> Rule:
     return lambda instance: not isinstance(instance, str) or search(instance) is not None
 
 
-def _minimum(least: int, _: Mapping[str, Any]) -> Rule:
-    return lambda instance: not is_integer(instance) or instance >= least
+def _minimum(minimum: int, _: Mapping[str, Any]) -> Rule:
+    return lambda instance: not is_integer(instance) or instance >= minimum
 
 
-def _maximum(most: int, _: Mapping[str, Any]) -> Rule:
-    return lambda instance: not is_integer(instance) or instance <= most
+def _maximum(maximum: int, _: Mapping[str, Any]) -> Rule:
+    return lambda instance: not is_integer(instance) or instance <= maximum
 
 
 def _format(name: str, _: Mapping[str, Any]) -> Rule:

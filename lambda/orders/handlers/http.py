@@ -57,7 +57,7 @@ def body(event: Mapping[str, Any]) -> bytes:
     """
     text = event.get("body") or ""
     if not event.get("isBase64Encoded"):
-        # The event's JSON can contain a lone surrogate. Encoded like this, it is rejected by read_json_document.
+        # The event's JSON can contain a lone surrogate; with "surrogatepass", read_json_document rejects it.
         return text.encode("utf-8", "surrogatepass")
     try:
         return base64.b64decode(text, validate=True)

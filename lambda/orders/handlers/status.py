@@ -17,7 +17,7 @@ cold_start.freeze_heap()
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-    """Answer GET /orders/{order_id}: the processed order, the status PENDING, or problem details.
+    """Return the response to GET /orders/{order_id}: the processed order, the status PENDING, or problem details.
 
     `event` has API Gateway's payload format 2.0. An id that this system never issued needs no table read. The response
     for another customer's order is the same as for an order that does not exist.
@@ -31,7 +31,7 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
         return http.problem(
             503,
             "STORE_UNAVAILABLE",
-            "The order could not be looked up just now. Please try again.",
+            "The order could not be read. Please try again.",
             request_id=request_id,
             retry_after_seconds=1,
         )

@@ -32,7 +32,7 @@ cold_start.freeze_heap()
 
 
 class HttpError(Exception):
-    """The request is rejected with a problem; nothing was accepted."""
+    """The request is rejected with problem details; no order was queued."""
 
     def __init__(self, status: int, code: str, detail: str, **more: Any) -> None:
         self.status = status
@@ -42,7 +42,7 @@ class HttpError(Exception):
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-    """Answer POST /orders: 202 once SQS has accepted the order, otherwise problem details.
+    """Return the response to POST /orders: 202 once SQS has accepted the order, otherwise problem details.
 
     `event` has API Gateway's payload format 2.0.
     """
@@ -57,8 +57,8 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
         return http.problem(
             503,
             "QUEUE_UNAVAILABLE",
-            "The order may have been accepted or not, the queue did not confirm it. Please try again; "
-            "with an Idempotency-Key it stays one order.",
+            "The queue did not confirm the order, which may have been accepted. Please try again; "
+            "with the same Idempotency-Key it is stored once.",
             request_id=request_id,
             retry_after_seconds=1,
         )
@@ -98,7 +98,7 @@ def _accept(event: Mapping[str, Any], request_id: str) -> dict[str, Any]:
 def _detail(error: OrderInvalidError) -> str:
     listed = len(error.violations)
     more = "" if listed == error.total else f" It has {error.total} errors; {listed} of them are listed."
-    return f"The body is JSON, but not an order.{more}"
+    return f"The body is not a valid order.{more}"
 
 
 def _body(event: Mapping[str, Any], headers: Mapping[str, str]) -> bytes:
@@ -119,6 +119,6 @@ def _bytes_sent(event: Mapping[str, Any], headers: Mapping[str, str], body: byte
     if event.get("isBase64Encoded"):
         return len(body)
     # A gateway may replace one invalid byte with the three bytes of U+FFFD, which read_json_document rejects.
-    at_least = len(body) - 2 * body.count(_REPLACEMENT)
+    minimum = len(body) - 2 * body.count(_REPLACEMENT)
     declared = headers.get("content-length", "")
-    return max(at_least, int(declared)) if _LENGTH.fullmatch(declared) else at_least
+    return max(minimum, int(declared)) if _LENGTH.fullmatch(declared) else minimum

@@ -13,7 +13,7 @@ from orders.domain.order import (
     Inserted,
     InsertResult,
     ProcessedOrder,
-    Refused,
+    Rejected,
     SubmittedOrder,
     format_timestamp,
 )
@@ -63,7 +63,7 @@ def process_messages(
 ) -> list[Outcome]:
     """Store the orders in `messages`, which maps message ids to bodies, and return one outcome for each, in order.
 
-    Never raises: an error becomes the outcome of each message that it affects.
+    Never raises: the outcome of each affected message contains the error.
     """
     outcomes: dict[str, Outcome] = {}
     readable: dict[str, SubmittedOrder] = {}
@@ -93,7 +93,7 @@ def _insert(submitted: Collection[SubmittedOrder], now: datetime, store: OrderSt
     try:
         return dict(store.insert(list(orders.values())))
     except Exception as error:
-        return dict.fromkeys(orders, Refused(type(error).__name__, error))
+        return dict.fromkeys(orders, Rejected(type(error).__name__, error))
 
 
 def _outcome(message_id: str, submitted: SubmittedOrder, result: InsertResult) -> Outcome:

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from orders.adapters.dynamodb import DynamoDbOrderTable
 from orders.domain.errors import StoreUnavailableError
-from orders.domain.order import AlreadyExists, Inserted, ProcessedOrder, Refused, format_timestamp
+from orders.domain.order import AlreadyExists, Inserted, ProcessedOrder, Rejected, format_timestamp
 from orders_cli.archive import new_archive, require_new
 from orders_cli.console import Advance, counted, print_fields, print_json, print_table, progress, say
 from orders_cli.dead_letters import dead_letter, is_of_customer
@@ -90,13 +90,13 @@ def restore(*, copy: str, rate: int | None, mode: Mode, target: Target) -> int:
             say(f"{counted(results[Inserted], 'order')} restored")
             if results[AlreadyExists]:
                 say(f"{counted(results[AlreadyExists], 'order')} already stored by another process")
-            if results[Refused]:
-                say(f"{counted(results[Refused], 'order')} could not be stored: run this again")
+            if results[Rejected]:
+                say(f"{counted(results[Rejected], 'order')} could not be stored: run this again")
     if mode.as_json:
         compared = {"orders": total, "same": same, "missing": missing, "different": different}
-        counts = {"restored": results[Inserted], "already_stored": results[AlreadyExists], "refused": results[Refused]}
+        counts = {"restored": results[Inserted], "already_stored": results[AlreadyExists], "refused": results[Rejected]}
         print_json({**compared, **counts}, indent=2)
-    return FAILED if results[Refused] else 0
+    return FAILED if results[Rejected] else 0
 
 
 def _require_restored(dynamodb: Any, name: str) -> None:
