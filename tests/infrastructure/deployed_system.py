@@ -1,4 +1,4 @@
-"""A description of a deployed backend from the AWS APIs. Equal deployments have equal descriptions.
+"""A deployed backend, described by the AWS APIs. Equal deployments have equal descriptions.
 
 Generated names and IDs are replaced by the resource they belong to.
 """
@@ -33,15 +33,15 @@ class _Reader:
         self._ids: dict[str, str] = {}
 
     def describe(self) -> Description:
-        # Roles and the API come first, because later parts contain their IDs.
-        first = (self._roles, self._api, self._table, self._queues, self._topics)
-        then = (self._functions, self._mappings, self._log_groups, self._alarms, self._dashboards)
+        # Roles and the API come first, because other resources contain their IDs.
+        with_ids = (self._roles, self._api, self._table, self._queues, self._topics)
+        others = (self._functions, self._mappings, self._log_groups, self._alarms, self._dashboards)
         raw: Description = {}
-        for part in (*first, *then):
+        for part in (*with_ids, *others):
             raw.update(part())
-        return {self._renamed(name): self._neutral(settings) for name, settings in sorted(raw.items())}
+        return {self._without_ids(name): self._cleaned(settings) for name, settings in sorted(raw.items())}
 
-    def _mine(self, name: str) -> bool:
+    def _has_prefix(self, name: str) -> bool:
         return name.startswith(self._prefix)
 
     def _short(self, name: str) -> str:
@@ -50,7 +50,7 @@ class _Reader:
     def _table(self) -> Description:
         dynamodb = self._client("dynamodb")
         described = {}
-        for name in filter(self._mine, dynamodb.list_tables()["TableNames"]):
+        for name in filter(self._has_prefix, dynamodb.list_tables()["TableNames"]):
             table = dynamodb.describe_table(TableName=name)["Table"]
             stream = table["LatestStreamArn"]
             self._ids[stream.rpartition("/")[2]] = "<stream>"
@@ -85,7 +85,7 @@ class _Reader:
         for topic in sns.list_topics()["Topics"]:
             arn = topic["TopicArn"]
             name = arn.rpartition(":")[2]
-            if not self._mine(name):
+            if not self._has_prefix(name):
                 continue
             described[f"topic {self._short(name)}"] = {
                 **_documents(sns.get_topic_attributes(TopicArn=arn)["Attributes"]),
@@ -105,7 +105,7 @@ class _Reader:
         described: Description = {}
         for listed in functions.list_functions()["Functions"]:
             name = listed["FunctionName"]
-            if not self._mine(name):
+            if not self._has_prefix(name):
                 continue
             function = functions.get_function(FunctionName=name)
             described[f"function {self._short(name)}"] = {
@@ -139,7 +139,7 @@ class _Reader:
         described = {}
         for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
             function = mapping["FunctionArn"].split(":")[6]
-            if not self._mine(function):
+            if not self._has_prefix(function):
                 continue
             self._ids[mapping["UUID"]] = "<mapping>"
             described[f"mapping {self._short(function)}"] = {
@@ -153,7 +153,7 @@ class _Reader:
         described: Description = {}
         for group in _pages(logs, "describe_log_groups", "logGroups"):
             name = group["logGroupName"]
-            if not self._mine(name.rpartition("/")[2]):
+            if not self._has_prefix(name.rpartition("/")[2]):
                 continue
             arn = group["arn"].removesuffix(":*")
             described[f"log {name}"] = {**group, "Tags": logs.list_tags_for_resource(resourceArn=arn)["tags"]}
@@ -167,7 +167,7 @@ class _Reader:
         apis = self._client("apigatewayv2")
         described: Description = {}
         for api in apis.get_apis()["Items"]:
-            if not self._mine(api["Name"]):
+            if not self._has_prefix(api["Name"]):
                 continue
             api_id = api["ApiId"]
             self._ids[api_id] = "<api>"
@@ -217,7 +217,7 @@ class _Reader:
                 "Tags": cloudwatch.list_tags_for_resource(ResourceARN=alarm["AlarmArn"])["Tags"],
             }
             for alarm in _pages(cloudwatch, "describe_alarms", "MetricAlarms")
-            if self._mine(alarm["AlarmName"])
+            if self._has_prefix(alarm["AlarmName"])
         }
 
     def _dashboards(self) -> Description:
@@ -233,7 +233,7 @@ class _Reader:
         functions = self._client("lambda").list_functions()["Functions"]
         described = {}
         for function in functions:
-            if not self._mine(function["FunctionName"]):
+            if not self._has_prefix(function["FunctionName"]):
                 continue
             name = function["Role"].rpartition("/")[2]
             # CloudFormation generates the name.
@@ -250,39 +250,39 @@ class _Reader:
             }
         return described
 
-    def _renamed(self, text: str) -> str:
-        for its_id, label in self._ids.items():
-            text = text.replace(its_id, label)
+    def _without_ids(self, text: str) -> str:
+        for identifier, label in self._ids.items():
+            text = text.replace(identifier, label)
         return text.replace(self._prefix, "<prefix>").replace(f"/{self._environment}", "/<environment>")
 
-    def _neutral(self, value: Any, name: str = "") -> Any:
+    def _cleaned(self, value: Any, name: str = "") -> Any:
         """Return `value` without generated names, IDs and times, and with unordered lists sorted."""
         match value:
             case _ if name in ("Tags", "TagSet"):
                 return self._tags(value)
             case Mapping():
-                neutral = {
-                    self._renamed(key): self._neutral(each, key)
+                cleaned = {
+                    self._without_ids(key): self._cleaned(each, key)
                     for key, each in value.items()
                     if key not in _NOT_A_SETTING.split() and key != "ResponseMetadata"
                 }
                 # Treat an empty value as not set.
-                return {key: each for key, each in neutral.items() if each not in (None, "", [], {})}
+                return {key: each for key, each in cleaned.items() if each not in (None, "", [], {})}
             case list():
-                items = [self._neutral(each) for each in value]
+                items = [self._cleaned(each) for each in value]
                 # The order of graphs and widgets matters.
                 return items if name in ("metrics", "widgets") else sorted(items, key=_sortable)
             case str() if value == self._environment:
                 return "<environment>"
             case str():
-                return self._renamed(value)
+                return self._without_ids(value)
             case _:
                 return value
 
     def _tags(self, tags: Any) -> dict[str, str]:
         if isinstance(tags, list):
             tags = {tag["Key"]: tag["Value"] for tag in tags}
-        return {key: self._neutral(value) for key, value in tags.items() if not key.startswith("aws:cloudformation:")}
+        return {key: self._cleaned(value) for key, value in tags.items() if not key.startswith("aws:cloudformation:")}
 
 
 def _documents(attributes: Mapping[str, Any]) -> Description:

@@ -1,4 +1,4 @@
-"""The identity that docs/deployer-policy.json describes."""
+"""A user with only the permissions of docs/deployer-policy.json."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Invariants of every deployment, checked on the template. test_parity.py proves that Terraform deploys the same.
+"""Invariants of every deployment, checked on the template. test_parity.py verifies that Terraform deploys the same.
 
 To add an invariant, add a function that yields each affected resource and whether the invariant holds for it.
 """
@@ -80,7 +80,7 @@ def failure_destination(mapping: Properties) -> str | None:
     return destination
 
 
-def many(value: Any) -> list[Any]:
+def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
@@ -144,8 +144,8 @@ def invariant(
 )
 def _(system: System) -> Checks:
     for id_, mapping, queue, function in system.mappings_of_queues():
-        gathering = 20 if int(mapping["MaximumBatchingWindowInSeconds"]) else 0
-        yield id_, int(queue["VisibilityTimeout"]) >= 6 * int(function["Timeout"]) + gathering
+        batching = 20 if int(mapping["MaximumBatchingWindowInSeconds"]) else 0
+        yield id_, int(queue["VisibilityTimeout"]) >= 6 * int(function["Timeout"]) + batching
 
 
 @invariant(
@@ -156,8 +156,8 @@ def _(system: System) -> Checks:
 def _(system: System) -> Checks:
     for id_, _, queue, _ in system.mappings_of_queues():
         policy = queue.get("RedrivePolicy", {})
-        is_there = system.queue(policy.get("deadLetterTargetArn")) is not None
-        yield id_, is_there and policy["maxReceiveCount"] == 5
+        exists = system.queue(policy.get("deadLetterTargetArn")) is not None
+        yield id_, exists and policy["maxReceiveCount"] == 5
 
 
 @invariant(
@@ -251,15 +251,15 @@ def _(system: System) -> Checks:
 
 
 @invariant(
-    "a stream's mapping stops retrying and keeps failed records in a queue",
+    "a stream's mapping limits retries and sends failed records to a queue",
     ("StoredOrdersMapping/DestinationConfig", None),
     ("StoredOrdersMapping/MaximumRetryAttempts", -1),
 )
 def _(system: System) -> Checks:
     for id_, mapping in system.of("Lambda::EventSourceMapping").items():
         if "/stream/" in mapping["EventSourceArn"]:
-            is_kept = system.queue(failure_destination(mapping)) is not None
-            yield id_, is_kept and mapping.get("MaximumRetryAttempts", -1) != -1
+            has_destination = system.queue(failure_destination(mapping)) is not None
+            yield id_, has_destination and mapping.get("MaximumRetryAttempts", -1) != -1
 
 
 @invariant(
@@ -273,7 +273,7 @@ def _(system: System) -> Checks:
 
 
 @invariant(
-    "every alarm on visible messages watches an existing dead-letter queue",
+    "every alarm on visible messages monitors an existing dead-letter queue",
     ("OrdersDlqAlarm/Dimensions/0/Value", "orders-dead"),
 )
 def _(system: System) -> Checks:
@@ -323,8 +323,8 @@ def _(system: System) -> Checks:
 )
 def _(system: System) -> Checks:
     for id_, alarm in system.of("CloudWatch::Alarm").items():
-        is_expecting = alarm["ComparisonOperator"].startswith("LessThan")
-        yield id_, is_expecting == (alarm["TreatMissingData"] == "breaching")
+        expects_events = alarm["ComparisonOperator"].startswith("LessThan")
+        yield id_, expects_events == (alarm["TreatMissingData"] == "breaching")
 
 
 @invariant(
@@ -349,8 +349,9 @@ def _(system: System) -> Checks:
         yield id_, metric_filter["LogGroupName"] in logs
 
 
+# A default value is billed in hours without a matching event.
 @invariant(
-    "only the metric of dead letters, whose alarms need zeros, is billed in hours without an event",
+    "only the dead-letter metric, whose alarms need zeros, has a default value",
     ("OrdersDeadLetteredMetric/MetricTransformations/0/DefaultValue", None),
     ("OrdersAcceptedMetric/MetricTransformations/0/DefaultValue", 0),
 )
@@ -361,15 +362,15 @@ def _(system: System) -> Checks:
 
 
 @invariant(
-    "a function compares the customer if and only if its route requires a token",
+    "a function checks the customer's claim if and only if its route requires a token",
     ("SubmissionFunction/Environment/Variables/JWT_CUSTOMER_CLAIM", None),
     ("StatusRoute/AuthorizationType", "NONE"),
 )
 def _(system: System) -> Checks:
     for id_, route in system.of("ApiGatewayV2::Route").items():
         function = system.of("Lambda::Function")[id_.replace("Route", "Function")]
-        compares = "JWT_CUSTOMER_CLAIM" in function["Environment"]["Variables"]
-        yield id_, compares == (route["AuthorizationType"] == "JWT")
+        checks_claim = "JWT_CUSTOMER_CLAIM" in function["Environment"]["Variables"]
+        yield id_, checks_claim == (route["AuthorizationType"] == "JWT")
 
 
 @invariant(
@@ -386,7 +387,7 @@ def _(system: System) -> Checks:
 
 
 @invariant(
-    "no throttle stops all requests",
+    "every throttling limit is at least 1",
     ("DefaultStage/DefaultRouteSettings/ThrottlingRateLimit", 0),
     ("DefaultStage/DefaultRouteSettings/ThrottlingBurstLimit", 0),
     ("DefaultStage/RouteSettings", {"POST /orders": {"ThrottlingRateLimit": 0, "ThrottlingBurstLimit": 5}}),
@@ -398,7 +399,7 @@ def _(system: System) -> Checks:
             yield id_, all(float(limit) >= 1 for limit in limits)
 
 
-@invariant("no reservation stops a function", ("StatusFunction/ReservedConcurrentExecutions", 0))
+@invariant("no function has a reserved concurrency of 0", ("StatusFunction/ReservedConcurrentExecutions", 0))
 def _(system: System) -> Checks:
     for id_, function in system.of("Lambda::Function").items():
         yield id_, function.get("ReservedConcurrentExecutions") != 0
@@ -407,7 +408,7 @@ def _(system: System) -> Checks:
 @invariant("a role allows no action wildcard", ("SubmissionRole/Policies/0/PolicyDocument/Statement/0/Action", "sqs:*"))
 def _(system: System) -> Checks:
     for name, statement in system.permissions():
-        yield name, not any("*" in action for action in many(statement["Action"]))
+        yield name, not any("*" in action for action in as_list(statement["Action"]))
 
 
 @invariant(
@@ -416,8 +417,8 @@ def _(system: System) -> Checks:
 )
 def _(system: System) -> Checks:
     for name, statement in system.permissions():
-        has_none = ACTIONS_WITHOUT_RESOURCE.issuperset(many(statement["Action"]))
-        yield name, has_none or "*" not in many(statement["Resource"])
+        has_none = ACTIONS_WITHOUT_RESOURCE.issuperset(as_list(statement["Action"]))
+        yield name, has_none or "*" not in as_list(statement["Resource"])
 
 
 @invariant("every log group has a retention period", ("AccessLog/RetentionInDays", None))

@@ -9,16 +9,16 @@ from infrastructure.test_variables import CERTIFICATE, REQUIRED
 from support.repository.files import REPOSITORY
 
 # Settings without a default.
-NOT_IN_DEV = {side: REQUIRED[f"terraform-{side}"] for side in ("backend", "frontend")}
+WITHOUT_DEFAULT = {side: REQUIRED[f"terraform-{side}"] for side in ("backend", "frontend")}
 FILLED_IN: dict[str, dict[str, Any]] = {
     "backend": {
-        **NOT_IN_DEV["backend"],
+        **WITHOUT_DEFAULT["backend"],
         "cors_allowed_origins": ["https://shop.example.com"],
         "api_throttling_rate_limit": 20,
         "api_throttling_burst_limit": 40,
     },
     "frontend": {
-        **NOT_IN_DEV["frontend"],
+        **WITHOUT_DEFAULT["frontend"],
         "alerts_topic_arn": "arn:aws:sns:eu-west-1:123456789012:order-processing-prod-alerts",
         "repository_ref": "1a2b3c4d" * 5,
         "certificate_arn": CERTIFICATE,

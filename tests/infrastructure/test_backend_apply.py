@@ -31,7 +31,7 @@ def dashboard(deployed_twice: DeployedTwice) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def alarms(deployed_twice: DeployedTwice) -> dict[str, dict[str, Any]]:
-    """The alarms by their names without the prefix. Read from the second plan: the emulator omits attributes."""
+    """The alarms by name without the prefix, from the second plan, because the emulator omits attributes."""
     found = deployed_twice.second_plan.resources.of_type("aws_cloudwatch_metric_alarm").values()
     return {alarm["alarm_name"].removeprefix(f"{PREFIX}-"): alarm for alarm in found}
 
@@ -44,11 +44,11 @@ def test_every_alarm_notifies_and_names_the_first_check(
         assert (alarm["actions_enabled"], alarm["alarm_actions"]) == (True, [topic]), name
         assert PREFIX in alarm["alarm_description"], f"{name}'s description must name a log, a queue or a function"
         assert " Look first " in alarm["alarm_description"], name
-    silent_when_ok = {name for name, alarm in alarms.items() if not alarm["ok_actions"]}
-    assert silent_when_ok == {"alerts-undelivered", "dead-letter-even-minute", "dead-letter-odd-minute"}
+    without_ok_action = {name for name, alarm in alarms.items() if not alarm["ok_actions"]}
+    assert without_ok_action == {"alerts-undelivered", "dead-letter-even-minute", "dead-letter-odd-minute"}
 
 
-def test_dashboard_shows_every_alarm_every_counted_metric_and_two_thresholds(
+def test_dashboard_shows_all_alarms_counted_metrics_and_two_thresholds(
     deployed_twice: DeployedTwice, dashboard: list[dict[str, Any]], alarms: dict[str, dict[str, Any]]
 ) -> None:
     [shown] = [widget["properties"]["alarms"] for widget in dashboard if widget["type"] == "alarm"]
@@ -106,7 +106,7 @@ def test_alias_serves_new_code(deployed_twice: DeployedTwice) -> None:
 
 
 def test_destroy_deletes_everything_without_the_package(deployed_twice: DeployedTwice) -> None:
-    # The other tests use values that the fixture read before.
+    # The other tests use only values that the fixture has already read.
     deployed_twice.root.destroy({**deployed_twice.variables, "lambda_zip_path": "/nowhere/orders.zip"})
     client = deployed_twice.emulator.client
     left = [

@@ -57,7 +57,7 @@ SETTINGS: list[tuple[str, Any, Any]] = [
 ]
 
 # Resources that exist only with an option.
-ON_REQUEST = {
+OPTIONAL = {
     "aws_apigatewayv2_authorizer.jwt[0]",
     "aws_apigatewayv2_domain_name.orders[0]",
     "aws_apigatewayv2_api_mapping.orders[0]",
@@ -80,7 +80,7 @@ def production(production_plan: Plan) -> Resources:
 
 
 @pytest.mark.parametrize(("path", "default", "chosen"), SETTINGS)
-def test_variable_reaches_its_setting(
+def test_variable_sets_its_attribute(
     resources: Resources, production: Resources, path: str, default: Any, chosen: Any
 ) -> None:
     for deployed, expected in ((resources, default), (production, chosen)):
@@ -89,7 +89,7 @@ def test_variable_reaches_its_setting(
 
 
 def test_optional_resources_exist_only_when_chosen(resources: Resources, production: Resources) -> None:
-    assert production.keys() - resources.keys() == ON_REQUEST
+    assert production.keys() - resources.keys() == OPTIONAL
     assert resources.keys() <= production.keys()
     assert resources["aws_apigatewayv2_stage.default"]["route_settings"] == []
     assert set(resources[API]["cors_configuration"][0]["allow_headers"]) == {"content-type", "idempotency-key"}

@@ -140,9 +140,7 @@ def setting(value: Any, steps: list[str]) -> Any:
 
 
 @pytest.mark.parametrize(("parameters", "path", "expected"), SETTINGS, ids=str)
-def test_parameter_reaches_its_setting(
-    template: Template, parameters: dict[str, str], path: str, expected: Any
-) -> None:
+def test_parameter_sets_its_property(template: Template, parameters: dict[str, str], path: str, expected: Any) -> None:
     resources = template.resources(**EMAIL, **parameters)
     target, *steps = path.split("/")
     chosen = [each for name, each in resources.items() if target in (name, each["Type"])]
@@ -150,12 +148,12 @@ def test_parameter_reaches_its_setting(
     assert [setting(each, steps) for each in chosen] == [expected] * len(chosen)
 
 
-@pytest.mark.parametrize(("minutes", "there"), [("", False), ("5", True), ("1440", True)])
-def test_no_orders_alarm_exists_only_when_chosen(template: Template, minutes: str, there: bool) -> None:
+@pytest.mark.parametrize(("minutes", "exists"), [("", False), ("5", True), ("1440", True)])
+def test_no_orders_alarm_exists_only_when_chosen(template: Template, minutes: str, exists: bool) -> None:
     resources = template.resources(**EMAIL, NoOrdersAlarmMinutes=minutes)
     shown = json.loads(resources["OrdersDashboard"]["Properties"]["DashboardBody"])["widgets"][0]
     alarms = {each["Properties"]["AlarmName"] for each in resources.values() if each["Type"].endswith("::Alarm")}
-    assert ("order-processing-dev-no-orders" in alarms) is there
+    assert ("order-processing-dev-no-orders" in alarms) is exists
     on_dashboard = {arn.rpartition(":")[2] for arn in shown["properties"]["alarms"]}
     assert on_dashboard == alarms, "the dashboard must show all alarms"
 
@@ -184,7 +182,7 @@ def test_orders_are_retained_when_protected_or_replaced(
 
 # Versions
 
-# Not part of a version, or derived from Project and Environment, which determine the function.
+# Not part of a version, or fixed by Project and Environment, which also name the function.
 NOT_IN_A_VERSION = [
     "Code",
     "Description",
@@ -225,7 +223,7 @@ def test_change_of_any_setting_publishes_a_version(template: Template, function:
     assert words[-1] == "<included>", "the zip's hash is missing"
     assert len(description) - len("<included>") + 64 <= 256, "the limit of a version's description"
     variables = template.document["Resources"][f"{function}Function"]["Properties"]["Environment"]["Variables"]
-    assert all(isinstance(each, dict) for each in variables.values()), "a literal must be part of the description"
+    assert all(isinstance(each, dict) for each in variables.values()), "a literal must be in the description"
 
 
 def test_package_matches_the_architecture(template: Template) -> None:
@@ -249,10 +247,10 @@ def test_alias_serves_the_published_version(template: Template, function: str) -
     assert f"{function}Function" not in invoked, "use the alias: without it, unpublished code would be served"
 
 
-# The API's description and the functions' timeouts
+# The OpenAPI document and the functions' timeouts
 
 
-def test_routes_and_cors_are_the_documented_operations(template: Template) -> None:
+def test_routes_and_cors_match_the_openapi_document(template: Template) -> None:
     resources = template.resources(**EMAIL).values()
     routes = {each["Properties"]["RouteKey"] for each in resources if each["Type"] == "AWS::ApiGatewayV2::Route"}
     [cors] = [each["Properties"]["CorsConfiguration"] for each in resources if each["Type"] == "AWS::ApiGatewayV2::Api"]
@@ -263,17 +261,15 @@ def test_routes_and_cors_are_the_documented_operations(template: Template) -> No
     # JSON needs a preflight request; without one, a browser sends only three other content types.
     assert set(cors["AllowHeaders"]) == sent | {"content-type"}
     received = {name.lower() for response in responses() for name in response.headers}
-    # Always readable: https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name
+    # A browser can always read it: https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name
     assert set(cors["ExposeHeaders"]) == received - {"cache-control"}
 
 
 # Sequential calls per event: an insert, and a read of orders that are already stored.
 @pytest.mark.parametrize(("function", "calls"), [*zip(FUNCTIONS, (1, 2, 1, 1), strict=True)])
-def test_function_reports_a_silent_aws_before_its_timeout_and_the_apis(
-    template: Template, function: str, calls: int
-) -> None:
+def test_function_responds_before_its_timeout_when_aws_hangs(template: Template, function: str, calls: int) -> None:
     timeout = int(template.resources(**EMAIL)[f"{function}Function"]["Properties"]["Timeout"])
-    assert calls * longest_call_seconds() + 1 <= timeout, "a second for the start, reading, logging and responding"
+    assert calls * longest_call_seconds() + 1 <= timeout, "reserve one second for the start, the log and the response"
     if function in ("Submission", "Status"):
         # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
         assert timeout < 30, "the API would time out before the function responds"

@@ -9,7 +9,7 @@ import json
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 
 from infrastructure.deployer import POLICY
-from infrastructure.invariants import many
+from infrastructure.invariants import as_list
 from support.repository.cloudformation import Template
 
 # Prefixes of actions for features that this template does not use, such as VPCs, global tables, layers and gradual
@@ -74,15 +74,15 @@ def test_policy_allows_every_call_of_both_deployments_and_nothing_else() -> None
     assert not unused, "remove these: no resource type declares them"
     needed = {action for action in declared if not any(action.startswith(prefix) for prefix in not_used)}
     needed |= LOG_DELIVERY | BY_THE_CLI | BY_TERRAFORM
-    assert {action for each in STATEMENTS for action in many(each["Action"])} == needed
+    assert {action for each in STATEMENTS for action in as_list(each["Action"])} == needed
 
 
 def test_policy_fits_a_managed_policy_and_limits_wildcard_resources() -> None:
     policy = json.loads(POLICY.read_text(encoding="utf-8"))
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
     assert len(json.dumps(policy, separators=(",", ":"))) <= 6144
-    everything = {each["Sid"] for each in STATEMENTS if each["Resource"] == "*"}
-    assert everything == {"DeliverAccessLogs", "FollowDomainRecords", "ManageEventSources", "ManageSubscriptions"}, (
+    unrestricted = {each["Sid"] for each in STATEMENTS if each["Resource"] == "*"}
+    assert unrestricted == {"DeliverAccessLogs", "FollowDomainRecords", "ManageEventSources", "ManageSubscriptions"}, (
         "actions without an ARN"
     )
     # CloudWatch authorizes DescribeAlarms on all alarms: https://github.com/mattclay/aws-terminator/pull/63

@@ -99,8 +99,8 @@ def test_optional_resources_exist_only_when_chosen(resources: Resources, prod: R
 
 def test_load_balancer_depends_on_the_internet_gateway(frontend_plan: Plan) -> None:
     network = frontend_plan.configuration["module_calls"]["network"]["module"]
-    waits = network["outputs"]["public_subnet_ids"]["depends_on"]
-    assert {"aws_route.internet", "aws_route_table_association.public"} <= set(waits)
+    dependencies = network["outputs"]["public_subnet_ids"]["depends_on"]
+    assert {"aws_route.internet", "aws_route_table_association.public"} <= set(dependencies)
 
 
 # Security
@@ -113,7 +113,7 @@ def test_security_groups_allow_only_the_load_balancer_and_web_ports(resources: R
     ):
         ingress = deployed.of_type("aws_vpc_security_group_ingress_rule").values()
         admitted = {(rule["from_port"], rule["to_port"], rule["cidr_ipv4"]) for rule in ingress}
-        # None: the source is the load balancer's security group.
+        # None means that the source is the load balancer's security group.
         assert admitted == {(80, 80, None), *((port, port, cidr) for port in ports for cidr in cidrs)}
         egress = deployed.of_type("aws_vpc_security_group_egress_rule").values()
         assert {(rule["to_port"], rule["cidr_ipv4"]) for rule in egress} == {
@@ -132,14 +132,14 @@ def test_listener_has_the_tls_policy_that_aws_recommends(prod: Resources) -> Non
     assert https["ssl_policy"] == "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
 
 
-def test_operators_need_only_session_manager(frontend_plan: Plan) -> None:
+def test_web_server_role_allows_only_session_manager(frontend_plan: Plan) -> None:
     [policy] = [data for name, data in frontend_plan.data.items() if name.endswith("policy_document.web_server")]
     [statement] = policy["statement"]
     assert {action.partition(":")[0] for action in statement["actions"]} == {"ssm", "ssmmessages"}
     assert "ssm:GetParameter" not in statement["actions"]
 
 
-def test_agent_signing_key_belongs_to_aws(frontend_plan: Plan) -> None:
+def test_agent_signing_key_has_the_fingerprint_of_aws(frontend_plan: Plan) -> None:
     key = re.search(r"<<'KEY'\n(.*?)\nKEY\n", user_data(frontend_plan), re.DOTALL)
     assert key
     packet = base64.b64decode(key[1])
@@ -195,7 +195,7 @@ SETTINGS: list[tuple[str, Any, Any]] = [
 
 
 @pytest.mark.parametrize(("path", "default", "chosen"), SETTINGS)
-def test_variable_reaches_its_setting(
+def test_variable_sets_its_attribute(
     resources: Resources, prod: Resources, path: str, default: Any, chosen: Any
 ) -> None:
     for deployed, expected in ((resources, default), (prod, chosen)):

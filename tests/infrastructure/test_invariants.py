@@ -14,8 +14,8 @@ EMAIL = {"NotificationEmail": "operations@example.com"}
 TOKENS = {"JwtIssuer": "https://login.example.com", "JwtAudience": "shop"}
 DOMAIN = {"ApiDomainName": "api.example.com", "ApiCertificateArn": CERTIFICATE}
 
-# Parameters that could violate an invariant.
-CHOICES: list[dict[str, str]] = [
+# Parameter values that could violate an invariant.
+PARAMETERS: list[dict[str, str]] = [
     {},
     {"Environment": "prod", "KmsKeyArn": KEY},
     {"ProcessingTimeoutSeconds": "2", "ProcessingMaximumConcurrency": "2", "ProcessingBatchWindowSeconds": "20"},
@@ -36,21 +36,21 @@ def template() -> Template:
     return Template.read()
 
 
-@pytest.mark.parametrize("choices", CHOICES, ids=str)
-def test_template_satisfies_every_invariant(template: Template, choices: Mapping[str, str]) -> None:
-    assert list(violations(template.resources(**{**EMAIL, **choices}))) == []
+@pytest.mark.parametrize("parameters", PARAMETERS, ids=str)
+def test_template_satisfies_every_invariant(template: Template, parameters: Mapping[str, str]) -> None:
+    assert list(violations(template.resources(**{**EMAIL, **parameters}))) == []
 
 
 @pytest.mark.parametrize("seconds", Template.read().document["Parameters"]["ProcessingTimeoutSeconds"]["AllowedValues"])
-@pytest.mark.parametrize(("window", "gathering"), [(0, 0), (1, 20)])
+@pytest.mark.parametrize(("window", "batching"), [(0, 0), (1, 20)])
 def test_visibility_timeout_is_six_times_every_allowed_timeout(
-    template: Template, seconds: int, window: int, gathering: int
+    template: Template, seconds: int, window: int, batching: int
 ) -> None:
     resources = template.resources(
         **EMAIL, ProcessingTimeoutSeconds=str(seconds), ProcessingBatchWindowSeconds=str(window)
     )
     assert int(resources["ProcessingFunction"]["Properties"]["Timeout"]) == seconds
-    visibility_timeout = 6 * seconds + gathering
+    visibility_timeout = 6 * seconds + batching
     assert resources["OrdersQueue"]["Properties"]["VisibilityTimeout"] == visibility_timeout
     # A shorter alarm would return to OK between two deliveries of a failing order.
     for alarm, deliveries in (("ProcessingFailingAlarm", 2), ("ProcessingErrorsAlarm", 1)):
@@ -59,7 +59,7 @@ def test_visibility_timeout_is_six_times_every_allowed_timeout(
 
 @pytest.mark.parametrize(("sentence", "path", "value"), VIOLATIONS)
 def test_violated_invariant_is_reported(template: Template, sentence: str, path: str, value: Any) -> None:
-    resource, _, place = path.partition("/")
-    changed = template.changed(f"{resource}/Properties/{place}", value)
+    resource, _, setting = path.partition("/")
+    changed = template.changed(f"{resource}/Properties/{setting}", value)
     resources = changed.resources(**EMAIL, **TOKENS, **DOMAIN, NoOrdersAlarmMinutes="60")
     assert sentence in {violated for violated, _ in violations(resources)}

@@ -1,4 +1,4 @@
-"""The policies and selectors in docs/: the key policy allows only the services that need the key.
+"""docs/kms-key-policy.json allows only the services that need the key; the event selectors in docs/ log all changes.
 
 The emulator's policy engine evaluates the policy for the requests that the services make.
 """
@@ -71,7 +71,7 @@ ALLOWED = [
     Request("kms:Decrypt", principal=f"arn:aws:sts::{ACCOUNT}:assumed-role/order-processing-dev-status/s"),
 ]
 
-REFUSED = [
+DENIED = [
     *(Request(action, LOGS, context=_log(account=OTHER_ACCOUNT)) for action in BY_LOGS),
     *(Request(action, LOGS, context=_log(region="us-east-1")) for action in BY_LOGS),
     *(Request(action, LOGS) for action in BY_LOGS),
@@ -84,7 +84,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize("request_", [*ALLOWED, *REFUSED], ids=str)
+@pytest.mark.parametrize("request_", [*ALLOWED, *DENIED], ids=str)
 def test_key_policy_allows_only_logs_alarms_and_identities_of_the_account(request_: Request) -> None:
     assert (request_.decision() == "Allow") == (request_ in ALLOWED)
 

@@ -14,7 +14,7 @@ import pytest
 from infrastructure.conftest import CHOSEN, DeployedTwice
 from support.repository.cloudformation import Template, parameters_of
 
-# Reasons of accepted differences, by a pattern of the path.
+# Accepted differences: a pattern of the path, and the reason.
 ACCEPTED = {
     r"alarm orders-waiting/AlarmDescription": "ProcessingMaximumConcurrency is processing_maximum_concurrency",
     r"function .*/Versions/1/FunctionArn": "the emulator includes the version only with CloudFormation",
@@ -46,8 +46,8 @@ IGNORED = {
     "mapping notification/Tags": ("StoredOrdersMapping", "Tags"),
 }
 
-# By type in the template: the type in Terraform, or None if it is part of another resource, and the name in a description.
-KINDS: dict[str, tuple[str | None, str | None]] = {
+# By type in the template: the type in Terraform, or None if nested, and the name in a description, or None if not described.
+TYPES: dict[str, tuple[str | None, str | None]] = {
     "ApiGatewayV2::Api": ("aws_apigatewayv2_api", "api"),
     "ApiGatewayV2::ApiMapping": ("aws_apigatewayv2_api_mapping", None),
     "ApiGatewayV2::Authorizer": ("aws_apigatewayv2_authorizer", "authorizer"),
@@ -73,7 +73,7 @@ KINDS: dict[str, tuple[str | None, str | None]] = {
     "SQS::Queue": ("aws_sqs_queue", "queue"),
     "SQS::QueuePolicy": (None, None),  # in aws_sqs_queue
 }
-WITHIN_ANOTHER = {"aws_iam_role_policy"}  # in IAM::Role
+NESTED_TYPES = {"aws_iam_role_policy"}  # in IAM::Role
 
 
 def differences(one: Any, other: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
@@ -97,9 +97,9 @@ def test_both_deployments_have_the_same_resources(
     in_template = Counter(resource["Type"].removeprefix("AWS::") for resource in template.values())
     in_terraform = Counter(address.split("[")[0].split(".")[-2] for address in deployed_twice.resources)
     described = Counter(name.split()[0] for name in deployed_twice.terraform)
-    assert in_template.keys() == KINDS.keys(), "add the new kind here and to deployed_system.py"
-    assert in_terraform.keys() - WITHIN_ANOTHER == {terraform for terraform, _ in KINDS.values() if terraform}
-    for kind, (terraform, name) in KINDS.items():
+    assert in_template.keys() == TYPES.keys(), "add the new type here and to deployed_system.py"
+    assert in_terraform.keys() - NESTED_TYPES == {terraform for terraform, _ in TYPES.values() if terraform}
+    for kind, (terraform, name) in TYPES.items():
         assert in_template[kind] == (in_terraform[terraform] if terraform else in_template[kind]), kind
         assert in_template[kind] == (described[name] if name else in_template[kind]), kind
 
@@ -112,7 +112,7 @@ def test_both_deployments_have_the_same_outputs(deployed_twice: DeployedTwice) -
     assert terraform.keys() == {*names.split(), "order_completed_topic_arn", "dashboard_name"}
 
 
-def test_api_domains_accept_only_the_customers_own_orders(deployed_twice: DeployedTwice) -> None:
+def test_both_api_domains_accept_only_the_customers_own_orders(deployed_twice: DeployedTwice) -> None:
     assert deployed_twice.orders == [(202, 403, "CUSTOMER_MISMATCH")] * 2
 
 

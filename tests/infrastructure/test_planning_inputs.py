@@ -53,21 +53,21 @@ def test_billed_resources_equal_those_of_the_plan(plan: Plan) -> None:
     assert sum(len(each) or 1 for each in queries) == ALARM_METRICS
     assert len(resources.of_type("aws_cloudwatch_dashboard")) == 1
     assert {each["name"] for each in metrics} == RARE_METRICS | set(HOURLY_METRICS)
-    # A dimension would make one metric for each of its values.
+    # With a dimension, each of its values would be billed as one metric.
     assert not any(each["dimensions"] or (each["default_value"] and each["name"] in RARE_METRICS) for each in metrics)
     assert not stage["default_route_settings"][0]["detailed_metrics_enabled"]
     # At INFO, Lambda logs two more lines per invocation.
     assert {function["logging_config"][0]["system_log_level"] for function in functions} == {"WARN"}
 
 
-def test_cost_choices_equal_the_defaults(plan: Plan) -> None:
-    resources, choices = plan.resources, Scenario("default", 0)
+def test_cost_options_equal_the_defaults(plan: Plan) -> None:
+    resources, scenario = plan.resources, Scenario("default", 0)
     functions = resources.of_type("aws_lambda_function").values()
     groups = resources.of_type("aws_cloudwatch_log_group").values()
-    assert {function["tracing_config"][0]["mode"] == "Active" for function in functions} == {choices.is_traced}
-    assert {bool(function["snap_start"]) for function in functions} == {choices.has_snapstart}
-    assert {group["retention_in_days"] for group in groups} == {choices.log_retention_days}
-    assert ("aws_sns_topic_subscription.order_completed_email[0]" in resources) == choices.orders_are_mailed
+    assert {function["tracing_config"][0]["mode"] == "Active" for function in functions} == {scenario.is_traced}
+    assert {bool(function["snap_start"]) for function in functions} == {scenario.has_snapstart}
+    assert {group["retention_in_days"] for group in groups} == {scenario.log_retention_days}
+    assert ("aws_sns_topic_subscription.order_completed_email[0]" in resources) == scenario.orders_are_mailed
 
 
 def test_access_log_line_has_the_fields_of_its_format() -> None:

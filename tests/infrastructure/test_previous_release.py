@@ -13,8 +13,8 @@ from support.repository.files import REPOSITORY
 
 STATE = Path(__file__).parent / "state_of_05faa3a.json.gz"
 
-# Since then, order e-mails are off by default, because they can silence the alarms, and the log counts refused orders by
-# code.
+# Order e-mails are now off by default, because they can silence the alarms. Rejected orders are counted by code in the
+# log.
 DELETED = {
     "aws_sns_topic_subscription.order_completed_email[0]",
     'module.monitoring.aws_cloudwatch_log_metric_filter.this["OrdersRefusedByCode"]',
@@ -28,5 +28,5 @@ def test_earlier_deployment_is_updated_in_place(emulator: Emulator, variables: d
     changes = {change.address: change.actions for change in plan.changes}
     assert {address for address, actions in changes.items() if "delete" in actions} == DELETED
     kept = {"aws_dynamodb_table.orders", "aws_sns_topic.alerts", "aws_sns_topic.order_completed"}
-    assert not kept & changes.keys(), "these must not change at all"
+    assert not kept & changes.keys(), "these resources must not change"
     assert all(actions == ("update",) for address, actions in changes.items() if address.startswith("aws_sqs_queue."))

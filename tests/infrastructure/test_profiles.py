@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.profiles import FILLED_IN, NOT_IN_DEV, profile_of, settings_of
+from infrastructure.profiles import FILLED_IN, WITHOUT_DEFAULT, profile_of, settings_of
 from infrastructure.variable_rules import rules_of
 from support.deployment.terraform import TerraformRoot
 from support.repository.cloudformation import Template, parameters_of
@@ -31,7 +31,7 @@ def rules(side: str, tmp_path_factory: pytest.TempPathFactory) -> TerraformRoot:
 
 
 def test_dev_profile_needs_only_settings_without_default(side: str, rules: TerraformRoot) -> None:
-    assert rules.errors(NOT_IN_DEV[side], profile_of(side, "dev")) == []
+    assert rules.errors(WITHOUT_DEFAULT[side], profile_of(side, "dev")) == []
 
 
 @pytest.mark.parametrize("environment", ["staging", "prod"])
@@ -79,8 +79,8 @@ def test_git_tracks_profiles_and_ignores_personal_values(tmp_path: Path) -> None
     ignored = ["terraform.tfvars", "prod.tfvars", "profiles/mine.tfvars", "terraform.tfstate", ".terraform/state"]
     for side in SIDES:
         paths = {name: f"terraform-{side}/{name}" for name in [*tracked, *ignored]}
-        answer = git(tmp_path, "check-ignore", "--no-index", *paths.values())
-        assert answer.stdout.splitlines() == [paths[name] for name in ignored]
+        ran = git(tmp_path, "check-ignore", "--no-index", *paths.values())
+        assert ran.stdout.splitlines() == [paths[name] for name in ignored]
 
 
 def test_prod_profile_protects_orders_and_reserves_executions() -> None:

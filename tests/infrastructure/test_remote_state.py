@@ -98,9 +98,9 @@ def test_concurrent_change_is_rejected_with_the_lock_holder(shared: SharedState)
         text=True,
     ) as first:
         wait_for("the lock", lambda: f"{KEY}.tflock" in shared.objects())
-        with pytest.raises(TerraformError) as refusal:
+        with pytest.raises(TerraformError) as error:
             shared.root.apply({**shared.variables, "environment": "staging"}, target=TOPIC)
-        message = " ".join(str(refusal.value).split())
+        message = " ".join(str(error.value).split())
         assert "Error acquiring the state lock" in message
         assert "OperationTypeApply" in message
         assert shared.objects()[KEY] == before[KEY]

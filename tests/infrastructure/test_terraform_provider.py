@@ -38,8 +38,8 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """The folders that are searched for a mirror: the second has the locked version."""
+def mirrors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The folders that are searched for a mirror; the second has the locked version."""
     folders = [tmp_path / "old", tmp_path / "mirror"]
     (folders[0] / PROVIDER / "5.99.0").mkdir(parents=True)
     (folders[1] / PROVIDER / "5.100.0").mkdir(parents=True)
@@ -47,23 +47,23 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return folders
 
 
-def test_mirror_is_used_and_reported_when_the_registry_fails(root: Path, places: list[Path]) -> None:
+def test_mirror_is_used_and_reported_when_the_registry_fails(root: Path, mirrors: list[Path]) -> None:
     messages: list[str] = []
     init(str(root / "terraform"), root, os.environ, messages.append)
     first, second = (root / "calls").read_text().splitlines()
     assert "-plugin-dir" not in first
-    assert f"-plugin-dir={places[1]}" in second
+    assert f"-plugin-dir={mirrors[1]}" in second
     [message] = messages
-    assert str(places[1]) in message
+    assert str(mirrors[1]) in message
 
 
 def test_error_lists_searched_folders_without_registry_and_mirror(
-    root: Path, places: list[Path], monkeypatch: pytest.MonkeyPatch
+    root: Path, mirrors: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(terraform_provider, "usual_places", lambda: places[:1])
+    monkeypatch.setattr(terraform_provider, "usual_places", lambda: mirrors[:1])
     with pytest.raises(TerraformInitError, match="could not connect") as error:
         init(str(root / "terraform"), root, os.environ)
-    assert str(places[0]) in str(error.value)
+    assert str(mirrors[0]) in str(error.value)
 
 
 def test_platform_without_a_checksum_in_the_lock_file_is_initialized(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Accepted checkov findings with their reasons.
 
-If the remedy costs money or needs something that only the shop has, the reason names the variable that enables it.
+If a fix costs money or depends on the shop's account, the reason names the variable that enables it.
 """
 
 from collections.abc import Mapping
