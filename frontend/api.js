@@ -1,4 +1,4 @@
-/** The order API over HTTP. Every response, or its absence, becomes one of a few outcomes. Nothing here throws. */
+/** A client of the order API. Every request returns one of a few outcomes, even without a response; nothing throws. */
 
 import { readRetryAfter } from "./backoff.js";
 
@@ -49,7 +49,7 @@ export class OrderApi {
   /**
    * Submit an order under its idempotency key. Returns one of
    *   { kind: "accepted", orderId }
-   *   { kind: "refused", detail, errors: [{ pointer, detail }], requestId }   not placed, and a retry cannot help
+   *   { kind: "rejected", detail, errors: [{ pointer, detail }], requestId }   not placed, and a retry cannot help
    *   { kind: "unconfirmed", reason, retryAfter, maybePlaced, isRetryable }   to be retried under the same key
    */
   async submit(order, key) {
@@ -68,8 +68,8 @@ export class OrderApi {
     if (status < 400 || !isProblem(document)) return unconfirmed("unexpected_response", { isRetryable: false });
     const detail = displayText(document.detail) || displayText(document.title) || displayText(document.code);
     return {
-      kind: "refused",
-      detail: detail || "The shop refused this order without a reason.",
+      kind: "rejected",
+      detail: detail || "The shop rejected this order without a reason.",
       errors: readErrors(document.errors),
       requestId: displayText(document.request_id),
     };

@@ -30,7 +30,7 @@ export function pollDelay(polls, retryAfter) {
 }
 
 /** A delay in words: "3 seconds", "2 minutes". */
-export function inWords(seconds) {
+export function formatDelay(seconds) {
   const [amount, unit] = seconds < 90 ? [Math.ceil(seconds), "second"] : [Math.round(seconds / 60), "minute"];
   return `${amount} ${unit}${amount === 1 ? "" : "s"}`;
 }

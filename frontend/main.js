@@ -1,24 +1,24 @@
 /** Connects the form, the submissions and the list of orders. */
 
 import { OrderApi, readApiUrl } from "./api.js";
-import { retryDelay, inWords as delayInWords, SLOW_AFTER_SECONDS } from "./backoff.js";
+import { retryDelay, formatDelay, SLOW_AFTER_SECONDS } from "./backoff.js";
 import { dateRange, FIELDS, formErrors, localDate, sameOrder } from "./rules.js";
 import { BrowserStorage, MAXIMUM_ORDERS } from "./storage.js";
 import { Submissions } from "./submission.js";
 import { Tracking } from "./tracking.js";
 import * as view from "./view.js";
 
-/** After this time, a notice says that the shop is slow. */
+/** After this time, a notice reports that the shop is slow. */
 const SLOW_RESPONSE_SECONDS = 4;
 
 const REASONS = {
   offline: "You are offline.",
   unreachable: "The shop cannot be reached.",
-  timeout: "The shop did not answer in time.",
+  timeout: "The shop did not respond in time.",
   throttled: "The shop is very busy right now.",
   unavailable: "The shop cannot take orders right now.",
   failed: "Something went wrong in the shop.",
-  unexpected_response: "The shop gave an unexpected answer.",
+  unexpected_response: "The shop sent an unexpected response.",
 };
 
 const storage = new BrowserStorage();
@@ -72,10 +72,10 @@ function errorsOf({ detail, errors, requestId }) {
   return [{ field: null, detail: requestId ? `${detail} (Reference: ${requestId})` : detail }];
 }
 
-/** The notice for a submission that is neither accepted nor refused. */
+/** The notice for a submission that is neither accepted nor rejected. */
 function noticeOf({ phase, order, reason, delay, maybePlaced }) {
-  const name = view.inWords(order);
-  const risk = maybePlaced ? " If you start over instead, it may have been placed already." : "";
+  const name = view.formatOrder(order);
+  const risk = maybePlaced ? " If you start over, this order may already have been placed." : "";
   if (phase === "elsewhere") {
     return `Another tab is sending your order for ${name}. You can place the next order when that is done.${risk}`;
   }
@@ -84,12 +84,12 @@ function noticeOf({ phase, order, reason, delay, maybePlaced }) {
     return `You finished your order for ${name} in another tab, or started over there.${placed}`;
   }
   const why = reason ? `${REASONS[reason]} ` : "";
-  const once = storage.isLasting
+  const once = storage.isPersistent
     ? "It will not be placed twice."
     : "Keep this page open: otherwise it may be lost or placed twice.";
   if (phase === "waiting") {
-    const kept = storage.isLasting ? "is kept and " : "";
-    const when = delay === null ? "as soon as you are back online" : `again in ${delayInWords(delay)}`;
+    const kept = storage.isPersistent ? "is kept and " : "";
+    const when = delay === null ? "as soon as you are back online" : `again in ${formatDelay(delay)}`;
     return `${why}Your order for ${name} ${kept}will be sent ${when}. ${once}`;
   }
   return `${why}Your order for ${name} is not confirmed yet. Try again when you like. ${once}${risk}`;
@@ -100,10 +100,10 @@ function noteOf(record, failure) {
   if (record.state === "UNKNOWN") return "The shop has no order with this number.";
   if (record.state !== "ACCEPTED") return "";
   if (failure === "offline") return "You are offline. This is the last known state.";
-  if (failure) return "The state of this order cannot be read right now. This page keeps asking.";
+  if (failure) return "The state of this order cannot be read right now. This page keeps checking.";
   const seconds = (Date.now() - Date.parse(record.accepted_at)) / 1000;
   if (seconds < SLOW_AFTER_SECONDS) return "";
-  return "This takes longer than usual. Your order is accepted and will not be lost; you need to do nothing.";
+  return "This takes longer than usual. Your order is accepted and will not be lost; you do not need to do anything.";
 }
 
 function showHistory(tracking) {
@@ -113,7 +113,7 @@ function showHistory(tracking) {
     shown.map((record) => ({ record, note: noteOf(record, tracking?.failure(record.order_id) ?? null) })),
     { hidden: orders.length - shown.length, isEmpty: storage.isEmpty },
   );
-  if (!storage.isLasting) view.showStorageWarning();
+  if (!storage.isPersistent) view.showStorageWarning();
 }
 
 /** Replace yesterday's default date on a page that was left open overnight. */
@@ -134,7 +134,7 @@ async function open() {
   showHistory(null);
   const apiUrl = readApiUrl(await loadConfig());
   if (apiUrl === null) {
-    view.showBanner("The shop is closed because of a mistake in its settings. Please come back later.");
+    view.showBanner("The shop is closed because of a configuration error. Please come back later.");
     return;
   }
   const api = new OrderApi(apiUrl);
@@ -143,7 +143,7 @@ async function open() {
     storage,
     onChange(record) {
       view.updateOrder(record, noteOf(record, tracking.failure(record.order_id)));
-      if (record.state === "PROCESSED") view.announce(`Order processed: ${view.inWords(record.order)}.`);
+      if (record.state === "PROCESSED") view.announce(`Order processed: ${view.formatOrder(record.order)}.`);
     },
   });
 
@@ -172,7 +172,7 @@ async function open() {
     sending({ order }) {
       showPending(order, "sending");
       slowResponse = setTimeout(
-        () => view.showNotice("The shop is slow to answer. Your order is being sent; you need not press again."),
+        () => view.showNotice("The shop is responding slowly. Your order is being sent; do not press again."),
         SLOW_RESPONSE_SECONDS * 1000,
       );
     },
@@ -184,18 +184,18 @@ async function open() {
       view.showNotice(noticeOf({ ...change, maybePlaced: true }));
     },
     accepted({ record }) {
-      storage.keepCustomerId(record.order.customer_id);
+      storage.saveCustomerId(record.order.customer_id);
       view.showPhase("editing");
       view.showNotice("");
       view.resetForm(draft ?? emptyOrder());
       draft = null;
       showHistory(tracking);
-      view.announce(`Order accepted: ${view.inWords(record.order)}.`);
+      view.announce(`Order accepted: ${view.formatOrder(record.order)}.`);
       if (isPlacedHere) view.focusOrder(record.order_id);
       isPlacedHere = false;
       tracking.follow();
     },
-    refused({ order, outcome }) {
+    rejected({ order, outcome }) {
       view.showPhase("editing");
       view.showNotice("");
       view.fillForm(order);
@@ -216,7 +216,7 @@ async function open() {
   function showUnconfirmed(change) {
     showPending(change.order, "unconfirmed");
     view.showNotice(noticeOf(change));
-    if (!storage.isLasting) view.showStorageWarning();
+    if (!storage.isPersistent) view.showStorageWarning();
   }
 
   const submissions = new Submissions({
@@ -243,14 +243,14 @@ async function open() {
     },
     startOver: () => submissions.abandon(),
     clear() {
-      for (const { order_id, state } of storage.orders()) if (state !== "ACCEPTED") storage.forgetOrder(order_id);
-      storage.forgetCustomerId();
+      for (const { order_id, state } of storage.orders()) if (state !== "ACCEPTED") storage.deleteOrder(order_id);
+      storage.deleteCustomerId();
       showHistory(tracking);
       view.announce("Finished orders are cleared from this list.");
     },
     forget() {
       submissions.abandon();
-      storage.forgetAll();
+      storage.deleteAll();
       draft = null;
       view.fillForm(emptyOrder());
       view.clearErrors();
@@ -258,7 +258,7 @@ async function open() {
       view.announce("Your orders and your customer ID are removed from this device.");
     },
   });
-  storage.onChangeElsewhere(() => {
+  storage.onChangeInOtherTab(() => {
     submissions.follow();
     showHistory(tracking);
     tracking.follow();
@@ -270,5 +270,5 @@ async function open() {
   view.openShop();
 }
 
-// Without its style sheet the page does not start and keeps its message to reload.
+// Without its style sheet the page does not start, and the message to reload stays.
 if (view.isStyled()) open();

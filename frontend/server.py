@@ -112,7 +112,7 @@ class Storefront:
         return Resource(code[name], CONTENT_TYPES[Path(name).suffix], FOREVER if parent else REVALIDATE)
 
     def _code(self) -> dict[str, bytes]:
-        """Return style sheets, then modules, by name; `config.js` comes from the API URL alone."""
+        """Return style sheets, then modules, by name; `config.js` is generated from the API URL."""
         code = {file.name: read_public_file(file) for file in self._folder.iterdir() if CODE_NAME.fullmatch(file.name)}
         code["config.js"] = self._config
         names = sorted(code, key=lambda name: (Path(name).suffix, name))

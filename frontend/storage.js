@@ -1,6 +1,6 @@
 /**
- * What this browser keeps between visits: the orders, the pending submission and the customer id. One localStorage
- * item per record, so that tabs do not overwrite each other. Everything read is validated and deleted if invalid.
+ * Stores the orders, the pending submission and the customer id between visits. Each record is one localStorage item,
+ * because tabs would overwrite each other in a shared one. Everything read is validated, and deleted if invalid.
  */
 
 import { isOrderId, isTimestamp } from "./api.js";
@@ -21,19 +21,19 @@ const LATEST_TIME = Date.parse("9999-12-31T23:59:59.999Z");
 /** This storefront's records. If localStorage is blocked or full, they last until the page is closed. */
 export class BrowserStorage {
   /** Values that could not be written to localStorage. */
-  #page = new Map();
+  #unsaved = new Map();
   /** Valid values by key, with the text they were parsed from. */
   #parsed = new Map();
 
   /** Whether records are kept after the page is closed. */
-  isLasting = true;
+  isPersistent = true;
 
   constructor() {
     try {
       localStorage.setItem(PROBE, "0".repeat(1000));
       localStorage.removeItem(PROBE);
     } catch {
-      this.isLasting = false;
+      this.isPersistent = false;
     }
   }
 
@@ -61,19 +61,19 @@ export class BrowserStorage {
   }
 
   /** Store an order. */
-  keepOrder(record) {
+  saveOrder(record) {
     this.#write(ORDER + record.order_id, record);
   }
 
   /** Delete the oldest finished orders that exceed the maximum. */
   prune() {
     for (const record of this.orders().slice(MAXIMUM_ORDERS)) {
-      if (record.state !== "ACCEPTED") this.forgetOrder(record.order_id);
+      if (record.state !== "ACCEPTED") this.deleteOrder(record.order_id);
     }
   }
 
   /** Delete an order. */
-  forgetOrder(orderId) {
+  deleteOrder(orderId) {
     this.#remove(ORDER + orderId);
   }
 
@@ -83,12 +83,12 @@ export class BrowserStorage {
   }
 
   /** Store the pending submission. */
-  keepSubmission(submission) {
+  saveSubmission(submission) {
     this.#write(SUBMISSION, submission);
   }
 
   /** Delete the pending submission if it has this key. */
-  forgetSubmission(key) {
+  deleteSubmission(key) {
     if (this.submission()?.key === key) this.#remove(SUBMISSION);
   }
 
@@ -98,12 +98,12 @@ export class BrowserStorage {
   }
 
   /** Store the customer id for the next visit. */
-  keepCustomerId(customerId) {
+  saveCustomerId(customerId) {
     this.#write(CUSTOMER, customerId);
   }
 
   /** Delete the customer id. */
-  forgetCustomerId() {
+  deleteCustomerId() {
     this.#remove(CUSTOMER);
   }
 
@@ -113,12 +113,12 @@ export class BrowserStorage {
   }
 
   /** Delete everything. */
-  forgetAll() {
+  deleteAll() {
     for (const key of this.#keys()) this.#remove(key);
   }
 
   /** Call `listener` after another tab has changed the records. */
-  onChangeElsewhere(listener) {
+  onChangeInOtherTab(listener) {
     addEventListener("storage", (event) => {
       if (event.key === null || event.key.startsWith(PREFIX)) listener();
     });
@@ -131,14 +131,14 @@ export class BrowserStorage {
   #keys() {
     try {
       const kept = Object.keys(localStorage).filter((key) => key.startsWith(PREFIX));
-      return [...new Set([...kept, ...this.#page.keys()])];
+      return [...new Set([...kept, ...this.#unsaved.keys()])];
     } catch {
-      return [...this.#page.keys()];
+      return [...this.#unsaved.keys()];
     }
   }
 
   #read(key, isValid) {
-    let text = this.#page.get(key) ?? null;
+    let text = this.#unsaved.get(key) ?? null;
     try {
       text ??= localStorage.getItem(key);
       if (text === null) return null;
@@ -160,20 +160,20 @@ export class BrowserStorage {
     const text = JSON.stringify(value);
     try {
       localStorage.setItem(key, text);
-      this.#page.delete(key);
+      this.#unsaved.delete(key);
     } catch {
-      this.isLasting = false;
-      this.#page.set(key, text);
+      this.isPersistent = false;
+      this.#unsaved.set(key, text);
     }
   }
 
   #remove(key) {
-    this.#page.delete(key);
+    this.#unsaved.delete(key);
     this.#parsed.delete(key);
     try {
       localStorage.removeItem(key);
     } catch {
-      this.isLasting = false;
+      this.isPersistent = false;
     }
   }
 }

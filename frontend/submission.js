@@ -1,7 +1,7 @@
 /**
  * Places each order once. A submission is stored with its idempotency key before it is sent, and kept until the API has
- * accepted or refused it. So every retry places the same order: by the page, by the customer, after a reload or in
- * another tab. At most one submission is pending per browser, and at most one tab holds it, which means sends it.
+ * accepted or rejected it. So every retry places the same order: by the page, by the customer, after a reload or in
+ * another tab. At most one submission is pending per browser, and only the tab that holds it sends it.
  */
 
 import { SUBMIT_TIMEOUT_SECONDS } from "./api.js";
@@ -30,13 +30,13 @@ function randomHex(bytes) {
 }
 
 /**
- * Sends the pending submission until it is accepted, refused or abandoned. Calls `onChange` with one of
+ * Sends the pending submission until it is accepted, rejected or abandoned. Calls `onChange` with one of
  *   { phase: "sending", order }
  *   { phase: "waiting", order, reason, delay, maybePlaced }   retried after `delay` seconds; null: once online
  *   { phase: "stopped", order, reason, maybePlaced }          the customer decides; reason null if nothing was sent
  *   { phase: "elsewhere", order }                             another tab holds it
  *   { phase: "accepted", record }
- *   { phase: "refused", order, outcome }
+ *   { phase: "rejected", order, outcome }
  *   { phase: "withdrawn", order, maybePlaced }                another tab finished or abandoned this tab's submission
  *   { phase: "idle" }                                         abandoned here, or finished by the tab that held it
  */
@@ -53,7 +53,7 @@ export class Submissions {
   #maybePlaced = false;
   #reason = null;
   #isSending = false;
-  /** While the page closes, its requests fail. It must not hold the submission again because of that. */
+  /** While the page closes, its requests fail; these failures must not make it hold the submission again. */
   #isClosing = false;
   #attempts = 0;
   #timer = 0;
@@ -87,7 +87,7 @@ export class Submissions {
     // The first write already names the holder: other tabs must not take the submission over.
     const holder = this.#holdFor(0);
     this.#begin({ key: randomHex(16), order, started_at: new Date().toISOString(), holder }, false);
-    this.#storage.keepSubmission(this.#submission);
+    this.#storage.saveSubmission(this.#submission);
     this.retry();
   }
 
@@ -128,7 +128,7 @@ export class Submissions {
   /** Abandon the submission; it may have been placed already. */
   abandon() {
     if (this.#submission === null || this.#isSending) return;
-    this.#storage.forgetSubmission(this.#submission.key);
+    this.#storage.deleteSubmission(this.#submission.key);
     this.#end();
     this.#onChange({ phase: "idle" });
   }
@@ -149,7 +149,7 @@ export class Submissions {
   }
 
   /** Synchronize with storage, and return whether this tab still holds this submission. */
-  #isWanted() {
+  #isStillHeld() {
     const { key } = this.#submission;
     this.follow();
     return this.#isHere && this.#submission.key === key;
@@ -167,18 +167,18 @@ export class Submissions {
 
   /** Store that this tab holds the submission for its next attempt in `delay` seconds. */
   #hold(delay) {
-    if (this.#isHere && !this.#isClosing) this.#storage.keepSubmission({ ...this.#submission, holder: this.#holdFor(delay) });
+    if (this.#isHere && !this.#isClosing) this.#storage.saveSubmission({ ...this.#submission, holder: this.#holdFor(delay) });
   }
 
   /** Let any tab hold the submission, unless another tab already holds it. */
   #release() {
     const stored = this.#storage.submission();
-    if (stored?.holder?.tab === this.#tab) this.#storage.keepSubmission({ ...stored, holder: null });
+    if (stored?.holder?.tab === this.#tab) this.#storage.saveSubmission({ ...stored, holder: null });
   }
 
   async #send() {
     clearTimeout(this.#timer);
-    if (!this.#isWanted()) return;
+    if (!this.#isStillHeld()) return;
     this.#isSending = true;
     this.#hold(0);
     const { key, order } = this.#submission;
@@ -186,7 +186,7 @@ export class Submissions {
     const outcome = await this.#api.submit(order, key);
     this.#isSending = false;
     if (outcome.kind === "accepted") this.#accept(outcome.orderId);
-    else if (outcome.kind === "refused") this.#refuse(outcome);
+    else if (outcome.kind === "rejected") this.#reject(outcome);
     else this.#wait(outcome);
   }
 
@@ -202,27 +202,27 @@ export class Submissions {
       processed_at: null,
     };
     // In this order: if the page closes in between, a retry with the stored key gets the same order.
-    this.#storage.keepOrder(record);
+    this.#storage.saveOrder(record);
     this.#storage.prune();
-    this.#storage.forgetSubmission(key);
+    this.#storage.deleteSubmission(key);
     this.#accepted = { order, at: performance.now() };
     this.#end();
     this.#onChange({ phase: "accepted", record });
     this.follow();
   }
 
-  #refuse(outcome) {
+  #reject(outcome) {
     const { key, order } = this.#submission;
-    this.#storage.forgetSubmission(key);
+    this.#storage.deleteSubmission(key);
     this.#end();
-    this.#onChange({ phase: "refused", order, outcome });
+    this.#onChange({ phase: "rejected", order, outcome });
     this.follow();
   }
 
   #wait({ reason, retryAfter, maybePlaced, isRetryable }) {
     this.#reason = reason;
     this.#maybePlaced ||= maybePlaced;
-    if (!this.#isWanted()) return;
+    if (!this.#isStillHeld()) return;
     const isOffline = reason === "offline";
     if (!isOffline) this.#attempts += 1;
     if (!isRetryable || this.#attempts >= AUTOMATIC_ATTEMPTS) {

@@ -79,7 +79,7 @@ export class Tracking {
     // Read again: another tab may have deleted or updated the order.
     const record = this.#storage.order(orderId);
     const updated = record?.state === "ACCEPTED" ? update(record, outcome) : record;
-    if (updated !== record) this.#storage.keepOrder(updated);
+    if (updated !== record) this.#storage.saveOrder(updated);
     followed.failure = outcome.kind === "failed" ? outcome.reason : null;
     if (updated?.state !== "ACCEPTED") this.#followed.delete(orderId);
     if (updated !== null) this.#onChange(updated);

@@ -1,4 +1,4 @@
-/** The document, which no other module touches. Untrusted text is inserted as text, never as markup. */
+/** The only module that accesses the DOM. Untrusted text is inserted as text, never as markup. */
 
 import { FIELDS } from "./rules.js";
 
@@ -149,7 +149,7 @@ function showPick() {
   pickPicture.hidden = !choice;
   if (choice) pickPicture.src = pictureOf(choice);
   if (!choice) pickName.textContent = "No fruit picked yet";
-  else pickName.textContent = FIELDS.quantity.isValid(order.quantity) ? inWords(order) : order.product_id;
+  else pickName.textContent = FIELDS.quantity.isValid(order.quantity) ? formatOrder(order) : order.product_id;
 }
 
 /** Show errors, `[{ field, detail }]` with field null for the whole order, and move the focus to their summary. */
@@ -193,7 +193,7 @@ function markField(field, detail) {
   else element.removeAttribute("aria-invalid");
 }
 
-/** The element that takes the focus for a field. */
+/** The element to focus for a field. */
 function inputOf(field) {
   if (field !== "product_id") return form.elements[field];
   return choices.find(({ checked }) => checked) ?? choices[0];
@@ -266,7 +266,7 @@ function showClearAction() {
   clearAction.hidden = Array.from(historyList.children).every((item) => item.dataset.state === "accepted");
 }
 
-/** Empty the form after its order was accepted, or restore what it held before. */
+/** Empty the form after its order was accepted, or restore its earlier content. */
 export function resetForm(order) {
   fillForm(order);
   isUntouched = true;
@@ -288,7 +288,7 @@ export function focusOrder(orderId) {
 export function showStorageWarning() {
   storageWarning.hidden = false;
   storageHint.hidden = true;
-  historyEmpty.textContent = "Nothing yet.";
+  historyEmpty.textContent = "No orders yet.";
 }
 
 function newReceipt(record) {
@@ -298,7 +298,7 @@ function newReceipt(record) {
   item.dataset.orderId = record.order_id;
   slot("title").id = `order-${record.order_id}`;
   item.querySelector("article").setAttribute("aria-labelledby", slot("title").id);
-  slot("title").textContent = inWords(record.order);
+  slot("title").textContent = formatOrder(record.order);
   slot("customer_id").textContent = customer_id;
   slot("order_date").textContent = day.format(new Date(`${order_date}T00:00:00Z`));
   slot("order_id").textContent = record.order_id;
@@ -337,6 +337,6 @@ function fillTime(place, moment) {
 }
 
 /** An order in words: "2 × Banana". */
-export function inWords(order) {
+export function formatOrder(order) {
   return `${order.quantity} × ${order.product_id}`;
 }

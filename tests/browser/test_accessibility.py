@@ -37,7 +37,7 @@ def test_every_state_is_accessible_and_fits_in_every_window(own_visit: Visit, ap
     visit.place()
     expect(visit.place_button).to_have_text("Placing your order…")
     visit.page.clock.run_for(5_000)
-    expect(visit.notice).to_contain_text("slow to answer")
+    expect(visit.notice).to_contain_text("responding slowly")
     check()
 
     visit.page.clock.run_for(11_000)

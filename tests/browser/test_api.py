@@ -7,7 +7,7 @@ from playwright.sync_api import Page
 ORDER_ID = "00000000-0000-8000-8000-000000000000"
 ACCEPTED = {"order_id": ORDER_ID, "status": "ACCEPTED"}
 PROCESSED = {"order_id": ORDER_ID, "status": "PROCESSED", "submitted_at": "2025-04-25T10:00:00.000Z"}
-NO_REASON = "The shop refused this order without a reason."
+NO_REASON = "The shop rejected this order without a reason."
 
 
 def problem(status: int, **members: Any) -> tuple[int, Any]:
@@ -19,9 +19,9 @@ def unconfirmed(reason: str, *, placed: bool = True, retryable: bool = True) -> 
     return {**outcome, "maybePlaced": placed, "isRetryable": retryable}
 
 
-def refused(detail: str, *errors: tuple[str, str], request_id: str = "") -> dict[str, Any]:
+def rejected(detail: str, *errors: tuple[str, str], request_id: str = "") -> dict[str, Any]:
     shown = [{"pointer": pointer, "detail": detail} for pointer, detail in errors]
-    return {"kind": "refused", "detail": detail, "errors": shown, "requestId": request_id}
+    return {"kind": "rejected", "detail": detail, "errors": shown, "requestId": request_id}
 
 
 UNEXPECTED = unconfirmed("unexpected_response", retryable=False)
@@ -38,15 +38,15 @@ SUBMISSIONS: list[tuple[tuple[int, Any], dict[str, Any]]] = [
     ((429, {"message": "Too Many Requests"}), unconfirmed("throttled", placed=False)),
     (problem(503), unconfirmed("unavailable")),
     *(((status, "<h1>"), unconfirmed("failed")) for status in (500, 504, 408)),
-    (problem(422, request_id="r-1"), refused("Detail.", request_id="r-1")),
-    (problem(400, detail=""), refused("Title")),
-    (problem(400, detail=" ", title=None), refused("CODE")),
-    (problem(400, detail="", title="", code="", errors=[]), refused(NO_REASON)),
-    (problem(400, detail="\u202e", title="\u0000", code="\u200f", errors="none"), refused(NO_REASON)),
-    (problem(422, detail="A" * 400), refused("A" * 300 + "…")),
-    (problem(422, errors=ODD_ERRORS), refused("Detail.", ("/quantity", "must  be"), ("", "x"))),
-    (problem(422, errors=HIDDEN_ERRORS), refused("Detail.")),
-    (problem(422, errors=[{"pointer": "/a", "detail": "b"}] * 99), refused("Detail.", *[("/a", "b")] * 20)),
+    (problem(422, request_id="r-1"), rejected("Detail.", request_id="r-1")),
+    (problem(400, detail=""), rejected("Title")),
+    (problem(400, detail=" ", title=None), rejected("CODE")),
+    (problem(400, detail="", title="", code="", errors=[]), rejected(NO_REASON)),
+    (problem(400, detail="\u202e", title="\u0000", code="\u200f", errors="none"), rejected(NO_REASON)),
+    (problem(422, detail="A" * 400), rejected("A" * 300 + "…")),
+    (problem(422, errors=ODD_ERRORS), rejected("Detail.", ("/quantity", "must  be"), ("", "x"))),
+    (problem(422, errors=HIDDEN_ERRORS), rejected("Detail.")),
+    (problem(422, errors=[{"pointer": "/a", "detail": "b"}] * 99), rejected("Detail.", *[("/a", "b")] * 20)),
 ]
 
 UNREADABLE = [(404, {"message": "Not Found"}), (200, {"status": "PROCESSED"}), (200, {**PROCESSED, "status": "x"})]
@@ -143,9 +143,9 @@ def test_api_url_must_be_a_plain_http_url(stopped_page: Page) -> None:
 def test_delay_is_at_most_30_seconds_and_at_least_retry_after(stopped_page: Page) -> None:
     results = stopped_page.evaluate(
         """async () => {
-          const { retryDelay, pollDelay, inWords } = await import("/backoff.js");
+          const { retryDelay, pollDelay, formatDelay } = await import("/backoff.js");
           const delays = [retryDelay(30, null), pollDelay(40, null), retryDelay(1, 45), pollDelay(30, 45)];
-          return [...delays, ...[0.2, 7, 89, 90, 3600].map(inWords)];
+          return [...delays, ...[0.2, 7, 89, 90, 3600].map(formatDelay)];
         }"""
     )
     assert results == [30, 30, 45, 45, "1 second", "7 seconds", "89 seconds", "2 minutes", "60 minutes"]

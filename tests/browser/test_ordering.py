@@ -143,7 +143,7 @@ def test_rejection_without_a_field_is_shown_in_the_summary(visit: Visit, api: Fa
     empty: dict[str, Any] = {"code": "", "title": "", "detail": "", "errors": []}
     for document, text in (
         (not_json, "The body is not JSON. (Reference: request-7)"),
-        (empty, "The shop refused this order without a reason."),
+        (empty, "The shop rejected this order without a reason."),
     ):
         api.script.append(Response(400, document))
         visit.place()
@@ -177,7 +177,7 @@ def test_failed_order_is_explained_and_retried_with_the_same_key(own_visit: Visi
     visit.place()
     expect(visit.place_button).to_have_text("Placing your order…")
     visit.page.clock.run_for(5_000)
-    expect(visit.notice).to_contain_text("The shop is slow to answer.")
+    expect(visit.notice).to_contain_text("The shop is responding slowly.")
 
 
 def test_unconfirmed_order_is_locked_until_it_is_retried_or_abandoned(visit: Visit, api: FakeOrderApi) -> None:
@@ -191,9 +191,9 @@ def test_unconfirmed_order_is_locked_until_it_is_retried_or_abandoned(visit: Vis
     for label in ("Quantity", "Customer ID", "Order date"):
         expect(visit.page.get_by_label(label)).not_to_be_editable()
     visit.place_button.click()
-    unexpected = "The shop gave an unexpected answer. Your order for 2 × Banana is not confirmed yet."
+    unexpected = "The shop sent an unexpected response. Your order for 2 × Banana is not confirmed yet."
     expect(visit.notice).to_contain_text(unexpected)
-    expect(visit.notice).to_contain_text("If you start over instead, it may have been placed already.")
+    expect(visit.notice).to_contain_text("If you start over, this order may already have been placed.")
     visit.start_over_button.press("Enter")
     expect(visit.place_button).to_be_focused()
     expect(visit.notice).to_be_empty()

@@ -18,7 +18,7 @@ MARKUP = '<img src=x onerror="window.harmed = true"><script>window.harmed = true
 BIDI = "\u202eevil\u2066\u200f\u2069\u061c"
 LONG = "A" * 10_000
 HOSTILE = [MARKUP, BIDI, LONG, "\x00\x1b[31m", "javascript:window.harmed=true", "{{7*7}}${7*7}"]
-WARNING = "Your browser does not let this page keep anything."
+WARNING = "Your browser does not allow this page to store data."
 
 ORDER_ID = derived_order_id(SAMPLE_ORDER, "one")
 ORDER = {"customer_id": "001", "product_id": "Banana", "quantity": "2", "order_date": "2025-04-25"}
@@ -97,7 +97,7 @@ def test_forged_records_are_deleted_and_never_used(visit: Visit, api: FakeOrderA
             # `wait_for_function` evaluates a string, which the page's Content-Security-Policy forbids.
             wait_for("an empty storage", lambda: visit.page.evaluate("localStorage.length === 0"), seconds=5)
             items = {}
-    expect(visit.page.get_by_text("Nothing yet.")).to_be_visible()
+    expect(visit.page.get_by_text("No orders yet.")).to_be_visible()
     expect(visit.page.get_by_label("Customer ID")).to_have_value("")
     expect_inert(visit)
     assert (api.polls, api.submissions) == ([], [])

@@ -40,7 +40,7 @@ class Tab:
         """Store orders and follow the accepted ones."""
         time = "2026-03-01T10:00:00.000Z"
         defaults = {"order": ORDER, "state": "ACCEPTED", "placed_at": time, "accepted_at": time, "processed_at": None}
-        self.run("(tab, all) => all.forEach((one) => tab.storage.keepOrder(one))", [{**defaults, **r} for r in records])
+        self.run("(tab, all) => all.forEach((one) => tab.storage.saveOrder(one))", [{**defaults, **r} for r in records])
         self.run("(tab) => tab.tracking.follow()")
 
     def respond(self, kind: str, **outcome: Any) -> list[Any]:
@@ -83,7 +83,7 @@ def other(stopped_page: Page, tab: Tab) -> Tab:
 
 
 def remember(tab: Tab, minutes_ago: float, holder: Any = None) -> None:
-    script = """(tab, minutes, submission) => tab.storage.keepSubmission(
+    script = """(tab, minutes, submission) => tab.storage.saveSubmission(
       { ...submission, started_at: new Date(Date.now() - minutes * 60000).toISOString() })"""
     tab.run(script, minutes_ago, {"key": KEY, "order": ORDER, "holder": holder})
 
@@ -154,8 +154,8 @@ def test_submission_of_an_earlier_visit_is_resumed_for_ten_minutes(tab: Tab, min
 
 def test_rejected_submission_is_deleted_and_the_next_has_a_new_key(tab: Tab) -> None:
     tab.call("place", ORDER)
-    first = tab.respond("refused", detail="No.", errors=[])
-    tab.expect("refused", ORDER)
+    first = tab.respond("rejected", detail="No.", errors=[])
+    tab.expect("rejected", ORDER)
     assert tab.stored is None
     tab.call("place", ORDER)
     assert tab.respond("accepted", orderId=IDS[0])[1] != first[1]
@@ -174,7 +174,7 @@ def test_only_the_same_order_within_a_second_is_a_double_click(tab: Tab, stopped
     assert tab.requests == 1
 
 
-@pytest.mark.parametrize("ending", ["unconfirmed", "accepted", "refused"])
+@pytest.mark.parametrize("ending", ["unconfirmed", "accepted", "rejected"])
 def test_order_abandoned_in_another_tab_is_not_sent_again(tab: Tab, other: Tab, ending: str) -> None:
     tab.call("place", ORDER)
     other.call("place", PEAR)
@@ -265,7 +265,7 @@ def test_at_most_four_orders_are_polled_and_none_while_hidden(tab: Tab, stopped_
 def test_order_deleted_during_a_poll_is_not_stored_again(tab: Tab, stopped_page: Page) -> None:
     tab.track({"order_id": IDS[0]})
     stopped_page.clock.run_for(600)
-    tab.run("(tab) => tab.storage.forgetAll()")
+    tab.run("(tab) => tab.storage.deleteAll()")
     tab.respond("processed", submittedAt=None, processedAt=None)
     assert tab.states == {}
     assert tab.run("(tab) => tab.polled.length") == 0
