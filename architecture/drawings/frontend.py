@@ -1,11 +1,16 @@
 """The storefront's servers, as terraform-frontend deploys them."""
 
-from drawings.model import Arrow, Box, Component, Field, Flow, Frame, Picture, Point
+from drawings.model import Arrow, Box, Category, Component, Flow, Frame, Picture, Point
 
 
 def _web_server(at: Point) -> Component:
     return Component(
-        "web server", "EC2, Apache", "server", Field.COMPUTE, at, ("module.web_servers.aws_launch_template.web_server",)
+        "web server",
+        "EC2, Apache",
+        "server",
+        Category.COMPUTE,
+        at,
+        ("module.web_servers.aws_launch_template.web_server",),
     )
 
 
@@ -14,7 +19,7 @@ def _nat_gateway(at: Point) -> Component:
         "NAT gateway",
         "private instances",
         "translation",
-        Field.NETWORK,
+        Category.NETWORK,
         at,
         ("module.network.aws_nat_gateway.zone", "module.network.aws_eip.nat"),
         is_optional=True,
@@ -28,13 +33,13 @@ FRONTEND = Picture(
     columns=8.6,
     rows=4.1,
     components={
-        "customers": Component("customers", "browser", "browser", Field.OUTSIDE, (0, 2.05)),
-        "backend": Component("HTTP API", "of the backend", "api", Field.OUTSIDE, (0, 4.1)),
+        "customers": Component("customers", "browser", "browser", Category.OUTSIDE, (0, 2.05)),
+        "backend": Component("HTTP API", "of the backend", "api", Category.OUTSIDE, (0, 4.1)),
         "domain": Component(
             "domain",
             "Route 53",
             "signpost",
-            Field.NETWORK,
+            Category.NETWORK,
             (1.82, 0),
             ("aws_route53_record.storefront",),
             is_optional=True,
@@ -43,7 +48,7 @@ FRONTEND = Picture(
             "firewall",
             "AWS WAF",
             "shield",
-            Field.NETWORK,
+            Category.NETWORK,
             (3.2, 0),
             ("module.web_servers.aws_wafv2_web_acl_association.storefront",),
             is_optional=True,
@@ -52,24 +57,24 @@ FRONTEND = Picture(
             "internet gateway",
             "VPC",
             "gateway",
-            Field.NETWORK,
+            Category.NETWORK,
             (1.82, 2.05),
             ("module.network.aws_internet_gateway.storefront",),
         ),
         "load_balancer": Component(
-            "load balancer", "ALB", "balancer", Field.NETWORK, (3.2, 2.05), ("module.web_servers.aws_lb.storefront",)
+            "load balancer", "ALB", "balancer", Category.NETWORK, (3.2, 2.05), ("module.web_servers.aws_lb.storefront",)
         ),
         "web_server_a": _web_server((5.1, 1.45)),
         "web_server_b": _web_server((5.1, 2.65)),
         "nat_gateway_a": _nat_gateway((6.45, 1.45)),
         "nat_gateway_b": _nat_gateway((6.45, 2.65)),
-        "software": Component("software", "GitHub, Debian", "source", Field.OUTSIDE, (8.6, 1.45)),
-        "shell": Component("shell", "Systems Manager", "operator", Field.OUTSIDE, (8.6, 2.65)),
+        "software": Component("software", "GitHub, Debian", "source", Category.OUTSIDE, (8.6, 1.45)),
+        "shell": Component("shell", "Systems Manager", "operator", Category.OUTSIDE, (8.6, 2.65)),
         "flow_log": Component(
             "flow log",
             "CloudWatch Logs",
             "log",
-            Field.MONITORING,
+            Category.MONITORING,
             (1.82, 4.1),
             ("module.network.aws_flow_log.storefront", "module.network.aws_cloudwatch_log_group.flow"),
             is_optional=True,
@@ -78,11 +83,11 @@ FRONTEND = Picture(
             "alarms",
             "CloudWatch",
             "alarm",
-            Field.MONITORING,
+            Category.MONITORING,
             (6.45, 4.1),
             ("module.web_servers.aws_cloudwatch_metric_alarm.*",),
         ),
-        "alerts": Component("alerts", "topic of the backend", "topic", Field.OUTSIDE, (8.6, 4.1)),
+        "alerts": Component("alerts", "topic of the backend", "topic", Category.OUTSIDE, (8.6, 4.1)),
     },
     arrows=(
         Arrow("customers", "domain", Flow.SIDE, "looks up", via=((0, 0),), label_share=0.33),
@@ -92,7 +97,7 @@ FRONTEND = Picture(
             Flow.MAIN,
             "HTTP(S)",
             label_share=0.28,
-            stands_for=(
+            resources=(
                 "module.web_servers.aws_vpc_security_group_ingress_rule.customers",
                 "module.web_servers.aws_lb_listener.*",
             ),
@@ -105,7 +110,7 @@ FRONTEND = Picture(
             Flow.MAIN,
             "HTTP",
             via=((4.05, 2.05), (4.05, 1.45)),
-            stands_for=(
+            resources=(
                 "module.web_servers.aws_lb_target_group.web_servers",
                 "module.web_servers.aws_vpc_security_group_egress_rule.to_web_servers",
                 "module.web_servers.aws_vpc_security_group_ingress_rule.from_load_balancer",
@@ -116,7 +121,7 @@ FRONTEND = Picture(
             "web_server_a",
             "nat_gateway_a",
             Flow.SIDE,
-            stands_for=("module.web_servers.aws_vpc_security_group_egress_rule.software",),
+            resources=("module.web_servers.aws_vpc_security_group_egress_rule.software",),
         ),
         Arrow("web_server_b", "nat_gateway_b", Flow.SIDE),
         Arrow("nat_gateway_a", "software", Flow.SIDE),

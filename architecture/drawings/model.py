@@ -1,6 +1,6 @@
 """The parts of a diagram: components on a grid, arrows between them, and boxes around them.
 
-Each part names the Terraform resources that it stands for, as patterns of their addresses. A test compares the
+Each part names the Terraform resources that it represents, as patterns of their addresses. A test compares the
 diagram with the deployment.
 """
 
@@ -12,7 +12,7 @@ Point = tuple[float, float]
 """Column and row from the upper left; fractions are allowed."""
 
 
-class Field(Enum):
+class Category(Enum):
     """The category of a service, which determines its color. The colors are those of AWS's icons."""
 
     COMPUTE = "compute"
@@ -49,12 +49,12 @@ class Component:
     """The service or kind of thing."""
     icon: str
     """A key of icons.ICONS."""
-    field: Field
+    category: Category
     at: Point
-    stands_for: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
     """Patterns of Terraform addresses. Empty for parts that Terraform does not create."""
     is_optional: bool = False
-    """Whether a deployment with defaults omits it."""
+    """Whether a default deployment omits it."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Arrow:
     via: tuple[Point, ...] = ()
     label_share: float = 0.5
     """Position of the label along the first horizontal segment, from 0 to 1."""
-    stands_for: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Box:
     frame: Frame
     start: Point
     end: Point
-    stands_for: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,8 @@ class Picture:
     def parts(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Yield each part's name and its resource patterns."""
         for key, component in self.components.items():
-            yield f"the component {key}", component.stands_for
+            yield f"the component {key}", component.resources
         for arrow in self.arrows:
-            yield f"the arrow from {arrow.source} to {arrow.target}", arrow.stands_for
+            yield f"the arrow from {arrow.source} to {arrow.target}", arrow.resources
         for box in self.boxes:
-            yield f"the box {box.label}", box.stands_for
+            yield f"the box {box.label}", box.resources

@@ -23,7 +23,7 @@ TILE = 52
 GLYPH = 30
 NAME_BELOW_TILE = 19
 KIND_BELOW_TILE = 35
-# Where an arrow may touch a component whose text is below the tile.
+# Distance of an arrow from the tile if the component's text is in between.
 FOOT_BELOW_TILE = 44
 
 GAP = 5  # between a tile and the arrows that touch it
@@ -55,7 +55,7 @@ DARK = {
     "fleet": "#db6d28",
 }
 # The colors of AWS's icons. White lines are readable on them in both color schemes.
-FIELDS = {
+CATEGORY_COLORS = {
     "compute": "#d86613",
     "database": "#c925d1",
     "messaging": "#e7157b",
@@ -95,14 +95,14 @@ def draw(picture: Picture) -> str:
 def describe(picture: Picture) -> str:
     """Describe the diagram in words, for screen readers."""
 
-    def called(key: str) -> str:
+    def name_of(key: str) -> str:
         component = picture.components[key]
         return f"{component.name} ({component.kind})"
 
     sentences = []
     for arrow in picture.arrows:
-        said = ", ".join(text for text in (arrow.label, arrow.note) if text)
-        sentences.append(f"{called(arrow.source)} to {called(arrow.target)}{f': {said}' if said else ''}.")
+        label = ", ".join(text for text in (arrow.label, arrow.note) if text)
+        sentences.append(f"{name_of(arrow.source)} to {name_of(arrow.target)}{f': {label}' if label else ''}.")
     return " ".join(sentences)
 
 
@@ -111,7 +111,7 @@ def _style() -> str:
         rules = [
             f".paper{{fill:{colors['paper']};stroke:{colors['edge']}}}",
             f"text{{fill:{colors['ink']}}}",
-            f".kind,.subtitle,.said,.legend,.frame{{fill:{colors['faint']}}}",
+            f".kind,.subtitle,.label,.legend,.frame{{fill:{colors['faint']}}}",
             f".box-account{{fill:{colors['panel']};stroke:{colors['edge']}}}",
             f".box-network{{fill:{colors['paper']};stroke:{colors['network']}}}",
             f".box-zone{{stroke:{colors['side']}}}",
@@ -123,7 +123,7 @@ def _style() -> str:
         for flow in Flow:
             color = colors[flow.value]
             rules.append(f".{flow.value}{{stroke:{color}}}.head-{flow.value}{{fill:{color}}}")
-        rules.append(f".said-failure{{fill:{colors['failure']}}}")
+        rules.append(f".label-failure{{fill:{colors['failure']}}}")
         return "".join(rules)
 
     return "".join(
@@ -144,7 +144,7 @@ def _style() -> str:
             ".box-fleet{stroke-dasharray:8 4}",
             ".optional{fill:none;stroke-width:1.5;stroke-dasharray:4 3}",
             ".glyph{fill:none;stroke:#ffffff;stroke-width:1.7;stroke-linecap:round;stroke-linejoin:round}",
-            *(f".{field}{{fill:{color}}}" for field, color in FIELDS.items()),
+            *(f".{category}{{fill:{color}}}" for category, color in CATEGORY_COLORS.items()),
             scheme(LIGHT),
             f"@media (prefers-color-scheme:dark){{{scheme(DARK)}}}",
         ]
@@ -171,7 +171,7 @@ def _component(component: Component) -> Iterator[str]:
             f'width="{TILE + 8}" height="{TILE + 8}" rx="14"/>'
         )
     yield (
-        f'<rect class="{component.field.value}" x="{_number(left)}" y="{_number(top)}" '
+        f'<rect class="{component.category.value}" x="{_number(left)}" y="{_number(top)}" '
         f'width="{TILE}" height="{TILE}" rx="11"/>'
     )
     scale = GLYPH / 24
@@ -209,7 +209,7 @@ def _arrow_label(arrow: Arrow, picture: Picture) -> Iterator[str]:
     level = (ends for ends in pairwise(route) if ends[0][1] == ends[1][1])
     (x1, y1), (x2, y2) = next(level, (route[0], route[1]))
     x, y = x1 + (x2 - x1) * arrow.label_share, y1 + (y2 - y1) * arrow.label_share
-    kind = f"said said-{arrow.flow.value}"
+    kind = f"label label-{arrow.flow.value}"
     if y1 == y2:
         places = [(x, y - 9, f"{kind} middle"), (x, y + 18, f"{kind} middle")]
     else:
@@ -236,11 +236,11 @@ def _route(arrow: Arrow, picture: Picture) -> list[Point]:
     start, end = _place(source.at), _place(target.at)
     first = corners[0] if corners else end
     last = corners[-1] if corners else start
-    return [_touch(start, first), *corners, _touch(end, last)]
+    return [_end_point(start, first), *corners, _end_point(end, last)]
 
 
-def _touch(center: Point, other: Point) -> Point:
-    """Return where an arrow between a component's tile and a point beside, above or below it ends."""
+def _end_point(center: Point, other: Point) -> Point:
+    """Return the end point, at a component's tile, of an arrow from a point beside, above or below it."""
     (x, y), (other_x, other_y) = center, other
     reach = TILE / 2 + GAP
     if abs(other_x - x) > TILE / 2:

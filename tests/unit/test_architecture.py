@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from drawings.model import Field
+from drawings.model import Category
 from drawings.pictures import PICTURES
 from drawings.svg import draw
 from support.repository.files import REPOSITORY
@@ -24,7 +24,7 @@ def test_diagram_shows_exactly_what_terraform_deploys(name: str) -> None:
     picture = PICTURES[name]
     source = f"architecture/drawings/{picture.folder.removeprefix('terraform-')}.py; then run `make draw`"
     addresses = set(declared_resources(REPOSITORY / picture.folder))
-    patterns = [pattern for _, stands_for in picture.parts() for pattern in stands_for]
+    patterns = [pattern for _, resources in picture.parts() for pattern in resources]
     drawn = {address for address in addresses if any(fnmatchcase(address, pattern) for pattern in patterns)}
     omitted = {address for address in addresses if address.split(".")[-2] in picture.omitted}
     unused = [pattern for pattern in patterns if not any(fnmatchcase(address, pattern) for address in addresses)]
@@ -34,7 +34,7 @@ def test_diagram_shows_exactly_what_terraform_deploys(name: str) -> None:
     assert unused == [], f"not deployed: remove it from {source}"
     assert picture.omitted.keys() <= {address.split(".")[-2] for address in addresses}, f"not deployed: {source}"
     for component in picture.components.values():
-        assert (component.field is Field.OUTSIDE) == (not component.stands_for), f"{component.name} in {source}"
+        assert (component.category is Category.OUTSIDE) == (not component.resources), f"{component.name} in {source}"
 
 
 @each_diagram
