@@ -39,7 +39,7 @@ def storefront_url() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def _shared_page(chromium: Browser) -> Iterator[Page]:
-    # A new page takes three times as long as opening the storefront again in the same one.
+    # Creating a page takes three times as long as reusing one.
     with closing(chromium.new_context(locale="en-GB")) as context:
         yield context.new_page()
 
@@ -49,8 +49,8 @@ def _shared_visit(_shared_page: Page, storefront_url: str) -> Visit:
     return Visit(_shared_page, storefront_url, URL)
 
 
-def _leave(page: Page, url: str) -> None:
-    """Leave the storefront, and delete what the page and the test left behind."""
+def _reset(page: Page, url: str) -> None:
+    """Close the page and its tabs; reset routes, network and storage."""
     for tab in page.context.pages:
         if tab != page:
             tab.close()
@@ -69,12 +69,12 @@ def stopped_page(_shared_page: Page, storefront_url: str) -> Iterator[Page]:
     page.clock.install(time="2026-03-01T10:00:00Z")
     page.clock.pause_at("2026-03-01T11:00:00Z")
     yield page
-    _leave(page, storefront_url)
+    _reset(page, storefront_url)
 
 
 @pytest.fixture
 def visit(_shared_visit: Visit, api: FakeOrderApi) -> Iterator[Visit]:
-    """An open visit in a desktop window, in a page that other tests use too. Page errors fail the test."""
+    """An open visit in a desktop window, in a page shared with other tests. Page errors fail the test."""
     visit = _shared_visit
     api.serve(visit.page.context)
     visit.page.set_viewport_size({"width": 1280, "height": 720})
@@ -82,25 +82,25 @@ def visit(_shared_visit: Visit, api: FakeOrderApi) -> Iterator[Visit]:
     visit.requests.clear()
     visit.open()
     yield visit
-    _leave(visit.page, visit.storefront_url)
+    _reset(visit.page, visit.storefront_url)
     errors, visit.errors[:] = list(visit.errors), []
     assert errors == []
 
 
 @pytest.fixture
 def new_visit(chromium: Browser, api: FakeOrderApi, storefront_url: str) -> Iterator[Callable[..., Visit]]:
-    """Return a function that begins a visit in a new context with these options. Page errors fail the test."""
+    """Return a function that creates a visit in a new context with these options. Page errors fail the test."""
     visits: list[Visit] = []
     with ExitStack() as stack:
 
-        def begin(url: str = storefront_url, api_url: str = URL, **context_options: Any) -> Visit:
+        def create(url: str = storefront_url, api_url: str = URL, **context_options: Any) -> Visit:
             context = chromium.new_context(**{"locale": "en-GB", **context_options})
             stack.callback(context.close)
             api.serve(context)
             visits.append(Visit(context.new_page(), url, api_url))
             return visits[-1]
 
-        yield begin
+        yield create
         errors = [error for visit in visits for error in visit.errors]
     assert errors == []
 

@@ -1,4 +1,4 @@
-"""A fake order API: Playwright responses the page's requests with scripted responses, or else as the contract says."""
+"""A fake order API: Playwright fulfills the page's requests with scripted responses, or by default as the contract says."""
 
 import json
 from collections import deque
@@ -22,7 +22,7 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-# HANG responds only after `release`. DROP loses the connection; DROP_ACCEPTED does so after accepting the order.
+# HANG responds only after `release`. DROP closes the connection; DROP_ACCEPTED does so after accepting the order.
 HANG, DROP, DROP_ACCEPTED = Response(-1), Response(-2), Response(-3)
 
 

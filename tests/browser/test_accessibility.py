@@ -117,22 +117,22 @@ def test_text_fits_when_size_or_spacing_changes(visit: Visit) -> None:
     visit.expect_no_sideways_scrolling()
 
 
-def test_nothing_moves_when_reduced_motion_is_chosen(own_visit: Visit) -> None:
+def test_page_has_no_motion_when_reduced_motion_is_preferred(own_visit: Visit) -> None:
     visit = own_visit
     visit.page.context.add_init_script(
         "addEventListener('animationstart', (event) => { window.moved ||= event.animationName !== 'reveal'; });"
         "addEventListener('transitionstart', () => { window.moved = true; });"
     )
-    wish: Any
-    for wish in ("no-preference", "reduce"):
-        visit.page.emulate_media(reduced_motion=wish)
+    preference: Any
+    for preference in ("no-preference", "reduce"):
+        visit.page.emulate_media(reduced_motion=preference)
         visit.page.reload()
         visit.place()
         visit.expect_processed()
-        assert visit.page.evaluate("window.moved === true") is (wish == "no-preference")
+        assert visit.page.evaluate("window.moved === true") is (preference == "no-preference")
 
 
-def test_choice_is_visible_without_colors(visit: Visit) -> None:
+def test_selected_product_is_visible_in_forced_colors(visit: Visit) -> None:
     visit.page.emulate_media(forced_colors="active")
     visit.page.get_by_role("radio", name="Pear").check()
     styles = visit.page.locator(".product").evaluate_all(

@@ -1,4 +1,4 @@
-"""api.js and backoff.js: the outcome of each response of the API, and of no response."""
+"""api.js and backoff.js: the outcome of each API response, and of a missing one."""
 
 from typing import Any
 
@@ -25,16 +25,16 @@ def rejected(detail: str, *errors: tuple[str, str], request_id: str = "") -> dic
 
 
 UNEXPECTED = unconfirmed("unexpected_response", retryable=False)
-NOT_OF_THIS_API: list[tuple[int, Any]] = [
+UNEXPECTED_RESPONSES: list[tuple[int, Any]] = [
     *((202, document) for document in (None, {"order_id": "../admin"}, {"order_id": 7}, "<html>")),
     *((200, []), (204, None), (404, {"message": "Not Found"}), (403, {"code": 7}), (418, ["code"]), problem(200)),
 ]
-HIDDEN_ERRORS = [None, "x", {}, {"pointer": "/quantity", "detail": ""}, {"detail": 7}]
+IGNORED_ERRORS = [None, "x", {}, {"pointer": "/quantity", "detail": ""}, {"detail": 7}]
 ODD_ERRORS = [{"pointer": "/quantity", "detail": "must\u202e be"}, {"pointer": 7, "detail": "x"}]
 
 SUBMISSIONS: list[tuple[tuple[int, Any], dict[str, Any]]] = [
     ((202, ACCEPTED), {"kind": "accepted", "orderId": ORDER_ID}),
-    *((response, UNEXPECTED) for response in NOT_OF_THIS_API),
+    *((response, UNEXPECTED) for response in UNEXPECTED_RESPONSES),
     ((429, {"message": "Too Many Requests"}), unconfirmed("throttled", placed=False)),
     (problem(503), unconfirmed("unavailable")),
     *(((status, "<h1>"), unconfirmed("failed")) for status in (500, 504, 408)),
@@ -45,7 +45,7 @@ SUBMISSIONS: list[tuple[tuple[int, Any], dict[str, Any]]] = [
     (problem(400, detail="\u202e", title="\u0000", code="\u200f", errors="none"), rejected(NO_REASON)),
     (problem(422, detail="A" * 400), rejected("A" * 300 + "…")),
     (problem(422, errors=ODD_ERRORS), rejected("Detail.", ("/quantity", "must  be"), ("", "x"))),
-    (problem(422, errors=HIDDEN_ERRORS), rejected("Detail.")),
+    (problem(422, errors=IGNORED_ERRORS), rejected("Detail.")),
     (problem(422, errors=[{"pointer": "/a", "detail": "b"}] * 99), rejected("Detail.", *[("/a", "b")] * 20)),
 ]
 
@@ -63,7 +63,7 @@ STATUSES: list[tuple[tuple[int, Any], dict[str, Any]]] = [
 ]
 
 # Calls a method of OrderApi for each [status, document]; returns all outcomes and the options of the last fetch.
-ASK = """async ([method, responses, headers]) => {
+SEND_REQUESTS = """async ([method, responses, headers]) => {
   const { OrderApi } = await import("/api.js");
   const outcomes = [];
   let options;
@@ -81,9 +81,9 @@ ASK = """async ([method, responses, headers]) => {
 
 
 def test_submission_response_has_the_expected_outcome(stopped_page: Page) -> None:
-    outcomes, options = stopped_page.evaluate(ASK, ["submit", [response for response, _ in SUBMISSIONS], {}])
-    for (response, meaning), outcome in zip(SUBMISSIONS, outcomes, strict=True):
-        assert outcome == meaning, response
+    outcomes, options = stopped_page.evaluate(SEND_REQUESTS, ["submit", [response for response, _ in SUBMISSIONS], {}])
+    for (response, expected), outcome in zip(SUBMISSIONS, outcomes, strict=True):
+        assert outcome == expected, response
     assert options == {
         "url": "https://api.example.com/v1/orders",
         "method": "POST",
@@ -98,9 +98,9 @@ def test_submission_response_has_the_expected_outcome(stopped_page: Page) -> Non
 
 
 def test_status_response_has_the_expected_outcome(stopped_page: Page) -> None:
-    outcomes, options = stopped_page.evaluate(ASK, ["status", [response for response, _ in STATUSES], {}])
-    for (response, meaning), outcome in zip(STATUSES, outcomes, strict=True):
-        assert outcome == meaning, response
+    outcomes, options = stopped_page.evaluate(SEND_REQUESTS, ["status", [response for response, _ in STATUSES], {}])
+    for (response, expected), outcome in zip(STATUSES, outcomes, strict=True):
+        assert outcome == expected, response
     assert options["url"] == f"https://api.example.com/v1/orders/{ORDER_ID}"
 
 
@@ -109,7 +109,7 @@ def test_retry_after_may_be_seconds_or_a_date(stopped_page: Page) -> None:
     waits |= dict.fromkeys(("soon", "1.5", "-1", ""))
     waits |= {"Sun, 01 Mar 2026 11:00:30 GMT": 30, "Sun, 01 Mar 2026 09:00:00 GMT": 0}
     for header, seconds in waits.items():
-        [outcome], _ = stopped_page.evaluate(ASK, ["submit", [problem(503)], {"Retry-After": header}])
+        [outcome], _ = stopped_page.evaluate(SEND_REQUESTS, ["submit", [problem(503)], {"Retry-After": header}])
         assert outcome["retryAfter"] == seconds, header
 
 

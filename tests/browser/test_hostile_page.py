@@ -1,4 +1,4 @@
-"""A hostile web page and another user of the machine cannot use the running local stack."""
+"""Hostile web pages and other users of the machine have no access to the running local stack."""
 
 import hashlib
 import json
@@ -76,13 +76,13 @@ class HostilePage:
         self._page.on("response", lambda response: self.statuses.append(response.status))
 
     def send(self, method: str, url: str, body: str | None) -> set[str]:
-        """Send a request in every way that a page can; return what the page can read of the responses."""
+        """Send a request in every way available to a page; return the parts of the responses that it can read."""
         request = {"method": method, "url": url, "body": body}
         text = {"Content-Type": "text/plain"} if body else {}
         form = {"Content-Type": "application/x-www-form-urlencoded"} if body else {}
         signed = {"Content-Type": "application/json", "Authorization": "AWS4-HMAC-SHA256 Credential=test/1/2/3/4"}
-        ways = [("no-cors", text), ("no-cors", form), ("cors", text), ("cors", signed)]
-        read = {str(self._page.evaluate(SEND, {**request, "mode": mode, "headers": each})) for mode, each in ways}
+        variants = [("no-cors", text), ("no-cors", form), ("cors", text), ("cors", signed)]
+        read = {str(self._page.evaluate(SEND, {**request, "mode": mode, "headers": each})) for mode, each in variants}
         self._page.evaluate(SUBMIT_FORM, request)
         return read
 
@@ -99,7 +99,7 @@ def hostile_context(chromium: Browser, chromium_options: dict[str, Any]) -> Iter
 
 
 def effects(stack: LocalStack) -> dict[str, Any]:
-    """Return the resources that a successful attempt would create."""
+    """Return the resources that a successful request would create."""
     messages = stack.client("sqs").receive_message(
         QueueUrl=stack.outputs["orders_dlq_url"], VisibilityTimeout=0, WaitTimeSeconds=0, MaxNumberOfMessages=10
     )
@@ -141,14 +141,14 @@ def test_only_the_access_key_of_this_checkout_is_accepted(
     own = local_stack.connection.credentials
     unknown = {"InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "403"}
     mismatch = {"SignatureDoesNotMatch", "InvalidSignatureException", "403"}
-    refused = [
+    rejected = [
         (Credentials("test", "test"), unknown),
         (replace(own, access_key="AKIAIOSFODNN7EXAMPLE"), unknown),
         (replace(own, secret_key="test"), mismatch),
         (Credentials("000000000000", "test"), mismatch),
         (NOBODY, {"MissingAuthenticationToken", "MissingAuthenticationTokenException", "AccessDenied", *unknown}),
     ]
-    for credentials, codes in refused:
+    for credentials, codes in rejected:
         client = replace(local_stack.connection, credentials=credentials).client(service)
         with pytest.raises(ClientError) as error:
             getattr(client, operation)()

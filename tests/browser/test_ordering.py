@@ -65,12 +65,12 @@ def test_order_date_defaults_to_today_in_the_customers_time_zone(new_visit: Call
         expect(order_date).to_have_value(today)
     expect(order_date).to_have_attribute("max", "2027-12-31")
     visit.page.clock.fast_forward("24:00:00")  # left open overnight
-    come_back = "document.dispatchEvent(new Event('visibilitychange'))"
-    visit.page.evaluate(come_back)
+    return_to_tab = "document.dispatchEvent(new Event('visibilitychange'))"
+    visit.page.evaluate(return_to_tab)
     expect(order_date).to_have_value("2026-03-01")
     order_date.fill("2026-05-01")
     visit.page.clock.fast_forward("24:00:00")
-    visit.page.evaluate(come_back)
+    visit.page.evaluate(return_to_tab)
     expect(order_date).to_have_value("2026-05-01")
 
 
@@ -128,7 +128,7 @@ def test_invalid_value_gets_an_error_at_its_field(visit: Visit, api: FakeOrderAp
     assert api.submissions == []
 
 
-def test_errors_of_the_api_are_shown_at_their_fields(visit: Visit, api: FakeOrderApi) -> None:
+def test_validation_errors_of_the_api_are_shown_at_their_fields(visit: Visit, api: FakeOrderApi) -> None:
     errors = [{"pointer": "/quantity", "detail": "must be in stock"}, {"pointer": "/coupon", "detail": "is required"}]
     api.script.append(problem(422, "VALIDATION_FAILED", "The order breaks rules.", errors=errors))
     visit.place()
@@ -217,7 +217,7 @@ def test_order_placed_offline_is_sent_when_the_network_returns(visit: Visit, api
     api.poll_script.append(DROP)
     visit.page.context.set_offline(True)
     expect(visit.receipts.first).to_contain_text("You are offline. This is the last known state.")
-    # Send the order nevertheless: the browser can be wrong about the network.
+    # The order is sent anyway, because the browser's network state can be wrong.
     visit.place(quantity="3")
     visit.expect_accepted("3 × Banana")
 

@@ -1,4 +1,4 @@
-"""Opening the page: loaded files, one release at a time, and error messages when something is missing."""
+"""Page load: files, code of one release only, and messages when code or configuration is missing."""
 
 import re
 from collections.abc import Callable
@@ -65,8 +65,8 @@ def test_input_before_the_page_has_started_is_kept(
     new_visit: Callable[..., Visit], api: FakeOrderApi, script: str
 ) -> None:
     visit = new_visit()
-    held_back: list[Route] = []
-    visit.page.route(f"**/{script}", lambda route: held_back.append(route))  # noqa: PLW0108 - Playwright counts its parameters
+    paused: list[Route] = []
+    visit.page.route(f"**/{script}", lambda route: paused.append(route))  # noqa: PLW0108 - Playwright counts its parameters
     with visit.page.expect_request(f"**/{script}"):
         visit.page.goto(visit.storefront_url, wait_until="commit")
     message = visit.page.get_by_text(COULD_NOT_START).locator("..")
@@ -74,7 +74,7 @@ def test_input_before_the_page_has_started_is_kept(
     assert message.evaluate("(element) => getComputedStyle(element).animationDelay") == "2s"
     visit.fill(customer_id="quick")
     visit.page.get_by_label("Quantity").press("Enter")
-    held_back[0].continue_()
+    paused[0].continue_()
     expect(visit.page.get_by_label("Customer ID")).to_have_value("quick")
     visit.place_button.click()
     visit.expect_processed()

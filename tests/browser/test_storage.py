@@ -14,10 +14,10 @@ from orders.domain.order_id import derived_order_id
 from support.sample_orders import SAMPLE_ORDER
 from support.waiting import wait_for
 
-MARKUP = '<img src=x onerror="window.harmed = true"><script>window.harmed = true</script>'
+MARKUP = '<img src=x onerror="window.injected = true"><script>window.injected = true</script>'
 BIDI = "\u202eevil\u2066\u200f\u2069\u061c"
 LONG = "A" * 10_000
-HOSTILE = [MARKUP, BIDI, LONG, "\x00\x1b[31m", "javascript:window.harmed=true", "{{7*7}}${7*7}"]
+HOSTILE = [MARKUP, BIDI, LONG, "\x00\x1b[31m", "javascript:window.injected=true", "{{7*7}}${7*7}"]
 WARNING = "Your browser does not allow this page to store data."
 
 ORDER_ID = derived_order_id(SAMPLE_ORDER, "one")
@@ -28,7 +28,7 @@ RECORD: dict[str, Any] = {"order_id": ORDER_ID, "order": ORDER, "state": "PROCES
 SUBMISSION: dict[str, Any] = {"key": "0123456789abcdef" * 2, "order": ORDER, "started_at": MOMENT}
 
 
-def remember(visit: Visit, items: dict[str, Any]) -> None:
+def write_storage(visit: Visit, items: dict[str, Any]) -> None:
     """Write to the storefront's storage: a string as it is, everything else as JSON."""
     script = "(all) => Object.entries(all).forEach(([key, text]) => localStorage.setItem(`fruit-stand:${key}`, text))"
     texts = {key: item if isinstance(item, str) else json.dumps(item) for key, item in items.items()}
@@ -44,7 +44,7 @@ def numbered(items: list[Any]) -> dict[str, Any]:
 
 def expect_inert(visit: Visit) -> None:
     visit.expect_no_sideways_scrolling()
-    assert visit.page.evaluate("window.harmed === undefined")
+    assert visit.page.evaluate("window.injected === undefined")
     assert visit.page.locator("img[onerror], script:not([src])").count() == 0
     assert not set(visit.page.locator("body").inner_text()) & set("\u202e\u2066\u2069\u200f\u061c\x00\x1b")
 
@@ -92,7 +92,7 @@ def test_forged_records_are_deleted_and_never_used(visit: Visit, api: FakeOrderA
     items = numbered([*records, *texts])
     for name, values in FORGED_SUBMISSIONS.items():
         for value in values:
-            remember(visit, {**items, "submission": {**SUBMISSION, name: value}, "customer": json.dumps(MARKUP)})
+            write_storage(visit, {**items, "submission": {**SUBMISSION, name: value}, "customer": json.dumps(MARKUP)})
             visit.page.reload()
             # `wait_for_function` evaluates a string, which the page's Content-Security-Policy forbids.
             wait_for("an empty storage", lambda: visit.page.evaluate("localStorage.length === 0"), seconds=5)
@@ -104,7 +104,7 @@ def test_forged_records_are_deleted_and_never_used(visit: Visit, api: FakeOrderA
 
 
 def test_records_of_other_pages_and_valid_orders_are_kept(visit: Visit) -> None:
-    remember(visit, numbered([{**RECORD, "order": {**ORDER, "customer_id": "c" * 64, "product_id": "P" * 128}}]))
+    write_storage(visit, numbered([{**RECORD, "order": {**ORDER, "customer_id": "c" * 64, "product_id": "P" * 128}}]))
     visit.page.evaluate("localStorage.setItem('another page', '{')")
     visit.page.set_viewport_size({"width": 320, "height": 640})
     visit.page.reload()
@@ -114,19 +114,19 @@ def test_records_of_other_pages_and_valid_orders_are_kept(visit: Visit) -> None:
     assert visit.page.evaluate("localStorage.getItem('another page')") == "{"
 
 
-@pytest.mark.parametrize("problem_of_storage", ["blocked", "full", "full after the start"])
+@pytest.mark.parametrize("failure", ["blocked", "full", "full after the start"])
 def test_page_warns_and_places_orders_when_storage_fails(
-    new_visit: Callable[..., Visit], api: FakeOrderApi, problem_of_storage: str
+    new_visit: Callable[..., Visit], api: FakeOrderApi, failure: str
 ) -> None:
     visit = new_visit()
     fill = "localStorage.setItem('another page', 'x'.repeat(5 * 1024 * 1024 - 60));"
-    if problem_of_storage == "blocked":
+    if failure == "blocked":
         visit.page.add_init_script("Object.defineProperty(window, 'localStorage', { get() { throw new Error(); } })")
-    elif problem_of_storage == "full":
+    elif failure == "full":
         visit.page.add_init_script(f"localStorage.clear(); {fill}")
     visit.open()
     warning = visit.page.locator(".order").get_by_text(WARNING)
-    if problem_of_storage == "full after the start":
+    if failure == "full after the start":
         expect(warning).to_be_hidden()
         visit.page.evaluate(fill)
     else:
@@ -189,9 +189,9 @@ def test_page_with_ten_thousand_orders_opens_quickly(visit: Visit, api: FakeOrde
 
     api.processes = False
     waiting = {**RECORD, "state": "ACCEPTED", "processed_at": None}
-    remember(visit, numbered([waiting] * 100))  # the page shows 100 of any number
+    write_storage(visit, numbered([waiting] * 100))  # the page shows at most 100
     baseline = load_seconds()
-    remember(visit, numbered([waiting] * 10_000))
+    write_storage(visit, numbered([waiting] * 10_000))
     hidden = visit.page.get_by_text("9900 older orders are not shown.")
     for state, count in (("ACCEPTED", 1), ("PROCESSED", 0)):  # finished orders are deleted
         visit.page.evaluate(

@@ -1,4 +1,4 @@
-"""submission.js and tracking.js with a scripted API and a stopped clock: retries, tabs, polls."""
+"""submission.js and tracking.js with a scripted API and a paused clock: retries, tabs, polls."""
 
 from typing import Any
 
@@ -58,7 +58,7 @@ class Tab:
         return int(self.run("(tab) => tab.requests.length"))
 
     def expect(self, phase: str | None, order: dict[str, str] | None = None, **details: Any) -> None:
-        """Require that the last change is this one."""
+        """Require that the last change has these values."""
         expected = {"phase": phase, **details, **({"order": order} if order else {})}
         change = self.run("(tab) => tab.changes.at(-1)")
         assert {name: change[name] for name in expected} == expected
@@ -82,7 +82,7 @@ def other(stopped_page: Page, tab: Tab) -> Tab:
     return Tab(stopped_page)
 
 
-def remember(tab: Tab, minutes_ago: float, holder: Any = None) -> None:
+def store_submission(tab: Tab, minutes_ago: float, holder: Any = None) -> None:
     script = """(tab, minutes, submission) => tab.storage.saveSubmission(
       { ...submission, started_at: new Date(Date.now() - minutes * 60000).toISOString() })"""
     tab.run(script, minutes_ago, {"key": KEY, "order": ORDER, "holder": holder})
@@ -104,7 +104,7 @@ def test_retries_double_their_delay_and_stop_after_six_attempts(tab: Tab, stoppe
         tab.expect("stopped", reason="unavailable")
         stopped_page.clock.run_for(3_600_000)
         assert tab.requests == 0
-        tab.call("retry")  # the customer retries: six more attempts
+        tab.call("retry")  # a retry by the customer makes six more attempts
 
 
 @pytest.mark.parametrize("reason", ["offline", "unreachable", "timeout"])
@@ -142,7 +142,7 @@ def test_order_may_be_placed_when_any_attempt_was_unconfirmed(tab: Tab, stopped_
 
 @pytest.mark.parametrize(("minutes", "is_sent"), [(9.9, True), (10, False), (-1, False)])
 def test_submission_of_an_earlier_visit_is_resumed_for_ten_minutes(tab: Tab, minutes: float, is_sent: bool) -> None:
-    remember(tab, minutes, holder={"tab": "01234567", "until": 10**15})  # invalid holder: its clock was ahead
+    store_submission(tab, minutes, holder={"tab": "01234567", "until": 10**15})  # invalid holder: its clock was ahead
     tab.call("resume")
     if is_sent:
         assert tab.respond("accepted", orderId=IDS[0]) == [ORDER, KEY]
@@ -174,8 +174,8 @@ def test_only_the_same_order_within_a_second_is_a_double_click(tab: Tab, stopped
     assert tab.requests == 1
 
 
-@pytest.mark.parametrize("ending", ["unconfirmed", "accepted", "rejected"])
-def test_order_abandoned_in_another_tab_is_not_sent_again(tab: Tab, other: Tab, ending: str) -> None:
+@pytest.mark.parametrize("outcome", ["unconfirmed", "accepted", "rejected"])
+def test_order_abandoned_in_another_tab_is_not_sent_again(tab: Tab, other: Tab, outcome: str) -> None:
     tab.call("place", ORDER)
     other.call("place", PEAR)
     other.expect("elsewhere", ORDER)
@@ -184,11 +184,11 @@ def test_order_abandoned_in_another_tab_is_not_sent_again(tab: Tab, other: Tab, 
     other.call("abandon")
     other.call("place", PEAR)
     key = other.stored["key"]
-    tab.fail("timeout") if ending == "unconfirmed" else tab.respond(ending, orderId=IDS[0])
+    tab.fail("timeout") if outcome == "unconfirmed" else tab.respond(outcome, orderId=IDS[0])
     assert tab.requests == 0
     tab.expect("elsewhere", PEAR)
     assert other.stored["key"] == key, "the other tab's submission must be kept"
-    assert tab.states == ({IDS[0]: "ACCEPTED"} if ending == "accepted" else {})
+    assert tab.states == ({IDS[0]: "ACCEPTED"} if outcome == "accepted" else {})
     other.respond("accepted", orderId=IDS[1])
     tab.call("follow")
     tab.expect("idle")

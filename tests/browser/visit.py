@@ -93,7 +93,7 @@ class Visit:
         expect(self.receipts.first).to_contain_text(text)
 
     def expect_accepted(self, title: str = "2 × Banana") -> None:
-        """Require that this order is the newest, processed or not."""
+        """Require that this order is listed first, processed or not."""
         expect(self.receipts.first.get_by_role("heading")).to_have_text(title)
 
     def expect_processed(self, title: str = "2 × Banana", timeout_seconds: float = 5) -> None:

@@ -26,14 +26,14 @@ def test_order_whose_response_is_lost_is_stored_once_and_processed(
         route.continue_()
 
     visit.page.route("**/orders", lose_the_first_response)
-    visit.place(product="Banana", quantity="2", customer_id="whole-story", order_date="2025-04-25")
+    visit.place(product="Banana", quantity="2", customer_id="full-stack", order_date="2025-04-25")
     expect(visit.notice).to_contain_text("The shop cannot be reached.")
     visit.expect_processed("2 × Banana", timeout_seconds=30)
     visit.expect_accessible()
 
     assert len(keys) == 2
     assert len(set(keys)) == 1
-    [order_id] = DeployedStack(local_stack).order_ids_of("whole-story")
+    [order_id] = DeployedStack(local_stack).order_ids_of("full-stack")
     expect(visit.receipts.first).to_contain_text(order_id)
     item = DeployedStack(local_stack).item(order_id)
     assert (item["product_id"], item["quantity"], item["order_date"]) == (

@@ -1,4 +1,4 @@
-"""Each order is placed once, in spite of double clicks, reloads and several tabs."""
+"""Each order is placed once, despite double clicks, reloads and several tabs."""
 
 from collections.abc import Callable
 
@@ -87,7 +87,7 @@ def test_order_is_placed_once_when_the_page_reloads_while_sending(visit: Visit, 
     assert len(api.submissions) == 2, "a confirmed order must not be sent again"
 
 
-def test_other_tab_shows_the_sent_order_and_keeps_its_form(visit: Visit, api: FakeOrderApi) -> None:
+def test_other_tab_shows_the_pending_order_and_keeps_its_form(visit: Visit, api: FakeOrderApi) -> None:
     other = visit.another_tab()
     other.fill(product="Pear", quantity="3")
     api.script.append(HANG)
@@ -107,8 +107,8 @@ def test_other_tab_shows_the_sent_order_and_keeps_its_form(visit: Visit, api: Fa
     assert [submission["product_id"] for submission in api.submissions] == ["Banana", "Pear"]
 
 
-@pytest.mark.parametrize("ending", ["Try again now", "Start over"])
-def test_draft_is_restored_after_the_order_of_a_closed_tab(own_visit: Visit, api: FakeOrderApi, ending: str) -> None:
+@pytest.mark.parametrize("button", ["Try again now", "Start over"])
+def test_draft_is_restored_after_the_order_of_a_closed_tab(own_visit: Visit, api: FakeOrderApi, button: str) -> None:
     other = own_visit.another_tab()
     other.fill(product="Pear", quantity="3")
     api.script.append(UNAVAILABLE)
@@ -117,9 +117,9 @@ def test_draft_is_restored_after_the_order_of_a_closed_tab(own_visit: Visit, api
     own_visit.page.close()
     expect(other.notice).to_contain_text("Your order for 2 × Banana is not confirmed yet.")
     expect(other.page.locator(".docket__pick")).to_have_text("2 × Banana")
-    other.page.get_by_role("button", name=ending).click()
+    other.page.get_by_role("button", name=button).click()
     expect(other.page.locator(".docket__pick")).to_have_text("3 × Pear")
-    expect(other.receipts).to_have_count(1 if ending == "Try again now" else 0)
+    expect(other.receipts).to_have_count(1 if button == "Try again now" else 0)
     assert len(set(api.keys)) == 1
 
 
