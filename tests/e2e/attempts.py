@@ -1,6 +1,6 @@
-"""AWS API calls on every part of the system, as an attacker with a function's credentials would try them.
+"""AWS API calls on every part of the system that an attacker with a function's credentials could try.
 
-Where possible the arguments are invalid: a call that is wrongly authorized is then rejected and does no harm.
+Where possible the arguments are invalid, so that a wrongly authorized call fails validation and changes nothing.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -54,8 +54,8 @@ class Attempt:
 Calls = Mapping[str, Mapping[str, Any]]
 
 _POLICY = '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}'
-_NO_KEY: Mapping[str, Any] = {}
-_NOTHING = {"S": "nothing"}
+_EMPTY_KEY: Mapping[str, Any] = {}
+_MISSING_ID = {"S": "nothing"}
 
 _ON_A_QUEUE: Calls = {
     "SendMessage": {"MessageBody": ""},
@@ -98,12 +98,12 @@ _ON_A_KEY: Calls = {
     "ScheduleKeyDeletion": {"PendingWindowInDays": 1},
 }
 _ON_A_TABLE: Calls = {
-    "GetItem": {"Key": {"order_id": _NOTHING}},
-    "Query": {"KeyConditionExpression": "order_id = :id", "ExpressionAttributeValues": {":id": _NOTHING}},
+    "GetItem": {"Key": {"order_id": _MISSING_ID}},
+    "Query": {"KeyConditionExpression": "order_id = :id", "ExpressionAttributeValues": {":id": _MISSING_ID}},
     "Scan": {},
-    "PutItem": {"Item": _NO_KEY},
-    "UpdateItem": {"Key": _NO_KEY},
-    "DeleteItem": {"Key": _NO_KEY},
+    "PutItem": {"Item": _EMPTY_KEY},
+    "UpdateItem": {"Key": _EMPTY_KEY},
+    "DeleteItem": {"Key": _EMPTY_KEY},
     "UpdateTable": {"BillingMode": "NOTHING"},
     "DeleteTable": {},
 }
@@ -152,8 +152,8 @@ def _each(service: str, subject: str, calls: Calls, **target: str) -> Iterator[A
 def _on_the_table(name: str) -> Iterator[Attempt]:
     yield from _each("dynamodb", "table orders", _ON_A_TABLE, TableName=name)
     batches: Calls = {
-        "BatchGetItem": {"RequestItems": {name: {"Keys": [{"order_id": _NOTHING}]}}},
-        "BatchWriteItem": {"RequestItems": {name: [{"DeleteRequest": {"Key": _NO_KEY}}]}},
+        "BatchGetItem": {"RequestItems": {name: {"Keys": [{"order_id": _MISSING_ID}]}}},
+        "BatchWriteItem": {"RequestItems": {name: [{"DeleteRequest": {"Key": _EMPTY_KEY}}]}},
     }
     yield from _each("dynamodb", "table orders", batches)
     for action, statement in {
@@ -164,7 +164,7 @@ def _on_the_table(name: str) -> Iterator[Attempt]:
     }.items():
         statements = {"Statements": [{"Statement": statement}]}
         yield Attempt(f"dynamodb:{action}", "table orders", "BatchExecuteStatement", statements, "dynamodb")
-    query = {"KeyConditionExpression": "customer_id = :id", "ExpressionAttributeValues": {":id": _NOTHING}}
+    query = {"KeyConditionExpression": "customer_id = :id", "ExpressionAttributeValues": {":id": _MISSING_ID}}
     yield from _each("dynamodb", "index", {"Query": query}, TableName=name, IndexName="by_customer")
 
 

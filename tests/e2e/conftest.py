@@ -41,7 +41,7 @@ def one_stack(local_stack: LocalStack) -> DeployedStack:
 
 @pytest.fixture
 def raw_announcements(stack: DeployedStack) -> Iterator[Callable[[], list[Any]]]:
-    """Return a function that reads what was published on order-completed since its last call."""
+    """Return a function that reads the messages published to order-completed since its last call."""
     with stack.subscribed_queue(stack.outputs["order_completed_topic_arn"], f"test-{uuid.uuid4().hex}") as read:
         yield read
 

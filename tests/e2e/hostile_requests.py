@@ -1,7 +1,7 @@
 """Malformed and malicious raw requests, valid requests at the limits, and the expected response to each.
 
 Property-based unit tests cover the rules of documents and orders. This table covers the path from the network through
-the gateway to the handlers. Each request contains MARKER, so that tests detect an echo.
+the gateway to the handlers. Each request contains MARKER, so that tests detect when it is echoed.
 """
 
 import json
@@ -62,7 +62,7 @@ def length_of(body: bytes) -> Headers:
     return ((b"Content-Length", str(len(body)).encode()),)
 
 
-def refused(name: str, code: str, body: bytes, headers: Headers = JSON, pointer: str | None = None) -> HostileRequest:
+def rejected(name: str, code: str, body: bytes, headers: Headers = JSON, pointer: str | None = None) -> HostileRequest:
     """Return a POST /orders that the function rejects."""
     headers = (*MARKED, *headers, *length_of(body))
     return HostileRequest(name, STATUS_OF[code], code, pointer, headers=headers, rest=body)
@@ -125,7 +125,7 @@ def documents() -> Iterable[HostileRequest]:
         "a truncated sequence": b"\xe2\x82",
         "Latin-1": b"caf\xe9",
         "U+FFFD": "\N{REPLACEMENT CHARACTER}".encode(),
-        # The emulator's gateway replaces each by three bytes and so exceeds 16 KiB; the client sent less.
+        # The emulator's gateway replaces each with three bytes, so the body exceeds 16 KiB only after it.
         "6000 invalid bytes": b"\xff" * 6000,
     }
     not_utf8 = {
@@ -173,14 +173,14 @@ def documents() -> Iterable[HostileRequest]:
         "8000 lists that never close": b"[" * 8000,
         "an order with 64 lists": plus(b'"x": ' + b"[" * MAX_DEPTH + b"]" * MAX_DEPTH),
     }
-    filling = "é" * ((MAX_BODY_BYTES - len(plus('"x": ""'))) // 2)
+    padding = "é" * ((MAX_BODY_BYTES - len(plus('"x": ""'))) // 2)
     too_large = {
         "16 KiB and a byte": order().ljust(MAX_BODY_BYTES + 1),
         "1 MiB": order().ljust(1024 * 1024),
         "16 KiB and a byte of invalid JSON": MARKER.encode().ljust(MAX_BODY_BYTES + 1, b"{"),
         "16 KiB and an invalid byte": b"\xff" * (MAX_BODY_BYTES + 1),
         "6000 times U+FFFD": "\N{REPLACEMENT CHARACTER}".encode() * 6000,
-        "16 KiB and a byte in half as many characters": plus(f'"x": "{filling}"').ljust(MAX_BODY_BYTES + 1),
+        "16 KiB and a byte in half as many characters": plus(f'"x": "{padding}"').ljust(MAX_BODY_BYTES + 1),
     }
     for code, bodies in {
         "INVALID_ENCODING": not_utf8,
@@ -190,9 +190,9 @@ def documents() -> Iterable[HostileRequest]:
         "PAYLOAD_TOO_LARGE": too_large,
         "BODY_MISSING": {"an empty body": b""},
     }.items():
-        yield from (refused(name, code, body) for name, body in bodies.items())
+        yield from (rejected(name, code, body) for name, body in bodies.items())
     yield HostileRequest("no body and no length", 400, "BODY_MISSING", headers=(*MARKED, *JSON))
-    yield refused("invalid UTF-8 as text", "UNSUPPORTED_MEDIA_TYPE", b'"\xff"', content_type(b"text/plain"))
+    yield rejected("invalid UTF-8 as text", "UNSUPPORTED_MEDIA_TYPE", b'"\xff"', content_type(b"text/plain"))
     yield accepted("letters as escapes", with_literal("product_id", r'"\u0042anana"'), product_id="Banana")
     yield accepted("all kinds of whitespace", b" \r\n\t" + order().replace(b" ", b"\n\t ") + b"\r\n")
     yield accepted("16 KiB", order().ljust(MAX_BODY_BYTES))
@@ -221,15 +221,15 @@ def orders() -> Iterable[HostileRequest]:
     for name, literals in invalid.items():
         for literal in (*literals, "true", "null", "[]", "{}"):
             shown = f"{name} {literal[:30]!a}"
-            yield refused(shown, "VALIDATION_FAILED", with_literal(name, literal), pointer=f"/{name}")
+            yield rejected(shown, "VALIDATION_FAILED", with_literal(name, literal), pointer=f"/{name}")
         body = json.dumps({key: value for key, value in ORDER.items() if key != name}).encode()
-        yield refused(f"no {name}", "VALIDATION_FAILED", body, pointer=f"/{name}")
+        yield rejected(f"no {name}", "VALIDATION_FAILED", body, pointer=f"/{name}")
     for key in ("", "__proto__", "\0", "Quantity", "a/b~c"):
         pointer = "/" + key.replace("~", "~0").replace("/", "~1")
-        yield refused(f"the unknown key {key!a}", "VALIDATION_FAILED", order(**{key: MARKER}), pointer=pointer)
+        yield rejected(f"the unknown key {key!a}", "VALIDATION_FAILED", order(**{key: MARKER}), pointer=pointer)
     for name, body in {"null": b"null", "a number": b"-1.5e3", "a list": b"[" + order() + b"]"}.items():
-        yield refused(f"{name} instead of an order", "VALIDATION_FAILED", body, pointer="")
-    yield refused("1600 unknown keys", "VALIDATION_FAILED", plus(", ".join(f'"{n:x}": 0' for n in range(1600))))
+        yield rejected(f"{name} instead of an order", "VALIDATION_FAILED", body, pointer="")
+    yield rejected("1600 unknown keys", "VALIDATION_FAILED", plus(", ".join(f'"{n:x}": 0' for n in range(1600))))
     valid: dict[str, list[Any]] = {
         "quantity": [9999],
         "order_date": ["2024-02-29", "0001-01-01", "9999-12-31"],
@@ -244,24 +244,24 @@ def orders() -> Iterable[HostileRequest]:
 
 def headers() -> Iterable[HostileRequest]:
     for key in (b"", b"a b", b"a\tb", b"k" * 256, b"l" * 8000, "clé".encode(), b"cl\xe9", b"a\x7fb"):
-        yield refused(f"the key {key[:20]!r}", "IDEMPOTENCY_KEY_INVALID", order(), keyed(key))
+        yield rejected(f"the key {key[:20]!r}", "IDEMPOTENCY_KEY_INVALID", order(), keyed(key))
     for key in (b"!", b"~" * 255, b"a,b", b"\"';<>{}\\%00", b"  around\t"):
         yield accepted(f"the valid key {key[:20]!r}", headers=keyed(key))
     # API Gateway joins two values with a comma. The emulator adds a space, which makes the key invalid.
-    yield refused("two keys", "IDEMPOTENCY_KEY_INVALID", order(), (*keyed(b"a"), (b"idempotency-key", b"b")))
-    yield refused("an invalid order with an invalid key", "VALIDATION_FAILED", order(quantity=0), keyed(b"a b"))
+    yield rejected("two keys", "IDEMPOTENCY_KEY_INVALID", order(), (*keyed(b"a"), (b"idempotency-key", b"b")))
+    yield rejected("an invalid order with an invalid key", "VALIDATION_FAILED", order(quantity=0), keyed(b"a b"))
     for value in (
         *(b"", b"json", b"text/plain", b"application/json5", b"application/problem+json", b"*/*"),
         *(b"application/x-www-form-urlencoded", b"multipart/form-data; boundary=x", b"application/json, text/plain"),
         *(b"application/json; charset=utf-16", b"application/json; charset=utf-8; charset=latin-1"),
         *(b"application/json; charset*=utf-16''x", b'application/json; charset="utf-8', b"application/json\xa0"),
     ):
-        yield refused(f"content type {value!r}", "UNSUPPORTED_MEDIA_TYPE", order(), content_type(value))
-    yield refused("no content type", "UNSUPPORTED_MEDIA_TYPE", order(), ())
-    yield refused("two content types", "UNSUPPORTED_MEDIA_TYPE", order(), (*JSON, *content_type(b"a/b")))
+        yield rejected(f"content type {value!r}", "UNSUPPORTED_MEDIA_TYPE", order(), content_type(value))
+    yield rejected("no content type", "UNSUPPORTED_MEDIA_TYPE", order(), ())
+    yield rejected("two content types", "UNSUPPORTED_MEDIA_TYPE", order(), (*JSON, *content_type(b"a/b")))
     for encoding in (b"gzip", b"identity", b""):
         coded = (*JSON, (b"Content-Encoding", encoding))
-        yield refused(f"content encoding {encoding!r}", "UNSUPPORTED_MEDIA_TYPE", order(), coded)
+        yield rejected(f"content encoding {encoding!r}", "UNSUPPORTED_MEDIA_TYPE", order(), coded)
     for value in (b"Application/JSON", b"application/json ; ;; ", b'application/json;charset="Utf-8"; x="a;charset=b"'):
         yield accepted(f"content type {value!r}", headers=content_type(value))
     for name, value in {
@@ -307,7 +307,7 @@ def framing() -> Iterable[HostileRequest]:
 def targets() -> Iterable[HostileRequest]:
     order_id = random_order_id(os.urandom(12))
     pending = order_id.encode()
-    # An HTTP API responds 404 to a method that has no route; it has no 405.
+    # An HTTP API returns 404, not 405, for a method without a route.
     for method in (b"PUT", b"DELETE", b"HEAD", b"GET", b"TRACE", b"BREW"):
         yield by_gateway(f"{method.decode()} /orders", 404, method)
     for method in (b"POST", b"PATCH", b"DELETE"):

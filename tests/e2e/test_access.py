@@ -1,7 +1,7 @@
 """Each function's role allows only the calls of its function; no other caller has access.
 
-The roles' permissions are listed here. The tests compare them with the policies of both deployments, and with what the
-deployed roles can do.
+The roles' permissions are listed here. The tests compare them with the policies of both deployments, and with the
+calls that the deployed roles can make.
 """
 
 import json
@@ -44,7 +44,7 @@ OWN_PERMISSIONS: dict[str, set[Permission]] = {
 
 
 def permissions_of(function: str) -> set[Permission]:
-    """Return what a function's role allows, without X-Ray's actions."""
+    """Return the permissions of a function's role, without X-Ray's actions."""
     log = f"log {function}"
     return OWN_PERMISSIONS[function] | {("logs:CreateLogStream", log), ("logs:PutLogEvents", log)}
 
@@ -142,15 +142,15 @@ def test_queues_and_topics_deny_unsigned_and_cross_account_calls(
     one_stack: DeployedStack, attempts: list[Attempt], is_signed: bool
 ) -> None:
     # In the emulator, an account ID and the root user's secret key are the credentials of that account's root user.
-    stranger = Credentials(OTHER_ACCOUNT, one_stack.local.connection.credentials.secret_key) if is_signed else NOBODY
-    client = clients_of(one_stack, stranger)
-    refusals = {"AccessDenied", "AuthorizationError", "MissingAuthenticationToken"}
+    caller = Credentials(OTHER_ACCOUNT, one_stack.local.connection.credentials.secret_key) if is_signed else NOBODY
+    client = clients_of(one_stack, caller)
+    denials = {"AccessDenied", "AuthorizationError", "MissingAuthenticationToken"}
     tried = [attempt for attempt in attempts if attempt.subject.startswith(("queue ", "topic "))]
     assert len(tried) > 25
     for attempt in tried:
-        with pytest.raises(ClientError) as refusal:
+        with pytest.raises(ClientError) as error:
             attempt.make(client)
-        assert refusal.value.response["Error"]["Code"] in refusals, attempt
+        assert error.value.response["Error"]["Code"] in denials, attempt
 
 
 @pytest.mark.parametrize("function", ["submission", "processing", "notification"])
@@ -164,9 +164,9 @@ def test_queues_and_topics_deny_functions_over_plain_http(
         request.headers["X-Forwarded-Proto"] = "http"
 
     def client(service: str) -> Any:
-        made = signed(service)
-        made.meta.events.register("before-send", without_tls)
-        return made
+        insecure = signed(service)
+        insecure.meta.events.register("before-send", without_tls)
+        return insecure
 
     own = OWN_PERMISSIONS[function]
     tried = [each for each in attempts if (each.action, each.subject) in own and not each.action.startswith("dynamo")]

@@ -12,14 +12,14 @@ ONE_PER_CODE = {request.code: request for request in HOSTILE_REQUESTS if request
 JSON = {"Content-Type": "application/json"}
 
 
-@pytest.mark.parametrize("refused", ONE_PER_CODE.values(), ids=lambda request: request.code)
-def test_rejected_request_gets_problem_details(stack: DeployedStack, refused: HostileRequest) -> None:
-    answer = stack.api.exchange(refused.method, refused.target, refused.headers, refused.rest)
+@pytest.mark.parametrize("rejected", ONE_PER_CODE.values(), ids=lambda request: request.code)
+def test_rejected_request_gets_problem_details(stack: DeployedStack, rejected: HostileRequest) -> None:
+    response = stack.api.exchange(rejected.method, rejected.target, rejected.headers, rejected.rest)
 
-    problem = answer.json()
-    assert (answer.status, problem["code"], problem["status"]) == (refused.status, refused.code, refused.status)
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert "location" not in answer.headers
+    problem = response.json()
+    assert (response.status, problem["code"], problem["status"]) == (rejected.status, rejected.code, rejected.status)
+    assert response.headers["content-type"] == "application/problem+json"
+    assert "location" not in response.headers
     assert {"type", "title", "detail", "request_id"} < problem.keys()
 
 
@@ -35,19 +35,19 @@ def test_422_names_every_violation_by_its_pointer(one_stack: DeployedStack) -> N
 
 @pytest.mark.parametrize("body", [SAMPLE_BODY, b"{}"], ids=["accepted", "rejected"])
 def test_browser_of_an_allowed_origin_can_read_every_response(stack: DeployedStack, body: bytes) -> None:
-    answer = stack.api.post(body, JSON | {"Origin": stack.local.settings.origins[0]})
+    response = stack.api.post(body, JSON | {"Origin": stack.local.settings.origins[0]})
 
-    assert answer.headers["access-control-allow-origin"] in ("*", stack.local.settings.origins[0])
-    exposed = {name.strip().lower() for name in answer.headers["access-control-expose-headers"].split(",")}
+    assert response.headers["access-control-allow-origin"] in ("*", stack.local.settings.origins[0])
+    exposed = {name.strip().lower() for name in response.headers["access-control-expose-headers"].split(",")}
     assert {"location", "retry-after"} <= exposed
 
 
 def test_browser_can_send_an_order_with_a_key(stack: DeployedStack) -> None:
-    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type, idempotency-key"}
-    answer = stack.api.send("OPTIONS", "/orders", headers={"Origin": stack.local.settings.origins[0], **asked})
+    sent = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type, idempotency-key"}
+    response = stack.api.send("OPTIONS", "/orders", headers={"Origin": stack.local.settings.origins[0], **sent})
 
-    assert answer.status in (200, 204)
-    assert "POST" in answer.headers["access-control-allow-methods"]
-    allowed = answer.headers["access-control-allow-headers"].lower()
+    assert response.status in (200, 204)
+    assert "POST" in response.headers["access-control-allow-methods"]
+    allowed = response.headers["access-control-allow-headers"].lower()
     assert "content-type" in allowed
     assert "idempotency-key" in allowed

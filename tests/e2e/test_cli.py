@@ -75,13 +75,13 @@ def test_order_is_submitted_shown_listed_and_traced(stack: DeployedStack, orders
     assert order_id in orders.run("trace", request_id).out
 
 
-def test_submit_places_no_order_twice_when_a_file_is_submitted_again(
+def test_submit_places_each_order_once_when_a_file_is_repeated(
     stack: DeployedStack, orders: OrdersCommand, customer: str
 ) -> None:
     rows = rows_of(customer, 60)
     file = orders.directory / "orders.csv"
-    twice = [rows[0]]
-    file.write_text("\r\n".join([HEADER, *rows, *twice, f"{customer},Banana,0,2025-02-30", '"', "a,b", ""]))
+    repeated = [rows[0]]
+    file.write_text("\r\n".join([HEADER, *rows, *repeated, f"{customer},Banana,0,2025-02-30", '"', "a,b", ""]))
 
     first = orders.run("submit", file, "--json", status=1)
 
@@ -93,7 +93,7 @@ def test_submit_places_no_order_twice_when_a_file_is_submitted_again(
     assert len(accepted) == 61, "two equal lines are two orders"
     wait_for("all orders", lambda: len(stack.order_ids_of(customer)) >= 61, seconds=60)
 
-    file.write_text("\n".join([HEADER, *rows, *twice, f"{customer},Banana,777,2025-04-25"]))
+    file.write_text("\n".join([HEADER, *rows, *repeated, f"{customer},Banana,777,2025-04-25"]))
     second = orders.run("submit", file)
 
     assert "62 orders: 62 accepted" in second.err
@@ -116,12 +116,12 @@ def test_submit_reports_rejected_lines_without_their_content(orders: OrdersComma
 def test_progress_bar_is_written_to_stderr(orders: OrdersCommand, customer: str) -> None:
     file = orders.directory / "orders.csv"
     file.write_text("\n".join([HEADER, *rows_of(customer, 3), "a,b"]))
-    ours, its = pty.openpty()
-    with orders.start("submit", file, stderr=its) as process:
-        os.close(its)
+    controller, terminal = pty.openpty()
+    with orders.start("submit", file, stderr=terminal) as process:
+        os.close(terminal)
         out, _ = process.communicate(timeout=60)
-    drawn = os.read(ours, 65536).decode()
-    os.close(ours)
+    drawn = os.read(controller, 65536).decode()
+    os.close(controller)
     assert re.fullmatch(r"LINE .*\n5 +rejected .*\n", out)
     assert "Submitting" in drawn
     assert "4 orders: 3 accepted, 1 rejected" in drawn
@@ -151,8 +151,8 @@ def dead_letters(stack: DeployedStack, orders: OrdersCommand, number: int) -> No
 def depth(stack: DeployedStack) -> tuple[int, int]:
     """Return the numbers of visible and hidden messages in the dead-letter queue."""
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    answer = stack.client("sqs").get_queue_attributes(QueueUrl=stack.outputs["orders_dlq_url"], AttributeNames=names)
-    return int(answer["Attributes"][names[0]]), int(answer["Attributes"][names[1]])
+    response = stack.client("sqs").get_queue_attributes(QueueUrl=stack.outputs["orders_dlq_url"], AttributeNames=names)
+    return int(response["Attributes"][names[0]]), int(response["Attributes"][names[1]])
 
 
 def test_redrive_continues_when_its_output_is_closed(stack: DeployedStack, orders: OrdersCommand) -> None:
@@ -169,7 +169,7 @@ def test_redrive_continues_when_its_output_is_closed(stack: DeployedStack, order
 
 @dataclass
 class Work:
-    """A command that processes many items, and how to count its progress."""
+    """A command that processes many items, and its progress."""
 
     arguments: list[str]
     again: list[str]
@@ -268,7 +268,7 @@ def test_watch_counts_events(stack: DeployedStack, orders: OrdersCommand, custom
     stack.warm_up()
     with orders.start("watch", "--interval", "0.5", "--json") as process:
         assert process.stdout is not None
-        # Wait until the metrics of earlier events have arrived: eight equal readings.
+        # After eight equal readings, the metrics of earlier events have arrived.
         first, unchanged = json.loads(process.stdout.readline()), 0
         while unchanged < 8:
             reading = json.loads(process.stdout.readline())
@@ -284,8 +284,8 @@ def test_watch_counts_events(stack: DeployedStack, orders: OrdersCommand, custom
             reading = json.loads(process.stdout.readline())
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
-    risen = {name: reading[name] - first[name] for name in ("accepted", "refused", "stored", "notified")}
-    assert risen == {"accepted": 5, "refused": 1, "stored": 5, "notified": 5}
+    increase = {name: reading[name] - first[name] for name in ("accepted", "refused", "stored", "notified")}
+    assert increase == {"accepted": 5, "refused": 1, "stored": 5, "notified": 5}
     assert process.returncode == 0
     assert "Traceback" not in err
 
@@ -417,8 +417,8 @@ def stream_failure(stack: DeployedStack, order_id: str) -> dict[str, Any]:
         "ShardIterator"
     ]
     while True:
-        answer = streams.get_records(ShardIterator=iterator)
-        for record in answer["Records"]:
+        page = streams.get_records(ShardIterator=iterator)
+        for record in page["Records"]:
             if record["dynamodb"]["Keys"]["order_id"]["S"] == order_id:
                 number = record["dynamodb"]["SequenceNumber"]
                 return {
@@ -434,7 +434,7 @@ def stream_failure(stack: DeployedStack, order_id: str) -> dict[str, Any]:
                         "streamArn": arn,
                     },
                 }
-        iterator = answer["NextShardIterator"]
+        iterator = page["NextShardIterator"]
 
 
 def test_redrive_sends_failed_notifications_from_the_stream(

@@ -1,4 +1,4 @@
-"""The operators' policies in docs/: they suffice for the commands when IAM is enforced, and allow no other action."""
+"""The operators' policies in docs/: with IAM enforced, they allow every action of the commands and no other."""
 
 import json
 import re
@@ -24,7 +24,7 @@ from support.stub_aws.events import item_of
 from support.waiting import wait_for
 
 POLICY = json.loads((REPOSITORY / "docs" / "operator-policy.json").read_text())
-# The emulator has no customer-managed key here.
+# The tested stack has no customer-managed key.
 STATEMENTS = [statement for statement in POLICY["Statement"] if not statement["Sid"].startswith("UseKey")]
 ERASURE = json.loads((REPOSITORY / "docs" / "erasure-policy.json").read_text())["Statement"]
 READING = [statement for statement in STATEMENTS if statement["Sid"].startswith("Read")]
@@ -57,21 +57,21 @@ def stack(local_stack: LocalStack) -> DeployedStack:
 def as_user(
     stack: DeployedStack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Callable[[list[dict[str, Any]]], set[str]]]:
-    """Act as a user with only these statements; collect the actions of all calls in the set."""
+    """Return a function that acts as a new user with the given statements, and returns the set of actions that it calls."""
     iam = stack.client("iam")
-    made: list[tuple[str, str]] = []
+    users: list[tuple[str, str]] = []
     calls: set[str] = set()
     original = BaseClient._make_api_call
 
     def call(client: Any, operation: str, parameters: Any) -> Any:
-        # The local stack's own clients run in this process too.
-        if client._request_signer._credentials.access_key not in {key_id for _, key_id in made}:
+        # The local stack's own clients also run in this process.
+        if client._request_signer._credentials.access_key not in {key_id for _, key_id in users}:
             return original(client, operation, parameters)
         service = client.meta.service_model.signing_name.replace("monitoring", "cloudwatch")
         calls.add(ACTIONS.get(f"{service}:{operation}", f"{service}:{operation}"))
         return original(client, operation, parameters)
 
-    def become(statements: list[dict[str, Any]]) -> set[str]:
+    def act_as(statements: list[dict[str, Any]]) -> set[str]:
         name = f"operator-{uuid.uuid4().hex[:8]}"
         text = json.dumps({"Version": "2012-10-17", "Statement": statements})
         region, account = stack.outputs["alerts_topic_arn"].split(":")[3:5]
@@ -80,7 +80,7 @@ def as_user(
         iam.create_user(UserName=name)
         iam.put_user_policy(UserName=name, PolicyName="operator", PolicyDocument=text)
         key = iam.create_access_key(UserName=name)["AccessKey"]
-        made.append((name, key["AccessKeyId"]))
+        users.append((name, key["AccessKeyId"]))
         for variable, value in tool_environment(stack.local.connection).items():
             monkeypatch.setenv(variable, value)
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
@@ -89,9 +89,9 @@ def as_user(
         monkeypatch.setattr(BaseClient, "_make_api_call", call)
         return calls
 
-    yield become
+    yield act_as
     monkeypatch.undo()
-    for name, key_id in made:
+    for name, key_id in users:
         iam.delete_access_key(UserName=name, AccessKeyId=key_id)
         iam.delete_user_policy(UserName=name, PolicyName="operator")
         iam.delete_user(UserName=name)
@@ -217,7 +217,7 @@ def test_erasure_policy_suffices_to_erase_a_customer_even_when_interrupted(
     first, second = map(json.loads, texts)
     assert (first["is_complete"], second["is_complete"]) == (False, True)
     assert 0 < first["orders_deleted"] < 200
-    # The deletion that the signal interrupted may be counted in neither.
+    # Neither receipt may count the deletion that the signal interrupted.
     assert first["orders_deleted"] + second["orders_deleted"] in (199, 200)
 
 

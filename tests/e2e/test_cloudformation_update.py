@@ -39,10 +39,10 @@ class Deployed:
 
     def place(self) -> Response:
         """Place an order; keep its ID if it is accepted."""
-        answer = self.api.post(SAMPLE_BODY)
-        if answer.status == 202:
-            self.accepted.append(answer.json()["order_id"])
-        return answer
+        response = self.api.post(SAMPLE_BODY)
+        if response.status == 202:
+            self.accepted.append(response.json()["order_id"])
+        return response
 
     def stored(self) -> list[str]:
         pages = self.emulator.client("dynamodb").get_paginator("scan").paginate(TableName=f"{PREFIX}-orders")
@@ -81,26 +81,26 @@ class Deployed:
         return self.queue_attributes("orders-dlq")["ApproximateNumberOfMessages"]
 
     @contextmanager
-    def orders_flowing(self) -> Iterator[None]:
+    def continuous_orders(self) -> Iterator[None]:
         """Place orders before, during and after a `with` block; require that all are accepted."""
-        answers: list[Response] = []
+        responses: list[Response] = []
         stopping = threading.Event()
 
-        def flow() -> None:
+        def place_orders() -> None:
             while not stopping.wait(1 / ORDERS_PER_SECOND):
-                answers.append(self.place())
+                responses.append(self.place())
 
-        customer = threading.Thread(target=flow)
+        customer = threading.Thread(target=place_orders)
         customer.start()
         try:
-            wait_for("the first orders", lambda: len(answers) >= 10)
+            wait_for("the first orders", lambda: len(responses) >= 10)
             yield
-            before = len(answers)
-            wait_for("orders afterwards", lambda: len(answers) >= before + 20)
+            before = len(responses)
+            wait_for("orders afterwards", lambda: len(responses) >= before + 20)
         finally:
             stopping.set()
             customer.join()
-        assert Counter(answer.status for answer in answers) == {202: len(answers)}
+        assert Counter(response.status for response in responses) == {202: len(responses)}
 
 
 @pytest.fixture(scope="module")
@@ -131,22 +131,22 @@ def test_update_publishes_only_versions_that_change(deployed: Deployed) -> None:
 
 
 def test_update_under_load_loses_no_order(deployed: Deployed, tmp_path: Path) -> None:
-    former, versions = {function: deployed.live(function) for function in FUNCTIONS}, deployed.versions()
+    before, versions = {function: deployed.live(function) for function in FUNCTIONS}, deployed.versions()
     deployed.stack.take_code(other_code(tmp_path / "second.zip"))
 
-    with deployed.orders_flowing():
+    with deployed.continuous_orders():
         deployed.stack.deploy(ProcessingTimeoutSeconds="15", LogRetentionDays="14")
 
     deployed.wait_until_all_are_stored()
     for function in FUNCTIONS:
-        assert deployed.live(function)["CodeSha256"] != former[function]["CodeSha256"]
+        assert deployed.live(function)["CodeSha256"] != before[function]["CodeSha256"]
         assert deployed.versions()[function][:-1] == versions[function], "earlier versions are kept for a rollback"
     assert deployed.live("processing")["Timeout"] == 15
     assert deployed.queue_attributes("orders")["VisibilityTimeout"] == "90"
 
 
 def test_failing_update_is_rolled_back_and_loses_no_order(deployed: Deployed, tmp_path: Path) -> None:
-    former = {function: deployed.live(function) for function in FUNCTIONS}
+    before = {function: deployed.live(function) for function in FUNCTIONS}
     visibility = deployed.queue_attributes("orders")["VisibilityTimeout"]
     valid = deployed.stack.template.read_text()
     # Lambda publishes no version without a change, so this resource fails after all others are updated.
@@ -157,14 +157,14 @@ def test_failing_update_is_rolled_back_and_loses_no_order(deployed: Deployed, tm
     deployed.stack.template.write_text(valid.replace("\nOutputs:", f"{failing}\nOutputs:", 1))
     deployed.stack.take_code(other_code(tmp_path / "third.zip"))
 
-    with deployed.orders_flowing(), pytest.raises(StackError):
+    with deployed.continuous_orders(), pytest.raises(StackError):
         deployed.stack.deploy(ProcessingTimeoutSeconds="30")
 
     assert deployed.stack.description()["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
     deployed.wait_until_all_are_stored()
     for function in FUNCTIONS:
         live = deployed.live(function)
-        assert (live["Version"], live["CodeSha256"]) == (former[function]["Version"], former[function]["CodeSha256"])
+        assert (live["Version"], live["CodeSha256"]) == (before[function]["Version"], before[function]["CodeSha256"])
     assert deployed.queue_attributes("orders")["VisibilityTimeout"] == visibility
 
     deployed.stack.template.write_text(valid)
@@ -205,12 +205,12 @@ def test_stack_deletion_keeps_orders_when_protected(deployed: Deployed) -> None:
 
 
 def test_deleted_stack_can_be_deployed_again_with_its_orders(deployed: Deployed) -> None:
-    """The runbook's procedure, by API instead of CLI."""
+    """Follow the runbook's procedure with the API instead of the CLI."""
     stack, cloudformation = deployed.stack, deployed.emulator.client("cloudformation")
     parameters = {"NotificationEmail": "operations@example.com", "DeletionProtectionEnabled": "true"}
     stacks = cloudformation.list_stacks(StackStatusFilter=["DELETE_COMPLETE"])["StackSummaries"]
-    [former] = [each["StackId"] for each in stacks if each["StackName"] == stack.name]
-    template = cloudformation.get_template(StackName=former, TemplateStage="Processed")["TemplateBody"]
+    [stack_id] = [each["StackId"] for each in stacks if each["StackName"] == stack.name]
+    template = cloudformation.get_template(StackName=stack_id, TemplateStage="Processed")["TemplateBody"]
     with pytest.raises(StackError):
         stack.deploy(**parameters)
     assert "already exists" in str(cloudformation.describe_stack_events(StackName=stack.name)["StackEvents"])

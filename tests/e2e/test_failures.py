@@ -32,9 +32,9 @@ class Poisoned:
 
 @pytest.fixture(scope="module")
 def poisoned(stack: DeployedStack) -> Iterator[Poisoned]:
-    """Send each kind of failing message together with valid orders. All tests share this one wait."""
+    """Send each kind of failing message together with valid orders. All tests share this wait for five receives."""
     tag = uuid.uuid4().hex[:8]
-    good = [stack.message(f"good-{tag}-{number}") for number in range(8)]
+    valid = [stack.message(f"valid-{tag}-{number}") for number in range(8)]
     poison = f"poison-{tag}"
     # Violates the schema. DynamoDB allows 38 digits and would reject the whole batch.
     unstorable = stack.message(f"huge-{tag}", quantity=int("1" * 50))
@@ -52,8 +52,8 @@ def poisoned(stack: DeployedStack) -> Iterator[Poisoned]:
 
     with stack.quick_redelivery():
         started = datetime.now(UTC)
-        stack.send_to_queue(*good[:3], *failing, *good[3:])
-        for message in good:
+        stack.send_to_queue(*valid[:3], *failing, *valid[3:])
+        for message in valid:
             stack.wait_until_processed(message["order_id"])
         seconds = (datetime.now(UTC) - started).total_seconds()
         dead_letters = wait_for("the failing messages in the dead-letter queue", dead_lettered, DLQ_SECONDS)
@@ -131,13 +131,13 @@ def test_request_gets_503_when_the_functions_aws_call_is_denied(
 ) -> None:
     api, order_id = one_stack.api, one_stack.message("nobody")["order_id"]
     with one_stack.permission_removed(function, action):
-        answer = api.post(one_stack.sample_body) if function == "submission" else api.get(order_id)
+        response = api.post(one_stack.sample_body) if function == "submission" else api.get(order_id)
 
-    problem = answer.json()
-    assert (answer.status, problem["code"]) == (503, code)
-    assert answer.headers["retry-after"] == "1"
+    problem = response.json()
+    assert (response.status, problem["code"]) == (503, code)
+    assert response.headers["retry-after"] == "1"
     assert "order_id" not in problem
-    assert "location" not in answer.headers
+    assert "location" not in response.headers
     assert [e["code"] for e in one_stack.events(function) if e.get("request_id") == problem["request_id"]] == [code]
 
 
@@ -159,11 +159,11 @@ def test_unexpected_error_is_logged_and_gets_500_without_its_text(one_stack: Dep
         UpdateExpression="REMOVE quantity",
     )
 
-    answer = one_stack.api.get(order_id)
+    response = one_stack.api.get(order_id)
 
-    problem = answer.json()
-    assert (answer.status, problem["code"]) == (500, "INTERNAL_ERROR")
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert "quantity" not in answer.body.decode()
+    problem = response.json()
+    assert (response.status, problem["code"]) == (500, "INTERNAL_ERROR")
+    assert response.headers["content-type"] == "application/problem+json"
+    assert "quantity" not in response.body.decode()
     [event] = [e for e in one_stack.events("status", "request_failed") if e["request_id"] == problem["request_id"]]
     assert event["error"] == "KeyError"

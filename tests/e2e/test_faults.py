@@ -1,6 +1,6 @@
-"""A short run of `make fault-test`, and proof that it detects planted bugs.
+"""A short run of `make fault-test`, and a test that it detects injected bugs.
 
-A planted bug is the deployed package with one line changed.
+An injected bug is the deployed package with one line changed.
 """
 
 import dataclasses
@@ -54,7 +54,7 @@ def fault_test(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultTest]:
 
 
 @contextmanager
-def planted(fault_test: FaultTest, function: str, module: str, line: str, replacement: str) -> Iterator[None]:
+def injected_bug(fault_test: FaultTest, function: str, module: str, line: str, replacement: str) -> Iterator[None]:
     """Deploy a function with a bug during a `with` block."""
     backend = fault_test.backend
 
@@ -62,12 +62,12 @@ def planted(fault_test: FaultTest, function: str, module: str, line: str, replac
         assert path != module or text.count(line) == 1, f"{module} no longer has the line to replace"
         return text.replace(line, replacement) if path == module else text
 
-    former = backend.serving(function)
+    before = backend.serving(function)
     backend.serve(function, backend.publish(function, change))
     try:
         yield
     finally:
-        backend.serve(function, former)
+        backend.serve(function, before)
 
 
 def test_no_order_is_lost_or_duplicated_under_faults(fault_test: FaultTest) -> None:
@@ -94,13 +94,13 @@ def test_no_order_is_lost_or_duplicated_under_faults(fault_test: FaultTest) -> N
 
 
 @pytest.mark.parametrize("bug", BUGS)
-def test_planted_bug_is_detected(fault_test: FaultTest, bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_injected_bug_is_detected(fault_test: FaultTest, bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
     function, module, line, replacement, fault, broken = BUGS[bug]
-    # The SDK retries once, so the bug has an effect only if both tries fail.
+    # The SDK retries once, so the bug has an effect only if both attempts fail.
     monkeypatch.setitem(FAULTS, fault, dataclasses.replace(FAULTS[fault], share=0.5))
     seed = SEED + 1 + list(BUGS).index(bug)
 
-    with planted(fault_test, function, module, line, replacement):
+    with injected_bug(fault_test, function, module, line, replacement):
         result = fault_test.run(SeedPlan(seed, make_client_orders(seed, ORDERS // 2), (fault,)))
 
     assert result.injected[fault] > 0

@@ -1,6 +1,6 @@
 """The backend with every optional protection: tokens, a customer-managed key, a permissions boundary, throttles.
 
-Deployed by CloudFormation with IAM enforced; tests/infrastructure compares it with Terraform's. The emulator validates
+Deployed by CloudFormation with IAM enforced; test_parity.py compares it with Terraform's. The emulator validates
 tokens of its own Cognito and evaluates key policies, but encrypts nothing. The last test makes the deployment unusable.
 """
 
@@ -120,9 +120,9 @@ def test_customer_can_order_and_read_only_their_own_orders(guarded: Guarded) -> 
     other_id = guarded.sign_in.add_customer("other")
     own, other = (guarded.sign_in.token(guarded.shop, customer=name) for name in ("customer", "other"))
 
-    refused = guarded.order(own, other_id, "key")
-    assert (refused.status, refused.json()["code"]) == (403, "CUSTOMER_MISMATCH")
-    assert other_id not in refused.body.decode()
+    mismatch = guarded.order(own, other_id, "key")
+    assert (mismatch.status, mismatch.json()["code"]) == (403, "CUSTOMER_MISMATCH")
+    assert other_id not in mismatch.body.decode()
 
     # The same key from two customers makes two orders.
     own_order = guarded.order(own, key="key").json()["order_id"]
@@ -138,9 +138,9 @@ def test_token_is_accepted_from_every_application_of_the_audience(guarded: Guard
     assert guarded.order(guarded.sign_in.token(guarded.till)).status == 202
 
 
-def _wrong_tokens(guarded: Guarded) -> dict[str, str | None]:
-    good = guarded.sign_in.token(guarded.shop)
-    head, claims, signature = good.split(".")
+def _invalid_tokens(guarded: Guarded) -> dict[str, str | None]:
+    valid = guarded.sign_in.token(guarded.shop)
+    head, claims, signature = valid.split(".")
     others = SignIn(guarded.emulator.client("cognito-idp"), "others")
     return {
         "none": None,
@@ -154,9 +154,9 @@ def _wrong_tokens(guarded: Guarded) -> dict[str, str | None]:
 
 def test_request_gets_401_when_the_token_is_invalid(guarded: Guarded) -> None:
     order_id = guarded.order(guarded.sign_in.token(guarded.shop)).json()["order_id"]
-    for what, token in _wrong_tokens(guarded).items():
-        for answer in (guarded.order(token), guarded.status(order_id, token)):
-            assert (answer.status, answer.json()) == (401, {"message": "Unauthorized"}), what
+    for name, token in _invalid_tokens(guarded).items():
+        for response in (guarded.order(token), guarded.status(order_id, token)):
+            assert (response.status, response.json()) == (401, {"message": "Unauthorized"}), name
 
 
 def test_preflight_request_needs_no_token(guarded: Guarded) -> None:
@@ -166,7 +166,7 @@ def test_preflight_request_needs_no_token(guarded: Guarded) -> None:
         ApiId=guarded.outputs["ApiEndpoint"].split("//")[1].split(".")[0],
         CorsConfiguration=template["OrdersApi"]["Properties"]["CorsConfiguration"],
     )
-    answer = guarded.api.send(
+    response = guarded.api.send(
         "OPTIONS",
         "/orders",
         headers={
@@ -175,8 +175,8 @@ def test_preflight_request_needs_no_token(guarded: Guarded) -> None:
             "Access-Control-Request-Headers": "authorization,content-type",
         },
     )
-    assert answer.status == 204
-    assert "authorization" in answer.headers["access-control-allow-headers"]
+    assert response.status == 204
+    assert "authorization" in response.headers["access-control-allow-headers"]
 
 
 def test_queues_and_logs_are_encrypted_with_the_key(guarded: Guarded) -> None:
@@ -219,6 +219,6 @@ def test_role_is_limited_by_its_permissions_boundary(guarded: Guarded) -> None:
         PolicyArn=guarded.boundary_arn, PolicyDocument=_allowing(["logs:*"]), SetAsDefault=True
     )
 
-    answer = guarded.order(guarded.sign_in.token(guarded.shop))
+    response = guarded.order(guarded.sign_in.token(guarded.shop))
 
-    assert (answer.status, answer.json()["code"]) == (503, "QUEUE_UNAVAILABLE")
+    assert (response.status, response.json()["code"]) == (503, "QUEUE_UNAVAILABLE")

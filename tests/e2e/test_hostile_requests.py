@@ -38,8 +38,8 @@ def responses(stack: DeployedStack) -> Mapping[str, Response]:
 
     with ThreadPoolExecutor(max_workers=4) as clients:
         sent = clients.map(send, HOSTILE_REQUESTS)
-        responses = {request.name: answer for request, answer in zip(HOSTILE_REQUESTS, sent, strict=True)}
-    accepted = {answer.json()["order_id"] for answer in responses.values() if answer.status == 202}
+        responses = {request.name: response for request, response in zip(HOSTILE_REQUESTS, sent, strict=True)}
+    accepted = {response.json()["order_id"] for response in responses.values() if response.status == 202}
 
     def all_announced() -> bool:
         return accepted <= {event["order_id"] for event in stack.events("notification", "order_notified")}
@@ -51,23 +51,23 @@ def responses(stack: DeployedStack) -> Mapping[str, Response]:
 
 @pytest.mark.parametrize("hostile", HOSTILE_REQUESTS, ids=lambda request: request.name)
 def test_hostile_request_gets_the_expected_response(responses: Mapping[str, Response], hostile: HostileRequest) -> None:
-    answer = responses[hostile.name]
+    response = responses[hostile.name]
 
-    assert answer.status == hostile.status
-    assert ("location" in answer.headers) == (answer.status == 202)
-    assert MARKER.encode() not in answer.body + "".join(answer.headers.values()).encode(), (
+    assert response.status == hostile.status
+    assert ("location" in response.headers) == (response.status == 202)
+    assert MARKER.encode() not in response.body + "".join(response.headers.values()).encode(), (
         "the response must not echo the request"
     )
     if hostile.code is not None:
-        problem = answer.json()
-        assert answer.headers["content-type"] == "application/problem+json"
+        problem = response.json()
+        assert response.headers["content-type"] == "application/problem+json"
         assert (problem["status"], problem["code"]) == (hostile.status, hostile.code)
         if hostile.pointer is not None:
             assert [error["pointer"] for error in problem["errors"]] == [hostile.pointer]
-    elif answer.status == 200:
-        assert answer.json()["status"] == "PENDING"
-    elif answer.status >= 400:
-        assert b'"code"' not in answer.body, "the gateway must respond, not a function"
+    elif response.status == 200:
+        assert response.json()["status"] == "PENDING"
+    elif response.status >= 400:
+        assert b'"code"' not in response.body, "the gateway must respond, not a function"
 
 
 def test_only_accepted_orders_are_stored(stack: DeployedStack, responses: Mapping[str, Response]) -> None:

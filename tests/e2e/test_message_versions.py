@@ -1,4 +1,4 @@
-"""No order in flight is lost when the message format changes, or when that change is rolled back.
+"""No order in flight is lost when the message format changes or the change is rolled back.
 
 Version 2 exists only in this test. It is added to the real zip and deployed as the runbook says: first the code that
 reads it, then the code that writes it.
@@ -59,7 +59,7 @@ Deploy = Callable[[str, str], None]
 @pytest.fixture
 def deploy(one_stack: DeployedStack) -> Iterator[Deploy]:
     """Return a function that deploys a Lambda function with code appended to message.py; roll back afterwards."""
-    functions, former = one_stack.client("lambda"), lambda_zip("local")
+    functions, package = one_stack.client("lambda"), lambda_zip("local")
 
     def name_of(function: str) -> dict[str, str]:
         return {"FunctionName": f"{one_stack.prefix}-{function}"}
@@ -68,7 +68,7 @@ def deploy(one_stack: DeployedStack) -> Iterator[Deploy]:
         functions.update_alias(**name_of(function), Name="live", FunctionVersion=version)
 
     def deploy(function: str, more: str) -> None:
-        code = changed_zip(former, "orders/domain/message.py", more=more)
+        code = changed_zip(package, "orders/domain/message.py", more=more)
         point(function, functions.update_function_code(**name_of(function), ZipFile=code, Publish=True)["Version"])
 
     versions = {
@@ -86,8 +86,8 @@ def test_orders_in_flight_are_stored_when_the_format_changes(one_stack: Deployed
     placed: list[str] = []
 
     def place(number: int) -> None:
-        answers = [stack.api.post(SAMPLE_BODY.replace(b"001", customer.encode())) for _ in range(number)]
-        placed.extend(answer.json()["order_id"] for answer in answers)
+        responses = [stack.api.post(SAMPLE_BODY.replace(b"001", customer.encode())) for _ in range(number)]
+        placed.extend(response.json()["order_id"] for response in responses)
 
     def require_all_stored_once() -> None:
         wait_for("every order", lambda: set(stack.order_ids_of(customer)) >= set(placed), seconds=60)

@@ -15,7 +15,7 @@ from support.deployment.stack import DeployedStack
 from support.sample_orders import SAMPLE_BODY, order_document
 from support.waiting import wait_for
 
-# For behavior of the code alone, which both deployments share.
+# For behavior that depends only on the code, which both deployments share.
 CLOUDFORMATION_ONLY = pytest.mark.parametrize("stack", ["cloudformation"], indirect=True, scope="session")
 
 
@@ -68,10 +68,10 @@ def test_1000_concurrent_orders_are_stored_and_announced_once(
     customer = f"crowd-{uuid.uuid4().hex[:8]}"
 
     with ThreadPoolExecutor(max_workers=50) as clients:
-        answers = list(clients.map(stack.api.post, [order_body(customer)] * 1000))
+        responses = list(clients.map(stack.api.post, [order_body(customer)] * 1000))
 
-    assert Counter(answer.status for answer in answers) == {202: 1000}
-    order_ids = {answer.json()["order_id"] for answer in answers}
+    assert Counter(response.status for response in responses) == {202: 1000}
+    order_ids = {response.json()["order_id"] for response in responses}
     assert len(order_ids) == 1000
 
     def stored() -> list[str]:
@@ -97,10 +97,10 @@ def test_retry_with_a_key_makes_one_order_and_one_notification(
     customer = f"retry-{uuid.uuid4().hex[:8]}"
     headers = {"Content-Type": "application/json", "Idempotency-Key": "once"}
 
-    answers = [stack.api.post(order_body(customer), headers) for _ in range(3)]
+    responses = [stack.api.post(order_body(customer), headers) for _ in range(3)]
 
-    assert [answer.status for answer in answers] == [202] * 3
-    [order_id] = {answer.json()["order_id"] for answer in answers}
+    assert [response.status for response in responses] == [202] * 3
+    [order_id] = {response.json()["order_id"] for response in responses}
     stack.wait_until_processed(order_id)
     wait_for("both duplicates", lambda: len(stack.events("processing", "order_duplicate", order_id)) == 2)
     assert stack.order_ids_of(customer) == [order_id]
@@ -143,10 +143,10 @@ def test_notification_carries_the_order_and_its_filter_attributes(
     order_id = stack.api.post(order_body(customer)).json()["order_id"]
     processed = stack.wait_until_processed(order_id)
 
-    def mine() -> list[Any]:
+    def own_messages() -> list[Any]:
         return [m for m in raw_announcements() if order_id in m["Message"]]
 
-    [message] = wait_for("the notification", mine)
+    [message] = wait_for("the notification", own_messages)
     assert message["Subject"] == f"Order {order_id} completed"
     assert json.loads(message["Message"]) == {k: v for k, v in processed.items() if k != "status"}
     assert message["MessageAttributes"]["customer_id"] == {"Type": "String", "Value": customer}

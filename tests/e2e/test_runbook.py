@@ -122,7 +122,7 @@ def failed_order_id(engineer: Engineer) -> str:
 
 
 @before("The first five minutes")
-def an_alarm_is_on(engineer: Engineer) -> Iterator[None]:
+def active_alarm(engineer: Engineer) -> Iterator[None]:
     name, cloudwatch = f"{engineer.stack.prefix}-of-the-runbook", engineer.client("cloudwatch")
     cloudwatch.put_metric_alarm(
         **{"AlarmName": name, "Namespace": "runbook", "MetricName": "nothing", "Statistic": "Sum", "Period": 60},
@@ -136,7 +136,7 @@ def an_alarm_is_on(engineer: Engineer) -> Iterator[None]:
 
 
 @before("Unhealthy hosts", "Storefront 5xx", "Load balancer 5xx")
-def web_servers(engineer: Engineer) -> Iterator[None]:
+def auto_scaling_group(engineer: Engineer) -> Iterator[None]:
     name, scaling = f"{engineer.stack.prefix}-storefront", engineer.client("autoscaling")
     scaling.create_launch_configuration(LaunchConfigurationName=name, ImageId="ami-12345678", InstanceType="t4g.micro")
     scaling.create_auto_scaling_group(
@@ -151,7 +151,7 @@ def web_servers(engineer: Engineer) -> Iterator[None]:
 
 
 @before("API 5xx", "API 4xx", "API flood", "Orders flood", "API slow")
-def requests_in_the_access_log(engineer: Engineer) -> Iterator[None]:
+def access_log_lines(engineer: Engineer) -> Iterator[None]:
     """Write access log lines as API Gateway does, because the emulator writes none."""
     logs, group = engineer.client("logs"), f"/aws/vendedlogs/apigateway/{engineer.stack.prefix}-orders"
     stream = {"logGroupName": group, "logStreamName": f"runbook-{uuid.uuid4().hex}"}
@@ -169,7 +169,7 @@ def requests_in_the_access_log(engineer: Engineer) -> Iterator[None]:
 
 
 @before("Confirming the alarms' subscriptions")
-def subscriptions(engineer: Engineer) -> Iterator[None]:
+def email_subscription(engineer: Engineer) -> Iterator[None]:
     sns, topic = engineer.client("sns"), engineer.stack.outputs["alerts_topic_arn"]
 
     def by_endpoint() -> dict[str, str]:
@@ -183,7 +183,7 @@ def subscriptions(engineer: Engineer) -> Iterator[None]:
 
 
 @before("Function throttles")
-def executions_are_reserved(engineer: Engineer) -> Iterator[None]:
+def reserved_concurrency(engineer: Engineer) -> Iterator[None]:
     functions, name = engineer.client("lambda"), f"{engineer.stack.prefix}-processing"
     functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=10)
     yield
@@ -191,14 +191,14 @@ def executions_are_reserved(engineer: Engineer) -> Iterator[None]:
 
 
 @before("Processing failing")
-def an_order_failed_once(engineer: Engineer) -> Iterator[None]:
+def failed_order(engineer: Engineer) -> Iterator[None]:
     engineer.filled_in["order_id"] = failed_order_id(engineer)
     engineer.expected["orders trace"] = "order_failed[^$]*order_stored"
     yield
 
 
 @before("Orders DLQ")
-def orders_in_the_dead_letter_queue(engineer: Engineer) -> Iterator[None]:
+def twelve_dead_letters(engineer: Engineer) -> Iterator[None]:
     """Send twelve dead letters: one stored order, which can be traced, and eleven orders that are not stored."""
     order_id = failed_order_id(engineer)
     stored = engineer.stack.api.get(order_id).json()
@@ -217,15 +217,15 @@ def orders_in_the_dead_letter_queue(engineer: Engineer) -> Iterator[None]:
 
 
 @before("Notifications DLQ")
-def an_order_is_announced(engineer: Engineer) -> Iterator[None]:
+def announced_order(engineer: Engineer) -> Iterator[None]:
     engineer.filled_in["order_id"] = place(engineer)
     engineer.expected["orders notify"] = "notified 1 order"
     yield
 
 
 @before("A poison order")
-def a_dead_letter_is_dropped(engineer: Engineer) -> Iterator[None]:
-    # The order is valid, so that it does not return to the dead-letter queue after the redrive.
+def dropped_dead_letter(engineer: Engineer) -> Iterator[None]:
+    # A valid order does not return to the dead-letter queue after the redrive.
     message = engineer.stack.message("runbook")
     send_dead_letter(engineer, message)
     [event, *_] = engineer.stack.events("processing", "order_failed")
@@ -240,7 +240,7 @@ def a_dead_letter_is_dropped(engineer: Engineer) -> Iterator[None]:
 
 
 @before("A broken deployment")
-def a_broken_version_serves(engineer: Engineer) -> Iterator[None]:
+def broken_version(engineer: Engineer) -> Iterator[None]:
     functions, name = engineer.client("lambda"), f"{engineer.stack.prefix}-processing"
     more = "raise RuntimeError('broken by the test')\n"
     code = changed_zip(lambda_zip("local"), "orders/handlers/processing.py", more=more)
@@ -248,22 +248,22 @@ def a_broken_version_serves(engineer: Engineer) -> Iterator[None]:
     def live() -> str:
         return str(functions.get_alias(FunctionName=name, Name="live")["FunctionVersion"])
 
-    former = live()
+    working = live()
     broken = functions.update_function_code(FunctionName=name, ZipFile=code, Publish=True)["Version"]
     functions.update_alias(FunctionName=name, Name="live", FunctionVersion=broken)
-    engineer.filled_in |= {"version before": former, "former release": "v1.0.0"}
+    engineer.filled_in |= {"version before": working, "former release": "v1.0.0"}
     engineer.expected |= {"orders dlq list": EMPTY, "aws lambda get-function-configuration": "^Active$"}
     try:
         yield
-        assert live() == former
+        assert live() == working
         place(engineer)
     finally:
-        functions.update_alias(FunctionName=name, Name="live", FunctionVersion=former)
+        functions.update_alias(FunctionName=name, Name="live", FunctionVersion=working)
         functions.update_function_code(FunctionName=name, ZipFile=lambda_zip("local").read_bytes())
 
 
 @before("Pausing the processing", "DynamoDB throttles")
-def processing_comes_back(engineer: Engineer) -> Iterator[None]:
+def resumed_processing(engineer: Engineer) -> Iterator[None]:
     mapping = mapping_of(engineer, "processing")
     try:
         yield
@@ -276,7 +276,7 @@ def processing_comes_back(engineer: Engineer) -> Iterator[None]:
 
 
 @before("Region trouble")
-def retention_is_put_back(engineer: Engineer) -> Iterator[None]:
+def restored_retention(engineer: Engineer) -> Iterator[None]:
     queue = {"QueueUrl": engineer.stack.outputs["orders_queue_url"]}
 
     def retention() -> str:
@@ -291,7 +291,7 @@ def retention_is_put_back(engineer: Engineer) -> Iterator[None]:
 
 
 @before("Restoring the table")
-def orders_will_be_lost(engineer: Engineer) -> Iterator[None]:
+def lost_and_changed_orders(engineer: Engineer) -> Iterator[None]:
     dynamodb, table = engineer.client("dynamodb"), engineer.stack.outputs["orders_table_name"]
     lost, changed = place(engineer), place(engineer)
     items = {order_id: engineer.stack.item(order_id) for order_id in (lost, changed)}
@@ -308,7 +308,7 @@ def orders_will_be_lost(engineer: Engineer) -> Iterator[None]:
         "orders restore $PREFIX-orders-restored": "1 order restored",
         "orders restore $PREFIX-orders-restored --dry-run": dry_run,
     }
-    with processing_comes_back(engineer):
+    with resumed_processing(engineer):
         yield
     assert {order_id: engineer.stack.item(order_id) for order_id in items} == items
     wait_for("the mapping", lambda: mapping_of(engineer, "notification")["State"] == "Enabled")
@@ -318,7 +318,7 @@ def orders_will_be_lost(engineer: Engineer) -> Iterator[None]:
 
 
 @before("Erasing a customer")
-def an_order_of_a_customer(engineer: Engineer) -> Iterator[None]:
+def order_of_a_customer(engineer: Engineer) -> Iterator[None]:
     customer = f"runbook-{uuid.uuid4().hex[:8]}"
     message = engineer.stack.message(customer)
     engineer.stack.send_to_queue(message)
@@ -344,8 +344,8 @@ def package_stack(engineer: Engineer) -> None:
 
 
 @before("The table was deleted")
-def a_table_is_gone(engineer: Engineer) -> Iterator[None]:
-    """Delete a table of the test. PREFIX names it until the commands use the deployed table."""
+def deleted_table(engineer: Engineer) -> Iterator[None]:
+    """Delete a table that the test creates. PREFIX refers to it until the commands need the deployed table."""
     dynamodb, table, item = engineer.client("dynamodb"), "runbook-orders", {"order_id": {"S": "one"}}
     dynamodb.create_table(
         TableName=table,
@@ -373,29 +373,29 @@ def a_table_is_gone(engineer: Engineer) -> Iterator[None]:
 
 
 @before("Rotating keys and secrets")
-def a_key(engineer: Engineer) -> Iterator[None]:
+def kms_key(engineer: Engineer) -> Iterator[None]:
     engineer.filled_in["key"] = engineer.client("kms").create_key()["KeyMetadata"]["KeyId"]
     yield
 
 
 @before("Draining")
-def customers_come_back(engineer: Engineer) -> Iterator[None]:
+def removed_throttle(engineer: Engineer) -> Iterator[None]:
     gateway = engineer.client("apigatewayv2")
     [api] = [each for each in gateway.get_apis()["Items"] if each["Name"] == f"{engineer.stack.prefix}-orders"]
     stage = {"ApiId": api["ApiId"], "StageName": "$default"}
 
-    def require_no_admission() -> None:
+    def require_throttle_of_zero() -> None:
         limits = gateway.get_stage(**stage)["RouteSettings"]["POST /orders"]
         assert (limits["ThrottlingRateLimit"], limits["ThrottlingBurstLimit"]) == (0, 0)
 
     # The emulator stores the throttle but does not apply it, so the request still gets its 422.
-    engineer.after["aws apigatewayv2 update-stage"] = require_no_admission
+    engineer.after["aws apigatewayv2 update-stage"] = require_throttle_of_zero
     yield
     assert "POST /orders" not in gateway.get_stage(**stage)["RouteSettings"]
 
 
 @before("Tearing down without losing data")
-def orders_are_kept(engineer: Engineer) -> Iterator[None]:
+def exported_orders(engineer: Engineer) -> Iterator[None]:
     dynamodb, table = engineer.client("dynamodb"), f"{engineer.stack.prefix}-orders"
     kept = place(engineer)
     package_stack(engineer)
@@ -406,7 +406,7 @@ def orders_are_kept(engineer: Engineer) -> Iterator[None]:
 
 
 @before("Deploying a deleted stack again")
-def a_deleted_stack(engineer: Engineer) -> Iterator[None]:
+def deleted_stack(engineer: Engineer) -> Iterator[None]:
     engineer.filled_in["address"] = "operations@example.com"
     engineer.replaced["> dist/kept.json"] = "> /dev/null && echo '{}' > dist/kept.json"
     yield
@@ -443,7 +443,7 @@ def commands(stack: DeployedStack, tmp_path_factory: pytest.TempPathFactory) -> 
         write_command(
             directory / "aws",
             f'if [ "$ONLY_CHECK" ]; then exec {command("aws-check")} "$@"; fi',
-            # Version 1 of the AWS CLI ignores AWS_ENDPOINT_URL for some services.
+            # AWS CLI version 1 ignores AWS_ENDPOINT_URL for some services.
             f'exec {command("aws")} --endpoint-url "$AWS_ENDPOINT_URL" "$@"',
         )
         write_command(
@@ -456,7 +456,7 @@ def commands(stack: DeployedStack, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture
 def engineer(stack: DeployedStack, commands: Path, tmp_path: Path) -> Iterator[Engineer]:
-    """An engineer who has run the first block of the runbook."""
+    """An engineer whose shell has run the first block of the runbook."""
     environment = tool_environment(stack.local.connection)
     environment["PATH"] = f"{commands}:{environment['PATH']}"
     directory = tmp_path / "project"
