@@ -125,7 +125,7 @@ def documents() -> Iterable[HostileRequest]:
         "a truncated sequence": b"\xe2\x82",
         "Latin-1": b"caf\xe9",
         "U+FFFD": "\N{REPLACEMENT CHARACTER}".encode(),
-        # The emulator's gateway replaces each with three bytes, so the body exceeds 16 KiB only after it.
+        # The emulator's gateway replaces each byte with three and thus exceeds 16 KiB; the client sent less.
         "6000 invalid bytes": b"\xff" * 6000,
     }
     not_utf8 = {

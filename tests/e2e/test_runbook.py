@@ -251,7 +251,7 @@ def broken_version(engineer: Engineer) -> Iterator[None]:
     working = live()
     broken = functions.update_function_code(FunctionName=name, ZipFile=code, Publish=True)["Version"]
     functions.update_alias(FunctionName=name, Name="live", FunctionVersion=broken)
-    engineer.filled_in |= {"version before": working, "former release": "v1.0.0"}
+    engineer.filled_in |= {"version before": working, "previous release": "v1.0.0"}
     engineer.expected |= {"orders dlq list": EMPTY, "aws lambda get-function-configuration": "^Active$"}
     try:
         yield
