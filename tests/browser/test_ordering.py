@@ -154,7 +154,7 @@ def test_rejection_without_a_field_is_shown_in_the_summary(visit: Visit, api: Fa
     assert len(api.submissions) == 2
 
 
-def test_failed_order_is_explained_and_retried_with_the_same_key(own_visit: Visit, api: FakeOrderApi) -> None:
+def test_failed_order_shows_the_reason_and_is_retried_with_the_same_key(own_visit: Visit, api: FakeOrderApi) -> None:
     visit = own_visit
     failures = [
         (Response(429), "The shop is very busy right now."),

@@ -59,7 +59,7 @@ def test_hostile_entry_is_rejected_and_not_repeated(visit: Visit, api: FakeOrder
     assert api.submissions == []
 
 
-def test_hostile_response_is_shown_as_plain_bounded_text(visit: Visit, api: FakeOrderApi) -> None:
+def test_hostile_response_is_shown_as_truncated_plain_text(visit: Visit, api: FakeOrderApi) -> None:
     visit.fill()
     for value in HOSTILE:
         errors = [{"pointer": "/quantity", "detail": value}, {"pointer": value, "detail": value}, value, None]

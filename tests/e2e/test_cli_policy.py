@@ -184,7 +184,7 @@ def test_policy_suffices_for_every_command_and_allows_nothing_else(
         dynamodb.delete_table(TableName=copy)
 
 
-def test_erasure_policy_suffices_to_erase_a_customer_even_when_interrupted(
+def test_erasure_policy_suffices_for_an_interrupted_erasure(
     stack: DeployedStack, as_user: Callable[[list[dict[str, Any]]], set[str]], tmp_path: Path
 ) -> None:
     customer, dynamodb, table = f"erased-{uuid.uuid4().hex[:8]}", stack.client("dynamodb"), "orders_table_name"

@@ -64,7 +64,9 @@ def test_zone_is_used_only_when_it_offers_the_instance_type(frontend_plans: dict
     assert set(ranges(frontend_plans["scarce_instance_type"].resources)) == {"b", "c"}
 
 
-def test_unsuitable_account_is_reported(emulator: Emulator, existing_network: dict[str, Any], tmp_path: Path) -> None:
+def test_unusable_zones_subnets_and_image_are_reported(
+    emulator: Emulator, existing_network: dict[str, Any], tmp_path: Path
+) -> None:
     ec2 = emulator.client("ec2")
     # An image with this name by another publisher must not be used.
     ec2.register_image(Name="debian-13-arm64-20260101-1", Architecture="arm64", VirtualizationType="hvm")

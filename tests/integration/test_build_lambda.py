@@ -136,7 +136,7 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
     return files
 
 
-def test_concurrent_builds_give_one_identical_zip(tree: SmallTree, tmp_path: Path) -> None:
+def test_concurrent_builds_produce_one_identical_zip(tree: SmallTree, tmp_path: Path) -> None:
     expected = tree.build().read_bytes()
     other = tmp_path / "a folder with spaces"
     for name in ("lambda", "scripts"):

@@ -60,7 +60,7 @@ def sums(services: Emulator, metric: str) -> list[float]:
     return list(found["MetricDataResults"][0]["Values"])
 
 
-def test_metric_filter_counts_matches_and_puts_its_default_otherwise(services: Emulator, metric: str) -> None:
+def test_metric_filter_counts_matches_or_reports_its_default(services: Emulator, metric: str) -> None:
     assert sums(services, metric) == []
     log(services, 1, 4)
     assert set(sums(services, metric)) == {0}

@@ -79,7 +79,7 @@ def continuous_orders(stack: LocalStack) -> Iterator[None]:
     wait_for("all orders", lambda: all(api.get(each).json()["status"] == "PROCESSED" for each in ids))
 
 
-def test_saved_changes_are_deployed_and_broken_ones_reported(tmp_path: Path, checkout: Path) -> None:
+def test_changed_code_is_deployed_and_broken_code_is_reported(tmp_path: Path, checkout: Path) -> None:
     settings = Settings(
         storefront_port=free_port(),
         aws_port=free_port(),

@@ -136,7 +136,7 @@ NOT_PUBLIC = r"""index.html main.js // //main.js /images /images/ /server.py /.h
 
 
 @pytest.mark.parametrize("path", ["", "/main.js\x00", *NOT_PUBLIC.split()])
-def test_no_other_path_is_served(folder: Path, path: str) -> None:
+def test_unlisted_path_is_not_served(folder: Path, path: str) -> None:
     assert server.Storefront(folder, None).find(path) is None
 
 

@@ -54,7 +54,7 @@ def drain_queue(submission: ModuleType) -> list[Any]:
     return messages
 
 
-def test_accepted_order_is_queued_and_located_in_the_response(submission: ModuleType, logged: Logged) -> None:
+def test_accepted_order_is_queued_and_response_has_its_location(submission: ModuleType, logged: Logged) -> None:
     before = datetime.now(UTC)
 
     response = submission.handler(http_event(SAMPLE), None)
@@ -76,7 +76,7 @@ def test_accepted_order_is_queued_and_located_in_the_response(submission: Module
     assert logged("order_id", "request_id") == [("order_accepted", order_id, "request-1")]
 
 
-def test_equal_orders_without_a_key_are_two_orders(submission: ModuleType) -> None:
+def test_identical_orders_without_a_key_get_different_ids(submission: ModuleType) -> None:
     assert len({body_of(submission.handler(http_event(SAMPLE), None))["order_id"] for _ in range(2)}) == 2
 
 

@@ -14,7 +14,7 @@ ODDEST = processed(order=Order("0.", "._- -_.", 1, "0001-01-01"))
 
 
 @pytest.mark.parametrize("order", [processed(), LONGEST, ODDEST])
-def test_announcement_has_the_whole_order_as_text_and_json(order: ProcessedOrder) -> None:
+def test_announcement_has_the_complete_order_as_text_and_json(order: ProcessedOrder) -> None:
     announcement = announce(order)
 
     assert announcement.text.splitlines() == [

@@ -106,7 +106,7 @@ def test_table_accepts_twice_its_peak_after_30_minutes_up_to_its_quota() -> None
         ),
     ],
 )
-def test_limit_is_reached_first(
+def test_simulation_reports_the_first_limit(
     arrivals: Arrivals, changes: dict[str, Any], limit: Limit, expected: dict[str, Any]
 ) -> None:
     outcome = simulate(arrivals, replace(NO_LIMIT, **changes))

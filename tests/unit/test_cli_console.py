@@ -29,7 +29,7 @@ def test_printable_escapes_control_characters(text: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize("width", [20, 40, 60, 80, 100, 160, 200, None])
-def test_tables_never_cut_a_word(width: int | None) -> None:
+def test_tables_never_split_a_word(width: int | None) -> None:
     lines = table_lines(COLUMNS, [ROW, ROW], width)
     words = " ".join(lines).split()
     assert words.count(ID) == words.count("ClientError(AccessDeniedException)") == 2
@@ -78,6 +78,6 @@ def test_moment_may_be_relative() -> None:
 @pytest.mark.parametrize(
     "text", ["yesterday", "2025-02-30", "", "-1d", "5y", "٥m", "999999999d", "999999w", "0001-01-01T00:00+14:00"]
 )
-def test_invalid_moment_is_explained(text: str) -> None:
+def test_invalid_moment_is_rejected_with_an_example(text: str) -> None:
     with pytest.raises(click.BadParameter, match="is not a moment: write 2025-04-25"):
         Moment().convert(text, None, None)

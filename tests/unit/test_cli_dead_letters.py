@@ -41,7 +41,7 @@ def message(body: str) -> dict[str, Any]:
         (write_message(submitted()).replace(f'"version":{VERSION}', '"version":99'), None, LATER),
     ],
 )
-def test_message_yields_an_order_id_or_a_reason(body: str, order_id: str | None, reason: Reason) -> None:
+def test_dead_letter_has_an_order_id_or_a_reason(body: str, order_id: str | None, reason: Reason) -> None:
     assert dead_letter(message(body)) == DeadLetter("m1", order_id, SENT, 6, reason, body=body)
 
 

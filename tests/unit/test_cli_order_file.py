@@ -64,7 +64,7 @@ def test_all_formats_describe_the_same_order(lines: list[bytes], end: bytes, bom
         (b"001,\xff,1,2025-04-25", "not valid UTF-8"),
     ],
 )
-def test_invalid_row_is_reported_alone(row: bytes, reason: str) -> None:
+def test_invalid_row_does_not_affect_other_rows(row: bytes, reason: str) -> None:
     lines = read(b"\n".join([HEADER, ROW, row, ROW]))
     assert [line.line for line in readable(lines)] == [2, 4]
     assert list(unreadable(lines)) == [3]
@@ -80,7 +80,7 @@ def test_invalid_row_is_reported_alone(row: bytes, reason: str) -> None:
         (HEADER, "not one valid JSON document"),
     ],
 )
-def test_invalid_json_line_is_reported_alone(text: bytes, reason: str) -> None:
+def test_invalid_json_line_does_not_affect_other_lines(text: bytes, reason: str) -> None:
     lines = read(b"\n".join([JSON, text, JSON]))
     assert [line.line for line in readable(lines)] == [1, 3]
     assert list(unreadable(lines)) == [2]
@@ -110,7 +110,7 @@ def test_file_without_orders_is_rejected(text: bytes) -> None:
         read(text)
 
 
-def test_keys_repeat_for_the_same_file_batch_and_table() -> None:
+def test_keys_are_equal_for_the_same_file_batch_and_table() -> None:
     text = b"\n".join([HEADER, ROW, ROW])
     assert keys(text) == keys(text)
     assert not set(keys(text)) & set(keys(text, "another"))

@@ -153,7 +153,7 @@ def test_send_splits_a_batch_over_the_size_limit(sqs: FakeSqs) -> None:
 
 
 @pytest.mark.parametrize(("rate", "step", "seconds"), [(None, 10, 0), (5, 5, 4), (50, 10, 0.4)])
-def test_rate_limit_spaces_messages(
+def test_rate_limit_delays_messages(
     sqs: FakeSqs, rate: float | None, step: int, seconds: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sleeps: list[float] = []

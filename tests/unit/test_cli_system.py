@@ -98,7 +98,7 @@ def test_profile_or_region_selects_aws(
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "nonsense", '{"endpoint_url": "http://127.0.0.1:1"}'])
-def test_invalid_stack_file_is_an_error(checkout: Path, text: str) -> None:
+def test_invalid_stack_file_is_reported(checkout: Path, text: str) -> None:
     (checkout / ".local" / "stack.json").write_text(text)
     with pytest.raises(OperatorError, match="does not describe a local stack"):
         find_system(Choice(local=True))
@@ -117,7 +117,7 @@ def test_invalid_stack_file_is_an_error(checkout: Path, text: str) -> None:
         (terraform_output({"storefront_url": "http://x"}), "is not an order processing system: outputs are missing"),
     ],
 )
-def test_unusable_terraform_outputs_are_an_error(
+def test_unusable_terraform_outputs_are_reported(
     checkout: Path, monkeypatch: pytest.MonkeyPatch, script: str | None, message: str
 ) -> None:
     if script is None:
@@ -138,7 +138,7 @@ def test_terraform_runs_in_its_directory_with_the_named_profile(
     assert outputs_of_terraform(tmp_path)["profile"] == "another"
 
 
-def test_no_system_is_an_error(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_system_is_reported(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put_terraform(monkeypatch, checkout, "echo '{}'")
     with pytest.raises(OperatorError, match=r"No system was found: .*`make run`, or name .*--stack"):
         find_system(Choice())
@@ -177,7 +177,7 @@ def test_region_variables_are_read_in_order(
     assert system_module._connect(None, "eu-north-1")("sqs").meta.region_name == "eu-north-1"
 
 
-def test_dead_endpoint_is_reported_within_seconds(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_endpoint_is_reported_within_seconds(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")

@@ -36,7 +36,7 @@ log_event("order_stored")
     assert run_python(program) == ["order_stored"]
 
 
-def test_event_has_its_level_and_no_fields_of_none(caplog: pytest.LogCaptureFixture) -> None:
+def test_event_has_its_level_and_omits_none_fields(caplog: pytest.LogCaptureFixture) -> None:
     log_event("order_failed", logging.ERROR, order_id=None, receives=5)
 
     [record] = caplog.records

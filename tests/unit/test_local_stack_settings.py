@@ -53,7 +53,7 @@ def test_program_reports_an_invalid_setting_in_one_sentence(
     assert errors.startswith("\nmake run: PORT=abc is not a port")
 
 
-def test_program_stops_at_every_signal_that_is_not_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_program_stops_on_every_signal_that_is_not_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     installed: dict[int, Any] = {}
     monkeypatch.setattr(signal, "getsignal", lambda number: signal.SIG_IGN if number == signal.SIGHUP else None)
     monkeypatch.setattr(signal, "signal", installed.__setitem__)

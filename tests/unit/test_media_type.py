@@ -42,7 +42,7 @@ def test_json_in_utf8_is_accepted_with_any_case_and_other_parameters(content_typ
     ],
     ids=lambda text: text[:60],
 )
-def test_another_type_charset_or_grammar_is_rejected(content_type: str) -> None:
+def test_other_type_or_charset_or_invalid_syntax_is_rejected(content_type: str) -> None:
     assert not is_json_in_utf8(content_type)
 
 

@@ -40,7 +40,7 @@ def test_timestamp_is_in_utc_with_milliseconds() -> None:
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=200))
-def test_written_message_is_ascii_and_read_back(request_id: str) -> None:
+def test_message_is_ascii_and_round_trips(request_id: str) -> None:
     written = replace(submitted(), request_id=request_id)
 
     assert write_message(written).isascii()
@@ -89,7 +89,7 @@ def test_written_message_is_ascii_and_read_back(request_id: str) -> None:
         (with_order({"order_date": "2025-02-30"}), "order.order_date breaks"),
     ],
 )
-def test_other_text_is_rejected_with_the_reason(text: str, reason: str) -> None:
+def test_invalid_message_is_rejected_with_the_reason(text: str, reason: str) -> None:
     with pytest.raises(MessageUnreadableError, match=reason) as raised:
         read_message(text)
     assert isinstance(raised.value, MessageVersionUnknownError) == (reason == MessageVersionUnknownError.REASON)
@@ -135,7 +135,7 @@ WRITTEN_BY_VERSION_1 = (
 )
 
 
-def test_messages_of_this_version_and_the_one_before_are_read() -> None:
+def test_messages_of_this_and_the_previous_version_are_read() -> None:
     assert VERSION in READERS
     assert VERSION == 1 or VERSION - 1 in READERS, "messages of the previous version are still in the queues"
     assert VERSION > 1 or write_message(submitted()) == WRITTEN_BY_VERSION_1

@@ -50,7 +50,7 @@ ISSUED = random_order_id(bytes(12))
         ISSUED.translate({ord("0"): "\N{FULLWIDTH DIGIT ZERO}"}),
     ],
 )
-def test_other_text_is_rejected(text: str) -> None:
+def test_text_that_is_not_an_order_id_is_rejected(text: str) -> None:
     assert parse_order_id(text) is None
 
 

@@ -27,7 +27,7 @@ def test_only_the_view_accesses_the_document() -> None:
     assert [name for name, module in MODULES.items() if re.search(access, module)] == ["view.js"]
 
 
-def test_pictures_are_plain_drawings_and_exactly_those_of_the_page() -> None:
+def test_images_have_no_scripts_and_are_those_of_the_page() -> None:
     assert set(re.findall(r"images/([\w-]+\.svg)", PAGE)) == {picture.name for picture in PICTURES}
     for picture in PICTURES:
         elements = list(ElementTree.parse(picture).getroot().iter())
@@ -39,7 +39,7 @@ def test_pictures_are_plain_drawings_and_exactly_those_of_the_page() -> None:
         assert picture.stat().st_size < 5_000, picture.name
 
 
-def test_style_sheet_uses_no_ids_and_exactly_the_variables_that_it_defines() -> None:
+def test_style_sheet_uses_no_ids_and_exactly_its_own_variables() -> None:
     assert re.findall(r"!important|^\s*#[\w-]+[^;{]*\{", STYLE, re.MULTILINE) == []
     assert set(re.findall(r"(?<![\w-])(--[\w-]+):", STYLE)) == set(re.findall(r"var\((--[\w-]+)", STYLE))
 
