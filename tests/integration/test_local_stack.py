@@ -21,7 +21,7 @@ from local_stack.machine import RunLock, free_port, require_free
 from local_stack.report import Report
 from orders.domain.announcement import announce
 from orders.domain.order import Order, ProcessedOrder
-from support.deployment.by_hand import EMAIL, BackendByHand, install, settings_by_hand
+from support.deployment.stub_backend import EMAIL, StubBackend, install, stub_settings
 from support.repository.files import REPOSITORY
 from support.waiting import wait_for
 
@@ -34,24 +34,24 @@ PROCESSED = ProcessedOrder(
 
 
 @pytest.fixture(scope="module")
-def by_hand() -> Iterator[None]:
+def stub_backend() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         install(patch.setattr)
         yield
 
 
 @pytest.fixture(scope="module")
-def stack(by_hand: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    settings = settings_by_hand(tmp_path_factory.mktemp("local-stack"), free_port(), free_port())
+def stack(stub_backend: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    settings = stub_settings(tmp_path_factory.mktemp("local-stack"), free_port(), free_port())
     with LocalStack(settings) as running:
         yield running
         running.require_running()
 
 
 @pytest.fixture
-def new_stack(by_hand: None, tmp_path: Path) -> Callable[..., LocalStack]:
+def new_stack(stub_backend: None, tmp_path: Path) -> Callable[..., LocalStack]:
     """Return a function that makes local stacks with the same directory and ports."""
-    settings = settings_by_hand(tmp_path, free_port(), free_port())
+    settings = stub_settings(tmp_path, free_port(), free_port())
     return lambda report=None: LocalStack(settings, report)
 
 
@@ -109,7 +109,7 @@ def test_dead_letter_raises_only_its_queues_alarm_and_sends_an_email(stack: Loca
     # Neither quoted-printable nor base64, because `grep` must find the text in the file.
     text = email.as_bytes().decode()
     assert "The alarm orders-dlq has changed from OK to ALARM.\n" in text
-    assert "\nSomething waits in orders-dlq – look at it.\n" in text
+    assert "\nMessages are in orders-dlq – inspect the queue.\n" in text
     assert "\nReason:  Threshold Crossed: 1 of the last 1 datapoints [1.0] breached" in text
     # Another alarm would have been raised in the same evaluation.
     assert not emails_in(stack, "notifications-dlq")
@@ -134,7 +134,7 @@ def started_program(stack: LocalStack, *prefix: str) -> "subprocess.Popen[str]":
         [
             *prefix,
             sys.executable,
-            *("-m", "support.deployment.by_hand"),
+            *("-m", "support.deployment.stub_backend"),
             str(settings.local_directory),
             str(settings.storefront_port),
             str(settings.aws_port),
@@ -206,7 +206,7 @@ def test_orders_are_kept_when_a_signal_or_kill_stops_the_program(new_stack: Call
 
 def test_lost_orders_are_reported_at_once_and_at_the_next_start(new_stack: Callable[..., LocalStack]) -> None:
     stack = new_stack()
-    emulator = stack.settings.local_directory / "by-hand" / "emulator"
+    emulator = stack.settings.local_directory / "stub" / "emulator"
     process = started_program(stack)
     os.kill(int((emulator / "tmp" / f"ministack-{stack.settings.aws_port}.pid").read_text()), signal.SIGKILL)
     printed = output_after(process)
@@ -226,7 +226,7 @@ def test_lost_orders_are_reported_at_once_and_at_the_next_start(new_stack: Calla
 def test_interrupted_first_deployment_leaves_nothing_running(
     new_stack: Callable[..., LocalStack], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(BackendByHand, "deploy", MagicMock(side_effect=KeyboardInterrupt))
+    monkeypatch.setattr(StubBackend, "deploy", MagicMock(side_effect=KeyboardInterrupt))
     screen = io.StringIO()
     stack = new_stack(Report(screen))
     with pytest.raises(KeyboardInterrupt):

@@ -1,6 +1,6 @@
-"""A local stack whose backend is a few resources, created in seconds without Terraform or CloudFormation.
+"""A local stack with a minimal backend, created in seconds without Terraform or CloudFormation.
 
-python -m support.deployment.by_hand DIRECTORY STOREFRONT_PORT AWS_PORT     runs `make run` with it, for tests of signals
+python -m support.deployment.stub_backend DIRECTORY STOREFRONT_PORT AWS_PORT     runs `make run` with it, for tests of signals
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from local_stack.report import Report
 EMAIL = "you@example.com"
 
 
-class BackendByHand:
+class StubBackend:
     """Two topics with an e-mail subscription each, two dead-letter queues with an alarm each, and a table."""
 
     def __init__(self, settings: Settings, directory: Path, lock: RunLock) -> None:
@@ -46,7 +46,7 @@ class BackendByHand:
     def _dead_letter_queue(self, name: str, alerts_topic_arn: str) -> str:
         self._connection.client("cloudwatch").put_metric_alarm(
             AlarmName=name,
-            AlarmDescription=f"Something waits in {name} – look at it.",
+            AlarmDescription=f"Messages are in {name} – inspect the queue.",
             Namespace="AWS/SQS",
             MetricName="ApproximateNumberOfMessagesVisible",
             Dimensions=[{"Name": "QueueName", "Value": name}],
@@ -73,13 +73,13 @@ class BackendByHand:
         return "orders"
 
 
-def settings_by_hand(directory: Path, storefront_port: int, aws_port: int) -> Settings:
-    return Settings(storefront_port=storefront_port, aws_port=aws_port, deploy="by-hand", local_directory=directory)
+def stub_settings(directory: Path, storefront_port: int, aws_port: int) -> Settings:
+    return Settings(storefront_port=storefront_port, aws_port=aws_port, deploy="stub", local_directory=directory)
 
 
 def install(patch: Any = setattr) -> None:
-    """Add DEPLOY=by-hand, which needs no Lambda package."""
-    patch(local_stack.deployment, "DEPLOYMENTS", {**DEPLOYMENTS, "by-hand": BackendByHand})
+    """Add DEPLOY=stub, which needs no Lambda package."""
+    patch(local_stack.deployment, "DEPLOYMENTS", {**DEPLOYMENTS, "stub": StubBackend})
     patch(local_stack.stack, "built_package", lambda *_: Path("no-package.zip"))
 
 
@@ -87,10 +87,10 @@ if __name__ == "__main__":
     install()
     directory, storefront_port, aws_port = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 
-    class ChosenByTest:
+    class SettingsOfTest:
         @staticmethod
         def from_environment(_: object) -> Settings:
-            return settings_by_hand(directory, storefront_port, aws_port)
+            return stub_settings(directory, storefront_port, aws_port)
 
-    vars(program)["Settings"] = ChosenByTest
+    vars(program)["Settings"] = SettingsOfTest
     sys.exit(program.main())
