@@ -18,7 +18,7 @@ from local_stack.report import Report
 ORDERS = 60
 SEED = 1001  # not one of the default seeds
 
-# For each bug: function, module, line, replacement, the fault that reveals it, and the count that rises.
+# For each bug: function, module, line, replacement, the fault that reveals it, and the count that increases.
 BUGS = {
     "accepts_an_order_that_is_not_queued": (
         "submission",

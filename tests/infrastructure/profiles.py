@@ -8,7 +8,6 @@ from typing import Any
 from infrastructure.test_variables import CERTIFICATE, REQUIRED
 from support.repository.files import REPOSITORY
 
-# Settings without a default.
 WITHOUT_DEFAULT = {side: REQUIRED[f"terraform-{side}"] for side in ("backend", "frontend")}
 FILLED_IN: dict[str, dict[str, Any]] = {
     "backend": {

@@ -23,9 +23,9 @@ def terraform_cases() -> Iterator[Case]:
             continue  # CloudFormation compares case-sensitively
         name, value = parameter_of(case.variable), parameter_value(case.value)
         if value == PARAMETERS[name].get("Default"):
-            continue  # empty is the default here, and null there
+            continue  # the default: empty here, null in Terraform
         if isinstance(case.value, list) and ("," in value or value != value.strip()):
-            continue  # CloudFormation splits it in two, or trims it
+            continue  # CloudFormation splits it at commas and trims it
         yield Case(name, value, case.advice.replace(case.variable, name))
 
 

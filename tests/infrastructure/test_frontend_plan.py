@@ -68,7 +68,7 @@ def test_unusable_zones_subnets_and_image_are_reported(
     emulator: Emulator, existing_network: dict[str, Any], tmp_path: Path
 ) -> None:
     ec2 = emulator.client("ec2")
-    # An image with this name by another publisher must not be used.
+    # The plan must not use another publisher's image with a matching name.
     ec2.register_image(Name="debian-13-arm64-20260101-1", Architecture="arm64", VirtualizationType="hvm")
     zone_a = ec2.create_subnet(VpcId=existing_network["vpc_id"], CidrBlock="10.9.2.0/24", AvailabilityZone="eu-west-1a")
     one_zone = [existing_network["instance_subnet_ids"][0], zone_a["Subnet"]["SubnetId"]]

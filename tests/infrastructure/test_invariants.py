@@ -52,7 +52,7 @@ def test_visibility_timeout_is_six_times_every_allowed_timeout(
     assert int(resources["ProcessingFunction"]["Properties"]["Timeout"]) == seconds
     visibility_timeout = 6 * seconds + batching
     assert resources["OrdersQueue"]["Properties"]["VisibilityTimeout"] == visibility_timeout
-    # A shorter alarm would return to OK between two deliveries of a failing order.
+    # With a shorter evaluation range, the alarm would return to OK between two deliveries of a failing order.
     for alarm, deliveries in (("ProcessingFailingAlarm", 2), ("ProcessingErrorsAlarm", 1)):
         assert 60 * resources[alarm]["Properties"]["EvaluationPeriods"] >= 60 + deliveries * visibility_timeout
 

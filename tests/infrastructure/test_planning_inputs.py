@@ -9,7 +9,7 @@ from support.deployment.terraform import Plan
 from support.repository.files import REPOSITORY
 from support.repository.terraform import block, read_terraform, value
 
-# Metrics of failures and duplicates, which have no value in most hours.
+# Metrics of failures and duplicates, which have no datapoints in most hours.
 RARE_METRICS = {
     *("OrdersDuplicate", "OrdersConflict", "OrdersFailed"),
     *(f"{function}Failed" for function in ("Submission", "Processing", "Status", "Notification")),

@@ -198,7 +198,7 @@ def test_stopped_build_keeps_the_previous_zip(tree: SmallTree, monkeypatch: pyte
         silent_index.settimeout(60)
         monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{silent_index.getsockname()[1]}/simple")
         with tree.start() as builder:
-            connection, _ = silent_index.accept()  # the download is under way
+            connection, _ = silent_index.accept()  # the download has started
             builder.send_signal(signal.SIGTERM)
             _, errors = builder.communicate(timeout=60)
             connection.close()

@@ -50,7 +50,7 @@ def texts(value):
 entry = sent["PublishBatch"]["PublishBatchRequestEntries"][0]
 json.dump({
     "message": len(sent["SendMessage"]["MessageBody"]),
-    # Names and text in UTF-8; half a byte per digit of a number, and one byte:
+    # Names and text in UTF-8. A number has half a byte per digit and one more byte:
     # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
     "item": sum(len(name) + (len(value["S"]) if "S" in value else len(value["N"]) // 2 + 2)
                 for name, value in item.items()),

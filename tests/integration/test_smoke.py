@@ -13,10 +13,10 @@ from support.repository.files import REPOSITORY
 
 # Omits tests of alarms and logs, because their results depend on other tests of this run.
 EXPECTED = {
-    "alert_emails_are_confirmed": "SKIPPED",  # no e-mail is sent
-    "age_of_waiting_orders_is_measured": "SKIPPED",  # no such metric
-    "metric_filters_match_their_events": "SKIPPED",  # no TestMetricFilter
-    "traces_are_recorded": "SKIPPED",  # no X-Ray
+    "alert_emails_are_confirmed": "SKIPPED",  # the emulator sends no e-mail
+    "age_of_waiting_orders_is_measured": "SKIPPED",  # the emulator lacks this metric
+    "metric_filters_match_their_events": "SKIPPED",  # the emulator lacks TestMetricFilter
+    "traces_are_recorded": "SKIPPED",  # the emulator lacks X-Ray
     "dead_letter_raises_only_the_alarm_of_its_queue": "SKIPPED",  # requires SMOKE_WRITE=alarms
     "request_without_a_token_is_rejected": "SKIPPED",
     "order_is_processed": "PASSED",

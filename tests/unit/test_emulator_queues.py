@@ -21,7 +21,7 @@ class ListReadDuringASend(list[Any]):
         yield from super().__iter__()
         if self._send.ident is None:
             self._send.start()
-            self._send.join(0.2)  # with the patch it waits for the lock
+            self._send.join(0.2)  # with the patch, the thread waits for the lock
 
 
 @pytest.fixture

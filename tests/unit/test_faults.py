@@ -63,17 +63,14 @@ def broken(counts: Counts) -> dict[str, int]:
         ([NO_RESPONSE, ok(FIRST)], Findings([row(FIRST), row(SECOND)]), {}),
         ([ok(FIRST), ok(SECOND)], Findings([row(FIRST), row(SECOND)]), {}),
         ([REJECTED], Findings(), {}),
-        # Lost.
         ([ok(FIRST)], Findings(), {"lost": 1}),
         ([ok(FIRST), ok(SECOND)], Findings([row(FIRST)]), {"lost": 1}),
         ([ok(FIRST)], Findings(dead_letters=[letter(FIRST, CHANGED)]), {"lost": 1}),
         ([ok(KEYED, key="key"), ok(KEYED, CHANGED, "key")], Findings([row(KEYED, CHANGED)]), {"lost": 1}),
         ([ok(FIRST)], Findings([row(FIRST, CHANGED)]), {"lost": 1, "duplicated": 1}),
-        # Duplicated.
         ([ok(KEYED, key="key"), NO_RESPONSE_KEYED], Findings([row(KEYED), row(FIRST)]), {"duplicated": 1}),
         ([ok(FIRST)], Findings([row(FIRST), row(SECOND)]), {"duplicated": 1}),
         ([ok(FIRST)], Findings([row(FIRST), row(FIRST)]), {"duplicated": 1}),
-        # Unexpected.
         ([], Findings([row(FIRST)]), {"unexpected": 1}),
         ([], Findings(dead_letters=[letter(FIRST)]), {"unexpected": 1}),
         ([], Findings(dead_letters=["not an order"]), {"unexpected": 1}),

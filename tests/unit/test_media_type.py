@@ -35,7 +35,7 @@ def test_json_in_utf8_is_accepted_with_any_case_and_other_parameters(content_typ
                 *('charset=""', "charset=utf8", "charset='utf-8'", "charset=us-ascii"),
                 "charset=utf-8, application/json",
                 *("charset=latin-1; charset=utf-8", "charset*=utf-16''x", 'charset="utf-8', 'x="unclosed', 'x="a"b'),
-                # The standard library's parser of mail headers raises TypeError here, and ValueError.
+                # The standard library's e-mail header parser raises TypeError or ValueError for these.
                 *("charset*=utf-8''x; charset*0=utf-8", "charset*" + "9" * 5000 + "=utf-16"),
             )
         ),

@@ -59,7 +59,7 @@ def test_randomness_of_another_length_is_rejected() -> None:
         random_order_id(bytes(11))
 
 
-# If the derivation changed, a retry after the change would become a second order. The bits next to version and variant
+# If the derivation changed, a retry after the change would create a second order. The bits next to version and variant
 # are set in one id and clear in the other.
 @pytest.mark.parametrize(
     ("order", "key", "order_id"),

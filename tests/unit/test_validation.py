@@ -122,7 +122,7 @@ def test_contract_schema_and_rules_agree_on_any_document(document: Any) -> None:
     require_agreement_on(document)
 
 
-# Field by field: hypothesis-jsonschema 0.23 cannot draw objects with today's Hypothesis.
+# Fields are generated separately: hypothesis-jsonschema 0.23 cannot generate objects with current Hypothesis.
 @given(st.fixed_dictionaries({name: from_schema(field) for name, field in ORDER_SCHEMA["properties"].items()}))
 def test_contract_schema_and_rules_agree_on_generated_documents(document: Any) -> None:
     require_agreement_on(document)
