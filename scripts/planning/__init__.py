@@ -1,1 +1,1 @@
-"""`orders-plan`: how many orders a deployment can take, and what it costs per month."""
+"""`orders-plan`: the capacity and the monthly cost of a deployment."""

@@ -11,7 +11,7 @@ import click
 from click.testing import CliRunner
 
 from planning import capacity as model
-from planning.capacity import Arrivals, Limit, Outcome, advised, duration, simulate
+from planning.capacity import Arrivals, Limit, SimulationResult, advised, duration, simulate
 from planning.cost import BACKEND, PRICE_TABLE, PROFILES, SECONDS, Bill, Line, Part, Scenario
 from planning.settings import PlanningError, Settings, window_wait_seconds
 
@@ -39,7 +39,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 @click.group()
 def planning() -> None:
-    """Compute how many orders a deployment can take and what it costs per month."""
+    """Compute the capacity and the monthly cost of a deployment."""
 
 
 def main() -> None:
@@ -128,7 +128,7 @@ def _run(arrivals: Arrivals, *, assignments: tuple[str, ...], gets_per_order: fl
         for number, advice in enumerate(advised(arrivals, settings), 1):
             _print_advice(number, *advice)
     else:
-        _print_outcome(simulate(arrivals, settings))
+        _print_result(simulate(arrivals, settings))
 
 
 def parse_settings(assignments: tuple[str, ...]) -> Settings:
@@ -162,46 +162,46 @@ def _parse_value(name: str, text: str) -> int | float | None:
     return value
 
 
-def _print_advice(number: int, outcome: Outcome, limit: Limit | None, changes: dict[str, Any]) -> None:
+def _print_advice(number: int, result: SimulationResult, limit: Limit | None, changes: dict[str, Any]) -> None:
     click.echo(
-        f"\n{number}. {outcome.throttled_429:,} answered 429, {outcome.refused_503:,} answered 503, "
-        f"{outcome.dead_lettered:,} dead letters;\n"
-        f"   backlog up to {outcome.peak_backlog:,}, oldest order {duration(outcome.oldest_order_seconds)}, "
-        f"drained {_drained(outcome)}"
+        f"\n{number}. {result.throttled_429:,} rejected with 429, {result.rejected_503:,} with 503, "
+        f"{result.dead_lettered:,} dead letters;\n"
+        f"   backlog up to {result.peak_backlog:,}, oldest order {duration(result.oldest_order_seconds)}, "
+        f"drained {_drained(result)}"
     )
     if limit:
         click.echo(f"   limit: {limit.effect}")
         click.echo("   set:   " + " ".join(f"{name}={value}" for name, value in changes.items()))
-    for remaining in () if limit else outcome.limits:
+    for remaining in () if limit else result.limits:
         click.echo(f"   left:  {remaining.effect}")
 
 
-def _print_outcome(outcome: Outcome) -> None:
-    click.echo(f"{outcome.profile}\n")
-    waits = f"{duration(outcome.wait_p50_seconds)} / {duration(outcome.wait_p99_seconds)}"
+def _print_result(result: SimulationResult) -> None:
+    click.echo(f"{result.profile}\n")
+    waits = f"{duration(result.wait_p50_seconds)} / {duration(result.wait_p99_seconds)}"
     for label, value in (
-        ("orders offered", f"{outcome.offered:,}"),
-        ("accepted", f"{outcome.accepted:,}"),
-        ("answered 429", f"{outcome.throttled_429:,}"),
-        ("answered 503", f"{outcome.refused_503:,}"),
-        ("stored", f"{outcome.stored:,}"),
-        ("dead letters", f"{outcome.dead_lettered:,}"),
-        ("peak backlog", f"{outcome.peak_backlog:,}"),
-        ("oldest order", duration(outcome.oldest_order_seconds)),
-        ("drained", _drained(outcome)),
+        ("orders offered", f"{result.offered:,}"),
+        ("accepted", f"{result.accepted:,}"),
+        ("rejected with 429", f"{result.throttled_429:,}"),
+        ("rejected with 503", f"{result.rejected_503:,}"),
+        ("stored", f"{result.stored:,}"),
+        ("dead letters", f"{result.dead_lettered:,}"),
+        ("peak backlog", f"{result.peak_backlog:,}"),
+        ("oldest order", duration(result.oldest_order_seconds)),
+        ("drained", _drained(result)),
         ("wait until processed, p50 / p99", waits),
-        ("orders per batch, mean", f"{outcome.orders_per_batch:.1f}"),
-        ("announced", f"{outcome.announced:,}"),
-        ("announcements given up", f"{outcome.announcements_given_up:,}"),
+        ("orders per batch, mean", f"{result.orders_per_batch:.1f}"),
+        ("announced", f"{result.announced:,}"),
+        ("announcements given up", f"{result.announcements_given_up:,}"),
     ):
         click.echo(f"{label:32}{value:>20}")
-    click.echo("\nLimits reached, in order:" if outcome.limits else "\nNo limit is reached.")
-    for limit, seconds in outcome.limits.items():
+    click.echo("\nLimits reached, in order:" if result.limits else "\nNo limit is reached.")
+    for limit, seconds in result.limits.items():
         click.echo(f"{duration(seconds):>10}  {limit.effect}\n{'':12}raised by: {limit.raised_by}")
 
 
-def _drained(outcome: Outcome) -> str:
-    seconds = outcome.drain_seconds
+def _drained(result: SimulationResult) -> str:
+    seconds = result.drain_seconds
     return "not before the end of the run" if seconds is None else f"after {duration(seconds)}"
 
 
@@ -232,7 +232,7 @@ def cost(context: click.Context) -> None:
 @click.option("--no-storefront", "has_storefront", flag_value=False, default=True, help="The backend only.")
 @click.option("--private-instances", "instances_are_private", is_flag=True, help="With instances_are_private.")
 def show(profile: str | None, orders: int | None, batch_window: int, **options: Any) -> None:
-    """Show a month's bill: quantity × price = amount, and why."""
+    """Show a month's bill: quantity × price = amount, and the reason for the quantity."""
     if (profile is None) == (orders is None):
         raise click.UsageError("Give either a profile or --orders.")
     scenario = PROFILES[profile] if profile else Scenario("custom", orders or 0)
@@ -245,7 +245,7 @@ def show(profile: str | None, orders: int | None, batch_window: int, **options: 
         if lines:
             click.echo(f"{part.value}: {month.total(part):,.2f}")
         for line in lines:
-            click.echo(f"  {line.what:34}{_calculation(line)}\n  {'':34}{line.why}")
+            click.echo(f"  {line.name:34}{_calculation(line)}\n  {'':34}{line.reason}")
     click.echo(f"\ntotal {month.total():,.2f}")
     if scenario.orders:
         click.echo(f"per extra million orders {month.per_million():,.2f}")
@@ -273,9 +273,9 @@ def target() -> None:
     lines = [line for line in month.lines if line.part in (Part.PATH, Part.MONITORING)]
     click.echo(f"The order's path, logs, metrics and alarms at a million orders per month; target: {TARGET:.2f}\n")
     for line in sorted(lines, key=lambda line: -line.amount):
-        click.echo(f"  {line.what:34}{_calculation(line)}")
+        click.echo(f"  {line.name:34}{_calculation(line)}")
     paid = month.total(Part.PATH, Part.MONITORING)
-    free = paid - sum(line.amount for line in lines if line.what == "dashboard")
+    free = paid - sum(line.amount for line in lines if line.name == "dashboard")
     click.echo()
     for amount, when in (
         (free, "the dashboard is one of the account's first three, which are free"),

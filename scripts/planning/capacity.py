@@ -17,14 +17,14 @@ from typing import Any
 
 from planning.settings import Settings, gathered_orders, window_wait_seconds
 
-_MOST_ARRIVAL_STEPS = 3_000
-_MOST_DRAIN_STEPS = 150_000
+_MAX_ARRIVAL_STEPS = 3_000
+_MAX_DRAIN_STEPS = 150_000
 _STEP_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 # Shorter waits are noise, not the effect of a limit.
 _NOTABLE_WAIT_SECONDS = 1.0
 # Advice: headroom over the peak, and the maximum number of changes.
 _HEADROOM = 1.2
-_MOST_CHANGES = 12
+_MAX_CHANGES = 12
 
 
 # --- Arrivals ---------------------------------------------------------------------------------------------------------
@@ -76,7 +76,7 @@ def _arrivals(description: str, rate: Callable[[float], float], seconds: float) 
 
 
 def _step_for(seconds: float) -> float:
-    return next((step for step in _STEP_SECONDS if seconds / step <= _MOST_ARRIVAL_STEPS), _STEP_SECONDS[-1])
+    return next((step for step in _STEP_SECONDS if seconds / step <= _MAX_ARRIVAL_STEPS), _STEP_SECONDS[-1])
 
 
 def duration(seconds: float) -> str:
@@ -100,8 +100,8 @@ def duration(seconds: float) -> str:
 class Limit(Enum):
     """A limit: its effect, and the setting or quota that raises it. They are sorted by the path of an order."""
 
-    API_ROUTE = "the API's throttle answers 429", "api_throttling_rate_limit"
-    API_ACCOUNT = "the account's API quota answers 429", "API Gateway quota: throttle rate (L-8A5B8E43)"
+    API_ROUTE = "the API's throttle is reached: 429", "api_throttling_rate_limit"
+    API_ACCOUNT = "the account's API quota is used up: 429", "API Gateway quota: throttle rate (L-8A5B8E43)"
     LAMBDA_RAMP = (
         "submission cannot start environments fast enough: 503",
         "no setting: 1,000 at once, then 100 per second",
@@ -129,7 +129,7 @@ class Limit(Enum):
 
     @property
     def effect(self) -> str:
-        """What the limit does to orders."""
+        """The effect of the limit on orders."""
         return self.value[0]
 
     @property
@@ -139,14 +139,14 @@ class Limit(Enum):
 
 
 @dataclass
-class Outcome:
+class SimulationResult:
     """The result of one run. Numbers are orders unless the name has a unit."""
 
     profile: str
     offered: int = 0
     accepted: int = 0
     throttled_429: int = 0
-    refused_503: int = 0
+    rejected_503: int = 0
     stored: int = 0
     dead_lettered: int = 0
     peak_backlog: int = 0
@@ -269,7 +269,7 @@ class _Backlog:
 # --- The model --------------------------------------------------------------------------------------------------------
 
 
-def simulate(arrivals: Arrivals, settings: Settings, *, queued: int = 0) -> Outcome:
+def simulate(arrivals: Arrivals, settings: Settings, *, queued: int = 0) -> SimulationResult:
     """Run the model until no order waits; `queued` orders are in the queue at the start."""
     return _Simulation(arrivals, settings, queued).run()
 
@@ -277,7 +277,7 @@ def simulate(arrivals: Arrivals, settings: Settings, *, queued: int = 0) -> Outc
 class _Simulation:
     def __init__(self, arrivals: Arrivals, settings: Settings, queued: int) -> None:
         self.settings, self.arrivals, self.seconds = settings, arrivals, arrivals.step_seconds
-        self.outcome = Outcome(arrivals.description)
+        self.result = SimulationResult(arrivals.description)
         self.step = self.done_step = 0
         self._events: list[tuple[int, int, Callable[[], None]]] = []
         self._event_count = 0
@@ -310,7 +310,7 @@ class _Simulation:
         self._stream = _Backlog()
         self._announcement_batches_owed = 0.0
 
-    def run(self) -> Outcome:
+    def run(self) -> SimulationResult:
         last = len(self.arrivals.counts) - 1
         while True:
             while self._events and self._events[0][0] <= self.step:
@@ -321,20 +321,20 @@ class _Simulation:
             self._process()
             self._announce()
 
-            outcome = self.outcome
-            outcome.backlog.append(self.queue.count + self.in_flight)
-            outcome.oldest_order_seconds = max(outcome.oldest_order_seconds, self._age(self.queue.oldest()))
-            outcome.peak_announcements_waiting = max(outcome.peak_announcements_waiting, self._stream.count)
+            result = self.result
+            result.backlog.append(self.queue.count + self.in_flight)
+            result.oldest_order_seconds = max(result.oldest_order_seconds, self._age(self.queue.oldest()))
+            result.peak_announcements_waiting = max(result.peak_announcements_waiting, self._stream.count)
             waiting = self.queue.count + self.in_flight + self._stream.count
-            if self.step >= last and (not waiting or self.step > last + _MOST_DRAIN_STEPS):
+            if self.step >= last and (not waiting or self.step > last + _MAX_DRAIN_STEPS):
                 break
             self.step += 1
         if not waiting:
-            outcome.drain_seconds = max(0, self.done_step - last) * self.seconds
-        outcome.peak_backlog = max(outcome.backlog)
-        outcome.wait_p50_seconds, outcome.wait_p99_seconds = self._wait_percentile(0.5), self._wait_percentile(0.99)
-        outcome.orders_per_batch = outcome.stored / self._batches if self._batches else 0.0
-        return outcome
+            result.drain_seconds = max(0, self.done_step - last) * self.seconds
+        result.peak_backlog = max(result.backlog)
+        result.wait_p50_seconds, result.wait_p99_seconds = self._wait_percentile(0.5), self._wait_percentile(0.99)
+        result.orders_per_batch = result.stored / self._batches if self._batches else 0.0
+        return result
 
     # Shared by the parts below.
 
@@ -344,10 +344,10 @@ class _Simulation:
     def _age(self, since: int | None) -> float:
         return 0.0 if since is None else (self.step - since) * self.seconds
 
-    def _meet(self, limit: Limit) -> None:
-        self.outcome.limits.setdefault(limit, self.step * self.seconds)
+    def _record(self, limit: Limit) -> None:
+        self.result.limits.setdefault(limit, self.step * self.seconds)
 
-    def _later(self, seconds: float, action: Callable[[], None]) -> None:
+    def _schedule(self, seconds: float, action: Callable[[], None]) -> None:
         self._event_count += 1  # keeps events of one step in order
         heapq.heappush(self._events, (self.step + self._steps(seconds), self._event_count, action))
 
@@ -367,13 +367,13 @@ class _Simulation:
     # API Gateway and submission.
 
     def _accept(self, offered: int) -> None:
-        settings, outcome = self.settings, self.outcome
+        settings, result = self.settings, self.result
         admitted, statuses = self._admit(offered)
         accepted = self._submit(admitted, statuses)
-        outcome.offered += offered
-        outcome.throttled_429 += offered - admitted
-        outcome.refused_503 += admitted - accepted
-        outcome.accepted += accepted
+        result.offered += offered
+        result.throttled_429 += offered - admitted
+        result.rejected_503 += admitted - accepted
+        result.accepted += accepted
         self.queue.add(self.step, accepted)
         self._executing["status"] = statuses / self.seconds * settings.status_seconds
         self._executing["submission"] = self._starting + accepted / self.seconds * settings.submission_seconds
@@ -382,25 +382,25 @@ class _Simulation:
         """Return how many orders, and how many of their status requests, the API admits."""
         admitted = self._route.admit(offered, self.seconds)
         if admitted < offered:
-            self._meet(Limit.API_ROUTE)
+            self._record(Limit.API_ROUTE)
         # The status route has its own throttle, with the same limits as POST, but both share the account's quota.
         self._statuses_owed += admitted * self.settings.status_requests_per_order
         statuses = int(self._statuses_owed)
         self._statuses_owed -= statuses
         within_account = self._account.admit(admitted + statuses, self.seconds)
         if within_account < admitted + statuses:
-            self._meet(Limit.API_ACCOUNT)
+            self._record(Limit.API_ACCOUNT)
             admitted = admitted * within_account // (admitted + statuses)
             statuses = within_account - admitted
         return admitted, statuses
 
     def _submit(self, requests: int, statuses: int) -> int:
-        """Return how many of the step's requests submission takes; Lambda throttles the others."""
+        """Return how many of the step's requests submission handles; Lambda throttles the others."""
         settings, reserved = self.settings, self.settings.submission_reserved_concurrency
         allowed = int(self._shared_concurrency("submission")) if reserved is None else reserved
-        served = min(requests, self._requests_let_through(requests, statuses))
+        served = min(requests, self._requests_allowed(requests, statuses))
         if served < requests:
-            self._meet(Limit.LAMBDA_ACCOUNT if reserved is None else Limit.SUBMISSION_RESERVED)
+            self._record(Limit.LAMBDA_ACCOUNT if reserved is None else Limit.SUBMISSION_RESERVED)
         by_warm = int(min(self._warm, allowed) * self.seconds / settings.submission_seconds)
         missing = served - by_warm
         if missing <= 0:
@@ -412,19 +412,19 @@ class _Simulation:
         room = max(0, allowed - self._warm - self._starting)
         new = self._ramp.admit(min(wanted, room), self.seconds)
         if room < wanted:
-            self._meet(Limit.LAMBDA_ACCOUNT if reserved is None else Limit.SUBMISSION_RESERVED)
+            self._record(Limit.LAMBDA_ACCOUNT if reserved is None else Limit.SUBMISSION_RESERVED)
         elif new < wanted:
-            self._meet(Limit.LAMBDA_RAMP)
+            self._record(Limit.LAMBDA_RAMP)
         if new:
             self._starting += new
-            self._later(settings.cold_start_seconds, lambda: self._become_warm(new))
+            self._schedule(settings.cold_start_seconds, lambda: self._mark_warm(new))
         return min(served, by_warm + int(new * by_new))
 
-    def _become_warm(self, count: int) -> None:
+    def _mark_warm(self, count: int) -> None:
         self._starting -= count
         self._warm += count
 
-    def _requests_let_through(self, requests: int, statuses: int) -> int:
+    def _requests_allowed(self, requests: int, statuses: int) -> int:
         settings, each = self.settings, self.settings.lambda_requests_per_second_per_concurrency
         if settings.submission_reserved_concurrency is not None:
             return int(each * settings.submission_reserved_concurrency * self.seconds)
@@ -444,7 +444,7 @@ class _Simulation:
         self._store(received)
         if self._age(self.queue.oldest_fresh()) >= _NOTABLE_WAIT_SECONDS:
             is_scaling = self.concurrency < settings.processing_maximum_concurrency
-            self._meet(Limit.MAPPING_RAMP if is_scaling else Limit.MAPPING_CONCURRENCY)
+            self._record(Limit.MAPPING_RAMP if is_scaling else Limit.MAPPING_CONCURRENCY)
         change = settings.mapping_new_batches_per_minute / 60 * self.seconds
         if self.queue.count:
             self.concurrency = min(float(settings.processing_maximum_concurrency), self.concurrency + change)
@@ -461,7 +461,7 @@ class _Simulation:
         room = max(0, settings.queue_in_flight_messages - self.in_flight)
         most = min(int(room * max(1.0, self.seconds / cycle)), room + self._table.bucket.available(self.seconds))
         if wanted > most:
-            self._meet(Limit.QUEUE_IN_FLIGHT)
+            self._record(Limit.QUEUE_IN_FLIGHT)
         received = self.queue.take(min(wanted, most))
         # A free poller takes all visible messages. Batches are full only with a backlog or a window.
         count = sum(group.count for group in received)
@@ -478,7 +478,7 @@ class _Simulation:
         written = self._table.write(count, self.seconds)
         if written < count:
             at_quota = self._table.capacity >= self.settings.table_write_units_per_second
-            self._meet(Limit.TABLE_QUOTA if at_quota else Limit.TABLE_WARMTH)
+            self._record(Limit.TABLE_QUOTA if at_quota else Limit.TABLE_WARMTH)
         rejected, seen = count - written, 0
         for group in received:
             # Rejections spread evenly over the groups: the difference of two rounded running shares.
@@ -490,21 +490,21 @@ class _Simulation:
                 self._waits[wait] = self._waits.get(wait, 0) + stored
             if part:
                 self._hide(_Group(group.since, group.receives, part))
-        self.outcome.stored += written
+        self.result.stored += written
         if written:
             self._stream.add(self.step, written)
             self.done_step = self.step
 
     def _hide(self, group: _Group) -> None:
         self.in_flight += group.count
-        self._later(self.settings.visibility_timeout_seconds, lambda: self._reappear(group))
+        self._schedule(self.settings.visibility_timeout_seconds, lambda: self._reappear(group))
 
     def _reappear(self, group: _Group) -> None:
         self.in_flight -= group.count
         if group.receives < self.settings.maximum_receives:
             self.queue.give_back(group)
         else:
-            self.outcome.dead_lettered += group.count
+            self.result.dead_lettered += group.count
             self.done_step = self.step
 
     # The table's stream and notification.
@@ -512,7 +512,7 @@ class _Simulation:
     def _announce(self) -> None:
         settings = self.settings
         age = self._steps(settings.notification_maximum_age_seconds)
-        self.outcome.announcements_given_up += self._stream.drop_older_than(self.step - age)
+        self.result.announcements_given_up += self._stream.drop_older_than(self.step - age)
         size, seconds = settings.notification_batch_size, settings.notification_seconds
         concurrency = self._table.partitions * settings.notification_parallelization_factor
         concurrency = min(concurrency, int(self._shared_concurrency("notification")))
@@ -523,26 +523,26 @@ class _Simulation:
 
         announced = min(batches * size, self._stream.count)
         self._stream.take(announced)
-        self.outcome.announced += announced
+        self.result.announced += announced
         if self._age(self._stream.oldest()) >= _NOTABLE_WAIT_SECONDS:
-            self._meet(Limit.STREAM_SHARDS)
+            self._record(Limit.STREAM_SHARDS)
 
 
 # --- Advice -----------------------------------------------------------------------------------------------------------
 
 
-def advised(arrivals: Arrivals, settings: Settings) -> Iterator[tuple[Outcome, Limit | None, dict[str, Any]]]:
+def advised(arrivals: Arrivals, settings: Settings) -> Iterator[tuple[SimulationResult, Limit | None, dict[str, Any]]]:
     """Simulate, raise the first limit that can be raised, and repeat until none can.
 
-    Yields each outcome with that limit and the changed settings. The last outcome has no limit and no changes.
+    Yields each result with that limit and the changed settings. The last result has no limit and no changes.
     """
-    for _ in range(_MOST_CHANGES):
-        outcome = simulate(arrivals, settings)
+    for _ in range(_MAX_CHANGES):
+        result = simulate(arrivals, settings)
         limit, changes = next(
-            ((limit, changes) for limit in outcome.limits if (changes := _remedy(limit, arrivals.peak_rate, settings))),
+            ((limit, changes) for limit in result.limits if (changes := _remedy(limit, arrivals.peak_rate, settings))),
             (None, {}),
         )
-        yield outcome, limit, changes
+        yield result, limit, changes
         if not changes:
             return
         settings = replace(settings, **changes)

@@ -162,7 +162,7 @@ PROFILES = {
 def sampled_traces(invocations: float) -> float:
     """Return how many of a function's invocations per month X-Ray records: the first per second, and 5 % of the rest.
 
-    Source: https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html. Invocations are taken as independent.
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html. Invocations are assumed to be independent.
     """
     rate = invocations / SECONDS
     first_of_a_second = 1 - math.exp(-rate)
@@ -201,10 +201,10 @@ class Line:
     """One line of the bill; a fixed line does not depend on the number of orders."""
 
     part: Part
-    what: str
+    name: str
     quantity: Decimal
     price: Price
-    why: str
+    reason: str
     is_fixed: bool
 
     @property
@@ -234,10 +234,10 @@ class Bill:
         lines = [line for line in self.lines if not line.is_fixed and (not parts or line.part in parts)]
         return sum((line.amount for line in lines), Decimal(0)) * 1_000_000 / self.scenario.orders
 
-    def _add(self, part: Part, what: str, quantity: float, price: str, why: str, *, fixed: bool = False) -> None:
+    def _add(self, part: Part, name: str, quantity: float, price: str, reason: str, *, fixed: bool = False) -> None:
         exact = Decimal(repr(round(quantity, 9)))
         if exact:
-            self.lines.append(Line(part, what, exact, PRICES[price], why, fixed))
+            self.lines.append(Line(part, name, exact, PRICES[price], reason, fixed))
 
     def _add_backend(self) -> None:
         add, size, scenario, settings = self._add, ORDER_BYTES, self.scenario, self.scenario.settings
@@ -249,8 +249,8 @@ class Bill:
         request, response = "api_gateway_http_request", size.response + size.item
         add(Part.PATH, "API: POST /orders", orders, request, "one per order")
         add(Part.STATUS, "API: GET /orders/{id}", gets, request, f"{scenario.gets_per_order:g} per order")
-        why = f"{response} bytes each"
-        add(Part.TRANSFER, "API responses", (orders + gets) * response / _GB, "transfer_out_gb", why)
+        reason = f"{response} bytes each"
+        add(Part.TRANSFER, "API responses", (orders + gets) * response / _GB, "transfer_out_gb", reason)
 
         # Functions
         processing_seconds = settings.batch_seconds(settings.processing_seconds, stored_batch)
@@ -265,23 +265,23 @@ class Bill:
         add(Part.PATH, "SQS: SendMessage", orders, "sqs_request", "one per order, under 64 KB")
         add(Part.PATH, "SQS: ReceiveMessage", batches, "sqs_request", per_batch)
         add(Part.PATH, "SQS: DeleteMessageBatch", batches, "sqs_request", per_batch)
-        empty, why = empty_receives(orders, settings.pollers), f"{settings.pollers} pollers wait 20 s at a time"
-        add(Part.PATH, "SQS: empty receives", empty, "sqs_request", f"{why}, all month", fixed=True)
+        empty, reason = empty_receives(orders, settings.pollers), f"{settings.pollers} pollers wait 20 s at a time"
+        add(Part.PATH, "SQS: empty receives", empty, "sqs_request", f"{reason}, all month", fixed=True)
 
         # Table
         units = math.ceil(size.item / 1024)
-        why = f"{size.item} bytes are {units} unit per order"
-        add(Part.PATH, "table: writes", orders * units, "dynamodb_write", why)
-        add(Part.PATH, "index by_customer: writes", orders * units, "dynamodb_write", "the item again")
+        reason = f"{size.item} bytes are {units} unit per order"
+        add(Part.PATH, "table: writes", orders * units, "dynamodb_write", reason)
+        add(Part.PATH, "index by_customer: writes", orders * units, "dynamodb_write", "a copy of the item")
         add(Part.STATUS, "table: reads", gets, "dynamodb_read", "one per GET, strongly consistent")
         kept_gb = orders * scenario.months_kept * (size.item + _ITEM_OVERHEAD_BYTES) / _GB
-        why = f"{scenario.months_kept} months, {size.item} + {_ITEM_OVERHEAD_BYTES} bytes each, in table and index"
-        add(Part.STORAGE, "table: storage", kept_gb * 2, "dynamodb_storage_gb_month", why)
+        reason = f"{scenario.months_kept} months, {size.item} + {_ITEM_OVERHEAD_BYTES} bytes each, in table and index"
+        add(Part.STORAGE, "table: storage", kept_gb * 2, "dynamodb_storage_gb_month", reason)
         add(Part.STORAGE, "table: point-in-time recovery", kept_gb, "dynamodb_backup_gb_month", "without the index")
 
         # Topic
-        why = f"one per batch of {announced_batch:.3g}, under 64 KB"
-        add(Part.PATH, "SNS: PublishBatch", announced, "sns_publish", why)
+        reason = f"one per batch of {announced_batch:.3g}, under 64 KB"
+        add(Part.PATH, "SNS: PublishBatch", announced, "sns_publish", reason)
         if scenario.orders_are_mailed:
             add(Part.MAIL, "SNS: e-mails", orders, "sns_email", "one per order")
 
@@ -291,31 +291,32 @@ class Bill:
         if scenario.has_customer_key:
             add(Part.KEY, "KMS: key", 1, "kms_key", "one", fixed=True)
             active = 1 - math.exp(-orders / SECONDS * _DATA_KEY_SECONDS)
-            why = f"{_KEY_REQUESTS} in each five minutes with an order; data keys are cached that long"
+            reason = f"{_KEY_REQUESTS} in each five minutes with an order; data keys are cached that long"
             requests = _KEY_REQUESTS * SECONDS / _DATA_KEY_SECONDS * active
-            add(Part.KEY, "KMS: requests", requests, "kms_request", why, fixed=True)
+            add(Part.KEY, "KMS: requests", requests, "kms_request", reason, fixed=True)
 
     def _add_monitoring(self, orders: float, gets: float, batches: float, announced: float) -> None:
         add, size, days = self._add, ORDER_BYTES, self.scenario.log_retention_days
         own = orders * (size.submission_log + size.processing_log + size.notification_log) + gets * size.status_log
         own += (3 * orders + gets) * len(_REQUEST_ID_FIELD)
         access = (orders + gets) * len(json.dumps(ACCESS_LOG_LINE, separators=(",", ":")))
-        why = f"{own / (orders or 1):,.0f} bytes per order"
-        add(Part.MONITORING, "functions' logs: ingested", own / _GB, "cloudwatch_log_gb", why)
-        why = f"{access / (orders or 1):,.0f} bytes per order"
-        add(Part.MONITORING, "access log: ingested", access / _GB, "cloudwatch_log_gb", why)
+        reason = f"{own / (orders or 1):,.0f} bytes per order"
+        add(Part.MONITORING, "functions' logs: ingested", own / _GB, "cloudwatch_log_gb", reason)
+        reason = f"{access / (orders or 1):,.0f} bytes per order"
+        add(Part.MONITORING, "access log: ingested", access / _GB, "cloudwatch_log_gb", reason)
         kept_gb = (own + access) / _GB * _LOG_COMPRESSION * days / 30
-        why = f"{days} days, compressed to {_LOG_COMPRESSION}"
-        add(Part.MONITORING, "logs stored", kept_gb, "cloudwatch_log_gb_month", why)
+        reason = f"{days} days, compressed to {_LOG_COMPRESSION}"
+        add(Part.MONITORING, "logs stored", kept_gb, "cloudwatch_log_gb_month", reason)
         if self.scenario.is_traced:
             traces = sum(map(sampled_traces, (orders, gets, batches, announced)))
-            why = "the first invocation per second and function, 5 % of the others"
-            add(Part.MONITORING, "X-Ray: traces", traces, "xray_trace", why)
-        metrics, why = len(HOURLY_METRICS) if orders else 0, "metric filters with a value in every hour"
-        add(Part.MONITORING, "metrics", metrics, "cloudwatch_metric", why, fixed=True)
+            reason = "the first invocation per second and function, 5 % of the others"
+            add(Part.MONITORING, "X-Ray: traces", traces, "xray_trace", reason)
+        metrics, reason = len(HOURLY_METRICS) if orders else 0, "metric filters with a value in every hour"
+        add(Part.MONITORING, "metrics", metrics, "cloudwatch_metric", reason, fixed=True)
         add(Part.MONITORING, "alarms", ALARM_METRICS, "cloudwatch_alarm", "by metric", fixed=True)
-        dashboards, why = 0 if self.scenario.has_free_dashboard else 1, "free if it is one of the account's first three"
-        add(Part.MONITORING, "dashboard", dashboards, "cloudwatch_dashboard", why, fixed=True)
+        dashboards = 0 if self.scenario.has_free_dashboard else 1
+        reason = "free if it is one of the account's first three"
+        add(Part.MONITORING, "dashboard", dashboards, "cloudwatch_dashboard", reason, fixed=True)
 
     def _add_function(self, part: Part, name: str, count: float, seconds: float) -> None:
         add, scenario, memory_mb = self._add, self.scenario, MEMORY_MB[name]
@@ -323,12 +324,12 @@ class Bill:
         share = f"{scenario.cold_start_share:.0%} of them cold starts"
         is_restored = scenario.has_snapstart and name in ("submission", "status")
         billed_seconds = count * seconds + (0 if is_restored else starts * scenario.settings.cold_start_seconds)
-        why = f"{seconds * 1000:.3g} ms each at {memory_mb} MB" + ("" if is_restored else f", {share}")
+        reason = f"{seconds * 1000:.3g} ms each at {memory_mb} MB" + ("" if is_restored else f", {share}")
         add(part, f"{name}: requests", count, "lambda_request", "one per invocation")
-        add(part, f"{name}: GB-seconds", billed_seconds * memory_gb, "lambda_gb_second", why)
+        add(part, f"{name}: GB-seconds", billed_seconds * memory_gb, "lambda_gb_second", reason)
         if is_restored:
-            cached, why = SECONDS * memory_gb, "one published version all month; each older one costs as much"
-            add(part, f"{name}: snapshot cached", cached, "lambda_snapstart_cache_gb_second", why, fixed=True)
+            cached, reason = SECONDS * memory_gb, "one published version all month; each older one costs as much"
+            add(part, f"{name}: snapshot cached", cached, "lambda_snapstart_cache_gb_second", reason, fixed=True)
             add(part, f"{name}: snapshot restored", starts * memory_gb, "lambda_snapstart_restore_gb", share)
 
     def _add_storefront(self) -> None:
@@ -341,20 +342,20 @@ class Bill:
         included = INSTANCES * _BASELINE_VCPUS * HOURS
         busy = min(visits * _CPU_SECONDS_PER_VISIT / 3600, INSTANCES * _VCPUS * HOURS)
 
-        def add(what: str, quantity: float, price: str, why: str, *, fixed: bool = True) -> None:
-            self._add(Part.STOREFRONT, what, quantity, price, why, fixed=fixed)
+        def add(name: str, quantity: float, price: str, reason: str, *, fixed: bool = True) -> None:
+            self._add(Part.STOREFRONT, name, quantity, price, reason, fixed=fixed)
 
         per_order = f"{scenario.visits_per_order:g} visits per order"
         add("load balancer", HOURS, "load_balancer_hour", f"{HOURS} hours")
-        why = f"{per_order}, by connections or bytes, whichever is more"
-        add("load balancer: capacity units", units * HOURS, "load_balancer_capacity_hour", why, fixed=False)
+        reason = f"{per_order}, by connections or bytes, whichever is more"
+        add("load balancer: capacity units", units * HOURS, "load_balancer_capacity_hour", reason, fixed=False)
         add("instances", INSTANCES * HOURS, "instance_hour", f"{INSTANCES} t4g.micro; by min_size, instance_type")
-        above, why = max(0.0, busy - included), f"{included:,.0f} vCPU hours are included"
-        add("instances: CPU above the baseline", above, "cpu_credit_vcpu_hour", why, fixed=False)
+        above, reason = max(0.0, busy - included), f"{included:,.0f} vCPU hours are included"
+        add("instances: CPU above the baseline", above, "cpu_credit_vcpu_hour", reason, fixed=False)
         add("volumes", INSTANCES * VOLUME_GB, "volume_gb_month", f"{INSTANCES} of {VOLUME_GB} GB")
-        why = f"{ZONES} of the load balancer, {own} of instances, {gateways} of NAT gateways"
-        add("public addresses", (ZONES + own + gateways) * HOURS, "public_address_hour", why)
+        reason = f"{ZONES} of the load balancer, {own} of instances, {gateways} of NAT gateways"
+        add("public addresses", (ZONES + own + gateways) * HOURS, "public_address_hour", reason)
         add("NAT gateways", gateways * HOURS, "nat_gateway_hour", "one per zone, for instances_are_private")
-        why = f"{per_order}, {PAGE_BYTES:,} bytes each"
-        add("page to browsers", page_gb, "transfer_out_gb", why, fixed=False)
+        reason = f"{per_order}, {PAGE_BYTES:,} bytes each"
+        add("page to browsers", page_gb, "transfer_out_gb", reason, fixed=False)
         add("alarms of the storefront", STOREFRONT_ALARM_METRICS, "cloudwatch_alarm", "metrics of four alarms")

@@ -1,4 +1,4 @@
-"""The numbers that decide how much a deployment takes: its settings, AWS's quotas, and the functions' durations.
+"""The inputs of the capacity model: the deployment's settings, AWS's quotas, and the functions' durations.
 
 Quotas were read on 2026-11-25 from stored copies of AWS's pages, which are named below. They are an established
 account's defaults in us-east-1; an account's own are in its Service Quotas console.
@@ -19,7 +19,7 @@ from click import ClickException
 
 
 class PlanningError(ClickException):
-    """The plan cannot be computed; the text says why and what to do."""
+    """The plan cannot be computed; the message states the reason and the fix."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Settings:
     queue_in_flight_messages: int = 120_000
 
     # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html: an on-demand table
-    # takes twice its previous peak at once, and more only after 30 minutes. on-demand-capacity-mode-max-throughput.html
+    # handles twice its previous peak at once, more only after 30 minutes. on-demand-capacity-mode-max-throughput.html
     # has the quota of a table, warm-throughput-scenarios.html that of a partition.
     table_warm_write_units: int = 4_000
     table_doubling_seconds: int = 30 * 60
@@ -90,7 +90,7 @@ class Settings:
 
     @property
     def visibility_timeout_seconds(self) -> int:
-        """How long a received message is hidden, in seconds."""
+        """Seconds for which a received message is hidden."""
         gathering = 20 if self.processing_batch_window_seconds else 0
         return self.visibility_timeout_factor * self.processing_timeout_seconds + gathering
 
@@ -112,7 +112,7 @@ class Settings:
 def gathered_orders(rate: float, busy_seconds: float, window_seconds: float, size: int) -> float:
     """Return the mean batch of a poller that receives `rate` orders per second.
 
-    Without a window it takes what arrived while it was busy. A window starts with the first order.
+    Without a window, the batch is the orders that arrived while the poller was busy. A window starts with the first.
     """
     during_window = rate * window_seconds
     return min(max(1 + during_window, rate * busy_seconds + during_window), float(size))

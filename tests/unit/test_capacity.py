@@ -88,7 +88,7 @@ def test_table_accepts_twice_its_peak_after_30_minutes_up_to_its_quota() -> None
             evenly((5000, 3)),
             {"lambda_new_environments_at_once": 1000},
             Limit.LAMBDA_RAMP,
-            {"refused_503": 6 * 500 - 1060},
+            {"rejected_503": 6 * 500 - 1060},
         ),
         # Lambda admits ten requests per second and unit of concurrency, and serves them once environments are warm.
         (
@@ -109,19 +109,19 @@ def test_table_accepts_twice_its_peak_after_30_minutes_up_to_its_quota() -> None
 def test_simulation_reports_the_first_limit(
     arrivals: Arrivals, changes: dict[str, Any], limit: Limit, expected: dict[str, Any]
 ) -> None:
-    outcome = simulate(arrivals, replace(NO_LIMIT, **changes))
-    assert next(iter(outcome.limits)) is limit
-    assert {name: getattr(outcome, name) for name in expected} == expected
+    result = simulate(arrivals, replace(NO_LIMIT, **changes))
+    assert next(iter(result.limits)) is limit
+    assert {name: getattr(result, name) for name in expected} == expected
 
 
 def test_backlog_grows_above_capacity_and_drains_below_it() -> None:
-    outcome = simulate(evenly((3000, 100), (500, 200)), NO_LIMIT)
+    result = simulate(evenly((3000, 100), (500, 200)), NO_LIMIT)
     # In the first second the mapping scales from five batches to ten and stores 1,500 instead of 2,000.
-    assert outcome.peak_backlog == pytest.approx((3000 - CAPACITY) * 100 + 500, rel=0.01)
-    assert outcome.oldest_order_seconds == pytest.approx(outcome.peak_backlog / CAPACITY, rel=0.02)
-    empty = next(step for step in range(1000, len(outcome.backlog)) if outcome.backlog[step] == 0)
-    assert (empty - 1000) * 0.1 == pytest.approx(outcome.backlog[999] / (CAPACITY - 500), rel=0.01)
-    assert Limit.MAPPING_CONCURRENCY in outcome.limits
+    assert result.peak_backlog == pytest.approx((3000 - CAPACITY) * 100 + 500, rel=0.01)
+    assert result.oldest_order_seconds == pytest.approx(result.peak_backlog / CAPACITY, rel=0.02)
+    empty = next(step for step in range(1000, len(result.backlog)) if result.backlog[step] == 0)
+    assert (empty - 1000) * 0.1 == pytest.approx(result.backlog[999] / (CAPACITY - 500), rel=0.01)
+    assert Limit.MAPPING_CONCURRENCY in result.limits
 
 
 def simulate_each_batch(arrivals: Arrivals, concurrency: int, size: int, cycle: float) -> tuple[float, int]:
@@ -147,21 +147,21 @@ def simulate_each_batch(arrivals: Arrivals, concurrency: int, size: int, cycle: 
 def test_model_agrees_with_a_simulation_of_each_batch(rate: int, cycle: float) -> None:
     arrivals = constant(rate, 20)
     settings = replace(NO_LIMIT, processing_maximum_concurrency=5, processing_seconds=cycle, mapping_overhead_seconds=0)
-    outcome = simulate(arrivals, settings)
+    result = simulate(arrivals, settings)
     ended, most = simulate_each_batch(arrivals, concurrency=5, size=10, cycle=cycle)
-    assert outcome.drain_seconds is not None
-    assert 20 + outcome.drain_seconds == pytest.approx(ended, rel=0.05, abs=cycle + 0.1)
+    assert result.drain_seconds is not None
+    assert 20 + result.drain_seconds == pytest.approx(ended, rel=0.05, abs=cycle + 0.1)
     # The model ignores waits shorter than a cycle.
-    assert outcome.peak_backlog == pytest.approx(most, rel=0.05, abs=rate * (cycle + 0.1))
+    assert result.peak_backlog == pytest.approx(most, rel=0.05, abs=rate * (cycle + 0.1))
 
 
 def test_mapping_adds_300_batches_per_minute() -> None:
     settings = replace(NO_LIMIT, processing_maximum_concurrency=605, processing_seconds=10)
-    outcome = simulate(evenly((0, 1)), settings, queued=10**5)
+    result = simulate(evenly((0, 1)), settings, queued=10**5)
     # After 600 steps 305 batches run: 5 + 5 per second. Batches of ten take 10.02 s.
-    drained = outcome.backlog[0] - outcome.backlog[600]
+    drained = result.backlog[0] - result.backlog[600]
     assert drained == pytest.approx(10 * sum(5 + 0.5 * step for step in range(600)) * 0.1 / 10.02, rel=0.05)
-    assert next(iter(outcome.limits)) is Limit.MAPPING_RAMP
+    assert next(iter(result.limits)) is Limit.MAPPING_RAMP
 
 
 def test_batches_are_full_only_with_a_backlog_or_a_window() -> None:
@@ -184,29 +184,29 @@ def test_wait_for_a_window_ends_when_the_batch_is_full() -> None:
 @pytest.mark.parametrize(("window", "timeout"), [(0, 180), (1, 200)])
 def test_order_becomes_a_dead_letter_after_five_visibility_timeouts(window: int, timeout: int) -> None:
     settings = replace(NO_LIMIT, table_warm_write_units=0, processing_batch_window_seconds=window)
-    outcome = simulate(evenly((0, 1), step=1), settings, queued=50)
-    assert (outcome.dead_lettered, outcome.drain_seconds) == (50, 5 * timeout)
-    assert next(iter(outcome.limits)) is Limit.TABLE_WARMTH
+    result = simulate(evenly((0, 1), step=1), settings, queued=50)
+    assert (result.dead_lettered, result.drain_seconds) == (50, 5 * timeout)
+    assert next(iter(result.limits)) is Limit.TABLE_WARMTH
 
 
 def test_queue_delivers_no_more_than_its_in_flight_quota() -> None:
     settings = replace(NO_LIMIT, queue_in_flight_messages=1000, table_warm_write_units=0)
-    outcome = simulate(evenly((0, 1), step=1), settings, queued=3000)
-    assert Limit.QUEUE_IN_FLIGHT in outcome.limits
+    result = simulate(evenly((0, 1), step=1), settings, queued=3000)
+    assert Limit.QUEUE_IN_FLIGHT in result.limits
     # 1,000 messages at a time; each is received five times and hidden for 180 s each time.
-    assert outcome.drain_seconds == pytest.approx(3 * 5 * 180, abs=20)
+    assert result.drain_seconds == pytest.approx(3 * 5 * 180, abs=20)
 
 
 def test_old_announcements_are_discarded() -> None:
     settings = replace(NO_LIMIT, table_warm_write_units=4000, notification_maximum_age_seconds=20)
-    outcome = simulate(evenly((1500, 100)), settings)
-    assert outcome.announcements_given_up > 0
-    assert outcome.announced + outcome.announcements_given_up == 150_000
+    result = simulate(evenly((1500, 100)), settings)
+    assert result.announcements_given_up > 0
+    assert result.announced + result.announcements_given_up == 150_000
 
 
 def test_all_orders_are_accounted_for() -> None:
-    outcome = simulate(constant(10_000, 600), Settings())
-    assert outcome.stored + outcome.throttled_429 + outcome.refused_503 == outcome.offered == 6_000_000
+    result = simulate(constant(10_000, 600), Settings())
+    assert result.stored + result.throttled_429 + result.rejected_503 == result.offered == 6_000_000
 
 
 def run(arguments: str) -> str:
@@ -214,7 +214,7 @@ def run(arguments: str) -> str:
 
 
 def test_set_option_changes_a_setting() -> None:
-    assert "the API's throttle answers 429" in run("constant --rate 1000 --for 1min")
+    assert "the API's throttle is reached: 429" in run("constant --rate 1000 --for 1min")
     raised = "--set api_throttling_rate_limit=2000 --set processing_maximum_concurrency=10"
     assert "No limit is reached" in run(f"constant --rate 1000 --for 1min {raised}")
 
@@ -224,10 +224,10 @@ def test_advice_raises_limits_until_nothing_is_rejected() -> None:
     changes = {name: value for _, _, changed in rounds for name, value in changed.items()}
     assert changes["api_throttling_rate_limit"] >= 3000
     assert changes["processing_maximum_concurrency"] >= 15
-    outcome, limit, changed = rounds[-1]
-    assert (outcome.throttled_429, limit, changed) == (0, None, {})
-    assert outcome.drain_seconds is not None
-    assert outcome.drain_seconds < 1
+    result, limit, changed = rounds[-1]
+    assert (result.throttled_429, limit, changed) == (0, None, {})
+    assert result.drain_seconds is not None
+    assert result.drain_seconds < 1
     assert "set:   api_throttling_rate_limit=1800" in run("constant --rate 1500 --for 20s --advise")
 
 

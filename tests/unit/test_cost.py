@@ -41,7 +41,7 @@ def month(orders: int, **options: Any) -> Bill:
 
 
 def amounts(orders: int, **options: Any) -> dict[str, float]:
-    return {line.what: float(line.amount) for line in month(orders, **options).lines}
+    return {line.name: float(line.amount) for line in month(orders, **options).lines}
 
 
 def test_bill_of_a_million_orders_in_full_batches() -> None:
@@ -84,7 +84,7 @@ def test_bill_of_a_million_orders_in_full_batches() -> None:
         "dashboard": 3.00,
     }
     found = amounts(**MILLION)
-    assert {what: found[what] for what in path | others} == pytest.approx(path | others)
+    assert {name: found[name] for name in path | others} == pytest.approx(path | others)
     assert float(month(**MILLION).per_million(Part.PATH)) == pytest.approx(sum(path.values()))
 
 
@@ -153,7 +153,7 @@ def test_bill_of_logs_and_traces() -> None:
 )
 def test_bill_includes_the_options(orders: int, options: dict[str, Any], expected: dict[str, float | None]) -> None:
     found = amounts(orders, **options)
-    assert {what: found.get(what) for what in expected} == pytest.approx(expected)
+    assert {name: found.get(name) for name in expected} == pytest.approx(expected)
 
 
 def test_bill_of_an_idle_month_has_pollers_alarms_and_dashboard() -> None:
@@ -185,7 +185,7 @@ def test_command_shows_the_bill_of_its_options() -> None:
     chosen = "--orders 5000 --snapstart --customer-key --tracing --email --private-instances --batch-window 20"
     shown = CliRunner().invoke(planning, ["cost", "show", *chosen.split()]).output
     assert re.search(r"SQS: ReceiveMessage +4,937 × 0\.40 / 1,000,000 = 0\.002", shown)
-    assert all(what in shown for what in ("KMS: key", "X-Ray: traces", "snapshot cached", "e-mails", "NAT gateways"))
+    assert all(name in shown for name in ("KMS: key", "X-Ray: traces", "snapshot cached", "e-mails", "NAT gateways"))
     for arguments in ([], ["idle", "--orders", "5"]):
         result = CliRunner().invoke(planning, ["cost", "show", *arguments])
         assert result.exit_code == 2
