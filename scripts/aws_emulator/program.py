@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
+import h11
 import hypercorn.asyncio
 import ministack.app
 from ministack.core import persistence
@@ -75,11 +76,30 @@ def keep_connections(server: Any = hypercorn.asyncio) -> None:
     server.serve = serve_and_keep
 
 
+def send_responses_at_once() -> None:
+    """Send the head of a response together with its body.
+
+    hypercorn writes them separately. On a busy machine the Terraform provider sometimes closed the connection between
+    the two, and its SDK repeated a request that had been executed.
+    """
+    send = h11.Connection.send
+
+    def send_later(connection: Any, event: Any) -> bytes | None:
+        data = send(connection, event)
+        if isinstance(event, h11.Response):
+            connection.unsent_head = data
+            return b""
+        return vars(connection).pop("unsent_head", b"") + data if data is not None else None
+
+    h11.Connection.send = send_later  # type: ignore[method-assign, assignment]
+
+
 def main() -> None:
     """Run ministack until it is stopped."""
     # The functions inherit the environment, so remove these variables.
     access_key_id, secret_access_key = os.environ.pop("ROOT_ACCESS_KEY_ID"), os.environ.pop("ROOT_SECRET_ACCESS_KEY")
     origins = frozenset(os.environ.pop("STOREFRONT_ORIGINS").split())
+    send_responses_at_once()
     patch_root_user(access_key_id, secret_access_key)
     patch_alarms()
     patch_auto_scaling()

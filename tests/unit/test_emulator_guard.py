@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 from types import SimpleNamespace
 
+import h11
 import ministack.app
 import pytest
 
@@ -159,3 +160,16 @@ def test_emulator_keeps_idle_connections_longer_than_terraform() -> None:
     server = SimpleNamespace(serve=lambda app, config: config.keep_alive_timeout)
     program.keep_connections(server)
     assert server.serve(None, SimpleNamespace(keep_alive_timeout=75)) > 90
+
+
+def test_emulator_sends_head_and_body_of_a_response_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(h11.Connection, "send", h11.Connection.send)
+    program.send_responses_at_once()
+    for body in (b"text", b""):
+        server = h11.Connection(h11.SERVER)
+        server.receive_data(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        server.next_event()
+        length = [("Content-Length", str(len(body)))]
+        assert server.send(h11.Response(status_code=200, headers=length, reason=b"OK")) == b""
+        sent = server.send(h11.Data(data=body)) if body else server.send(h11.EndOfMessage())
+        assert sent == b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
