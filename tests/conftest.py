@@ -25,14 +25,15 @@ hypothesis.settings.load_profile("repeatable")
 
 
 # Slow fixtures. Tests that share one run in the same process, one after the other.
-SHARED_FIXTURES = ("terraform_stack", "deployed_twice", "frontend", "backend")
+SHARED_FIXTURES = ("terraform_stack", "deployed_twice", "frontend_plans", "backend_plans", "chromium")
 
 # The slowest groups, then the slowest folders, start first: otherwise one process would end long after the others.
 SLOWEST = (
     "infrastructure/test_frontend_apply.py",
+    "frontend_plans",
     "deployed_twice",
     "terraform_stack",
-    "frontend",
+    "chromium",
     "e2e/test_readme.py",
 )
 FOLDERS = ("e2e", "infrastructure", "integration", "browser", "unit")

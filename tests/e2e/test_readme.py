@@ -47,7 +47,7 @@ NOT_RUN = {
     "make smoke STACK=": "tests/integration/test_smoke.py runs it against the emulator",
     "terraform apply -var api_url=": "tests/infrastructure/test_frontend_apply.py applies the storefront",
     "terraform destroy": "tests/infrastructure/test_frontend_apply.py destroys the storefront",
-    'curl "$STOREFRONT/health"': "tests/integration/test_frontend_user_data.py requests it",
+    'curl "$STOREFRONT/health"': "tests/infrastructure/test_frontend_user_data.py requests it",
     "orders restore": "tests/e2e/test_cli.py restores orders",
 }
 EXPECTED = {

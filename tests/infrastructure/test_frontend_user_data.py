@@ -18,11 +18,9 @@ from browser.fake_order_api import FakeOrderApi
 from browser.visit import Visit
 from local_stack.machine import free_port
 from support.deployment.api import DeployedApi, Response
-from support.deployment.emulator import running_emulator
-from support.deployment.frontend import API_URL, REPOSITORY_URL, VARIABLES, user_data
-from support.deployment.terraform import TerraformRoot
-from support.prerequisites import require_program, require_root
-from support.repository.files import REPOSITORY
+from support.deployment.frontend import API_URL, REPOSITORY_URL, user_data
+from support.deployment.terraform import Plan
+from support.prerequisites import require_root
 from support.storefront import web_server
 from support.storefront.agent import add_agent
 from support.storefront.server import FRONTEND, load_server
@@ -34,13 +32,9 @@ SERVER_HEADERS = {"accept-ranges", "connection", "content-length", "date", "etag
 
 
 @pytest.fixture(scope="module")
-def script(tmp_path_factory: pytest.TempPathFactory) -> str:
+def script(frontend_plan: Plan) -> str:
     require_root("making a Debian system")
-    require_program("terraform", "install Terraform 1.9 or newer to test the web servers")
-    directory = tmp_path_factory.mktemp("terraform")
-    with running_emulator(tmp_path_factory.mktemp("emulator"), "eu-west-1") as emulator:
-        root = TerraformRoot(REPOSITORY / "terraform-frontend", directory / "terraform-frontend", emulator.environment)
-        return user_data(root.plan(VARIABLES))
+    return user_data(frontend_plan)
 
 
 @dataclass(frozen=True)
