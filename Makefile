@@ -16,10 +16,10 @@ unexport $(filter-out PYTHONDONTWRITEBYTECODE PYTHONUNBUFFERED,$(filter PYTHON% 
 
 # Local servers are reached without a proxy. Some tools read the lower-case variable, others the upper-case one.
 comma     := ,
-NOT_PROXY := $(sort $(subst $(comma), ,$(no_proxy) $(NO_PROXY)) localhost .localhost 127.0.0.1)
-NOT_PROXY := $(subst $() ,$(comma),$(NOT_PROXY))
-export no_proxy := $(NOT_PROXY)
-export NO_PROXY := $(NOT_PROXY)
+LOCAL_HOSTS := $(sort $(subst $(comma), ,$(no_proxy) $(NO_PROXY)) localhost .localhost 127.0.0.1)
+LOCAL_HOSTS := $(subst $() ,$(comma),$(LOCAL_HOSTS))
+export no_proxy := $(LOCAL_HOSTS)
+export NO_PROXY := $(LOCAL_HOSTS)
 
 help:
 	@echo "Order processing system"
@@ -48,7 +48,7 @@ help:
 	@echo "                       SMOKE_WRITE=orders,alarms  allow orders, alarms, load"
 	@echo "                       SMOKE_PROD=yes             allow a deployment called prod"
 	@echo "  make bench         measure speed against a baseline; about five minutes"
-	@echo "                       BENCH=--quick              a short run that only shows that it works"
+	@echo "                       BENCH=--quick              a short run that only tests the benchmark"
 	@echo
 	@echo "Change"
 	@echo "  make install-test  install what tests and checks need; \`make test\` does it too"
@@ -129,14 +129,14 @@ clean:
 	rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis terraform-*/.terraform
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Checked here, because an old Python cannot parse the set-up program.
-NEW_ENOUGH := import sys; sys.version_info >= (3, 11) or sys.exit( \
+# Checked here, because an old Python cannot parse scripts/set_up_venv.py.
+CHECK_PYTHON := import sys; sys.version_info >= (3, 11) or sys.exit( \
   "make: %s is Python %d.%d, but 3.11 or newer is needed. Install one and name it: make run PYTHON=python3.11" \
   % ((sys.executable,) + tuple(sys.version_info[:2])))
-SET_UP := $(PYTHON) -c '$(NEW_ENOUGH)' && $(PYTHON) scripts/set_up_venv.py
+SET_UP_VENV := $(PYTHON) -c '$(CHECK_PYTHON)' && $(PYTHON) scripts/set_up_venv.py
 
 install:
-	@$(SET_UP) run
+	@$(SET_UP_VENV) run
 
 install-test:
-	@$(SET_UP) test
+	@$(SET_UP_VENV) test

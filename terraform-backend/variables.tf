@@ -192,7 +192,7 @@ variable "submission_reserved_concurrency" {
 
   validation {
     condition     = var.submission_reserved_concurrency == null || try(var.submission_reserved_concurrency >= 1 && floor(var.submission_reserved_concurrency) == var.submission_reserved_concurrency, false)
-    error_message = "Reserve at least 1 execution, in whole numbers, for submission: with 0 every order is refused. Leave submission_reserved_concurrency out to share the account's pool."
+    error_message = "Reserve at least 1 execution, in whole numbers, for submission: with 0 every order is rejected. Leave submission_reserved_concurrency out to share the account's pool."
   }
 }
 
@@ -322,7 +322,7 @@ variable "api_throttling_rate_limit" {
 
   validation {
     condition     = alltrue([for limit in [var.api_throttling_rate_limit, var.submission_throttling_rate_limit, var.status_throttling_rate_limit] : limit == null || try(limit >= 1 && limit <= 10000, false)])
-    error_message = "Choose 1 to 10000 requests per second (the account's quota) as api_, submission_ and status_throttling_rate_limit: with 0 every order, or every customer who follows one, is refused."
+    error_message = "Choose 1 to 10000 requests per second (the account's quota) as api_, submission_ and status_throttling_rate_limit: with 0 every order or status request is rejected."
   }
 }
 
@@ -334,7 +334,7 @@ variable "api_throttling_burst_limit" {
 
   validation {
     condition     = alltrue([for limit in [var.api_throttling_burst_limit, var.submission_throttling_burst_limit, var.status_throttling_burst_limit] : limit == null || try(limit >= 1 && limit <= 5000 && floor(limit) == limit, false)])
-    error_message = "Choose a whole number from 1 to 5000 (the account's quota) as api_, submission_ and status_throttling_burst_limit: with 0 every order, or every customer who follows one, is refused."
+    error_message = "Choose a whole number from 1 to 5000 (the account's quota) as api_, submission_ and status_throttling_burst_limit: with 0 every order or status request is rejected."
   }
 }
 

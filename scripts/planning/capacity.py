@@ -222,7 +222,7 @@ class _Group:
 
 
 class _Backlog:
-    """Groups of waiting orders, oldest first. SQS promises no order; oldest first is its mean behavior."""
+    """Groups of waiting orders, oldest first. SQS does not guarantee this order, but delivers in it on average."""
 
     def __init__(self) -> None:
         self._fresh: deque[_Group] = deque()
@@ -234,7 +234,7 @@ class _Backlog:
             self._fresh.append(_Group(since, 0, count))
             self.count += count
 
-    def give_back(self, group: _Group) -> None:
+    def put_back(self, group: _Group) -> None:
         self._returned.append(group)
         self.count += group.count
 
@@ -502,7 +502,7 @@ class _Simulation:
     def _reappear(self, group: _Group) -> None:
         self.in_flight -= group.count
         if group.receives < self.settings.maximum_receives:
-            self.queue.give_back(group)
+            self.queue.put_back(group)
         else:
             self.result.dead_lettered += group.count
             self.done_step = self.step

@@ -40,7 +40,7 @@ CASES = [
     Case("ProcessingBatchWindowSeconds", "21", "from 0 to 20"),
     Case("NotificationParallelizationFactor", "2.5", "from 1 to 10"),
     Case("ProcessingTimeoutSeconds", "31", "Below 2, a cold start cannot finish"),
-    Case("SubmissionReservedConcurrency", "010", "with 0 every order is refused"),
+    Case("SubmissionReservedConcurrency", "010", "with 0 every order is rejected"),
 ]
 
 

@@ -82,7 +82,7 @@ def test_policy_fits_a_managed_policy_and_limits_wildcard_resources() -> None:
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
     assert len(json.dumps(policy, separators=(",", ":"))) <= 6144
     unrestricted = {each["Sid"] for each in STATEMENTS if each["Resource"] == "*"}
-    assert unrestricted == {"DeliverAccessLogs", "FollowDomainRecords", "ManageEventSources", "ManageSubscriptions"}, (
+    assert unrestricted == {"DeliverAccessLogs", "ReadDomainChanges", "ManageEventSources", "ManageSubscriptions"}, (
         "actions without an ARN"
     )
     # CloudWatch authorizes DescribeAlarms on all alarms: https://github.com/mattclay/aws-terminator/pull/63

@@ -16,7 +16,7 @@ from typing import Final
 
 _logger: Final = logging.getLogger("orders")
 _MAX_CAUSES: Final = 10
-_MAX_PLACES: Final = 20
+_MAX_LINES: Final = 20
 _PACKAGE: Final = Path(__file__).parent.parent
 _RECORD_FIELDS: Final = frozenset(vars(logging.makeLogRecord({})))
 
@@ -63,7 +63,7 @@ def log_failure(event: str, error: BaseException, /, **fields: str | int | None)
         event,
         logging.ERROR,
         error=" < ".join(map(_name, chain)),
-        at=" < ".join(islice(_places(chain[-1]), _MAX_PLACES)),
+        at=" < ".join(islice(_lines(chain[-1]), _MAX_LINES)),
         **fields,
     )
 
@@ -78,7 +78,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         cause = cause.__context__ if cause.__cause__ is None else cause.__cause__
 
 
-def _places(error: BaseException) -> Iterator[str]:
+def _lines(error: BaseException) -> Iterator[str]:
     """Yield the line that raised `error`, then the lines of this package in its call stack."""
     frames = [(Path(frame.f_code.co_filename), line) for frame, line in traceback.walk_tb(error.__traceback__)]
     for depth, (path, line) in enumerate(reversed(frames)):

@@ -10,7 +10,7 @@ of newer code. A new shape or a stricter rule of an order therefore needs a new 
 
 1. Add a reader for the new version to READERS.
 2. Let `write_message` write the new shape, and increase VERSION.
-3. When no message of the old version can be left, remove its reader.
+3. When no message of the old version can remain, remove its reader.
 """
 
 import json

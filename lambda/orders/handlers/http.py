@@ -74,12 +74,12 @@ def is_json_in_utf8(content_type: str) -> bool:
     media_type = _TYPE.match(text)
     if media_type is None or media_type.group().lower() != "application/json":
         return False
-    place = media_type.end()
-    while place < len(text):
-        parameter = _PARAMETER.match(text, place)
+    position = media_type.end()
+    while position < len(text):
+        parameter = _PARAMETER.match(text, position)
         if parameter is None or _names_another_charset(*parameter.groups()):
             return False
-        place = parameter.end()
+        position = parameter.end()
     return True
 
 

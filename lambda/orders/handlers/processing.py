@@ -21,8 +21,8 @@ cold_start.freeze_heap()
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Store the orders of one batch of the SQS event source and report each message that is not stored.
 
-    Returns ``{"batchItemFailures": [{"itemIdentifier": message id}, …]}`` as the mapping's ReportBatchItemFailures
-    expects it: SQS delivers exactly those messages again and moves them to the dead-letter queue after five receives.
+    Returns ``{"batchItemFailures": [{"itemIdentifier": message id}, …]}``, the format of ReportBatchItemFailures. SQS
+    delivers exactly those messages again and moves them to the dead-letter queue after five receives.
     If no message was stored because of an error, raises BatchFailedError, which the function's error metric counts.
 
     Logs one event per message. A failed message logs order_failed or order_conflict, with its number of receives.
