@@ -242,7 +242,7 @@ export function showHistory(orders, { hidden, isEmpty }) {
     return item;
   });
   for (const item of shown.values()) if (!items.includes(item)) item.remove();
-  // Move only what is out of place: a moved element loses the focus.
+  // Move only misplaced elements: a moved element loses the focus.
   items.forEach((item, index) => {
     if (historyList.children[index] !== item) historyList.insertBefore(item, historyList.children[index] ?? null);
   });

@@ -192,7 +192,7 @@ def _print_result(result: SimulationResult) -> None:
         ("wait until processed, p50 / p99", waits),
         ("orders per batch, mean", f"{result.orders_per_batch:.1f}"),
         ("announced", f"{result.announced:,}"),
-        ("announcements given up", f"{result.announcements_given_up:,}"),
+        ("announcements failed", f"{result.announcements_failed:,}"),
     ):
         click.echo(f"{label:32}{value:>20}")
     click.echo("\nLimits reached, in order:" if result.limits else "\nNo limit is reached.")

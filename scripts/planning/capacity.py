@@ -156,7 +156,7 @@ class SimulationResult:
     wait_p99_seconds: float = 0.0
     orders_per_batch: float = 0.0
     announced: int = 0
-    announcements_given_up: int = 0
+    announcements_failed: int = 0
     peak_announcements_waiting: int = 0
     limits: dict[Limit, float] = field(default_factory=dict)  # seconds until each was first met, in that order
     backlog: list[int] = field(default_factory=list)  # orders in the queue, visible or in flight, at each step's end
@@ -512,7 +512,7 @@ class _Simulation:
     def _announce(self) -> None:
         settings = self.settings
         age = self._steps(settings.notification_maximum_age_seconds)
-        self.result.announcements_given_up += self._stream.drop_older_than(self.step - age)
+        self.result.announcements_failed += self._stream.drop_older_than(self.step - age)
         size, seconds = settings.notification_batch_size, settings.notification_seconds
         concurrency = self._table.partitions * settings.notification_parallelization_factor
         concurrency = min(concurrency, int(self._shared_concurrency("notification")))

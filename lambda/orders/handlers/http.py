@@ -93,7 +93,7 @@ def _names_another_charset(name: str | None, value: str | None) -> bool:
 def response(
     status: int, document: Mapping[str, Any], content_type: str = "application/json", **headers: str
 ) -> dict[str, Any]:
-    """Return a response with `document` as JSON and the given headers, which no cache may store."""
+    """Return a response with `document` as JSON and the given headers; caches must not store it."""
     return {
         "statusCode": status,
         "headers": {"Content-Type": content_type, "Cache-Control": "no-store", **headers},
