@@ -14,7 +14,7 @@ UNREACHABLE = re.compile(r"ConnectionError|ConnectTimeout|ReadTimeout|ServiceErr
 
 
 def audit(lock: str, service: str) -> list[str] | None:
-    """Return the problems of a lock file, or None if the service knows no package."""
+    """Return the problems of a lock file, or None if the service could not check any package."""
     command = [sys.executable, "-m", "pip_audit", "--requirement", lock, "--disable-pip", "--require-hashes"]
     command += ["--format=json", "--progress-spinner=off", f"--vulnerability-service={service}"]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
@@ -38,7 +38,7 @@ def main() -> int:
             lines = [line for each in problems for line in each or ()]
             print("\n".join(lines) or f"No known vulnerability in {' and '.join(LOCKS)}.")
             return 1 if lines else 0
-    print("Not audited: no vulnerability service answered. Run this again with access to PyPI or OSV.")
+    print("Not audited: no vulnerability service responded. Run this again with access to PyPI or OSV.")
     return 0
 
 

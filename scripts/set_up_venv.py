@@ -73,7 +73,7 @@ def set_up(purpose: str, root: Path = REPOSITORY) -> None:
 
 
 def record_text(name: str, root: Path) -> str:
-    """Return what .venv/installed contains after an installation of this lock file at this path."""
+    """Return the content of .venv/installed after this lock file was installed at this path."""
     return f"{root}\n{(root / LOCKS[name]).read_text()}"
 
 

@@ -15,45 +15,45 @@ _INIT_SECONDS = 300
 
 
 class TerraformInitError(Exception):
-    """`terraform init` failed; the text is Terraform's output and where a mirror was searched for."""
+    """`terraform init` failed; the text is Terraform's output and the folders searched for a mirror."""
 
 
 def init(
     terraform: str,
     root: Path,
     env: Mapping[str, str],
-    say: Callable[[str], None] = print,
+    report: Callable[[str], None] = print,
     options: Iterable[str] = (),
 ) -> None:
     """Initialize `root`, a copy of a Terraform folder; use a mirror if the registry is unreachable.
 
-    `env` is Terraform's whole environment. `say` receives a message about a mirror. The copy's lock file gets this
-    platform's checksum, which the repository's may lack. Raises TerraformInitError.
+    `env` is Terraform's whole environment. `report` receives a message if a mirror is used. The copy's lock file
+    gets this platform's checksum, which the repository's may lack. Raises TerraformInitError.
     """
     failure = _try_init(terraform, root, env, *options)
     if failure is None:
         return
-    version, places = locked_version(root), usual_places()
-    mirror = find_mirror(version, places)
+    version, candidates = locked_version(root), mirror_candidates()
+    mirror = find_mirror(version, candidates)
     if mirror is None:
-        searched = ", ".join(map(str, places))
+        searched = ", ".join(map(str, candidates))
         raise TerraformInitError(f"{failure}\n\nNo mirror of {PROVIDER} {version} was found either, in {searched}.")
-    say(f"The provider registry cannot be reached; {PROVIDER} {version} is taken from {mirror}.")
+    report(f"The provider registry cannot be reached; using {PROVIDER} {version} from {mirror}.")
     if failure := _try_init(terraform, root, env, *options, f"-plugin-dir={mirror}"):
         raise TerraformInitError(f"{failure}\n\nThe mirror was {mirror}.")
 
 
-def find_mirror(version: str, places: Iterable[Path]) -> Path | None:
-    """Return the first of `places` that holds this version of the provider, or None."""
+def find_mirror(version: str, candidates: Iterable[Path]) -> Path | None:
+    """Return the first of `candidates` that holds this version of the provider, or None."""
     # os.path.isdir returns False for folders that cannot be read.
-    return next((place for place in places if os.path.isdir(place / PROVIDER / version)), None)
+    return next((folder for folder in candidates if os.path.isdir(folder / PROVIDER / version)), None)
 
 
-def usual_places() -> list[Path]:
+def mirror_candidates() -> list[Path]:
     """Return the folders that may be a mirror, starting with the user's own."""
     shared = [Path(folder) for folder in ("/opt", "/usr/local/share") if os.path.isdir(folder)]
     own = Path(os.path.expanduser("~/.terraform.d/plugins"))
-    return [own, *(place for folder in shared for place in sorted(folder.iterdir()))]
+    return [own, *(candidate for folder in shared for candidate in sorted(folder.iterdir()))]
 
 
 def locked_version(root: Path) -> str:

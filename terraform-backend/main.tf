@@ -14,7 +14,7 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
-  # Every name begins with it, so several deployments fit into one account.
+  # The first part of every name, so several deployments fit into one account.
   prefix = "${var.project}-${var.environment}"
 
   queue_names = {
@@ -26,7 +26,7 @@ locals {
   # After this many receives a message is moved to the dead-letter queue.
   maximum_receives = 5
 
-  # Composed, because a queue's policy contains the queue's own ARN, and orders and orders_dlq refer to each other. The
+  # Composed from names, because a queue's policy contains the queue's own ARN, and orders and orders_dlq refer to each other. The
   # alternative, separate policy resources, makes the provider wait 25 s for each.
   sqs_arn    = "arn:${data.aws_partition.current.partition}:sqs:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}"
   queue_arns = { for queue, name in local.queue_names : queue => "${local.sqs_arn}:${name}" }
@@ -292,8 +292,8 @@ module "submission" {
     # A customer waits for it. CPU limits a cold start, and Lambda allocates CPU in proportion to memory.
     memory_size_mb = 1024
 
-    # More than the 13 s that the function waits for SQS, and less than the API's limit of 30 s, so a slow queue becomes
-    # the function's 503.
+    # More than the 13 s that the function waits for SQS, and less than the API's limit of 30 s, so the function
+    # responds with 503 if the queue is slow.
     timeout_seconds = 15
 
     reserved_concurrency  = var.submission_reserved_concurrency
@@ -448,7 +448,8 @@ resource "aws_apigatewayv2_api" "orders" {
   }
 }
 
-# Requires a token before a function is called. The API answers preflight requests, which have none, itself.
+# Requires a token before a function is called. API Gateway responds to preflight requests itself, because
+# they have no token.
 resource "aws_apigatewayv2_authorizer" "jwt" {
   count = var.jwt_issuer == null ? 0 : 1
 

@@ -17,14 +17,14 @@ locals {
   alarms = merge(
     {
       api-5xx = {
-        description         = "The API answered with a 5xx status. A customer could not place or follow an order. Look first at the request in ${aws_cloudwatch_log_group.access.name}, then find its request_id in the functions' logs."
+        description         = "The API returned a 5xx status. A customer could not place or follow an order. Look first at the request in ${aws_cloudwatch_log_group.access.name}, then find its request_id in the functions' logs."
         metric              = { namespace = "AWS/ApiGateway", name = "5xx", dimensions = { ApiId = aws_apigatewayv2_api.orders.id } }
         evaluation_periods  = 5
         datapoints_to_alarm = 1
       }
 
       api-4xx = {
-        description         = "The API answered more than ${var.client_errors_alarm_per_minute} requests per minute with a 4xx status (including 429) in three of five minutes. Customers' orders may be rejected, or a client floods the API. Look first at status, route and source_ip in ${aws_cloudwatch_log_group.access.name}."
+        description         = "The API returned more than ${var.client_errors_alarm_per_minute} responses per minute with a 4xx status (including 429) in three of five minutes. Customers' orders may be rejected, or a client floods the API. Look first at status, route and source_ip in ${aws_cloudwatch_log_group.access.name}."
         metric              = { namespace = "AWS/ApiGateway", name = "4xx", dimensions = { ApiId = aws_apigatewayv2_api.orders.id } }
         threshold           = var.client_errors_alarm_per_minute
         evaluation_periods  = 5
@@ -60,7 +60,7 @@ locals {
       # Also raised for a disabled or missing mapping. The metric excludes messages received three times or more:
       # failing orders raise processing-failing.
       orders-waiting = {
-        description = "An accepted order has waited in ${local.queue_names.orders} for more than five minutes. Customers see it as pending; it is kept for four days. Look first at whether the event source mapping of ${module.processing.function_name} is enabled, then at the function's log. If neither shows a fault, raise processing_maximum_concurrency."
+        description = "An accepted order has waited in ${local.queue_names.orders} for more than five minutes. Customers see it as pending; it is kept for four days. Look first at the event source mapping of ${module.processing.function_name}, which must be enabled, then at the function's log. If neither shows a fault, raise processing_maximum_concurrency."
         metric      = { namespace = "AWS/SQS", name = "ApproximateAgeOfOldestMessage", dimensions = { QueueName = aws_sqs_queue.orders.name }, statistic = "Maximum" }
         threshold   = 5 * 60
       }
@@ -86,7 +86,7 @@ locals {
       # difference positive. FILL(…, 0): a function that is not invoked logs no OrdersNotified. REPEAT and "ignore":
       # without new orders 0 / 0 gives no datapoint, but the stored orders are still not announced.
       notifications-late = {
-        description = "Orders were stored and not announced for more than ten minutes. The orders are safe; subscribers to completed orders are not informed. Look first at whether the event source mapping of ${module.notification.function_name} is enabled, then at the function's log, then at AWS Health for SNS."
+        description = "Stored orders have not been announced for more than ten minutes. The orders are safe; subscribers to completed orders are not informed. Look first at the event source mapping of ${module.notification.function_name}, which must be enabled, then at the function's log, then at AWS Health for SNS."
         metrics = {
           stored   = { namespace = local.metric_namespace, name = "OrdersStored" }
           notified = { namespace = local.metric_namespace, name = "OrdersNotified" }
@@ -122,7 +122,7 @@ locals {
     },
 
     # An alarm notifies only when its state changes, so orders-dlq does not report further dead letters. Processing logs
-    # each failure of a fifth receive. One alarm evaluates even minutes, the other odd minutes: dead letters of adjacent
+    # each failed fifth receive. One alarm evaluates even minutes, the other odd minutes: dead letters of adjacent
     # minutes notify separately, and those of one minute share an e-mail.
     {
       for minute, comparison in { even = "==", odd = "!=" } : "dead-letter-${minute}-minute" => {
@@ -136,7 +136,7 @@ locals {
 
     {
       for name, function in local.functions : "${name}-errors" => {
-        description         = "${function.function_name} failed with an unexpected error, or ran out of time or memory. Its orders are delivered again, or customers receive a 5xx status. Look first at its log, then roll back or fix the code."
+        description         = "${function.function_name} failed with an unexpected error, timed out, or ran out of memory. Its orders are delivered again, or customers receive a 5xx status. Look first at its log, then roll back or fix the code."
         runbook_section     = "function-errors"
         metric              = { namespace = "AWS/Lambda", name = "Errors", dimensions = { FunctionName = function.function_name } }
         evaluation_periods  = name == "processing" ? max(5, local.redelivery_minutes + 2) : 5
@@ -146,7 +146,7 @@ locals {
 
     {
       for name, function in local.functions : "${name}-throttles" => {
-        description         = "${function.function_name} was throttled: its reserved concurrency, or the account's, is used up. Customers receive a 503 status, or valid orders move to the dead-letter queue. Look first at the concurrent executions of all functions in the account."
+        description         = "${function.function_name} was throttled: its reserved concurrency, or the account's, is exhausted. Customers receive a 503 status, or valid orders move to the dead-letter queue. Look first at the concurrent executions of all functions in the account."
         runbook_section     = "function-throttles"
         metric              = { namespace = "AWS/Lambda", name = "Throttles", dimensions = { FunctionName = function.function_name } }
         evaluation_periods  = 5
@@ -157,7 +157,7 @@ locals {
     # Without requests nothing is logged, so missing data breaches.
     var.no_orders_alarm_minutes == null ? {} : {
       no-orders = {
-        description         = "No order has been accepted for ${var.no_orders_alarm_minutes} minutes. Customers may be unable to order. Look first at whether the storefront and the API answer, then on the dashboard ${local.prefix} at whether requests arrive and why they are rejected."
+        description         = "No order has been accepted for ${var.no_orders_alarm_minutes} minutes. Customers may be unable to order. Look first at whether the storefront and the API respond, then on the dashboard ${local.prefix} at whether requests arrive and why they are rejected."
         metric              = { namespace = local.metric_namespace, name = "OrdersAccepted" }
         comparison_operator = "LessThanThreshold"
         threshold           = 1

@@ -71,7 +71,7 @@ variable "deletion_protection_enabled" {
 # --- Messaging ---
 
 variable "notification_email" {
-  description = "E-mail address that receives every alarm. No alarm arrives before the subscription is confirmed. Confirm it as described in docs/runbook.md and not by the link in AWS's e-mail, or anyone who has an alarm's e-mail can unsubscribe the address."
+  description = "E-mail address that receives every alarm. No alarm arrives before the subscription is confirmed. Confirm it as described in docs/runbook.md. If it is confirmed by the link in AWS's e-mail, anyone with an alarm's e-mail can unsubscribe the address."
   type        = string
 
   validation {
@@ -146,7 +146,7 @@ variable "processing_timeout_seconds" {
 
   validation {
     condition     = var.processing_timeout_seconds >= 2 && var.processing_timeout_seconds <= 900 && floor(var.processing_timeout_seconds) == var.processing_timeout_seconds
-    error_message = "Choose a whole number of seconds from 2 to 900 (the limit of Lambda) as processing_timeout_seconds. Below 2, a cold start cannot finish and orders end in the dead-letter queue."
+    error_message = "Choose a whole number of seconds from 2 to 900 (Lambda's maximum) as processing_timeout_seconds. Below 2, a cold start cannot finish and orders move to the dead-letter queue."
   }
 }
 
@@ -181,7 +181,7 @@ variable "processing_reserved_concurrency" {
 
   validation {
     condition     = var.processing_reserved_concurrency == null || try(var.processing_reserved_concurrency >= var.processing_maximum_concurrency && floor(var.processing_reserved_concurrency) == var.processing_reserved_concurrency, false)
-    error_message = "Reserve at least processing_maximum_concurrency executions, in whole numbers, for processing: with fewer, throttled deliveries count as receives and valid orders end in the dead-letter queue. Leave processing_reserved_concurrency out to share the account's pool."
+    error_message = "Reserve at least processing_maximum_concurrency executions, in whole numbers, for processing: with fewer, throttled deliveries count as receives and valid orders move to the dead-letter queue. Leave processing_reserved_concurrency out to share the account's pool."
   }
 }
 
@@ -209,7 +209,7 @@ variable "notification_parallelization_factor" {
 }
 
 variable "snap_start_enabled" {
-  description = "Whether the submission and status functions use Lambda SnapStart, which shortens cold starts. Snapshots and restores are billed. Deploy once without it first: Terraform does not wait for the first version's snapshot, and the API answers 5xx until it is ready."
+  description = "Whether the submission and status functions use Lambda SnapStart, which shortens cold starts. Snapshots and restores are billed. Deploy once without it first: Terraform does not wait for the first version's snapshot, and the API returns 5xx until it is ready."
   type        = bool
   default     = false
   nullable    = false
@@ -315,7 +315,7 @@ variable "api_hosted_zone_id" {
 }
 
 variable "api_throttling_rate_limit" {
-  description = "Requests per second that each route accepts continuously, unless it has its own limit. Further requests are answered with 429. This limits the cost of a flood."
+  description = "Requests per second that each route accepts continuously, unless it has its own limit. Further requests are rejected with 429. This limits the cost of a flood."
   type        = number
   default     = 500
   nullable    = false
@@ -408,7 +408,7 @@ variable "no_orders_alarm_minutes" {
 
   validation {
     condition     = var.no_orders_alarm_minutes == null || try(var.no_orders_alarm_minutes >= 5 && var.no_orders_alarm_minutes <= 1440 && floor(var.no_orders_alarm_minutes) == var.no_orders_alarm_minutes, false)
-    error_message = "Choose a whole number of minutes from 5 to 1440 as no_orders_alarm_minutes, or leave it out if hours without an order are normal. Below 5, any pause raises the alarm. CloudWatch looks back one day at most."
+    error_message = "Choose a whole number of minutes from 5 to 1440 as no_orders_alarm_minutes, or leave it out if hours without an order are normal. Below 5, any pause raises the alarm. CloudWatch evaluates one day at most."
   }
 }
 

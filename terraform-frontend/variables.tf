@@ -127,7 +127,7 @@ variable "log_retention_days" {
 # --- Load balancer ---
 
 variable "allowed_cidrs" {
-  description = "IPv4 networks that may open the storefront. The default allows everyone."
+  description = "IPv4 networks that may access the storefront. The default allows everyone."
   type        = list(string)
   default     = ["0.0.0.0/0"]
   nullable    = false
@@ -304,7 +304,7 @@ variable "max_size" {
 
   validation {
     condition     = var.min_size >= 1 && var.max_size >= var.min_size && var.max_size <= 100 && floor(var.max_size) == var.max_size && floor(var.min_size) == var.min_size
-    error_message = "Choose a whole number of at least 1, better 2, as min_size, and a whole number from min_size to 100 as max_size: with min_size 0 there is no storefront."
+    error_message = "Choose a whole number of at least 1, preferably 2, as min_size, and a whole number from min_size to 100 as max_size: with min_size 0 there is no storefront."
   }
 }
 

@@ -85,14 +85,14 @@ def _describe_target_health(parameters: Parameters) -> Any:
     arn = alb._p(parameters, "TargetGroupArn")
     if arn not in alb._tgs:
         return alb._error("TargetGroupNotFound", f"Target group '{arn}' not found.")
-    asked = {target["Id"] for target in alb._parse_targets_param(parameters)}
+    requested = {target["Id"] for target in alb._parse_targets_param(parameters)}
     members = "".join(
         f"<member><Target><Id>{instance['InstanceId']}</Id><Port>{alb._tgs[arn]['Port']}</Port></Target>"
         f"<TargetHealth><State>{_health(instance, alb._tgs[arn])}</State></TargetHealth></member>"
         for group in autoscaling._asgs.values()
         if arn in group.get("TargetGroupARNs", [])
         for instance in group["Instances"]
-        if not asked or instance["InstanceId"] in asked
+        if not requested or instance["InstanceId"] in requested
     )
     return alb._xml(200, "DescribeTargetHealth", f"<TargetHealthDescriptions>{members}</TargetHealthDescriptions>")
 

@@ -63,7 +63,7 @@ class Guard:
             return None if is_admitted else "Only the storefront's page may use the emulator, and only the orders API."
         if all(site in _OWN_SITES for site in _values(headers, "sec-fetch-site")):
             return None
-        return "Another website may not use the emulator: open the address yourself."
+        return "Another website may not use the emulator. Open the address directly."
 
 
 def _values(headers: Headers, name: str) -> list[str]:

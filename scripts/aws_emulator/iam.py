@@ -14,7 +14,7 @@ Resources. ministack checks some requests against more than AWS does:
   https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
 - A log group is `log-group:NAME:log-stream:STREAM`. STREAM is empty if the request names no stream.
   https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
-- A KMS alias stands for its key.
+- A request for a KMS alias is authorized on its key.
   https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
 - A new function, an alarm, a dashboard and a tagged resource are named in the body.
   https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
@@ -44,7 +44,7 @@ _STATEMENT = re.compile(
     r'\s+"?(?P<table>[A-Za-z0-9_.-]+)"?',
     re.IGNORECASE | re.DOTALL,
 )
-# The permission that an invalid statement needs.
+# Required for a statement that cannot be parsed.
 _EVERYTHING = ("dynamodb:*", "*")
 _SINGLE = re.compile(r"/(aliases|event-source-mappings)/[^/]+/?$")
 _SINGULAR = {"aliases": "Alias", "event-source-mappings": "EventSourceMapping"}

@@ -30,9 +30,9 @@ from aws_emulator.tables import patch_tables
 from aws_emulator.workers import patch_workers
 
 # ministack closes a connection that was idle for 75 s. On a busy machine, a request that arrives at this moment may be
-# executed without a response, and its SDK repeats it. The Terraform provider closes idle connections itself after 90 s:
+# executed without a response, and its SDK retries it. The Terraform provider closes idle connections itself after 90 s:
 # https://github.com/aws/aws-sdk-go-v2/blob/main/aws/transport/http/client.go
-# Not much longer, because hypercorn keeps connections that clients have closed just as long.
+# hypercorn also keeps connections that clients have closed for this long.
 IDLE_SECONDS = 100
 
 # As ASGI defines them: https://asgi.readthedocs.io/en/latest/specs/main.html
@@ -56,9 +56,9 @@ def guarded(app: App, guard: Guard) -> App:
                 await send({"type": "http.response.start", "status": 403, "headers": fields})
                 await send({"type": "http.response.body", "body": json.dumps({"message": reason}).encode()})
                 return
-            # Explains errors such as AlreadyExists: an SDK repeats a request that got no response.
+            # Explains errors such as AlreadyExists: an SDK retries a request that got no response.
             if not (attempt := dict(headers).get("amz-sdk-request", "attempt=1")).startswith("attempt=1"):
-                print(f"{scope['method']} {scope['path']} is repeated ({attempt})", flush=True)
+                print(f"{scope['method']} {scope['path']} is retried ({attempt})", flush=True)
             scope["headers"] = [*scope["headers"], (b"x-forwarded-proto", b"https")]
         await app(scope, receive, send)
 

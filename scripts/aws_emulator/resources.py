@@ -1,7 +1,7 @@
 """Resources that ministack 1.5.33 creates or deletes differently from AWS.
 
 CloudFormation:
-- A table or queue whose name is taken fails; ministack replaces the existing one and its contents.
+- Creating a table or queue whose name exists fails; ministack replaces the existing one and its contents.
   https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html
 - An HTTP API gets the CORS settings of its template; ministack stores them under names that it does not read.
   https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-apigatewayv2-api-cors.html
@@ -33,20 +33,20 @@ _subscribe = sns._subscribe
 
 def patch_resources() -> None:
     """Create and delete these resources as AWS does."""
-    _reject_taken_name("AWS::DynamoDB::Table", "TableName", lambda name: name in dynamodb._tables)
-    _reject_taken_name("AWS::SQS::Queue", "QueueName", lambda name: name in sqs._queue_name_to_url)
+    _reject_existing_name("AWS::DynamoDB::Table", "TableName", lambda name: name in dynamodb._tables)
+    _reject_existing_name("AWS::SQS::Queue", "QueueName", lambda name: name in sqs._queue_name_to_url)
     _convert_property("AWS::ApiGatewayV2::Api", "CorsConfiguration", _lower_camel_case)
     _convert_property("AWS::Lambda::EventSourceMapping", "ScalingConfig", _integers)
     apigateway.handle_request = _handle
     sns._subscribe = _subscribe_with_arn
 
 
-def _reject_taken_name(kind: str, name: str, is_taken: Callable[[str], bool]) -> None:
+def _reject_existing_name(kind: str, name: str, exists: Callable[[str], bool]) -> None:
     handler = _RESOURCE_HANDLERS[kind]
     create = handler["create"]
 
     def create_new(logical_id: str, properties: Properties, stack: str) -> Any:
-        if (given := properties.get(name)) and is_taken(given):
+        if (given := properties.get(name)) and exists(given):
             raise ValueError(f"Resource of type '{kind}' with identifier '{given}' already exists.")
         return create(logical_id, properties, stack)
 

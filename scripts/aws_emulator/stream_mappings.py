@@ -4,7 +4,8 @@ ministack treats `batchItemFailures` as success, never splits a batch and never 
 
 - ReportBatchItemFailures: the lowest sequence number in the response is the checkpoint. The records from there on are
   retried. An empty or unknown item fails the whole batch.
-- BisectBatchOnFunctionError: a failed batch is split in two, at the checkpoint if there is one. This is no retry.
+- BisectBatchOnFunctionError: a failed batch is split in two, at the checkpoint if there is one. A split is not a
+  retry.
 - MaximumRetryAttempts and MaximumRecordAgeInSeconds: records over either go to the on-failure destination.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
@@ -41,7 +42,7 @@ class Batch:
 def batches_after_failure(
     batch: Batch, checkpoint: int, mapping: Mapping[str, Any], age_seconds: float
 ) -> tuple[Batch, ...] | str:
-    """Return the batches that a mapping sends next, or the reason why the failed records are given up.
+    """Return the batches that a mapping sends next, or the reason why Lambda discards the failed records.
 
     The records failed from position `checkpoint` on; `age_seconds` is the age of the oldest one.
     """

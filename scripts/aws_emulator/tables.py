@@ -1,7 +1,7 @@
 """DynamoDB tables, where ministack 1.5.33 differs.
 
 - A PartiQL INSERT is a normal write: DynamoDB validates the item's numbers and index keys, and adds a record to the
-  table's stream. ministack does neither. Here an INSERT becomes a PutItem with the condition that the key is new.
+  table's stream. ministack does neither. Here an INSERT is a PutItem with the condition that the key is new.
   https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.insert.html
 - A stream keeps its records for 24 hours. ministack saves only the number of records that a function has read. After a
   restart the function would skip that many new records, and their orders would never be announced.

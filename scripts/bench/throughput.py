@@ -88,11 +88,11 @@ class Throughput:
                 while time.perf_counter() - started < seconds and not failures:
                     connection.request("POST", address.path + path, _BODY, _HEADERS)
                     response = connection.getresponse()
-                    answer = response.read().decode()
+                    body = response.read().decode()
                     if response.status == 202:
                         accepted.append(response.status)
                     else:
-                        failures.append(f"POST {path} returned {response.status}: {answer[:300]}")
+                        failures.append(f"POST {path} returned {response.status}: {body[:300]}")
 
         threads = [threading.Thread(target=send) for _ in range(_CONNECTIONS)]
         for thread in threads:
@@ -128,11 +128,11 @@ class Throughput:
         deadline = time.monotonic() + _TIMEOUT_SECONDS
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         while True:
-            answer = self._sqs.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=names)
-            if not any(map(int, answer["Attributes"].values())):
+            response = self._sqs.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=names)
+            if not any(map(int, response["Attributes"].values())):
                 return
             if time.monotonic() > deadline:
-                raise RuntimeError(f"the queue was not drained within {_TIMEOUT_SECONDS} s: {answer['Attributes']}")
+                raise RuntimeError(f"the queue was not drained within {_TIMEOUT_SECONDS} s: {response['Attributes']}")
             time.sleep(_POLL_SECONDS)
 
     def _stored(self, customer_id: str) -> int:

@@ -16,7 +16,7 @@ _STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopRequested(BaseException):
-    """A signal asked the program to stop."""
+    """A signal requested the program to stop."""
 
 
 def main() -> int:

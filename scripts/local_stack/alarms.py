@@ -137,7 +137,7 @@ def _repeated(series: Series) -> Series:
 
 
 def metrics_of(alarm: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the metrics of an alarm by id, each as GetMetricData takes it."""
+    """Return the metrics of an alarm by id, each in the format of GetMetricData."""
     if queries := alarm.get("Metrics"):
         return {query["Id"]: query["MetricStat"] for query in queries if "MetricStat" in query}
     metric = {name: alarm[name] for name in ("Namespace", "MetricName", "Dimensions")}

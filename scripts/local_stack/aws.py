@@ -21,7 +21,7 @@ KEY_HEADER = "X-Local-Access-Key"
 """The header for the root user's access key id, which the emulator's own paths (/_ministack/*) require."""
 
 # botocore reads these variables first. A profile named there may not exist here, or belong to a real account.
-_NO_PERSONAL_FILES = {
+_NO_USER_FILES = {
     "profile": (None, None, None, None),
     "config_file": (None, None, os.devnull, None),
     "credentials_file": (None, None, os.devnull, None),
@@ -45,16 +45,16 @@ class Credentials:
         return {"access_key_id": self.access_key, "secret_access_key": self.secret_key}
 
 
-NOBODY = Credentials("", "")
+ANONYMOUS = Credentials("", "")
 """The credentials of a caller that does not sign its requests."""
 
 
 def new_credentials() -> Credentials:
-    """Return random credentials; the key id has another prefix than those of AWS."""
+    """Return random credentials; the key id does not have a prefix of AWS."""
     return Credentials(f"LOCAL{secrets.token_hex(10).upper()}", secrets.token_urlsafe(30))
 
 
-def kept_credentials(directory: Path) -> Credentials:
+def stored_credentials(directory: Path) -> Credentials:
     """Return the credentials stored in `directory`; create them at the first call, readable by the owner only."""
     make_private(directory)
     path = directory / ACCESS_KEY_FILE
@@ -79,11 +79,11 @@ class AwsConnection:
 
     def client(self, service: str) -> Any:
         """Return a new boto3 client of `service`, independent of the user's own AWS settings."""
-        session = botocore.session.Session(session_vars=_NO_PERSONAL_FILES)
+        session = botocore.session.Session(session_vars=_NO_USER_FILES)
         session.register_component("data_loader", _LOADER)
         config = Config(
-            signature_version=UNSIGNED if self.credentials == NOBODY else None,
-            proxies={},  # None would take a proxy from the environment
+            signature_version=UNSIGNED if self.credentials == ANONYMOUS else None,
+            proxies={},  # None would use a proxy of the environment
             use_dualstack_endpoint=False,
             use_fips_endpoint=False,
             connect_timeout=5,

@@ -40,7 +40,7 @@ def deployment_by(settings: Settings, directory: Path, lock: RunLock) -> Deploym
     """Return the deployment that the settings select; raise LocalStackError if it or its tool does not exist."""
     if settings.deploy not in DEPLOYMENTS:
         names = " or ".join(sorted(DEPLOYMENTS))
-        raise LocalStackError(f"DEPLOY={settings.deploy} is not a way to deploy: choose {names}.")
+        raise LocalStackError(f"DEPLOY={settings.deploy} is not a deployment tool: choose {names}.")
     return DEPLOYMENTS[settings.deploy](settings, directory, lock)
 
 

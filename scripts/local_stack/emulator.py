@@ -14,7 +14,7 @@ from local_stack.environment import NO_ACCOUNT, essential_environment
 from local_stack.machine import LOOPBACK, RunLock
 from local_stack.processes import Process
 
-# Open requests get 3 s. Then the emulator saves its state; the time grows with the number of orders.
+# Requests in flight have 3 s to finish. Then the emulator saves its state, which takes longer with more orders.
 _STOP_SECONDS = 30
 
 # Do not use `-m` with PYTHONPATH: the functions would inherit PYTHONPATH.

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from local_stack.aws import AwsConnection
 
 # Variables that would make a tool use another account, other values or another state.
-_PERSONAL_PREFIXES = ("AWS_", "TF_VAR_", "TF_CLI_ARGS", "PYTHON")
-_PERSONAL_NAMES = frozenset({"TF_WORKSPACE", "TF_DATA_DIR", "TF_INPUT", "TF_IN_AUTOMATION", "TF_LOG"})
+_USER_PREFIXES = ("AWS_", "TF_VAR_", "TF_CLI_ARGS", "PYTHON")
+_USER_NAMES = frozenset({"TF_WORKSPACE", "TF_DATA_DIR", "TF_INPUT", "TF_IN_AUTOMATION", "TF_LOG"})
 
 _ESSENTIAL_NAMES = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH"})
 
@@ -32,7 +32,7 @@ def tool_environment(connection: AwsConnection, inherited: Mapping[str, str] = o
         for name in ("NO_PROXY", "no_proxy")  # tools differ in which one they read
     }
     return {
-        **without_personal_choices(inherited),
+        **without_user_settings(inherited),
         "AWS_ENDPOINT_URL": connection.endpoint_url,
         "AWS_REGION": connection.region,
         "AWS_DEFAULT_REGION": connection.region,
@@ -44,12 +44,12 @@ def tool_environment(connection: AwsConnection, inherited: Mapping[str, str] = o
     }
 
 
-def without_personal_choices(inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
+def without_user_settings(inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return `inherited` without AWS, Terraform and Python settings, for programs that call no AWS API."""
     return {
         name: value
         for name, value in inherited.items()
-        if not name.startswith(_PERSONAL_PREFIXES) and name not in _PERSONAL_NAMES
+        if not name.startswith(_USER_PREFIXES) and name not in _USER_NAMES
     }
 
 

@@ -30,7 +30,7 @@ def require_free(port: int, purpose: str, variable: str) -> None:
         except OSError:
             is_free = False
     if not is_free:
-        reason = "is taken by another program: stop that one, or choose another port with"
+        reason = "is in use by another program: stop that one, or choose another port with"
         raise LocalStackError(f"Port {port}, meant for {purpose}, {reason} {variable}=…")
 
 

@@ -82,7 +82,9 @@ class Process:
     def require_running(self) -> None:
         """Raise LocalStackError if the program has ended."""
         if self.exit_status is not None:
-            raise LocalStackError(f"{self.name} ended by itself with status {self.exit_status}. {self.end_of_output()}")
+            raise LocalStackError(
+                f"{self.name} ended unexpectedly with status {self.exit_status}. {self.end_of_output()}"
+            )
 
     def stop(self) -> None:
         """Stop the program and its child processes; return when they have ended."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from local_stack.aws import AwsConnection, kept_credentials
+from local_stack.aws import AwsConnection, stored_credentials
 from local_stack.machine import LOOPBACK, LocalStackError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -42,7 +42,7 @@ class Settings:
     def connection(self) -> AwsConnection:
         """The connection to the emulator as its root user, with the access key stored in `local_directory`."""
         url = f"http://{LOOPBACK}:{self.aws_port}"
-        return AwsConnection(url, self.region, kept_credentials(self.local_directory))
+        return AwsConnection(url, self.region, stored_credentials(self.local_directory))
 
     @property
     def origins(self) -> tuple[str, ...]:

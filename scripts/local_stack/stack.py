@@ -12,7 +12,7 @@ from local_stack.alarms import Alarms
 from local_stack.aws import AwsConnection
 from local_stack.deployment import built_package, completion_mark, deployment_by, reconcile
 from local_stack.emulator import move_to_port, running_emulator, start_of_unsaved_run
-from local_stack.environment import without_personal_choices
+from local_stack.environment import without_user_settings
 from local_stack.machine import (
     LOOPBACK,
     LocalStackError,
@@ -157,7 +157,7 @@ class LocalStack:
         storefront = Process(
             "The storefront",
             [sys.executable, server, "--port", str(port), "--api-url", self.api_url],
-            environment=without_personal_choices(),
+            environment=without_user_settings(),
             log=logs / "storefront.log",
             grace_seconds=_STOREFRONT_STOP_SECONDS,
             lock=lock,

@@ -20,7 +20,7 @@ def main(arguments: list[str]) -> int:
     """Run the command line; return the command's exit status, as a shell does."""
     grace_seconds, command = float(arguments[0]), arguments[1:]
     try:
-        # Its own process group allows to kill the processes that the command leaves behind.
+        # With its own process group, processes that the command leaves behind can be killed too.
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
     except OSError as error:
         print(f"{command[0]} cannot be started: {error.strerror}", file=sys.stderr)

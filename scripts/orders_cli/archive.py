@@ -15,21 +15,21 @@ from orders.domain.order import format_timestamp
 from orders_cli.dead_letters import DeadLetter, Kind, Reason
 from orders_cli.errors import OperatorError
 
-Keep = Callable[[Sequence[Mapping[str, Any]]], None]
+Append = Callable[[Sequence[Mapping[str, Any]]], None]
 """Writes entries and syncs them to disk."""
 
 
 def require_new(path: Path) -> None:
     if os.path.lexists(path):
-        raise OperatorError(f"{path} exists already and is not overwritten. Name another file with --to.")
+        raise OperatorError(f"{path} already exists and is not overwritten. Name another file with --to.")
 
 
 @contextmanager
-def new_archive(path: Path) -> Iterator[Keep]:
+def new_archive(path: Path) -> Iterator[Append]:
     """Create a file that only its owner can read, and yield a function that appends entries to it.
 
-    Raises OperatorError if the file cannot be created or written. A file that stays empty is removed: the same command
-    can then be run again.
+    Raises OperatorError if the file cannot be created or written. An empty file is removed at the end, so the same
+    command can be run again.
     """
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -37,7 +37,7 @@ def new_archive(path: Path) -> Iterator[Keep]:
         raise OperatorError(f"{path} cannot be created ({error.strerror}). Name another file with --to.") from error
     with os.fdopen(descriptor, "wb", buffering=0) as file:
 
-        def keep(entries: Sequence[Mapping[str, Any]]) -> None:
+        def append(entries: Sequence[Mapping[str, Any]]) -> None:
             try:
                 rest = memoryview(b"".join(json.dumps(entry).encode("ascii") + b"\n" for entry in entries))
                 while rest:
@@ -49,7 +49,7 @@ def new_archive(path: Path) -> Iterator[Keep]:
                 ) from error
 
         try:
-            yield keep
+            yield append
         finally:
             if path.stat().st_size == 0:
                 path.unlink()

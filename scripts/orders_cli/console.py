@@ -1,6 +1,6 @@
 """Output: data on standard output, everything else on standard error.
 
-A table that does not fit the terminal is printed with one field per line. Long sentences fold, ids never do. In a pipe
+A table that does not fit the terminal is printed with one field per line. Long sentences wrap; ids do not. In a pipe
 or a file every row is one line.
 """
 
@@ -43,8 +43,8 @@ def write(text: str) -> None:
             context.exit(128 + signal.SIGPIPE)
 
 
-def say(sentence: str) -> None:
-    # A closed terminal must not keep the command from its clean-up.
+def report(sentence: str) -> None:
+    # A closed terminal must not prevent the command's clean-up.
     with suppress(OSError):
         click.echo(f"orders: {printable(sentence)}", err=True)
 

@@ -24,7 +24,7 @@ class Kind(Enum):
 
     CONFLICT = "another order is stored under this id, so the message was forged: find the sender, then drop"
     LATER = "written by a later release: deploy that release again, then redrive; do not drop"
-    UNREADABLE = "not an order of this system: find the sender, then drop"
+    UNREADABLE = "not a valid order: find the sender, then drop"
     REFUSED = "fix the cause, then redrive"
     UNKNOWN = "no reason logged (timeout, memory, throttling): read the function's log, fix the cause, then redrive"
 
@@ -40,7 +40,7 @@ class Reason:
     kind: Kind
 
 
-UNKNOWN = Reason("nothing was logged about it", Kind.UNKNOWN)
+UNKNOWN = Reason("no reason was logged", Kind.UNKNOWN)
 
 
 @dataclass(frozen=True)

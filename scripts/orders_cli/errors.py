@@ -18,7 +18,7 @@ class OperatorError(Exception):
 _LOG_IN = "log in again, e.g. with `aws sso login`, or choose another profile with --profile"
 
 # The first pattern that matches the error code applies.
-_REFUSALS = (
+_REJECTIONS = (
     (
         r"Expired|AuthFailure|IncompleteSignature|InvalidAccessKeyId|InvalidClientTokenId|InvalidSignature"
         r"|MissingAuthenticationToken|SignatureDoesNotMatch|TokenRefreshRequired|UnrecognizedClient",
@@ -51,7 +51,7 @@ def sentence_about(error: BotoCoreError | ClientError) -> str:
         return _about_no_response(error)
     code, call = error_code(error), error.operation_name
     named = _ACTION.search(str(error.response.get("Error", {}).get("Message", "")))
-    sentence = next(sentence for pattern, sentence in _REFUSALS if re.search(pattern, code))
+    sentence = next(sentence for pattern, sentence in _REJECTIONS if re.search(pattern, code))
     return sentence.format(code=code, call=call, action=named[1] if named else f"the action of {call}")
 
 

@@ -62,7 +62,7 @@ class EventLog:
         return (event for page in pages for line in page["events"] if (event := _read(function, line)) is not None)
 
     def trace(self, some_id: str, since: datetime) -> list[LogEvent]:
-        """Return all events that name an order, request or message, by time."""
+        """Return all events that contain the id of an order, request or message, by time."""
 
         # A quoted term matches literally. The caller has checked that the id contains no quotation mark.
         def search(function: str) -> list[LogEvent]:

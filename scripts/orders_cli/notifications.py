@@ -106,6 +106,6 @@ def notify(system: System, items: Sequence[Item]) -> None:
     result = json.loads(response["Payload"].read() or b"null")
     if "FunctionError" in response or not isinstance(result, dict) or result.get("batchItemFailures") != []:
         raise OperatorError(
-            f"The function {function_name} could not send every notification. Look for notification_failed in its log, "
+            f"The function {function_name} could not send every notification. Search its log for notification_failed, "
             "fix the cause and run this again; subscribers may receive some twice."
         )

@@ -13,12 +13,12 @@ from typing import Any
 import click
 
 from orders.domain.order_id import parse_order_id
-from orders_cli.console import IGNORES_CLOSED_OUTPUT, say
+from orders_cli.console import IGNORES_CLOSED_OUTPUT, report
 from orders_cli.errors import OperatorError
 from orders_cli.system import Choice, System, find_system
 
 # On the local stack these are ignored.
-_PERSONAL_VARIABLES = ("AWS_PROFILE", "AWS_SESSION_TOKEN")
+_USER_VARIABLES = ("AWS_PROFILE", "AWS_SESSION_TOKEN")
 
 _AGO = re.compile(r"(\d{1,6})\s?([smhdw])", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -29,10 +29,10 @@ class Target(Choice):
 
     def find(self) -> System:
         system = find_system(self)
-        say(f"using {system.name}, {system.origin}")
-        ignored = [name for name in _PERSONAL_VARIABLES if os.environ.get(name)]
+        report(f"using {system.name}, {system.origin}")
+        ignored = [name for name in _USER_VARIABLES if os.environ.get(name)]
         if system.is_local and ignored:
-            say(f"{' and '.join(ignored)} {'is' if len(ignored) == 1 else 'are'} ignored: this is the local stack")
+            report(f"{' and '.join(ignored)} {'is' if len(ignored) == 1 else 'are'} ignored: this is the local stack")
         return system
 
 

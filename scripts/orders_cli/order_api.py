@@ -111,8 +111,8 @@ class OrderApi:
 def _pause(number: int, retry_after: str) -> float:
     """Return a backoff with jitter, at least as long as Retry-After."""
     backoff = min(0.25 * 2.0**number, _LONGEST_BACKOFF_SECONDS)
-    asked = float(retry_after) if retry_after.isascii() and retry_after.isdigit() else 0.0
-    return min(max(asked, backoff / 2) + random.uniform(0, backoff / 2), _LONGEST_PAUSE_SECONDS)  # noqa: S311
+    minimum = float(retry_after) if retry_after.isascii() and retry_after.isdigit() else 0.0
+    return min(max(minimum, backoff / 2) + random.uniform(0, backoff / 2), _LONGEST_PAUSE_SECONDS)  # noqa: S311
 
 
 def _read(response: HttpResponse) -> Submission:

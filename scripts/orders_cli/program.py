@@ -16,7 +16,7 @@ from orders_cli.commands.orders import list_orders, notify, show, trace
 from orders_cli.commands.submit import submit
 from orders_cli.commands.system import pause, resume, status, watch
 from orders_cli.commands.table import erase, restore
-from orders_cli.console import discard_output, say
+from orders_cli.console import discard_output, report
 from orders_cli.errors import FAILED, OperatorError, sentence_about
 
 # Further signals are ignored for this long after the first, to let the clean-up finish.
@@ -95,22 +95,22 @@ def run(arguments: list[str]) -> int:  # noqa: PLR0911 one status per kind of er
         result = orders.main(args=arguments, prog_name="orders", standalone_mode=False)
         sys.stdout.flush()
     except (click.Abort, KeyboardInterrupt):
-        say("stopped")
+        report("stopped")
         return 128 + _Stop.number
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except OperatorError as error:
-        say(str(error))
+        report(str(error))
         return error.exit_status
     except (ClientError, BotoCoreError) as error:
-        say(sentence_about(error))
+        report(sentence_about(error))
         return FAILED
     except OSError as error:
         if _Stop.time is not None:
             # The terminal is gone, and with it the progress bar.
             return 128 + _Stop.number
         discard_output()
-        say(f"The output cannot be written ({error.strerror}).")
+        report(f"The output cannot be written ({error.strerror}).")
         return FAILED
     return result if isinstance(result, int) else 0

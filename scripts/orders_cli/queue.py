@@ -25,16 +25,16 @@ RECEIVERS = 8
 # A long poll queries every SQS server, so an empty response is reliable.
 _WAIT_SECONDS = 1
 _EMPTY_ROUNDS = 3
-_SHORTEST_HIDING_SECONDS = 60
-_LONGEST_HIDING_SECONDS = 12 * 60 * 60
+_SHORTEST_VISIBILITY_SECONDS = 60
+_LONGEST_VISIBILITY_SECONDS = 12 * 60 * 60
 _SLOWEST_RECEIVES_PER_SECOND = 50
-# For the first message, until its visibility timeout was changed successfully, and for a few messages being moved.
-_SHORT_HIDING_SECONDS = 15
+# For the first message until its visibility timeout is changed, and for a few messages being moved.
+_SHORT_VISIBILITY_SECONDS = 15
 
 Message = Mapping[str, Any]
 """A message as SQS returns it."""
 
-KeepSafe = Callable[[Sequence[Message]], Sequence[Message]]
+Transfer = Callable[[Sequence[Message]], Sequence[Message]]
 """Stores messages elsewhere and returns those that were stored."""
 
 
@@ -61,26 +61,26 @@ class Queue:
         attributes = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)["Attributes"]
         return Depth(*(int(attributes[name]) for name in names))
 
-    def receive(self, number: int, hiding_seconds: int) -> list[Message]:
+    def receive(self, number: int, visibility_seconds: int) -> list[Message]:
         response = self.sqs.receive_message(
             QueueUrl=self.url,
             MaxNumberOfMessages=number,
-            VisibilityTimeout=hiding_seconds,
+            VisibilityTimeout=visibility_seconds,
             WaitTimeSeconds=_WAIT_SECONDS,
             MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
         )
         return list(response.get("Messages", []))
 
-    def hide(self, receipt_handles: Sequence[str], seconds: int) -> None:
-        def hide(handles: Sequence[str]) -> None:
+    def change_visibility(self, receipt_handles: Sequence[str], seconds: int) -> None:
+        def change(handles: Sequence[str]) -> None:
             entries = [{"ReceiptHandle": handle, "VisibilityTimeout": seconds} for handle in handles]
             self.sqs.change_message_visibility_batch(QueueUrl=self.url, Entries=_numbered(entries))
 
         with ThreadPoolExecutor(RECEIVERS) as pool:
-            list(pool.map(hide, _parts(receipt_handles)))
+            list(pool.map(change, _parts(receipt_handles)))
 
     def send(self, messages: Sequence[Message]) -> list[Message]:
-        """Send the bodies of messages; return the messages that SQS has taken."""
+        """Send the bodies of messages; return the messages that SQS accepted."""
         sent = []
         for batch in chain.from_iterable(map(_within_size_limit, _parts(messages))):
             entries = _numbered({"MessageBody": message["Body"]} for message in batch)
@@ -89,7 +89,7 @@ class Queue:
         return sent
 
     def delete(self, messages: Sequence[Message]) -> list[Message]:
-        """Delete messages; return those that SQS has deleted."""
+        """Delete messages; return those that SQS deleted."""
         deleted = []
         for batch in _parts(messages):
             entries = _numbered({"ReceiptHandle": message["ReceiptHandle"]} for message in batch)
@@ -119,15 +119,15 @@ class Sweep:
     """One pass over all visible messages of a queue. At its end, messages that were not deleted are visible again.
 
     `receivers` is the number of threads. If the process is killed, SQS makes the messages visible after
-    `hiding_seconds`. The default is at least a minute, and long enough to receive all messages.
+    `visibility_seconds`. The default is at least a minute, and long enough to receive all messages.
     """
 
-    def __init__(self, queue: Queue, *, receivers: int = RECEIVERS, hiding_seconds: float | None = None) -> None:
+    def __init__(self, queue: Queue, *, receivers: int = RECEIVERS, visibility_seconds: float | None = None) -> None:
         self._queue = queue
         self._receivers = receivers
         self._start = queue.depth()
-        seconds = seconds_to_receive(self._start.visible) if hiding_seconds is None else hiding_seconds
-        self._hiding_seconds = min(int(seconds), _LONGEST_HIDING_SECONDS)
+        seconds = seconds_to_receive(self._start.visible) if visibility_seconds is None else visibility_seconds
+        self._visibility_seconds = min(int(seconds), _LONGEST_VISIBILITY_SECONDS)
         self._seen: set[str] = set()
         # Receipt handles of all hidden messages, including those of an interrupted receive.
         self._handles: dict[str, str] = {}
@@ -137,12 +137,12 @@ class Sweep:
 
     def __exit__(self, *_: object) -> None:
         """Make every message visible that was not deleted."""
-        self._queue.hide(list(self._handles.values()), 0)
+        self._queue.change_visibility(list(self._handles.values()), 0)
 
     def __iter__(self) -> Iterator[list[Message]]:
         # One message first: an identity that may receive but not change visibility must not hide the whole queue.
-        first = self._new(self._receive(1, _SHORT_HIDING_SECONDS))
-        self._queue.hide(list(self._handles.values()), self._hiding_seconds)
+        first = self._new(self._receive(1, _SHORT_VISIBILITY_SECONDS))
+        self._queue.change_visibility(list(self._handles.values()), self._visibility_seconds)
         if first:
             yield first
         expected, empty_rounds = self._start.visible, int(not first)
@@ -150,7 +150,7 @@ class Sweep:
             # SQS's counts lag, so a count of zero ends the pass only after an empty receive.
             while not (empty_rounds and (empty_rounds == _EMPTY_ROUNDS or self._queue.depth().visible == 0)):
                 busy = max(1, min(self._receivers, -(-(expected - len(self._seen)) // BATCH_SIZE)))
-                received = pool.map(lambda _: self._receive(BATCH_SIZE, self._hiding_seconds), range(busy))
+                received = pool.map(lambda _: self._receive(BATCH_SIZE, self._visibility_seconds), range(busy))
                 new = self._new(chain.from_iterable(received))
                 empty_rounds = 0 if new else empty_rounds + 1
                 if new:
@@ -158,8 +158,8 @@ class Sweep:
                 if len(self._seen) >= expected:
                     expected = len(self._seen) + self._queue.depth().visible
 
-    def _receive(self, number: int, hiding_seconds: int) -> list[Message]:
-        messages = self._queue.receive(number, hiding_seconds)
+    def _receive(self, number: int, visibility_seconds: int) -> list[Message]:
+        messages = self._queue.receive(number, visibility_seconds)
         # SQS may deliver a message twice. Only the newest receipt handle can then make it visible again.
         self._handles |= {message["MessageId"]: message["ReceiptHandle"] for message in messages}
         return messages
@@ -171,7 +171,7 @@ class Sweep:
 
     @property
     def hidden(self) -> int:
-        """How many messages other readers have hidden from this pass, according to SQS's counts."""
+        """The number of messages that other readers have in flight, according to SQS's counts."""
         if self._start.total <= len(self._seen):
             return 0
         return max(0, min(self._start.total, self._queue.depth().total) - len(self._seen))
@@ -185,7 +185,7 @@ class Sweep:
 
 def seconds_to_receive(number: int) -> float:
     """Return the visibility timeout that hides each of `number` messages until all are received."""
-    return _SHORTEST_HIDING_SECONDS + number / _SLOWEST_RECEIVES_PER_SECOND
+    return _SHORTEST_VISIBILITY_SECONDS + number / _SLOWEST_RECEIVES_PER_SECOND
 
 
 def peek(queue: Queue, read: Callable[[Message], Read], advance: Advance = lambda _: None) -> tuple[list[Read], int]:
@@ -215,8 +215,8 @@ class RateLimit:
         self._next = max(self._next, now) + self._interval * number
 
 
-def move(message_ids: AbstractSet[str], source: Queue, keep_safe: KeepSafe, rate_limit: RateLimit) -> Generator[int]:
-    """Delete the messages with these ids from `source`, each after `keep_safe` has stored it; yield their numbers.
+def move(message_ids: AbstractSet[str], source: Queue, transfer: Transfer, rate_limit: RateLimit) -> Generator[int]:
+    """Delete the messages with these ids from `source`, each after `transfer` has stored it; yield their numbers.
 
     A message that returns to `source` has a new id, so it is not moved again.
     """
@@ -224,14 +224,14 @@ def move(message_ids: AbstractSet[str], source: Queue, keep_safe: KeepSafe, rate
     # To move all messages, receive ten at a time: only these stay hidden if this process is killed.
     receivers, seconds = RECEIVERS, seconds_to_receive(visible) + rate_limit.seconds_each * len(message_ids)
     if len(message_ids) >= visible:
-        receivers, seconds = 1, _SHORT_HIDING_SECONDS + rate_limit.seconds_each * BATCH_SIZE
+        receivers, seconds = 1, _SHORT_VISIBILITY_SECONDS + rate_limit.seconds_each * BATCH_SIZE
     remaining = set(message_ids)
-    with Sweep(source, receivers=receivers, hiding_seconds=seconds) as sweep:
+    with Sweep(source, receivers=receivers, visibility_seconds=seconds) as sweep:
         for batch in sweep:
             wanted = [message for message in batch if message["MessageId"] in remaining]
             for messages in _parts(wanted, rate_limit.step):
                 rate_limit.wait(len(messages))
-                yield sweep.delete(keep_safe(messages))
+                yield sweep.delete(transfer(messages))
             remaining -= {message["MessageId"] for message in wanted}
             if not remaining:
                 break

@@ -1,4 +1,4 @@
-# For trials: nothing is protected, and logs are kept for a week.
+# For tests: nothing is protected, and logs are kept for a week.
 #
 #   terraform apply -var-file=profiles/dev.tfvars -var notification_email=you@your-shop.example
 

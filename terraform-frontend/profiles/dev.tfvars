@@ -1,4 +1,4 @@
-# A storefront for trials: one server, plain HTTP, short log retention.
+# A storefront for tests: one server, plain HTTP, short log retention.
 #
 #   terraform apply -var-file=profiles/dev.tfvars -var api_url="$API" -var repository_url=… -var repository_ref=…
 

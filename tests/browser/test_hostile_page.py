@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from playwright.sync_api import Browser, BrowserContext
 
 from local_stack import LocalStack
-from local_stack.aws import NOBODY, Credentials
+from local_stack.aws import ANONYMOUS, Credentials
 
 HOSTILE = "hostile"
 
@@ -146,7 +146,7 @@ def test_only_the_access_key_of_this_checkout_is_accepted(
         (replace(own, access_key="AKIAIOSFODNN7EXAMPLE"), unknown),
         (replace(own, secret_key="test"), mismatch),
         (Credentials("000000000000", "test"), mismatch),
-        (NOBODY, {"MissingAuthenticationToken", "MissingAuthenticationTokenException", "AccessDenied", *unknown}),
+        (ANONYMOUS, {"MissingAuthenticationToken", "MissingAuthenticationTokenException", "AccessDenied", *unknown}),
     ]
     for credentials, codes in rejected:
         client = replace(local_stack.connection, credentials=credentials).client(service)

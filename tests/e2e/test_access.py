@@ -15,7 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from e2e.attempts import FUNCTIONS, OTHER_ACCOUNT, QUEUES, TOPICS, Attempt, attempts_on
-from local_stack.aws import NOBODY, Credentials
+from local_stack.aws import ANONYMOUS, Credentials
 from support.deployment.stack import DeployedStack
 
 Client = Callable[[str], Any]
@@ -142,7 +142,7 @@ def test_queues_and_topics_deny_unsigned_and_cross_account_calls(
     one_stack: DeployedStack, attempts: list[Attempt], is_signed: bool
 ) -> None:
     # In the emulator, an account ID and the root user's secret key are the credentials of that account's root user.
-    caller = Credentials(OTHER_ACCOUNT, one_stack.local.connection.credentials.secret_key) if is_signed else NOBODY
+    caller = Credentials(OTHER_ACCOUNT, one_stack.local.connection.credentials.secret_key) if is_signed else ANONYMOUS
     client = clients_of(one_stack, caller)
     denials = {"AccessDenied", "AuthorizationError", "MissingAuthenticationToken"}
     tried = [attempt for attempt in attempts if attempt.subject.startswith(("queue ", "topic "))]

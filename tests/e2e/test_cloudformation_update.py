@@ -107,7 +107,7 @@ class Deployed:
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     with running_emulator(tmp_path_factory.mktemp("emulator"), "eu-west-1") as emulator:
         stack = Stack("orders", tmp_path_factory.mktemp("stack"), emulator)
-        stack.take_code(lambda_zip("local"))
+        stack.set_code(lambda_zip("local"))
         stack.deploy(NotificationEmail="operations@example.com", ProcessingTimeoutSeconds="5")
         yield Deployed(emulator, stack, DeployedApi(stack.outputs()["ApiEndpoint"]))
 
@@ -132,7 +132,7 @@ def test_update_publishes_only_versions_that_change(deployed: Deployed) -> None:
 
 def test_update_under_load_loses_no_order(deployed: Deployed, tmp_path: Path) -> None:
     before, versions = {function: deployed.live(function) for function in FUNCTIONS}, deployed.versions()
-    deployed.stack.take_code(other_code(tmp_path / "second.zip"))
+    deployed.stack.set_code(other_code(tmp_path / "second.zip"))
 
     with deployed.continuous_orders():
         deployed.stack.deploy(ProcessingTimeoutSeconds="15", LogRetentionDays="14")
@@ -155,7 +155,7 @@ def test_failing_update_is_rolled_back_and_loses_no_order(deployed: Deployed, tm
         "{FunctionName: !Ref SubmissionFunction}",
     )
     deployed.stack.template.write_text(valid.replace("\nOutputs:", f"{failing}\nOutputs:", 1))
-    deployed.stack.take_code(other_code(tmp_path / "third.zip"))
+    deployed.stack.set_code(other_code(tmp_path / "third.zip"))
 
     with deployed.continuous_orders(), pytest.raises(StackError):
         deployed.stack.deploy(ProcessingTimeoutSeconds="30")
@@ -174,7 +174,7 @@ def test_failing_update_is_rolled_back_and_loses_no_order(deployed: Deployed, tm
 
 def test_stack_deletion_deletes_orders_when_unprotected(deployed: Deployed, tmp_path: Path) -> None:
     stack = Stack("throwaway", tmp_path / "stack", deployed.emulator)
-    stack.take_code(lambda_zip("local"))
+    stack.set_code(lambda_zip("local"))
     stack.deploy(Environment="staging", NotificationEmail="operations@example.com")
     tables = deployed.emulator.client("dynamodb")
     assert "order-processing-staging-orders" in tables.list_tables()["TableNames"]

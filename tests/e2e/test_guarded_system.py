@@ -81,7 +81,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
         services = ["sqs:*", "dynamodb:*", "sns:*", "logs:*", "kms:*", "xray:*"]
         boundary = emulator.client("iam").create_policy(PolicyName="Boundary", PolicyDocument=_allowing(services))
         stack = Stack("orders", tmp_path_factory.mktemp("stack"), emulator)
-        stack.take_code(lambda_zip("local"))
+        stack.set_code(lambda_zip("local"))
         stack.deploy(
             NotificationEmail="you@example.com",
             ProcessingTimeoutSeconds="2",

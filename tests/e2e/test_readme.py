@@ -23,7 +23,7 @@ import pytest
 import set_up_venv
 import terraform_provider
 from local_stack.aws import AwsConnection, Credentials
-from local_stack.environment import without_personal_choices
+from local_stack.environment import without_user_settings
 from local_stack.machine import free_port
 from local_stack.terraform import PLUGIN_CACHE
 from support.deployment.emulator import Emulator, running_emulator
@@ -286,7 +286,7 @@ def share_environment(environment: Path) -> None:
 def environment_of_a_reader() -> dict[str, str]:
     """Return the environment of a user without an AWS account."""
     own = ("PORT", "DEPLOY", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "VIRTUAL_ENV")
-    return {name: value for name, value in without_personal_choices().items() if name not in own}
+    return {name: value for name, value in without_user_settings().items() if name not in own}
 
 
 @pytest.fixture(scope="module")
@@ -305,7 +305,7 @@ def reader(project: Project, empty_account: Emulator, tmp_path: Path) -> Iterato
     environment = environment_of_a_reader() | {"TF_INPUT": "false", "CHECKPOINT_DISABLE": "1"}
     environment["PATH"] = f"{tmp_path}:{environment['PATH']}"
     version = terraform_provider.locked_version(REPOSITORY / "terraform-backend")
-    if mirror := terraform_provider.find_mirror(version, terraform_provider.usual_places()):
+    if mirror := terraform_provider.find_mirror(version, terraform_provider.mirror_candidates()):
         configuration = tmp_path / "terraformrc"
         configuration.write_text(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{mirror}"\n  }}\n}}\n')
         environment["TF_CLI_CONFIG_FILE"] = str(configuration)

@@ -208,7 +208,7 @@ def twelve_dead_letters(engineer: Engineer) -> Iterator[None]:
         send_dead_letter(engineer, engineer.stack.message("runbook"))
     engineer.filled_in["order_id"] = order_id
     engineer.expected |= {
-        "orders dlq list": "11 .*nothing was logged[^$]*1 .*AccessDenied",
+        "orders dlq list": "11 .*no reason was logged[^$]*1 .*AccessDenied",
         "orders dlq redrive --dry-run": "would redrive 12 messages .*nothing was done",
         "orders dlq redrive --limit 10": "10 messages redriven",
         "orders dlq redrive": "2 messages redriven",
@@ -229,7 +229,7 @@ def dropped_dead_letter(engineer: Engineer) -> Iterator[None]:
     message = engineer.stack.message("runbook")
     send_dead_letter(engineer, message)
     [event, *_] = engineer.stack.events("processing", "order_failed")
-    engineer.filled_in |= {"reason": "nothing was logged", "message_id": event["message_id"]}
+    engineer.filled_in |= {"reason": "no reason was logged", "message_id": event["message_id"]}
     engineer.expected |= {
         'orders dlq drop --reason "<reason>" --dry-run': "would drop 1 message .*nothing was done",
         'orders dlq drop --reason "<reason>" --to <new file>': "1 message dropped; the file is ",

@@ -29,8 +29,8 @@ class Context:
     aborted: threading.Event
     ledger: Ledger = field(default_factory=Ledger)
 
-    def chance(self, purpose: str) -> random.Random:
-        """Return the seed's random numbers for a purpose."""
+    def rng(self, purpose: str) -> random.Random:
+        """Return the seed's random number generator for a purpose."""
         return random.Random(f"{self.plan.seed} {purpose}")
 
     def owns(self, customer_id: str | None) -> bool:

@@ -67,7 +67,7 @@ def announcements_given_up(context: Context) -> bool:
 
 
 def permission_removed(context: Context) -> bool:
-    function, action = context.chance("permission").choice(_PERMISSIONS)
+    function, action = context.rng("permission").choice(_PERMISSIONS)
 
     def denials() -> int:
         return sum(context.error_codes[code] for code in _DENIALS)

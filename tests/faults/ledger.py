@@ -13,7 +13,7 @@ from orders.domain.order import Order, ProcessedOrder
 
 
 class Acceptance(Enum):
-    """What a client knows of its order after a request. After several requests, the first of these values applies."""
+    """The result of a request, as its client sees it. After several requests, the first of these values applies."""
 
     ACKNOWLEDGED = "202"
     INDETERMINATE = "no response, or 5xx"
@@ -93,8 +93,8 @@ class _Comparison:
         lost, duplicated, unexpected = list(self._lost()), list(self._duplicated()), list(self._unexpected())
         denied = [f"denied: order {id_} was acknowledged, then not found" for id_ in self._ledger.denied]
         announced, given_up = self._findings.announced, self._findings.given_up
-        silent = sorted(self._stored.keys() - announced.keys() - given_up)
-        never_announced = [f"never announced: order {order_id} is stored" for order_id in silent]
+        unannounced = sorted(self._stored.keys() - announced.keys() - given_up)
+        never_announced = [f"never announced: order {order_id} is stored" for order_id in unannounced]
         acceptances = Counter(map(_acceptance, self._requests.values()))
         return Counts(
             attempted=len(self._requests),
@@ -119,7 +119,7 @@ class _Comparison:
         acknowledged = {(r.order_id, r.order) for r in self._ledger.requests if r.acceptance is Acceptance.ACKNOWLEDGED}
         for order_id, order in sorted(acknowledged, key=str):
             if self._stored.get(order_id or "") != order and (order_id, order) not in self._dead:
-                yield f"lost: order {order_id} of {order.customer_id} was acknowledged and is nowhere"
+                yield f"lost: order {order_id} of {order.customer_id} was acknowledged, and is neither stored nor dead-lettered"
         for body in (Counter(self._ledger.poison) - Counter(self._unreadable)).elements():
             yield f"lost: the invalid message {body[:40]!r} is not in the dead-letter queue"
 
@@ -135,7 +135,7 @@ class _Comparison:
                 yield f"duplicated: row {order_id} of {order.customer_id} holds an order that was not sent"
         for order, order_ids in ids.items():
             if order in self._requests and len(order_ids) > (most := self._most_rows(order, order_ids)):
-                yield f"duplicated: {len(order_ids)} rows hold one order of {order.customer_id}, {most} may"
+                yield f"duplicated: {len(order_ids)} rows hold one order of {order.customer_id}, at most {most} allowed"
 
     def _most_rows(self, order: Order, order_ids: set[str]) -> int:
         """Return how many rows an order may have: one with a key, otherwise one per possibly successful request."""

@@ -29,15 +29,15 @@ def place_orders(
 
 
 def _place(context: Context, api: DeployedApi, wanted: ClientOrder, click: int) -> None:
-    chance = context.chance(f"client {wanted.order} {click}")
+    rng = context.rng(f"client {wanted.order} {click}")
     for number in range(wanted.tries):
         if number:
-            context.pause(chance.uniform(0.1, 0.4) * 2**number)
+            context.pause(rng.uniform(0.1, 0.4) * 2**number)
         request = _send(api, wanted)
         context.ledger.requests.append(request)
         if request.acceptance is Acceptance.INDETERMINATE:
             continue
-        if request.order_id and chance.random() < _STATUS_SHARE:
+        if request.order_id and rng.random() < _STATUS_SHARE:
             response = _response(api, "GET", f"/orders/{request.order_id}")
             if response is not None and response.status == 404:
                 context.ledger.denied.append(request.order_id)

@@ -90,31 +90,31 @@ class SeedPlan:
 
 def make_plan(seed: int, orders: int) -> SeedPlan:
     """Return the plan of a seed, always the same."""
-    chance = random.Random(f"plan {seed}")
-    disruptions = chance.sample(sorted(DISRUPTIONS), _DISRUPTIONS_PER_SEED)
+    rng = random.Random(f"plan {seed}")
+    disruptions = rng.sample(sorted(DISRUPTIONS), _DISRUPTIONS_PER_SEED)
     # Two redrives in one seed would compete for the same dead letters.
     while len(REDRIVES.intersection(disruptions)) > 1:
-        disruptions = chance.sample(sorted(DISRUPTIONS), _DISRUPTIONS_PER_SEED)
-    request_faults = chance.sample(sorted(REQUEST_FAULTS), _REQUEST_FAULTS_PER_SEED)
+        disruptions = rng.sample(sorted(DISRUPTIONS), _DISRUPTIONS_PER_SEED)
+    request_faults = rng.sample(sorted(REQUEST_FAULTS), _REQUEST_FAULTS_PER_SEED)
     client_orders = make_client_orders(seed, orders, reuse_keys="key_reused" in disruptions)
     return SeedPlan(seed, client_orders, tuple(request_faults), tuple(disruptions))
 
 
 def make_client_orders(seed: int, orders: int, *, reuse_keys: bool = False) -> tuple[ClientOrder, ...]:
     """Return a seed's orders. Each has its own customer, so each row can be traced to its order."""
-    chance = random.Random(f"orders {seed}")
+    rng = random.Random(f"orders {seed}")
     made = []
     for number in range(orders):
         order = Order(
             customer_id=f"{customer_prefix(seed)}{number}",
-            product_id=chance.choice(_PRODUCTS),
-            quantity=chance.randint(1, 9999),
-            order_date=str(_FIRST_DAY + timedelta(days=chance.randrange(365))),
+            product_id=rng.choice(_PRODUCTS),
+            quantity=rng.randint(1, 9999),
+            order_date=str(_FIRST_DAY + timedelta(days=rng.randrange(365))),
         )
-        key = None if chance.random() < 0.2 else f"{chance.getrandbits(128):032x}"
-        tries = 1 if key is None and chance.random() < 0.5 else 5
+        key = None if rng.random() < 0.2 else f"{rng.getrandbits(128):032x}"
+        tries = 1 if key is None and rng.random() < 0.5 else 5
         # Two clicks without a key would be two orders.
-        made.append(ClientOrder(order, key, tries, is_doubled=key is not None and chance.random() < 0.03))
+        made.append(ClientOrder(order, key, tries, is_doubled=key is not None and rng.random() < 0.03))
     for number in range(0, orders, 50):  # invalid orders
         made[number] = ClientOrder(replace(made[number].order, quantity=0), None, 1)
     if reuse_keys:

@@ -15,7 +15,7 @@ _MEANING = {
     "acknowledged": "got 202",
     "indeterminate": "got 5xx or no response",
     "rejected": "got 4xx",
-    "in_dlq": "left for an operator, who has redriven what can be stored",
+    "in_dlq": "left after the redrive of all orders that can be stored",
     "announced_twice": "allowed: announcements are made at least once",
     "announcement_given_up": "in the notifications' dead-letter queue",
     "lost": "must be 0: acknowledged, and neither stored nor in the dead-letter queue",

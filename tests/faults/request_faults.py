@@ -1,4 +1,4 @@
-"""Injects request faults, by seed."""
+"""Inject request faults, by seed."""
 
 import contextlib
 import json
@@ -21,7 +21,7 @@ FAULTS: dict[str, RequestFault] = REQUEST_FAULTS | DISRUPTION_FAULTS
 
 # lambda/orders/adapters/clients.py: the functions' SDK waits this long for a response.
 _SDK_READ_SECONDS = 4
-# A fault occurs for the first time at the latest after this many applicable requests.
+# A fault first occurs after at most this many applicable requests.
 _LATEST_FIRST = 2
 
 _SNS_NAMESPACE = "http://sns.amazonaws.com/doc/2010-03-31/"
@@ -74,33 +74,33 @@ class RequestFaults:
         drawn = self._draw(exchange)
         if drawn is None:
             return exchange.forward()
-        active, chance = drawn
+        active, rng = drawn
         fault = FAULTS[active.name]
         if fault.delay_seconds:
-            exchange.delay(chance.uniform(*fault.delay_seconds))
-        if fault.item_errors and exchange.operation in (STORE, PUBLISH) and (not fault.errors or chance.random() < 0.5):
-            response: HttpResponse | None = _fail_items(exchange, chance, chance.choice(fault.item_errors))
+            exchange.delay(rng.uniform(*fault.delay_seconds))
+        if fault.item_errors and exchange.operation in (STORE, PUBLISH) and (not fault.errors or rng.random() < 0.5):
+            response: HttpResponse | None = _fail_items(exchange, rng, rng.choice(fault.item_errors))
         elif fault.errors:
-            response = _error(exchange, *chance.choice(fault.errors))
+            response = _error(exchange, *rng.choice(fault.errors))
         else:
-            response = self._take_effect(exchange, fault, chance)
-            if not self._finish(exchange, fault, chance):
+            response = self._apply_effect(exchange, fault, rng)
+            if not self._finish(exchange, fault, rng):
                 return None
         active.is_injected = True
         self.note(active.name)
         return response if fault.then in ("respond", "repeat") else None
 
-    def _take_effect(self, exchange: Exchange, fault: RequestFault, chance: random.Random) -> HttpResponse | None:
+    def _apply_effect(self, exchange: Exchange, fault: RequestFault, rng: random.Random) -> HttpResponse | None:
         if fault.effect == "half":
             return _forward_part(exchange, range(_size(exchange) // 2))
-        if fault.effect == "all" or (fault.effect == "maybe" and chance.random() < 0.5):
+        if fault.effect == "all" or (fault.effect == "maybe" and rng.random() < 0.5):
             return exchange.forward()
         return None
 
-    def _finish(self, exchange: Exchange, fault: RequestFault, chance: random.Random) -> bool:
+    def _finish(self, exchange: Exchange, fault: RequestFault, rng: random.Random) -> bool:
         """Apply the consequence of a fault after its effect; return False if it is not possible."""
         if fault.then == "repeat":
-            if chance.random() < 0.5:
+            if rng.random() < 0.5:
                 exchange.forward()
             else:
                 self.late_copies.append(exchange)
@@ -113,8 +113,8 @@ class RequestFaults:
                     os.kill(process_id, signal.SIGKILL)
             else:  # its retry gets no response either, so Lambda ends it at its timeout
                 self._silenced.add(process_id)
-        is_without_trace = fault.then == "lose" and chance.random() < 0.1  # else the connection is closed
-        if fault.then in ("hang", "silence") or is_without_trace:
+        is_hanging = fault.then == "lose" and rng.random() < 0.1  # else the connection is closed
+        if fault.then in ("hang", "silence") or is_hanging:
             exchange.wait_for_client_to_give_up(_SDK_READ_SECONDS + 1)
         return True
 
@@ -126,9 +126,9 @@ class RequestFaults:
                 if exchange.operation not in fault.operations or (fault.effect == "half" and _size(exchange) < 2):
                     continue
                 active.seen += 1
-                chance = random.Random(f"{active.seed} {active.name} {active.seen}")
-                if chance.random() < fault.share or (not active.is_injected and active.seen > _LATEST_FIRST):
-                    return active, chance
+                rng = random.Random(f"{active.seed} {active.name} {active.seen}")
+                if rng.random() < fault.share or (not active.is_injected and active.seen > _LATEST_FIRST):
+                    return active, rng
         return None
 
 
@@ -166,10 +166,10 @@ def _error(exchange: Exchange, status: int, code: str) -> HttpResponse:
     return HttpResponse(status, {"Content-Type": "text/xml"}, body.encode())
 
 
-def _fail_items(exchange: Exchange, chance: random.Random, code: str) -> HttpResponse:
+def _fail_items(exchange: Exchange, rng: random.Random, code: str) -> HttpResponse:
     """Reject some items of a batch with `code`; the others take effect."""
     size = _size(exchange)
-    done = sorted(chance.sample(range(size), chance.randint(0, size - 1)))
+    done = sorted(rng.sample(range(size), rng.randint(0, size - 1)))
     response = _forward_part(exchange, done) if done else None
     if response is not None and response.status != 200:
         return response

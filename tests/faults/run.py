@@ -1,4 +1,4 @@
-"""Runs seeds, each from its plan to its result, on one deployment."""
+"""Run seeds on one deployment, each from its plan to its result."""
 
 import dataclasses
 import json
@@ -29,7 +29,7 @@ from orders.domain.message import read_message
 _QUIET_VISIBILITY_SECONDS = 2
 _DRAIN_SECONDS = 120
 # The queue is drained after this long without messages: longer than an SDK waits before a retry.
-_STILL_SECONDS = 1.5
+_IDLE_SECONDS = 1.5
 _ANNOUNCE_SECONDS = 60
 
 
@@ -79,12 +79,12 @@ class FaultTest:
         context = Context(plan, self.backend, self._faults, self._proxy.error_codes, self.aborted)
         self._contexts[plan.seed] = context
         self._place_orders_under_faults(context, injected_before)
-        stuck = self._settle(context)
+        stuck = self._drain_and_redrive(context)
         counts = self._count(context, stuck)
         return SeedResult(plan, counts, self._faults.injected - injected_before, time.monotonic() - started)
 
     def count_again(self, result: SeedResult) -> SeedResult:
-        """Return a seed's result with the present state of the system, to show that no order changed since."""
+        """Return a seed's result with the current state of the system, to show that no order has changed since."""
         stuck = [failure for failure in result.counts.failures if failure.startswith("stuck")]
         return dataclasses.replace(result, counts=self._count(self._contexts[result.plan.seed], stuck))
 
@@ -108,7 +108,7 @@ class FaultTest:
                 # Processing and notification lag behind the clients, and their faults must occur too.
                 def is_over() -> bool:
                     missing = set(plan.request_faults) - (self._faults.injected - injected_before).keys()
-                    return not missing or not (self.backend.messages() or self._silent_order_ids(context))
+                    return not missing or not (self.backend.messages() or self._unannounced_order_ids(context))
 
                 context.wait_until(is_over, _DRAIN_SECONDS)
             except BaseException:
@@ -120,7 +120,7 @@ class FaultTest:
         while self._faults.late_copies:
             self._faults.late_copies.pop().forward()
 
-    def _settle(self, context: Context) -> list[str]:
+    def _drain_and_redrive(self, context: Context) -> list[str]:
         """Drain the queue and redrive dead letters as an operator would; return a failure if that takes too long."""
         backend = self.backend
         backend.set_visibility_timeout(_QUIET_VISIBILITY_SECONDS)
@@ -146,20 +146,20 @@ class FaultTest:
             backend.set_visibility_timeout(VISIBILITY_SECONDS)
 
     def _is_drained(self, context: Context) -> bool:
-        still_since = time.monotonic()
+        idle_since = time.monotonic()
 
-        def is_still() -> bool:
-            nonlocal still_since
+        def is_idle() -> bool:
+            nonlocal idle_since
             self._receive_announcements()
             if self.backend.messages() or self._proxy.in_flight:
-                still_since = time.monotonic()
-            return time.monotonic() - still_since > _STILL_SECONDS
+                idle_since = time.monotonic()
+            return time.monotonic() - idle_since > _IDLE_SECONDS
 
-        return context.wait_until(is_still, _DRAIN_SECONDS)
+        return context.wait_until(is_idle, _DRAIN_SECONDS)
 
     def _count(self, context: Context, stuck: list[str]) -> Counts:
         self._report.progress(f"seed {context.plan.seed}: counting")
-        context.wait_until(lambda: not self._silent_order_ids(context), _ANNOUNCE_SECONDS)
+        context.wait_until(lambda: not self._unannounced_order_ids(context), _ANNOUNCE_SECONDS)
         rows = [row for row in self.backend.rows() if self._concerns(context, row.order.customer_id)]
         given_up = self.backend.announcements_given_up()
         letters = all_bodies(self.backend.sqs, self.backend.outputs["orders_dlq_url"])
@@ -173,12 +173,12 @@ class FaultTest:
         )
         return dataclasses.replace(counts, failures=(*stuck, *counts.failures))
 
-    def _silent_order_ids(self, context: Context) -> set[str]:
+    def _unannounced_order_ids(self, context: Context) -> set[str]:
         """Return the stored orders that are neither announced nor given up."""
         self._receive_announcements()
         stored = {row.order_id for row in self.backend.rows() if self._concerns(context, row.order.customer_id)}
-        silent = stored - self._announced.keys()
-        return silent - self.backend.announcements_given_up() if silent else silent
+        unannounced = stored - self._announced.keys()
+        return unannounced - self.backend.announcements_given_up() if unannounced else unannounced
 
     def _receive_announcements(self) -> None:
         for message in self._read_announcements():

@@ -233,7 +233,7 @@ def deployed_twice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deploye
         }
         stack = Stack("orders", tmp_path_factory.mktemp("stack"), emulator)
         package = local_package("local")
-        stack.take_code(package)
+        stack.set_code(package)
         dev = {**chosen, "environment": "dev", "api_domain_name": "api.dev.example.com"}
         by_cloudformation = threads.submit(stack.deploy, **parameters_of(dev))
         directory = tmp_path_factory.mktemp("terraform") / "terraform-backend"

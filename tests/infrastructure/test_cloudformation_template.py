@@ -12,7 +12,7 @@ from deployed_outputs import snake_case_outputs
 from support.repository.cloudformation import TEMPLATE, Template
 from support.repository.files import REPOSITORY
 from support.repository.openapi import operations, resolved, responses
-from support.stub_aws.patience import longest_call_seconds
+from support.stub_aws.call_duration import longest_call_seconds
 from write_configuration import OTHER_NAMES, parameter_of, variables
 
 EMAIL = {"NotificationEmail": "operations@example.com"}

@@ -43,7 +43,7 @@ def mirrors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     folders = [tmp_path / "old", tmp_path / "mirror"]
     (folders[0] / PROVIDER / "5.99.0").mkdir(parents=True)
     (folders[1] / PROVIDER / "5.100.0").mkdir(parents=True)
-    monkeypatch.setattr(terraform_provider, "usual_places", lambda: folders)
+    monkeypatch.setattr(terraform_provider, "mirror_candidates", lambda: folders)
     return folders
 
 
@@ -60,7 +60,7 @@ def test_mirror_is_used_and_reported_when_the_registry_fails(root: Path, mirrors
 def test_error_lists_searched_folders_without_registry_and_mirror(
     root: Path, mirrors: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(terraform_provider, "usual_places", lambda: mirrors[:1])
+    monkeypatch.setattr(terraform_provider, "mirror_candidates", lambda: mirrors[:1])
     with pytest.raises(TerraformInitError, match="could not connect") as error:
         init(str(root / "terraform"), root, os.environ)
     assert str(mirrors[0]) in str(error.value)

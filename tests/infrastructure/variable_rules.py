@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local_stack.environment import without_personal_choices
+from local_stack.environment import without_user_settings
 from support.deployment.plans import SideBySide
 from support.deployment.terraform import Diagnostic, TerraformRoot
 from support.repository.files import REPOSITORY
@@ -43,7 +43,7 @@ def declared_variables(folder: str) -> list[str]:
 
 def rules_of(folder: str, directory: Path) -> TerraformRoot:
     """Return a root module with only the variables of a Terraform folder. It needs no provider."""
-    return TerraformRoot(variables_of(folder, directory), directory / "root", without_personal_choices())
+    return TerraformRoot(variables_of(folder, directory), directory / "root", without_user_settings())
 
 
 def variables_of(folder: str, directory: Path) -> Path:
@@ -70,6 +70,6 @@ def _errors_of_chunk(folder: str, sets: Sequence[Mapping[str, Any]], directory: 
     omitted = dict.fromkeys(declared_variables(folder))
     named = {f"set_{number}": {**omitted, **values} for number, values in enumerate(sets)}
     errors: dict[str, list[Diagnostic]] = {name: [] for name in named}
-    for error in SideBySide(variables_of(folder, directory), directory, without_personal_choices(), named).errors():
+    for error in SideBySide(variables_of(folder, directory), directory, without_user_settings(), named).errors():
         errors[error.file.removesuffix(".tf.json")].append(error)
     return list(errors.values())

@@ -224,7 +224,7 @@ def test_damaged_item_is_reported_by_its_id(shop: Shop) -> None:
 def test_show_prints_the_reason_of_a_dead_letter(shop: Shop) -> None:
     shop.send_dead_letters(write_message(submitted()), *POISON)
     document = json.loads(shop.run("show", submitted().order_id, "--json").out)
-    assert (document["status"], document["reason"]) == ("DEAD_LETTER", "nothing was logged about it")
+    assert (document["status"], document["reason"]) == ("DEAD_LETTER", "no reason was logged")
     assert "customer_id" not in document
     assert len(shop.visible()) == 4
 
@@ -235,7 +235,7 @@ def test_show_prints_the_reason_of_a_dead_letter(shop: Shop) -> None:
         ([], "", 3, "UNKNOWN", "not in the table"),
         ([("order_accepted", 0)], "", 0, "PENDING", ""),
         ([("order_accepted", 5)], "waiting", 0, "PENDING", ""),
-        ([("order_accepted", 5)], "", 3, "NOT_FOUND", "not found; look for its id in the files of `orders dlq drop`"),
+        ([("order_accepted", 5)], "", 3, "NOT_FOUND", "not found; search the files of `orders dlq drop` for its id"),
         ([("order_accepted", 9), ("order_failed", 5)], "waiting", 3, "NOT_FOUND", "unless it was redriven"),
         ([("order_accepted", 9), ("order_failed", 5)], "hidden", 1, "NOT_FOUND", "; 1 dead letter hidden"),
         ([("order_accepted", 9), ("order_stored", 5)], "", 3, "DELETED", "see `orders restore"),
@@ -279,7 +279,7 @@ def test_dlq_list_groups_by_reason_and_changes_nothing(shop: Shop) -> None:
     assert (document["messages"], document["hidden"]) == (5, 0)
     assert [(group["count"], group["reason"], group["kind"]) for group in document["groups"]] == [
         (3, "the message is not JSON", "UNREADABLE"),
-        (2, "nothing was logged about it", "UNKNOWN"),
+        (2, "no reason was logged", "UNKNOWN"),
     ]
     for since, number in {"1h": 5, "2999-01-01": 0}.items():
         assert json.loads(shop.run("dlq", "list", "--json", "--since", since).out)["messages"] == number
@@ -350,7 +350,7 @@ def test_dlq_redrive_moves_advised_messages_unless_options_select_others(
     wanted = sorted(body for name in moved.split() for body in expected[name])
     redriven = shop.run("dlq", "redrive", "--yes", "--json", *arguments)
     assert json.loads(redriven.out)["redriven"] == len(wanted)
-    assert ("3 unreadable (select by --kind" in redriven.err) == ("poison" not in moved)
+    assert ("3 unreadable (select them by --kind" in redriven.err) == ("poison" not in moved)
     assert shop.visible("orders_queue_url") == wanted
     assert len(shop.visible()) == 5 - len(wanted)
 
@@ -372,7 +372,7 @@ def test_dlq_drop_moves_advised_messages_to_a_file_and_can_be_undone(shop: Shop)
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("existing", "existing exists already and is not overwritten"),
+        ("existing", "existing already exists and is not overwritten"),
         ("missing/file", "missing/file cannot be created (No such file or directory). Name another file with --to."),
     ],
 )
@@ -669,7 +669,7 @@ def test_erase_deletes_only_the_orders_of_the_customer(shop: Shop) -> None:
     assert json.loads(receipt.read_text())["orders_deleted"] == 3
     assert not [text for text in ("001", *(order_of(n).order_id for n in range(3))) if text in receipt.read_text()]
 
-    assert "exists already" in shop.run("erase", "--customer", "001", "--to", receipt, status=1).err
+    assert "already exists" in shop.run("erase", "--customer", "001", "--to", receipt, status=1).err
     assert "0 orders deleted" in shop.run("erase", "--customer", "001", "--to", "second.json").err
 
 

@@ -211,7 +211,7 @@ def test_lost_orders_are_reported_at_once_and_at_the_next_start(new_stack: Calla
     os.kill(int((emulator / "tmp" / f"ministack-{stack.settings.aws_port}.pid").read_text()), signal.SIGKILL)
     printed = output_after(process)
     assert process.returncode == 1
-    assert "make run: The emulator ended by itself with status 137." in printed
+    assert "make run: The emulator ended unexpectedly with status 137." in printed
     assert "orders of this run may be lost" in printed
     assert_nothing_is_left(stack)
 

@@ -130,6 +130,6 @@ def test_ended_program_is_reported_with_its_output(
         with pytest.raises(LocalStackError, match=rf"(?s)^The program did not start\. .*{output}"):
             process.wait_until_it_responds("http://127.0.0.1:9/")
         with pytest.raises(
-            LocalStackError, match=rf"(?s)^The program ended by itself with status {status}\. .*{output}"
+            LocalStackError, match=rf"(?s)^The program ended unexpectedly with status {status}\. .*{output}"
         ):
             process.require_running()

@@ -9,8 +9,8 @@ from typing import Any
 from orders.domain.order_id import random_order_id
 from support.machine.python import run_python
 from support.sample_orders import SAMPLE_BODY
+from support.stub_aws.call_duration import longest_call_seconds
 from support.stub_aws.events import body_of, http_event
-from support.stub_aws.patience import longest_call_seconds
 
 INVOKE = """
 import importlib, json, sys

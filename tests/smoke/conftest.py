@@ -45,7 +45,7 @@ def system() -> System:
 
 
 @pytest.fixture(autouse=True)
-def agreed(request: pytest.FixtureRequest) -> None:
+def require_permission(request: pytest.FixtureRequest) -> None:
     """Skip a test that writes unless SMOKE_WRITE allows its effect."""
     marker = request.node.get_closest_marker("writes")
     effect = marker.args[0] if marker else None

@@ -86,4 +86,4 @@ def test_repeated_idempotency_key_returns_the_same_order(system: System) -> None
     first, second = (system.api.send("POST", "/orders", body, headers) for _ in range(2))
     if (first.status, second.status) != (400, 400):
         assert (first.status, second.status) == (202, 202)
-        assert first.document["order_id"] == second.document["order_id"], "a retry made a second order"
+        assert first.document["order_id"] == second.document["order_id"], "a retry created a second order"

@@ -41,8 +41,8 @@ def test_alarms_have_data(system: System) -> None:
     alarms = system.all("cloudwatch", "describe_alarms", "MetricAlarms", AlarmNamePrefix=system.prefix)
     assert alarms
     # An alarm that ignores missing data keeps its first state until data arrives.
-    judging = [alarm for alarm in alarms if alarm.get("TreatMissingData") != "ignore"]
-    no_data = [alarm["AlarmName"] for alarm in judging if alarm["StateValue"] == "INSUFFICIENT_DATA"]
+    evaluated = [alarm for alarm in alarms if alarm.get("TreatMissingData") != "ignore"]
+    no_data = [alarm["AlarmName"] for alarm in evaluated if alarm["StateValue"] == "INSUFFICIENT_DATA"]
     assert no_data == [], "these alarms have no data; after a deployment, wait ten minutes"
 
 

@@ -34,8 +34,10 @@ def _aws_cli() -> str | None:
     for folder in os.get_exec_path():
         path = shutil.which("aws", path=folder)
         if path:
-            said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=60, check=False).stdout
-            if said.startswith("aws-cli/2."):
+            version = subprocess.run(
+                [path, "--version"], capture_output=True, text=True, timeout=60, check=False
+            ).stdout
+            if version.startswith("aws-cli/2."):
                 return path
     return None
 

@@ -20,8 +20,8 @@ SKIPPED = {"name": "attrs", "skip_reason": "not found on PyPI"}
         ([CLEAN], "", 0, "No known vulnerability in "),
         ([CLEAN, VULNERABLE], "", 1, "old: CVE-1"),
         ([VULNERABLE, SKIPPED], "", 1, "attrs: not found on PyPI"),
-        ([SKIPPED], "", 0, "Not audited: no vulnerability service answered."),
-        (None, "requests.exceptions.ConnectionError: refused", 0, "Not audited: no vulnerability service answered."),
+        ([SKIPPED], "", 0, "Not audited: no vulnerability service responded."),
+        (None, "requests.exceptions.ConnectionError: refused", 0, "Not audited: no vulnerability service responded."),
         (None, "requirement without a hash", 1, "pip-audit failed: requirement without a hash"),
     ],
 )

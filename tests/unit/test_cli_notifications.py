@@ -112,6 +112,6 @@ class FakeFunction:
 def test_notify_fails_unless_the_function_reports_success(function: FakeFunction) -> None:
     outputs = dict.fromkeys(("api_endpoint", "orders_queue_url", "orders_dlq_url", "notifications_dlq_url"), "")
     system = System("here", {**outputs, "orders_table_name": "order-processing-dev-orders"}, lambda _: function)
-    with pytest.raises(OperatorError, match="Look for notification_failed in its log") as failure:
+    with pytest.raises(OperatorError, match="Search its log for notification_failed") as failure:
         notify(system, [{}])
     assert "secret" not in str(failure.value)

@@ -62,7 +62,7 @@ def test_move_ignores_a_message_that_arrives_during_the_move(sqs: FakeSqs) -> No
 
 
 def test_move_counts_only_messages_that_were_sent_and_deleted(sqs: FakeSqs) -> None:
-    sqs.refused_bodies, sqs.undeletable_bodies = {BODIES[3]}, {BODIES[5]}
+    sqs.rejected_bodies, sqs.undeletable_bodies = {BODIES[3]}, {BODIES[5]}
     assert redrive(sqs) == NUMBER - 2
     assert sqs.visible_bodies("dlq") == [BODIES[3], BODIES[5]]
 

@@ -13,7 +13,7 @@ import pytest
 from aws_emulator import program
 from aws_emulator.guard import Guard
 from local_stack import LocalStackError
-from local_stack.aws import ACCESS_KEY_FILE, kept_credentials
+from local_stack.aws import ACCESS_KEY_FILE, stored_credentials
 
 KEY = "LOCAL0123456789"
 SHOP = "http://localhost:8080"
@@ -130,9 +130,9 @@ def test_guard_admits_unsigned_requests_only_to_public_paths(path: str, is_publi
 
 def test_access_key_is_random_and_readable_by_its_owner_only(tmp_path: Path) -> None:
     directory = tmp_path / "local"
-    first = kept_credentials(directory)
-    assert kept_credentials(directory) == first
-    assert kept_credentials(tmp_path / "other") != first
+    first = stored_credentials(directory)
+    assert stored_credentials(directory) == first
+    assert stored_credentials(tmp_path / "other") != first
     assert len(first.access_key) >= 20
     assert len(first.secret_key) >= 40
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
@@ -144,7 +144,7 @@ def test_access_key_is_private_when_a_readable_file_was_left(tmp_path: Path) -> 
     left_over = tmp_path / f"{ACCESS_KEY_FILE}.unfinished"
     left_over.write_text(secrets.token_hex())
     left_over.chmod(0o644)
-    kept_credentials(tmp_path)
+    stored_credentials(tmp_path)
     assert stat.S_IMODE((tmp_path / ACCESS_KEY_FILE).stat().st_mode) == 0o600
     assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
 
@@ -153,7 +153,7 @@ def test_access_key_is_private_when_a_readable_file_was_left(tmp_path: Path) -> 
 def test_damaged_access_key_is_reported(tmp_path: Path, text: str) -> None:
     (tmp_path / ACCESS_KEY_FILE).write_text(text)
     with pytest.raises(LocalStackError, match=r"is damaged: delete it"):
-        kept_credentials(tmp_path)
+        stored_credentials(tmp_path)
 
 
 def test_emulator_keeps_idle_connections_longer_than_terraform() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pytest
 
 from local_stack.aws import AwsConnection, Credentials
-from local_stack.environment import essential_environment, tool_environment, without_personal_choices
+from local_stack.environment import essential_environment, tool_environment, without_user_settings
 
 ENDPOINT_URL = "http://127.0.0.1:4566"
 CONNECTION = AwsConnection(ENDPOINT_URL, "us-east-1", Credentials("LOCAL1", "secret"))
@@ -52,7 +52,7 @@ def test_tool_uses_only_the_emulator_and_bypasses_the_proxy_for_it() -> None:
 
 
 def test_other_programs_get_no_personal_settings() -> None:
-    assert without_personal_choices(INHERITED) == {**ORDINARY, **PROXY}
+    assert without_user_settings(INHERITED) == {**ORDINARY, **PROXY}
     # The emulator reads settings such as AUTH from the environment.
     assert essential_environment({**INHERITED, "AUTH": "false"}) == ORDINARY
 

@@ -63,7 +63,7 @@ def test_port_in_use_is_reported(family: int, address: str, listens: bool) -> No
         if listens:
             holder.listen()
         port = holder.getsockname()[1]
-        with pytest.raises(LocalStackError, match=rf"^Port {port}, meant for the shop, is taken .* with AWS_PORT=…$"):
+        with pytest.raises(LocalStackError, match=rf"^Port {port}, meant for the shop, is in use .* with AWS_PORT=…$"):
             require_free(port, "the shop", "AWS_PORT")
 
 
@@ -171,7 +171,7 @@ def terraform(tmp_path: Path, lock: RunLock, monkeypatch: pytest.MonkeyPatch) ->
         )
         program.chmod(0o755)
         monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
-        monkeypatch.setattr(terraform_provider, "usual_places", lambda: [tmp_path / "opt"])
+        monkeypatch.setattr(terraform_provider, "mirror_candidates", lambda: [tmp_path / "opt"])
         return TerraformDeployment(Settings(local_directory=tmp_path), tmp_path / "deployment", lock)
 
     return with_script

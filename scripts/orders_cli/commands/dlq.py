@@ -11,12 +11,12 @@ import click
 
 from orders.domain.order import format_timestamp
 from orders_cli.archive import entry_of, new_archive, read_archive, require_new
-from orders_cli.console import counted, print_fields, print_json, print_line, print_table, progress, say
+from orders_cli.console import counted, print_fields, print_json, print_line, print_table, progress, report
 from orders_cli.dead_letters import DROPPED, REDRIVEN, DeadLetter, Kind, Selection, dead_letter, groups_of, with_reasons
 from orders_cli.errors import FAILED, NOT_FOUND, OperatorError
 from orders_cli.notifications import ExpiredError, failed_notification, new_orders, notify
 from orders_cli.options import Mode, Moment, OrderId, Target, changes_system, on_system, utc_now
-from orders_cli.queue import KeepSafe, Message, RateLimit, move, peek, send_again
+from orders_cli.queue import Message, RateLimit, Transfer, move, peek, send_again
 from orders_cli.system import System
 
 _KINDS = [*(kind.name.lower() for kind in Kind), "all"]
@@ -86,7 +86,7 @@ def list_letters(selection: Selection, notifications: bool, as_json: bool, targe
     elif chosen:
         _print_groups(chosen, notifications)
     elif not letters.hidden:
-        say("no dead letter matches" if letters.found else f"{letters.name} is empty")
+        report("no dead letter matches" if letters.found else f"{letters.name} is empty")
     return FAILED if letters.hidden else 0
 
 
@@ -114,7 +114,9 @@ def show_letters(selection: Selection, notifications: bool, as_json: bool, targe
 
 @dlq.command("redrive", short_help="Move dead letters back to be processed.")
 @_selects
-@click.option("--from", "file", type=click.Path(path_type=Path), help="Redrive the messages in this file of `drop`.")
+@click.option(
+    "--from", "file", type=click.Path(path_type=Path), help="Redrive the messages of a file that `drop` wrote."
+)
 @click.option("--rate", type=click.IntRange(1), help="Maximum number per second.")
 @changes_system
 def redrive_letters(
@@ -170,11 +172,11 @@ def redrive_letters(
         status = letters.report("redriven", f"notified {counted(notified, 'order')}" if notifications else "")
         if expired:
             entries = counted(expired, "entry", "entries")
-            say(f"the stream no longer holds the orders of {entries}; see `orders dlq redrive --help`")
+            report(f"the stream no longer holds the orders of {entries}; see `orders dlq redrive --help`")
     return status
 
 
-@dlq.command("drop", short_help="Remove dead letters, into a file.")
+@dlq.command("drop", short_help="Write dead letters to a file and delete them.")
 @_selects
 @click.option(
     "--to", "file", type=click.Path(path_type=Path), help="The file to create. Default: named after the time."
@@ -203,10 +205,10 @@ def drop_letters(*, selection: Selection, file: Path | None, notifications: bool
     if not letters.confirm(selection, advised, mode, "drop", f"to {path}"):
         return letters.report("dropped")
     try:
-        with new_archive(path) as keep:
+        with new_archive(path) as append:
 
             def archive(messages: Sequence[Message]) -> Sequence[Message]:
-                keep([entry_of(letters.chosen[message["MessageId"]], now) for message in messages])
+                append([entry_of(letters.chosen[message["MessageId"]], now) for message in messages])
                 return messages
 
             letters.follow("Dropping", letters.move(archive, RateLimit()))
@@ -235,7 +237,7 @@ class _Letters:
             self.found = with_reasons(self.found, system.log)
         if self.hidden:
             messages = counted(self.hidden, "message")
-            say(f"{messages} hidden by another reader or a killed run: run this again in a minute")
+            report(f"{messages} hidden by another reader or a killed run: run this again in a minute")
 
     def confirm(self, selection: Selection, advised: frozenset[Kind], mode: Mode, action: str, where: str) -> bool:
         """Select messages, report them and ask; return whether the command must act."""
@@ -248,19 +250,19 @@ class _Letters:
             _print_groups(list(self.chosen.values()), self._notifications)
         if others:
             kinds = ", ".join(f"{number:,} {kind}" for kind, number in sorted(others.items()))
-            say(f"not selected: {kinds} (select by --kind, --reason or --order)")
+            report(f"not selected: {kinds} (select them by --kind, --reason or --order)")
         number = counted(len(self.chosen), "message")
         if not self.chosen:
-            say(f"there is nothing to {action} in {self.name}")
+            report(f"there is nothing to {action} in {self.name}")
         elif mode.dry_run:
-            say(f"would {action} {number} {where}; nothing was done")
+            report(f"would {action} {number} {where}; nothing was done")
         else:
             mode.confirm(f"{action.capitalize()} {number} {where}?")
             self._is_started = True
         return self._is_started
 
-    def move(self, keep_safe: KeepSafe, rate_limit: RateLimit) -> Generator[int]:
-        return move(self.chosen.keys(), self.queue, keep_safe, rate_limit)
+    def move(self, transfer: Transfer, rate_limit: RateLimit) -> Generator[int]:
+        return move(self.chosen.keys(), self.queue, transfer, rate_limit)
 
     def follow(self, label: str, moves: Generator[int]) -> None:
         with closing(moves), progress(label, len(self.chosen)) as advance:
@@ -274,9 +276,9 @@ class _Letters:
         written = str(file) if file and file.exists() else None
         if self._is_started:
             detail = detail or (f"the file is {written}" if written else "")
-            say(f"{counted(self._moved, 'message')} {done}" + (f"; {detail}" if detail else ""))
+            report(f"{counted(self._moved, 'message')} {done}" + (f"; {detail}" if detail else ""))
         if left:
-            say(f"{counted(left, 'message')} still in {self.name}: run this again; no order is stored twice")
+            report(f"{counted(left, 'message')} still in {self.name}: run this again; no order is stored twice")
         if self._mode.as_json:
             counts = {"selected": len(self.chosen), done: self._moved, "not_moved": left, "hidden": self.hidden}
             print_json({**counts, "file": written})

@@ -13,7 +13,7 @@ import click
 from orders.domain.order import format_timestamp
 from orders.domain.order_id import parse_order_id
 from orders_cli import notifications
-from orders_cli.console import counted, print_fields, print_json, print_table, progress, say, write
+from orders_cli.console import counted, print_fields, print_json, print_table, progress, report, write
 from orders_cli.dead_letters import dead_letter, with_reasons
 from orders_cli.errors import FAILED, NOT_FOUND, OperatorError
 from orders_cli.log import LOG_DAYS, LogEvent
@@ -29,17 +29,17 @@ _ID = re.compile(r"[A-Za-z0-9=+/_-]{8,128}")
 # An order's message is in the queue for at most 4 days.
 _LONGEST_PENDING = timedelta(days=4)
 _MAXIMUM_RECEIVES = 5
-# How late SQS's counts and the events in CloudWatch Logs may be.
+# The maximum lag of SQS's counts and of events in CloudWatch Logs.
 _COUNTS_LATE = timedelta(minutes=1)
 
 _STORED = ("order_stored", "order_duplicate")
 
 
-@click.command(short_help="Show an order, or where it is.")
+@click.command(short_help="Show an order or its location.")
 @click.argument("order_id")
 @on_system
 def show(order_id: str, as_json: bool, target: Target) -> int:
-    """Show the order of ORDER_ID, or where it is.
+    """Show the order ORDER_ID, or its location.
 
     \b
     PROCESSED    stored; the order is shown
@@ -64,7 +64,7 @@ def show(order_id: str, as_json: bool, target: Target) -> int:
 
 
 def _locate(system: System, order_id: str, now: datetime) -> tuple[dict[str, Any], int]:
-    """Return where an order is, and the exit status. Ignore dead letters of stored orders, because they are copies."""
+    """Return the location of an order, and the exit status. Ignore dead letters of stored orders: they are copies."""
     table = system.table
     if stored := table.find(order_id):
         return {"status": "PROCESSED", **stored.to_document()}, 0
@@ -85,7 +85,7 @@ def _locate(system: System, order_id: str, now: datetime) -> tuple[dict[str, Any
     elif _may_be_in_queue(events[-1], waiting, now):
         status, detail = "PENDING", ""
     else:
-        status, detail = "NOT_FOUND", "not found; look for its id in the files of `orders dlq drop`"
+        status, detail = "NOT_FOUND", "not found; search the files of `orders dlq drop` for its id"
         if waiting:
             detail += f", unless it was redriven and is among {counted(waiting, 'message')} in the orders queue"
     if hidden and status in ("UNKNOWN", "NOT_FOUND"):
@@ -180,9 +180,9 @@ def list_orders(
     if form == "table" and not as_json:
         print_table([column.upper() for column in _COLUMNS], rows)
     more = "there are more: raise --limit, or choose a period with --since and --until"
-    say(counted(number, "order") if next(items, None) is None else more)
+    report(counted(number, "order") if next(items, None) is None else more)
     for sentence in damaged:
-        say(sentence)
+        report(sentence)
     return FAILED if damaged else 0
 
 
@@ -213,8 +213,8 @@ def trace(some_id: str, since: datetime | None, as_json: bool, target: Target) -
     wanted = order_id or some_id
     events = target.find().log.trace(wanted, since=since or utc_now() - timedelta(days=LOG_DAYS))
     if not events:
-        hint = "" if order_id else "; nor is it an order id: check it for typos"
-        raise OperatorError(f"No event names {some_id}{hint}.", NOT_FOUND)
+        hint = "" if order_id else ", which is not an order id either: check it for typos"
+        raise OperatorError(f"No event contains {some_id}{hint}.", NOT_FOUND)
     if as_json:
         for event in events:
             shown = {"time": format_timestamp(event.time), "function": event.function, "event": event.name}
@@ -222,7 +222,7 @@ def trace(some_id: str, since: datetime | None, as_json: bool, target: Target) -
     else:
         rows = [[format_timestamp(event.time), event.function, event.name, _details(event, wanted)] for event in events]
         print_table(("TIME", "FUNCTION", "EVENT", "DETAILS"), rows)
-    say(f"{counted(len(events), 'event')} in {(events[-1].time - events[0].time).total_seconds():.1f} s")
+    report(f"{counted(len(events), 'event')} in {(events[-1].time - events[0].time).total_seconds():.1f} s")
     return 0
 
 
@@ -252,7 +252,7 @@ def notify(order_ids: tuple[str, ...], mode: Mode, target: Target) -> int:
         items.append(item)
     sent = 0
     if mode.dry_run:
-        say(f"{counted(len(items), 'order')} would be notified; nothing was done")
+        report(f"{counted(len(items), 'order')} would be notified; nothing was done")
     else:
         mode.confirm_in_production(system, f"Notify all subscribers of {counted(len(items), 'order')}")
         try:
@@ -263,7 +263,7 @@ def notify(order_ids: tuple[str, ...], mode: Mode, target: Target) -> int:
                     sent += len(batch)
                     advance(len(batch))
         finally:
-            say(f"notified {counted(sent, 'order')}")
+            report(f"notified {counted(sent, 'order')}")
     if mode.as_json:
         print_json({"orders": len(items), "notified": sent})
     return 0

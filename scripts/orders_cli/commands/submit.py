@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 import click
 
-from orders_cli.console import counted, print_json, print_line, print_table, progress, say
+from orders_cli.console import counted, print_json, print_line, print_table, progress, report
 from orders_cli.errors import FAILED, OperatorError
 from orders_cli.options import Mode, changes_system
 from orders_cli.order_api import OrderApi, Submission, Verdict
@@ -71,7 +71,7 @@ def submit(*, file: str | None, key: str | None, batch: str | None, token: str |
         if None in order.values():
             raise click.UsageError("Give a FILE, or all of --customer, --product, --quantity and --date.")
         if batch:
-            raise click.UsageError("--batch is for a FILE; one order has a --key.")
+            raise click.UsageError("--batch applies only to a FILE. For one order, use --key.")
         key = str(uuid.uuid4()) if key is None else key
         if not (_VISIBLE_ASCII.fullmatch(key) and len(key) <= 255):
             raise click.UsageError("An Idempotency-Key is 1 to 255 visible ASCII characters.")
@@ -124,7 +124,7 @@ def _report_one(results: Iterable[tuple[int, Submission]], mode: Mode) -> int:
     elif is_accepted:
         print_line(submission.document["order_id"])
     if not is_accepted:
-        say(f"the order: {submission.verdict.value} {_why(submission)}".rstrip())
+        report(f"the order: {submission.verdict.value} {_why(submission)}".rstrip())
     return FAILED if submission.verdict in _FAILURES else 0
 
 
@@ -148,9 +148,9 @@ def _report(results: Iterable[tuple[int, Submission]], mode: Mode) -> int:
             print_table(("LINE", "VERDICT", "WHY"), failed)
         parts = [f"{tally[verdict]:,} {verdict.value}" for verdict in Verdict if tally[verdict]]
         if tally or is_complete:
-            say(f"{counted(tally.total(), 'order')}: {', '.join(parts) or 'the file is empty'}")
+            report(f"{counted(tally.total(), 'order')}: {', '.join(parts) or 'the file is empty'}")
         if tally[Verdict.NOT_SUBMITTED] or (tally and not is_complete):
-            say("run the same command again for the rest; no order is placed twice")
+            report("run the same command again for the rest; no order is placed twice")
     return FAILED if any(tally[verdict] for verdict in _FAILURES) else 0
 
 

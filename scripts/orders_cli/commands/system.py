@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from orders.domain.order import format_timestamp
-from orders_cli.console import print_fields, print_json, print_line, print_table, say
+from orders_cli.console import print_fields, print_json, print_line, print_table, report
 from orders_cli.errors import OperatorError
 from orders_cli.log import event_counts, metric_values
 from orders_cli.options import Mode, Target, changes_system, on_system, utc_now
@@ -114,7 +114,7 @@ def watch(interval: float, count: int | None, as_json: bool, target: Target) -> 
     """
     system = target.find()
     began = next_count = utc_now()
-    say("orders are counted by metric filters, from the start of this minute")
+    report("orders are counted by metric filters, from the start of this minute")
     try:
         for number in range(count or sys.maxsize):
             if number:
@@ -169,8 +169,8 @@ def pause(mode: Mode, target: Target) -> int:
     """
     system = target.find()
     _set(system, "Disabled", mode, "Stop processing orders")
-    say("orders are still accepted; they wait in the queue for at most 4 days, until `orders resume`")
-    say(f"alarms on waiting orders, such as {system.name}-orders-waiting, will fire in about five minutes")
+    report("orders are still accepted; they wait in the queue for at most 4 days, until `orders resume`")
+    report(f"alarms on waiting orders, such as {system.name}-orders-waiting, will fire in about five minutes")
     return 0
 
 
@@ -183,7 +183,7 @@ def resume(mode: Mode, target: Target) -> int:
     """
     system = target.find()
     _set(system, "Enabled", mode, "Resume processing orders")
-    say(f"{system.queue('orders_queue').depth().total:,} waiting orders are being processed; see `orders status`")
+    report(f"{system.queue('orders_queue').depth().total:,} waiting orders are being processed; see `orders status`")
     return 0
 
 
@@ -193,13 +193,13 @@ def _set(system: System, wanted: str, mode: Mode, what: str) -> None:
     uuid = str(_mapping(system, "processing")["UUID"])
     before = _wait(functions, uuid, _STABLE)
     if mode.dry_run:
-        say(f"processing is {before.lower()} and would be {wanted.lower()}; nothing was done")
+        report(f"processing is {before.lower()} and would be {wanted.lower()}; nothing was done")
         return
     if before != wanted:
         functions.update_event_source_mapping(UUID=uuid, Enabled=wanted == "Enabled")
-        say(f"processing was {before.lower()}; waiting until it is {wanted.lower()}")
+        report(f"processing was {before.lower()}; waiting until it is {wanted.lower()}")
         _wait(functions, uuid, frozenset({wanted}))
-    say(f"processing is {'already ' if before == wanted else ''}{wanted.lower()}")
+    report(f"processing is {'already ' if before == wanted else ''}{wanted.lower()}")
     if mode.as_json:
         print_json({"processing": wanted, "changed": before != wanted})
 

@@ -1,4 +1,4 @@
-"""`orders restore` and `orders erase`: bring back lost orders, and delete those of a customer."""
+"""`orders restore` and `orders erase`: insert lost orders again, and delete those of a customer."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ from orders.adapters.dynamodb import DynamoDbOrderTable
 from orders.domain.errors import StoreUnavailableError
 from orders.domain.order import AlreadyExists, Inserted, ProcessedOrder, Rejected, format_timestamp
 from orders_cli.archive import new_archive, require_new
-from orders_cli.console import Advance, counted, print_fields, print_json, print_table, progress, say
+from orders_cli.console import Advance, counted, print_fields, print_json, print_table, progress, report
 from orders_cli.dead_letters import dead_letter, is_of_customer
 from orders_cli.errors import FAILED, NOT_FOUND, OperatorError, error_code
 from orders_cli.options import Mode, Target, changes_system, utc_now
@@ -35,7 +35,7 @@ _PAGE_SIZE = 100
 Thing = TypeVar("Thing")
 
 
-@click.command(short_help="Bring back lost orders from a restored copy of the table.")
+@click.command(short_help="Insert lost orders from a restored copy of the table.")
 @click.argument("copy", metavar="TABLE")
 @click.option("--rate", type=click.IntRange(1), help="Maximum number of orders per second.")
 @changes_system
@@ -64,14 +64,14 @@ def restore(*, copy: str, rate: int | None, mode: Mode, target: Target) -> int:
     total, results = same + missing + len(different), Counter[type]()
     if different and not mode.as_json:
         print_table(("ORDER_ID", "DIFFERENCE"), list(different.items()))
-    say(
+    report(
         f"{copy} holds {counted(total, 'order')}: {same:,} identical in the table, {missing:,} missing there, "
         f"{len(different):,} different"
     )
     if not missing:
-        say("there is nothing to restore")
+        report("there is nothing to restore")
     elif mode.dry_run:
-        say(f"{counted(missing, 'order')} would be restored; nothing was done")
+        report(f"{counted(missing, 'order')} would be restored; nothing was done")
     else:
         mode.confirm(f"Restore {counted(missing, 'order')} in {system.name}'s table, and repeat their notifications?")
         store, rate_limit = DynamoDbOrderTable(dynamodb, own), RateLimit(rate)
@@ -87,11 +87,11 @@ def restore(*, copy: str, rate: int | None, mode: Mode, target: Target) -> int:
                 f"The table stopped accepting orders ({type(error.__cause__).__name__}). Run this again for the rest."
             ) from error
         finally:
-            say(f"{counted(results[Inserted], 'order')} restored")
+            report(f"{counted(results[Inserted], 'order')} restored")
             if results[AlreadyExists]:
-                say(f"{counted(results[AlreadyExists], 'order')} already stored by another process")
+                report(f"{counted(results[AlreadyExists], 'order')} already stored by another process")
             if results[Rejected]:
-                say(f"{counted(results[Rejected], 'order')} could not be stored: run this again")
+                report(f"{counted(results[Rejected], 'order')} could not be stored: run this again")
     if mode.as_json:
         compared = {"orders": total, "same": same, "missing": missing, "different": different}
         counts = {"restored": results[Inserted], "already_stored": results[AlreadyExists], "refused": results[Rejected]}
@@ -159,12 +159,12 @@ def erase(*, customer: str, file: Path | None, mode: Mode, target: Target) -> in
     The command reports what it would delete, then asks. It can be interrupted or killed: run it again for the rest.
 
     An order that is still in a queue is not deleted, and would be stored later. The command prints the number of
-    messages in the orders queue, but not whose they are: reading a message counts as one of its five receives. It
+    messages in the orders queue, but not their customers: reading a message counts as one of its five receives. It
     prints the customer's dead letters. The exit status is 1 if anything may be left. Run the command again until it is
     0; docs/runbook.md describes each step.
 
     The receipt contains counts and times, but no id of a customer or order. Name its file after the request, not after
-    the customer. The permissions are in docs/erasure-policy.json.
+    the customer. The required permissions are in docs/erasure-policy.json.
     """
     customer = customer.strip()
     if not customer:
@@ -181,7 +181,7 @@ def erase(*, customer: str, file: Path | None, mode: Mode, target: Target) -> in
         letter = dead_letter(message)
         return letter.order_id or letter.message_id
 
-    # The queues first: an order that is stored meanwhile is then found in the table.
+    # Read the queues first: an order that is stored in the meantime is then found in the table.
     waiting = system.queue("orders_queue").depth().total
     read, hidden = peek(system.queue("orders_dlq"), own_id)
     dead_letters = [letter_id for letter_id in read if letter_id]
@@ -210,11 +210,11 @@ def erase(*, customer: str, file: Path | None, mode: Mode, target: Target) -> in
         print_fields({"customer": customer, "stored orders": len(items), "submitted": period, "dead letters": ids})
     orders = counted(len(items), "stored order")
     if mode.dry_run:
-        say(f"would delete {orders}; nothing was done")
+        report(f"would delete {orders}; nothing was done")
     else:
         if items:
             mode.confirm(f"Delete {orders} of this customer from {system.name}?")
-        with new_archive(path) as keep:
+        with new_archive(path) as append:
             try:
                 with progress("Deleting", len(items)) as advance:
                     for item in items:
@@ -222,15 +222,15 @@ def erase(*, customer: str, file: Path | None, mode: Mode, target: Target) -> in
                         deleted += 1
                         advance(1)
             finally:
-                say(f"{counted(deleted, 'order')} deleted; the receipt is {path}")
-                keep([result()])
+                report(f"{counted(deleted, 'order')} deleted; the receipt is {path}")
+                append([result()])
     for sentence in _left(waiting, len(dead_letters), hidden):
-        say(sentence)
+        report(sentence)
     document = result()
     until = document["point_in_time_recovery_until"]
     recovery = f"keeps deleted orders until {until}" if until else "is off, so it keeps no deleted orders"
-    say(f"point-in-time recovery {recovery}")
-    say(f"not checked: {', '.join(_NOT_CHECKED)}; see docs/runbook.md")
+    report(f"point-in-time recovery {recovery}")
+    report(f"not checked: {', '.join(_NOT_CHECKED)}; see docs/runbook.md")
     if mode.as_json:
         written = None if mode.dry_run else str(path)
         print_json({**document, "dead_letter_ids": dead_letters, "receipt": written}, indent=2)

@@ -35,7 +35,7 @@ resource "aws_cloudwatch_log_group" "this" {
 # Roles are global. The region in the name allows the same deployment in two regions.
 resource "aws_iam_role" "this" {
   name                 = "${local.function_name}-${data.aws_region.current.name}"
-  description          = "What the function ${local.function_name} may do."
+  description          = "Permissions of the function ${local.function_name}."
   assume_role_policy   = var.shared.assume_role_policy_json
   permissions_boundary = var.shared.permissions_boundary_arn
 }

@@ -1,4 +1,4 @@
-# The storefront's own network: public subnets for the load balancer, and private ones with NAT gateways on request.
+# The storefront's own network: public subnets for the load balancer, and optional private ones with NAT gateways.
 
 data "aws_region" "current" {}
 
@@ -103,7 +103,7 @@ resource "aws_subnet" "private" {
   tags = { Name = "${var.prefix}-private-${each.key}" }
 }
 
-# A NAT gateway per zone: the remaining zones start instances while another zone is down.
+# A NAT gateway per zone: the remaining zones can start instances during an outage of one zone.
 resource "aws_eip" "nat" {
   for_each = local.private_cidrs
 

@@ -126,8 +126,8 @@ resource "aws_lb_target_group" "web_servers" {
     unhealthy_threshold = 3
   }
 
-  # A page loads its code from a path that only servers of its own release have, and two releases serve at once while
-  # one replaces the other.
+  # A page loads its code from a path that exists only on servers of the same release. During a release, servers of both
+  # versions are in service.
   stickiness {
     type            = "lb_cookie"
     cookie_duration = 300
@@ -432,7 +432,7 @@ locals {
 
     # The load balancer counts a request only when it has a healthy server for it.
     load-balancer-5xx = {
-      description = "The load balancer of ${var.prefix} itself answered more than 5 % of requests with an error in three of five minutes, because no web server was healthy or none responded in time. Customers see no page. Look first at the target group's health."
+      description = "The load balancer of ${var.prefix} generated errors for more than 5 % of requests in three of five minutes, because no web server was healthy or none responded in time. Customers see no page. Look first at the target group's health."
       metric_name = "HTTPCode_ELB_5XX_Count"
       dimensions  = local.load_balancer_dimension
       expression  = "100 * errors / (errors + FILL(requests, 0))"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local_stack.environment import without_personal_choices
+from local_stack.environment import without_user_settings
 from support.deployment.frontend import user_data
 from support.deployment.terraform import Plan, TerraformRoot
 from support.repository.files import REPOSITORY
@@ -14,7 +14,7 @@ from support.repository.files import REPOSITORY
 
 @pytest.mark.parametrize("folder", ["terraform-backend", "terraform-frontend"])
 def test_terraform_validate_reports_no_error_and_no_warning(folder: str, tmp_path: Path) -> None:
-    root = TerraformRoot(REPOSITORY / folder, tmp_path / folder, without_personal_choices())
+    root = TerraformRoot(REPOSITORY / folder, tmp_path / folder, without_user_settings())
     assert root.validation_diagnostics() == []
 
 

@@ -35,7 +35,7 @@ class Stack:
         location = {"CreateBucketConfiguration": {"LocationConstraint": emulator.region}}
         self._s3.create_bucket(Bucket=self._bucket, **location)
 
-    def take_code(self, zip_path: Path) -> None:
+    def set_code(self, zip_path: Path) -> None:
         self._code = zip_path.read_bytes()
 
     def package(self) -> str:

@@ -10,7 +10,7 @@ from support.prerequisites import missing
 
 
 def lambda_zip(target: str, root: Path = build_lambda.REPOSITORY) -> Path:
-    """Return the current zip of the package in `root` for `target`; without a network skip, or fail in CI."""
+    """Return the current zip of the package in `root` for `target`. Without a network, skip the test, or fail it in CI."""
     try:
         return build_lambda.build(target, root)
     except BuildError as error:

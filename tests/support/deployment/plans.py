@@ -1,4 +1,4 @@
-"""Plans of a Terraform folder for several sets of variables, in one run: each run of Terraform loads the provider anew."""
+"""Plans of a Terraform folder for several sets of variables, in one run, because each run loads the provider."""
 
 import json
 import shutil

@@ -13,8 +13,8 @@ _NO_CONFIGURATION = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.de
 def git(directory: Path, *arguments: str, user_configuration: bool = False) -> "subprocess.CompletedProcess[str]":
     """Run Git in `directory`.
 
-    Git exports GIT_DIR, GIT_INDEX_FILE and others to hooks, and they take precedence over the directory. Without them
-    removed, a test that runs in a hook would write to the developer's repository.
+    Git exports GIT_DIR, GIT_INDEX_FILE and others to hooks, and they take precedence over the directory. They are removed,
+    because a test in a hook would otherwise write to the developer's repository.
     """
     program = require_program("git", "install Git")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}

@@ -83,7 +83,7 @@ def registry() -> Registry[Any]:
 
 
 def generate_client(package: Path) -> None:
-    """Generate the Python client into the folder `package`. The generator warns of everything that it cannot type."""
+    """Generate the Python client into the folder `package`. Fail if the generator warns, which it does for anything that it cannot type."""
     tools = Path(sys.executable).parent
     generated = subprocess.run(
         [tools / "openapi-python-client", "generate", "--meta", "none", "--path", PATH, "--output-path", package],

@@ -1,4 +1,4 @@
-"""A replacement for the package of Session Manager's agent, signed with the test's own key."""
+"""A stub of the package of Session Manager's agent, signed with the test's own key."""
 
 import base64
 import subprocess
@@ -10,7 +10,7 @@ _CONTROL = "Package: amazon-ssm-agent\nVersion: 1\nArchitecture: all\nMaintainer
 
 
 def add_agent(root: Path, directory: Path) -> str:
-    """Offer a signed agent for download to the machine; return the signing key in the script's format."""
+    """Put a signed agent where the machine downloads it; return the signing key in the script's format."""
     gpg = require_program("gpg", "install gnupg to test the agent's signature")
     home, package, served = directory / "gnupg", directory / "package", root / "tmp" / "served"
     home.mkdir(mode=0o700)

@@ -24,9 +24,9 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # The installation with its packages takes about 15 s.
 _SECONDS = 300
 
-# Replace programs, in the root's /tmp/stand-ins. `sleep` records its pause and returns; `curl` copies from /tmp/served
+# Stubs of programs, in the root's /tmp/stubs. `sleep` records its pause and returns; `curl` copies from /tmp/served
 # instead of downloading from AWS.
-_STAND_INS = {
+_STUBS = {
     "sleep": 'echo "$@" >>/tmp/pauses\n',
     "curl": """
         echo "curl $*"
@@ -66,11 +66,11 @@ def new_machine() -> Iterator[Path]:
     try:
         subprocess.run(["cp", "--archive", "--reflink=auto", str(pristine), str(root)], check=True)
         shutil.copy("/etc/resolv.conf", root / "etc" / "resolv.conf")
-        stand_ins = root / "tmp" / "stand-ins"
-        stand_ins.mkdir()
-        for name, lines in _STAND_INS.items():
-            (stand_ins / name).write_text(f"#!/bin/sh\n{lines}")
-            (stand_ins / name).chmod(0o755)
+        stubs = root / "tmp" / "stubs"
+        stubs.mkdir()
+        for name, lines in _STUBS.items():
+            (stubs / name).write_text(f"#!/bin/sh\n{lines}")
+            (stubs / name).chmod(0o755)
         yield root
     finally:
         _stop_apache(root)
@@ -99,7 +99,7 @@ def install(root: Path, script: str, port: int) -> Installation:
     assert script.count(LISTEN_ADDRESS) == 2
     (root / "tmp" / "user-data").write_text(script.replace(LISTEN_ADDRESS, f"127.0.0.1:{port}"))
     environment = {
-        "PATH": f"/tmp/stand-ins:{_PATH}",
+        "PATH": f"/tmp/stubs:{_PATH}",
         # Git fetches from the local repository instead of its address.
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": "url.file:///srv/repository.insteadOf",

@@ -1,4 +1,4 @@
-"""An in-memory stub of SQS, as far as the `orders` command uses it, with its own clock and failures on request."""
+"""An in-memory stub of SQS, as far as the `orders` command uses it, with its own clock and injected failures."""
 
 import itertools
 from collections.abc import Callable
@@ -19,7 +19,7 @@ class FakeSqs:
         self.now = 0.0
         self.calls: list[str] = []
         self.before_call: Callable[[int], None] = lambda _: None
-        self.refused_bodies: set[str] = set()
+        self.rejected_bodies: set[str] = set()
         self.undeletable_bodies: set[str] = set()
         self._ids = itertools.count(1)
 
@@ -65,23 +65,23 @@ class FakeSqs:
     def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
         self._called("SendMessageBatch")
         assert len(Entries) <= 10
-        taken = [entry for entry in Entries if entry["MessageBody"] not in self.refused_bodies]
-        for entry in taken:
+        accepted = [entry for entry in Entries if entry["MessageBody"] not in self.rejected_bodies]
+        for entry in accepted:
             self.put(QueueUrl, entry["MessageBody"])
         self._called("SendMessageBatch, its response")
-        return {"Successful": [{"Id": entry["Id"]} for entry in taken]}
+        return {"Successful": [{"Id": entry["Id"]} for entry in accepted]}
 
     def delete_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
         self._called("DeleteMessageBatch")
         handles = {entry["ReceiptHandle"]: entry["Id"] for entry in Entries}
-        gone = [
+        deleted = [
             message
             for message in self.queues[QueueUrl]
             if message.get("handle") in handles and message["body"] not in self.undeletable_bodies
         ]
-        self.queues[QueueUrl] = [message for message in self.queues[QueueUrl] if message not in gone]
+        self.queues[QueueUrl] = [message for message in self.queues[QueueUrl] if message not in deleted]
         self._called("DeleteMessageBatch, its response")
-        return {"Successful": [{"Id": handles[message["handle"]]} for message in gone]}
+        return {"Successful": [{"Id": handles[message["handle"]]} for message in deleted]}
 
     def _called(self, name: str) -> None:
         self.calls.append(name)
