@@ -24,7 +24,7 @@ def main() -> int:
     report = Report(sys.stdout)
     try:
         for number in _STOPPING_SIGNALS:
-            # nohup, or a shell for a background command, ignores some signals on purpose.
+            # Keep ignoring signals that nohup or a shell's `&` ignores.
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, _stop)
         with LocalStack(Settings.from_environment(os.environ), report) as stack:

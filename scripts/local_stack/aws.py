@@ -20,7 +20,7 @@ ACCESS_KEY_FILE = "access-key.json"
 KEY_HEADER = "X-Local-Access-Key"
 """The header for the root user's access key id, which the emulator's own paths (/_ministack/*) require."""
 
-# botocore reads these variables first. A profile named there may not exist here, or belong to a real account.
+# botocore reads these variables first. Their profile may not exist here, or may belong to a real account.
 _NO_USER_FILES = {
     "profile": (None, None, None, None),
     "config_file": (None, None, os.devnull, None),

@@ -70,7 +70,7 @@ for command in (status, submit, show, list_orders, watch, trace, dlq, pause, res
 
 def main() -> NoReturn:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # nohup, and a shell's `&`, start a process that ignores some signals. Keep ignoring them.
+        # Keep ignoring signals that nohup or a shell's `&` ignores.
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _Stop.on_signal)
     sys.exit(run(sys.argv[1:]))

@@ -140,7 +140,7 @@ class Sweep:
         self._queue.change_visibility(list(self._handles.values()), 0)
 
     def __iter__(self) -> Iterator[list[Message]]:
-        # One message first: an identity that may receive but not change visibility must not hide the whole queue.
+        # Receive one message first: a caller without ChangeMessageVisibility must not hide the whole queue.
         first = self._new(self._receive(1, _SHORT_VISIBILITY_SECONDS))
         self._queue.change_visibility(list(self._handles.values()), self._visibility_seconds)
         if first:

@@ -17,9 +17,8 @@ def redrive(
 ) -> int:
     """Move every message whose body is wanted to the queue; return how many.
 
-    Each message is sent before it is deleted, so an interrupted or concurrent redrive can duplicate a message, not lose
-    it.
-    With `killed_after`, raise Killed between the two calls, after that many messages.
+    Each message is sent before it is deleted, so an interrupted or concurrent redrive can duplicate a message but
+    not lose it. With `killed_after`, raise Killed between the two calls, after that many messages.
     """
     moved = 0
     with _messages_of(sqs, dlq_url) as messages:

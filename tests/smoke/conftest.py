@@ -55,7 +55,7 @@ def require_permission(request: pytest.FixtureRequest) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call() -> Iterator[None]:
-    """Skip a test whose call AWS rejects or does not respond to, because its result is unknown."""
+    """Skip a test if AWS rejects its call or does not respond, because the result is unknown."""
     try:
         return (yield)
     except ClientError as error:

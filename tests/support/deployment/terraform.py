@@ -147,7 +147,7 @@ class TerraformRoot:
     def plan(self, variables: Values, refresh: bool = True, profile: Path | None = None) -> Plan:
         """Plan with these variables, which override a profile's; raises TerraformError.
 
-        Without `refresh` the state is taken as correct, which is faster.
+        Without `refresh` the state is assumed to be current, which is faster.
         """
         path = str(self.directory / "tests.tfplan")
         options = self._variables(variables, profile)

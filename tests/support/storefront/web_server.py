@@ -49,8 +49,8 @@ class Installation:
     @property
     def pauses(self) -> list[int]:
         """The seconds of each pause before a retry."""
-        noted = self.root / "tmp" / "pauses"
-        return [int(line) for line in noted.read_text().split()] if noted.exists() else []
+        recorded = self.root / "tmp" / "pauses"
+        return [int(line) for line in recorded.read_text().split()] if recorded.exists() else []
 
     @property
     def is_apache_running(self) -> bool:
@@ -127,10 +127,10 @@ def _in_root(root: Path, environment: dict[str, str], command: Sequence[str]) ->
 
 def _apache(root: Path) -> int | None:
     """Return the process ID of the machine's Apache if it runs."""
-    noted = root / "run" / "apache2" / "apache2.pid"
-    if not noted.exists():
+    pid_file = root / "run" / "apache2" / "apache2.pid"
+    if not pid_file.exists():
         return None
-    pid = int(noted.read_text())
+    pid = int(pid_file.read_text())
     return pid if Path(f"/proc/{pid}/root").exists() and Path(f"/proc/{pid}/root").samefile(root) else None
 
 
