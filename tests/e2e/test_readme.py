@@ -107,7 +107,7 @@ class Reader(DocumentReader):
     def wait_for_poison(self) -> None:
         wait_for("the invalid message", self.has_poison)
 
-    def only(self, *targets: str) -> None:
+    def limit_terraform_to(self, *targets: str) -> None:
         """Let Terraform apply only these resources and their dependencies."""
         options = " ".join(["-auto-approve", *(f"-target={target}" for target in targets)])
         self.shell.run(f"export TF_CLI_ARGS_apply='{options}' TF_CLI_ARGS_destroy=-auto-approve")
@@ -171,7 +171,7 @@ def account(reader: Reader) -> Iterator[None]:
 def backend(reader: Reader) -> Iterator[None]:
     require_program("terraform", "install Terraform 1.9 or newer to run the documented commands")
     # test_backend_apply.py applies everything.
-    reader.only("aws_apigatewayv2_api.orders", "aws_sns_topic.alerts")
+    reader.limit_terraform_to("aws_apigatewayv2_api.orders", "aws_sns_topic.alerts")
     with account(reader):
         yield
 
@@ -206,7 +206,7 @@ def configuration(reader: Reader) -> Iterator[None]:
     reader.replaced["terraform apply"] = "! terraform -chdir=terraform-frontend apply"
     reader.expected["terraform apply"] = "FILL IN"
     with backend(reader):
-        reader.only()
+        reader.limit_terraform_to()
         reader.initialize("terraform-frontend")
         yield
 

@@ -198,7 +198,7 @@ class DeployedTwice:
     cloudformation: Description
     terraform: Description
     resources: Resources
-    """What Terraform applied."""
+    """Terraform's applied resources."""
     outputs: Mapping[str, Any]
     second_plan: Plan
     """Terraform's plan after the deployment. It knows all values."""

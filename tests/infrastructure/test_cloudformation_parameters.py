@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from infrastructure.test_cloudformation_template import NOT_PARAMETERS
-from infrastructure.test_variables import BACKEND_REFUSED, extreme
+from infrastructure.test_variables import BACKEND_REJECTED, extreme
 from infrastructure.variable_rules import Case
 from support.repository.cloudformation import Template, parameter_value, parameters_of
 from write_configuration import OTHER_NAMES, parameter_of
@@ -16,7 +16,7 @@ PARAMETERS = TEMPLATE.document["Parameters"]
 
 
 def terraform_cases() -> Iterator[Case]:
-    for case in BACKEND_REFUSED:
+    for case in BACKEND_REJECTED:
         if case.variable in NOT_PARAMETERS or case.variable in OTHER_NAMES:
             continue
         if case.value == "Operations@EXAMPLE.com":

@@ -63,7 +63,7 @@ class Storefront:
         return {target["Target"]["Id"] for target in targets if target["TargetHealth"]["State"] == "healthy"}
 
     @contextmanager
-    def watched(self) -> Iterator[list[int]]:
+    def sampled_health(self) -> Iterator[list[int]]:
         """Yield the numbers of healthy servers, sampled during a `with` block."""
         numbers: list[int] = []
         done = threading.Event()
@@ -165,7 +165,7 @@ def test_second_plan_changes_nothing_after_scaling(storefront: Storefront) -> No
 def test_broken_release_fails_and_the_old_group_serves(storefront: Storefront, attempt: str) -> None:
     # The second attempt replaces the failed group. Terraform keeps the serving group as a deposed object.
     [serving] = [group for group in storefront.groups().values() if instances(group) <= storefront.healthy()]
-    with storefront.watched() as healthy, pytest.raises(TerraformError) as failure:
+    with storefront.sampled_health() as healthy, pytest.raises(TerraformError) as failure:
         storefront.root.apply(BROKEN)
     assert "at least 4 healthy instance(s) registered to Load Balancer, have 0" in " ".join(
         str(failure.value).replace("│", " ").split()
@@ -182,7 +182,7 @@ def test_broken_release_fails_and_the_old_group_serves(storefront: Storefront, a
 def test_release_serves_before_the_old_group_is_destroyed(storefront: Storefront) -> None:
     before = storefront.groups()
     assert len(before) >= 2, "the serving group and the failed one"
-    with storefront.watched() as healthy:
+    with storefront.sampled_health() as healthy:
         storefront.root.apply({**DEPLOYED, "repository_ref": "v1.2.0"})
     [(name, group)] = storefront.groups().items()
     assert name not in before
@@ -193,7 +193,7 @@ def test_release_serves_before_the_old_group_is_destroyed(storefront: Storefront
     assert policy["AutoScalingGroupName"] == name
 
 
-def test_destroy_leaves_nothing(storefront: Storefront) -> None:
+def test_destroy_deletes_all_resources(storefront: Storefront) -> None:
     storefront.root.destroy(DEPLOYED)
     ec2 = storefront.emulator.client("ec2")
     left = {

@@ -67,17 +67,17 @@ def server_py() -> Iterator[int]:
     server.server_close()
 
 
-def ask(port: int, path: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> Response:
+def fetch(port: int, path: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> Response:
     return DeployedApi(f"http://127.0.0.1:{port}", timeout_seconds=30).send(method, path, headers=headers)
 
 
-def relevant_headers(answer: Response) -> dict[str, str]:
-    return {name: value for name, value in answer.headers.items() if name not in SERVER_HEADERS}
+def relevant_headers(response: Response) -> dict[str, str]:
+    return {name: value for name, value in response.headers.items() if name not in SERVER_HEADERS}
 
 
-def text_of(answer: Response) -> bytes:
-    is_compressed = answer.headers.get("content-encoding") == "gzip" and answer.body
-    return gzip.decompress(answer.body) if is_compressed else answer.body
+def text_of(response: Response) -> bytes:
+    is_compressed = response.headers.get("content-encoding") == "gzip" and response.body
+    return gzip.decompress(response.body) if is_compressed else response.body
 
 
 def assert_equal(apache: Response, server_py: Response) -> None:
@@ -88,7 +88,7 @@ def assert_equal(apache: Response, server_py: Response) -> None:
 
 def release_of(port: int) -> str:
     """Return the release in the paths of the page's code."""
-    [release] = set(re.findall(r'"([0-9a-f]{16})/[a-z-]+\.(?:css|js)"', ask(port, "/").body.decode()))
+    [release] = set(re.findall(r'"([0-9a-f]{16})/[a-z-]+\.(?:css|js)"', fetch(port, "/").body.decode()))
     return str(release)
 
 
@@ -110,7 +110,7 @@ def test_agent_is_not_installed_without_a_signature_of_aws(apache: WebServer) ->
     assert "No public key" in log
     assert "WARNING: no sessions can be opened" in log
     assert not is_agent_installed(apache.installation)
-    assert ask(apache.port, "/health").status == 200
+    assert fetch(apache.port, "/health").status == 200
 
 
 def test_only_public_files_are_installed(apache: WebServer) -> None:
@@ -124,11 +124,11 @@ def test_only_public_files_are_installed(apache: WebServer) -> None:
 
 def test_page_is_served_with_the_api_url(apache: WebServer) -> None:
     release = release_of(apache.port)
-    assert ask(apache.port, "/").body.replace(f"{release}/".encode(), b"") == (FRONTEND / "index.html").read_bytes()
-    assert ask(apache.port, f"/{release}/main.js").body == (FRONTEND / "main.js").read_bytes()
+    assert fetch(apache.port, "/").body.replace(f"{release}/".encode(), b"") == (FRONTEND / "index.html").read_bytes()
+    assert fetch(apache.port, f"/{release}/main.js").body == (FRONTEND / "main.js").read_bytes()
     for path in ("/config.js", f"/{release}/config.js"):
-        assert ask(apache.port, path).body == f'export default {{ apiUrl: "{API_URL}" }};\n'.encode()
-    assert ask(apache.port, "/health").body == b"ok\n"
+        assert fetch(apache.port, path).body == f'export default {{ apiUrl: "{API_URL}" }};\n'.encode()
+    assert fetch(apache.port, "/health").body == b"ok\n"
 
 
 def test_page_places_an_order_in_chromium(apache: WebServer, chromium: Browser) -> None:
@@ -146,8 +146,8 @@ def test_page_places_an_order_in_chromium(apache: WebServer, chromium: Browser) 
 
 
 def test_health_checks_are_not_logged(apache: WebServer) -> None:
-    ask(apache.port, "/health")
-    ask(apache.port, "/style.css", headers={"X-Forwarded-For": "203.0.113.7"})
+    fetch(apache.port, "/health")
+    fetch(apache.port, "/style.css", headers={"X-Forwarded-For": "203.0.113.7"})
     log = apache.installation.root / "var" / "log" / "apache2" / "access.log"
     # Apache logs a request after its response.
     wait_for("the customer's address, not the load balancer's", lambda: "203.0.113.7" in log.read_text())
@@ -178,7 +178,7 @@ def test_missing_packages_fail_after_five_attempts(machine: Path, script: str) -
 
 
 def test_unreachable_repository_fails_after_five_attempts(machine: Path, script: str, tmp_path: Path) -> None:
-    # One machine for three failures, because installing packages is slow.
+    # One system is reused for three failures, because installing packages is slow.
     pinned = re.search(r"<<'KEY'\n(.*?)\nKEY\n", script, re.DOTALL)
     assert pinned
     script = script.replace(pinned[1], add_agent(machine, tmp_path))
@@ -212,14 +212,14 @@ def test_apache_serves_the_same_paths_as_server_py(apache: WebServer, server_py:
     is_public = path in PUBLIC
     path = path.replace("{release}", release_of(server_py))
     for method in ("GET", "HEAD"):
-        assert_equal(ask(apache.port, path, method), ask(server_py, path, method))
-    assert ask(apache.port, path).status == (200 if is_public else 404)
+        assert_equal(fetch(apache.port, path, method), fetch(server_py, path, method))
+    assert fetch(apache.port, path).status == (200 if is_public else 404)
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "BREW", "get"])
 def test_apache_rejects_other_methods_like_server_py(apache: WebServer, server_py: int, method: str) -> None:
     for path in ("/", "/health", "/nothing"):
-        assert_equal(ask(apache.port, path, method), ask(server_py, path, method))
+        assert_equal(fetch(apache.port, path, method), fetch(server_py, path, method))
 
 
 ENCODINGS = ["gzip", "gzip, br", "br, GZIP ;q=0.5", "gzip;q=0", "gzip; q=0.0, br", "x-gzip", "br"]
@@ -241,7 +241,7 @@ HEADERS: list[tuple[str, dict[str, str]]] = [
 def test_apache_handles_headers_like_server_py(
     apache: WebServer, server_py: int, path: str, headers: dict[str, str]
 ) -> None:
-    assert_equal(ask(apache.port, path, headers=headers), ask(server_py, path, headers=headers))
+    assert_equal(fetch(apache.port, path, headers=headers), fetch(server_py, path, headers=headers))
 
 
 @pytest.mark.parametrize("path", ["/", "/main.js", "/config.js", "/images/banana.svg", "/health"])
@@ -250,9 +250,9 @@ def test_unchanged_file_gets_304(apache: WebServer, server_py: int, path: str, a
     again = []
     for port in (apache.port, server_py):
         headers = {"Accept-Encoding": accepted}
-        etag = ask(port, path, headers=headers).headers["etag"]
+        etag = fetch(port, path, headers=headers).headers["etag"]
         assert not etag.startswith("W/")
-        again.append(ask(port, path, headers={**headers, "If-None-Match": etag}))
+        again.append(fetch(port, path, headers={**headers, "If-None-Match": etag}))
         assert (again[-1].status, again[-1].headers["etag"]) == (304, etag)
     assert_equal(*again)
 
@@ -264,16 +264,16 @@ def test_malformed_target_gets_the_same_headers_from_both_servers(
     apache: WebServer, server_py: int, target: str
 ) -> None:
     # Apache responds with 400, server.py with 404.
-    answers = [ask(apache.port, target), ask(server_py, target)]
-    for answer in answers:
-        assert answer.body == {400: b"400 Bad Request\n", 404: b"404 Not Found\n"}[answer.status]
-    assert relevant_headers(answers[0]) == relevant_headers(answers[1])
+    responses = [fetch(apache.port, target), fetch(server_py, target)]
+    for response in responses:
+        assert response.body == {400: b"400 Bad Request\n", 404: b"404 Not Found\n"}[response.status]
+    assert relevant_headers(responses[0]) == relevant_headers(responses[1])
 
 
 def test_etag_is_the_same_on_every_instance(apache: WebServer) -> None:
     # Modification times differ between instances.
-    before = ask(apache.port, "/main.js").headers["etag"]
+    before = fetch(apache.port, "/main.js").headers["etag"]
     (apache.installation.root / "var" / "www" / "storefront" / "main.js").touch()
-    after = ask(apache.port, "/main.js")
+    after = fetch(apache.port, "/main.js")
     assert after.headers["etag"] == before
     assert "last-modified" not in after.headers

@@ -35,7 +35,7 @@ RUNBOOKS = (
     f"|https://wiki.example.com/r\n|https://{'r' * 293}"
 )
 
-# Invalid values by variable and advice. "|" separates strings; every list of strings begins with the empty one.
+# Invalid values by variable and advice. "|" separates strings, and the first one of each is empty.
 BOTH: list[Case] = [
     *cases("project", "2 to 25 lower-case letters", PROJECTS),
     *cases("environment", '"dev", "staging" or "prod"', "|production|Dev|dev "),
@@ -44,7 +44,7 @@ BOTH: list[Case] = [
     *cases("log_retention_days", "Choose one of CloudWatch's retention periods", [0, 31, 10000]),
     *cases("runbook_url", "Give an https address", RUNBOOKS),
 ]
-BACKEND_REFUSED: list[Case] = [
+BACKEND_REJECTED: list[Case] = [
     *BOTH,
     *cases(
         "kms_key_arn",
@@ -145,7 +145,7 @@ BACKEND_REFUSED: list[Case] = [
     *cases("requests_alarm_per_minute", "of at least 1", [0]),
     *cases("client_errors_alarm_per_minute", "of at least 1", [0]),
 ]
-FRONTEND_REFUSED: list[Case] = [
+FRONTEND_REJECTED: list[Case] = [
     *BOTH,
     *cases("project", 'does not begin with "internal-"', "internal|internal-shop"),
     *cases(
@@ -296,7 +296,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
         "repository_ref": "v1.2.0",
     },
 }
-REFUSED = {"terraform-backend": BACKEND_REFUSED, "terraform-frontend": FRONTEND_REFUSED}
+REJECTED = {"terraform-backend": BACKEND_REJECTED, "terraform-frontend": FRONTEND_REJECTED}
 EXTREMES = {"terraform-backend": BACKEND_EXTREMES, "terraform-frontend": FRONTEND_EXTREMES}
 
 
@@ -313,7 +313,7 @@ def errors(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, list[list[D
             folder,
             [
                 {**required, **each}
-                for each in [*(case.values for case in REFUSED[folder]), extreme(folder, 0), extreme(folder, 1), {}]
+                for each in [*(case.values for case in REJECTED[folder]), extreme(folder, 0), extreme(folder, 1), {}]
             ],
             tmp_path_factory.mktemp("terraform"),
         )
@@ -323,13 +323,13 @@ def errors(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, list[list[D
 
 @pytest.mark.parametrize(
     ("folder", "number"),
-    [pytest.param(folder, i, id=f"{folder}-{case}") for folder in REFUSED for i, case in enumerate(REFUSED[folder])],
+    [pytest.param(folder, i, id=f"{folder}-{case}") for folder in REJECTED for i, case in enumerate(REJECTED[folder])],
 )
 def test_invalid_value_is_rejected_with_one_error(
     folder: str, number: int, errors: Mapping[str, list[list[Diagnostic]]]
 ) -> None:
     [error] = errors[folder][number]
-    assert REFUSED[folder][number].advice in error
+    assert REJECTED[folder][number].advice in error
 
 
 @pytest.mark.parametrize("number", [-3, -2, -1], ids=["smallest", "largest", "null"])

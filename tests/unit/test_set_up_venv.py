@@ -81,7 +81,7 @@ def copied(installed: Checkout, tmp_path: Path) -> Checkout:
     return copy_of
 
 
-def said(program: Path, *arguments: str) -> str:
+def output_of(program: Path, *arguments: str) -> str:
     environment = {**os.environ, "PYTHONPATH": "/nowhere", "PYTHONSAFEPATH": "1"}
     ran = subprocess.run([program, *arguments], cwd="/", env=environment, capture_output=True, text=True, check=False)
     assert ran.stderr == ""
@@ -96,23 +96,23 @@ def test_moved_checkout_works_and_is_repaired(copied: Checkout, tmp_path: Path) 
     moved = copied.root.rename(tmp_path / ("moved " * 40))
     (tmp_path / "link").symlink_to(moved / ".venv" / "bin" / "orders")
     program = moved / "scripts" / "orders_cli" / "program.py"
-    assert said(tmp_path / "link", "list", "a b") == f"7 {program} ['list', 'a b']"
-    assert said(moved / ".venv" / "bin" / "one") == "0 one"
+    assert output_of(tmp_path / "link", "list", "a b") == f"7 {program} ['list', 'a b']"
+    assert output_of(moved / ".venv" / "bin" / "one") == "0 one"
 
     copied.root = moved
     status, out, _ = copied.set_up()
     assert (status, out.splitlines()[0]) == (0, "Repairing .venv, because its folder was moved or copied")
     assert str(moved) in (moved / ".venv" / "bin" / "activate").read_text()
 
-    right = (moved / "requirements-run.txt").read_text()
+    valid_lock = (moved / "requirements-run.txt").read_text()
     shutil.copy(moved / "one-1.0-py3-none-any.whl", moved / "one-2.0-py3-none-any.whl")
     copied.lock("0" * 64, version="2.0")
     status, _, err = copied.set_up()
     assert status == 1
     assert "DO NOT MATCH THE HASHES" in err
     assert "set-up: pip cannot install requirements-run.txt. Check `pip config list`, and run this again.\n" in err
-    (moved / "requirements-run.txt").write_text(right)
-    assert copied.set_up() == (0, "", ""), "the failed update changed the environment"
+    (moved / "requirements-run.txt").write_text(valid_lock)
+    assert copied.set_up() == (0, "", ""), "a failed update must not change the environment"
 
 
 def test_broken_or_interrupted_environment_is_replaced_once(copied: Checkout) -> None:
@@ -133,7 +133,7 @@ def test_broken_or_interrupted_environment_is_replaced_once(copied: Checkout) ->
     assert [process.returncode for process in processes] == [0, 0]
     assert "".join(out for out, _ in ended).count("Installing") == 1
     assert not left_over.exists()
-    assert said(copied.root / ".venv" / "bin" / "one") == "0 one"
+    assert output_of(copied.root / ".venv" / "bin" / "one") == "0 one"
 
 
 @pytest.mark.parametrize("removed", range(4))
