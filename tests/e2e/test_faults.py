@@ -89,7 +89,8 @@ def test_no_order_is_lost_or_duplicated_under_faults(fault_test: FaultTest) -> N
 
     assert result.counts.failures == ()
     assert shortfalls([result], Config((SEED,))) == []
-    assert result.counts.acknowledged > ORDERS * 0.9
+    # While the emulator restarts, which takes longer on a busy machine, orders are rejected.
+    assert result.counts.acknowledged > ORDERS / 2
     assert result.counts.stored >= result.counts.acknowledged
 
 

@@ -117,8 +117,14 @@ def place(engineer: Engineer) -> str:
     return order_id
 
 
-def failed_order_id(engineer: Engineer) -> str:
-    return str(engineer.stack.events("processing", "order_failed")[-1]["order_id"])
+def failed_order_id(stack: DeployedStack) -> str:
+    """Place an order whose first delivery fails; return its ID once it is stored."""
+    with stack.quick_redelivery():
+        with stack.permission_removed("processing", "dynamodb:PartiQLInsert"):
+            order_id = str(stack.api.post(stack.sample_body).json()["order_id"])
+            wait_for("the processing failure", lambda: stack.events("processing", "order_failed", order_id))
+        stack.wait_until_processed(order_id)
+    return order_id
 
 
 @before("The first five minutes")
@@ -192,7 +198,7 @@ def reserved_concurrency(engineer: Engineer) -> Iterator[None]:
 
 @before("Processing failing")
 def failed_order(engineer: Engineer) -> Iterator[None]:
-    engineer.filled_in["order_id"] = failed_order_id(engineer)
+    engineer.filled_in["order_id"] = failed_order_id(engineer.stack)
     engineer.expected["orders trace"] = "order_failed[^$]*order_stored"
     yield
 
@@ -200,7 +206,8 @@ def failed_order(engineer: Engineer) -> Iterator[None]:
 @before("Orders DLQ")
 def twelve_dead_letters(engineer: Engineer) -> Iterator[None]:
     """Send twelve dead letters: one stored order, which can be traced, and eleven orders that are not stored."""
-    order_id = failed_order_id(engineer)
+    # The command reads the log from a minute before the first dead letter was sent.
+    order_id = failed_order_id(engineer.stack)
     stored = engineer.stack.api.get(order_id).json()
     order = {name: stored[name] for name in ("customer_id", "product_id", "quantity", "order_date")}
     send_dead_letter(engineer, {**engineer.stack.message(stored["customer_id"]), "order_id": order_id, "order": order})
@@ -421,13 +428,9 @@ def stack(local_stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> 
     orders.run("dlq", "drop", "--notifications", "--yes", "--to", "notifications.jsonl")
     with stack.permission_removed("submission", "sqs:SendMessage"):
         assert stack.api.post(stack.sample_body).status == 503
-    with stack.quick_redelivery():
-        with stack.permission_removed("processing", "dynamodb:PartiQLInsert"):
-            order_id = stack.api.post(stack.sample_body).json()["order_id"]
-            wait_for("the processing failure", lambda: stack.events("processing", "order_failed", order_id))
-        with stack.permission_removed("notification", "sns:Publish"):
-            stack.wait_until_processed(order_id)
-            wait_for("the notification failure", lambda: stack.events("notification", "notification_failed"))
+    with stack.permission_removed("notification", "sns:Publish"):
+        order_id = failed_order_id(stack)
+        wait_for("the notification failure", lambda: stack.events("notification", "notification_failed"))
     with stack.permission_removed("status", "dynamodb:GetItem"):
         assert stack.api.get(order_id).status == 503
     wait_for("the announcement", lambda: stack.events("notification", "order_notified", order_id))
