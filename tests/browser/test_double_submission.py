@@ -114,6 +114,8 @@ def test_draft_is_restored_after_the_order_of_a_closed_tab(own_visit: Visit, api
     api.script.append(UNAVAILABLE)
     own_visit.place()
     expect(other.notice).to_contain_text("Another tab is sending")
+    # The first request has its response.
+    expect(own_visit.notice).to_contain_text("The shop cannot take orders right now")
     own_visit.page.close()
     expect(other.notice).to_contain_text("Your order for 2 × Banana is not confirmed yet.")
     expect(other.page.locator(".docket__pick")).to_have_text("2 × Banana")
