@@ -33,7 +33,7 @@ help:
 	@echo "  make install       install \`.venv/bin/orders\`, the operator tool; \`make run\` does it too"
 	@echo
 	@echo "Test"
-	@echo "  make test          run all tests except static checks"
+	@echo "  make test          run all tests"
 	@echo "                       TESTS=tests/unit           only these"
 	@echo "                       WORKERS=4                  number of processes; 0 uses one process"
 	@echo "  make check         run static checks: code, shell, infrastructure, documents, packages"
@@ -66,8 +66,8 @@ help:
 run: install
 	@PYTHONPATH=scripts:lambda exec $(PY) -m local_stack
 
-# Most tests wait for a deployment, so more processes than cores are faster. `make check` runs the static checks.
-TESTS   ?= tests --ignore=tests/infrastructure/static
+# Most tests wait for a deployment, so more processes than cores are faster.
+TESTS   ?= tests
 WORKERS ?= 4
 test: install-test
 	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(TESTS)

@@ -22,7 +22,7 @@ def patch_function_logs() -> None:
     lambda_runtime.Worker._drain_stderr_bounded = _lines_of_invocation
 
 
-def _lines_of_invocation(worker: Any) -> str:
+def _lines_of_invocation(worker: Any, **_: float) -> str:
     lines: list[str] = []
     # The thread that reads the lines ends with the worker.
     while worker._stderr_thread.is_alive() or not worker._stderr_queue.empty():
@@ -30,7 +30,8 @@ def _lines_of_invocation(worker: Any) -> str:
             line = worker._stderr_queue.get(timeout=0.1)
         except queue.Empty:
             continue
-        if line == _END_OF_LINES:
+        if line.endswith(_END_OF_LINES):  # after output without a newline
+            lines += filter(None, [line.removesuffix(_END_OF_LINES)])
             break
         lines.append(line)
     return "\n".join(lines)

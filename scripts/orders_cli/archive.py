@@ -6,7 +6,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -49,10 +49,21 @@ def new_archive(path: Path) -> Iterator[Append]:
                 ) from error
 
         try:
+            _sync_directory(path.absolute().parent)
             yield append
         finally:
             if path.stat().st_size == 0:
                 path.unlink()
+
+
+def _sync_directory(directory: Path) -> None:
+    """Write a new file's name to disk; some file systems do not support this."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def entry_of(letter: DeadLetter, now: datetime) -> dict[str, Any]:

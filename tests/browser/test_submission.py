@@ -269,3 +269,11 @@ def test_order_deleted_during_a_poll_is_not_stored_again(tab: Tab, stopped_page:
     tab.respond("processed", submittedAt=None, processedAt=None)
     assert tab.states == {}
     assert tab.run("(tab) => tab.polled.length") == 0
+
+
+def test_tab_closed_while_sending_releases_its_submission(tab: Tab, other: Tab, stopped_page: Page) -> None:
+    tab.call("place", ORDER)
+    stopped_page.evaluate("dispatchEvent(new Event('pagehide'))")
+    tab.fail("unreachable")  # closing aborts the request
+    other.call("resume")
+    assert other.requests == 1

@@ -92,6 +92,9 @@ def test_optional_resources_exist_only_when_chosen(resources: Resources, product
     assert production.keys() - resources.keys() == OPTIONAL
     assert resources.keys() <= production.keys()
     assert resources["aws_apigatewayv2_stage.default"]["route_settings"] == []
+    settings = production["aws_apigatewayv2_stage.default"]["route_settings"]
+    limits = {each["route_key"]: (each["throttling_rate_limit"], each["throttling_burst_limit"]) for each in settings}
+    assert limits == {"POST /orders": (10, 30), "GET /orders/{order_id}": (20, 15)}
     assert set(resources[API]["cors_configuration"][0]["allow_headers"]) == {"content-type", "idempotency-key"}
 
 

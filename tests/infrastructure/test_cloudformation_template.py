@@ -109,6 +109,10 @@ SETTINGS: list[tuple[dict[str, str], str, Any]] = [
     *(({}, f"AWS::{kind}/Properties/{name}", None) for kind, name in KEY_PROPERTIES),
     *(({"KmsKeyArn": KEY}, f"AWS::{kind}/Properties/{name}", KEY) for kind, name in KEY_PROPERTIES),
     ({}, "AWS::SQS::Queue/Properties/SqsManagedSseEnabled", True),
+    ({}, "ProcessingFailingAlarm/Properties/EvaluationPeriods", 10),  # as in test_backend_plan.py
+    ({}, "ProcessingErrorsAlarm/Properties/EvaluationPeriods", 6),
+    # An update that omits it keeps an earlier value.
+    ({}, "DefaultStage/Properties/DefaultRouteSettings/DetailedMetricsEnabled", False),
     ({}, "AWS::IAM::Role/Properties/PermissionsBoundary", None),
     ({"PermissionsBoundaryArn": BOUNDARY}, "AWS::IAM::Role/Properties/PermissionsBoundary", BOUNDARY),
     ({"CompletedOrderEmail": "sales@example.com"}, "OrderCompletedEmail/Properties/Endpoint", "sales@example.com"),

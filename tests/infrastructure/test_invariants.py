@@ -63,3 +63,9 @@ def test_violated_invariant_is_reported(template: Template, sentence: str, path:
     changed = template.changed(f"{resource}/Properties/{setting}", value)
     resources = changed.resources(**EMAIL, **TOKENS, **DOMAIN, NoOrdersAlarmMinutes="60")
     assert sentence in {violated for violated, _ in violations(resources)}
+
+
+def test_invariant_is_reported_when_no_resource_is_affected(template: Template) -> None:
+    resources = template.resources(**EMAIL)
+    del resources["DefaultStage"]
+    assert ("every throttling limit is at least 1", "nothing") in list(violations(resources))

@@ -92,6 +92,7 @@ def test_response_has_type_caching_and_security_headers(
     assert response.headers["Content-Type"] == f"{content_type}; charset=utf-8"
     assert response.headers["Cache-Control"] == cache_control
     assert response.headers["Server"] == "storefront"
+    assert "Access-Control-Allow-Origin" not in response.headers
     if (file := FRONTEND / path[1:].partition("?")[0]).is_file():
         assert body == file.read_bytes()
     policy = dict(part.strip().split(" ", 1) for part in response.headers["Content-Security-Policy"].split(";"))

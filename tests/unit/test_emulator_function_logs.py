@@ -15,13 +15,13 @@ def test_late_lines_are_returned_with_their_invocation() -> None:
 
     def read() -> None:
         time.sleep(LONGER_THAN_MINISTACK_WAITS)
-        for line in ("order_stored", "REPORT", "\x1e", "of the next invocation"):
+        for line in ("order_stored", "no newline\x1e", "of the next invocation"):
             lines.put(line)
 
     reader = threading.Thread(target=read)
     reader.start()
     worker = SimpleNamespace(_stderr_queue=lines, _stderr_thread=reader)
-    assert _lines_of_invocation(worker) == "order_stored\nREPORT"
+    assert _lines_of_invocation(worker) == "order_stored\nno newline"
     reader.join()
     # The worker has ended.
     assert _lines_of_invocation(worker) == "of the next invocation"

@@ -48,7 +48,7 @@ def _decode(body: bytes) -> str:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        raise DocumentUnreadableError("DUPLICATE_KEY", "An object in the body has the same key twice.")
+        raise DocumentUnreadableError("DUPLICATE_KEY", "The body contains an object with the same key twice.")
     return result
 
 

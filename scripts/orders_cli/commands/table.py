@@ -23,6 +23,7 @@ from orders_cli.table import Item, OrdersTable, id_of, order_or_none
 
 _NOT_CHECKED = (
     "content of messages in the orders queue",
+    "orders that were accepted or stored in the last two minutes",
     "the table's stream (24 hours)",
     "backups, exports and restored copies of the table",
     "files that were written by `orders list` and `orders dlq drop`",
@@ -156,12 +157,13 @@ def _pages(things: Iterable[Thing], size: int) -> Iterator[list[Thing]]:
 def erase(*, customer: str, file: Path | None, mode: Mode, target: Target) -> int:
     """Delete the stored orders of a customer, and write a receipt.
 
-    The command reports what it would delete, then asks. It can be interrupted or killed: run it again for the rest.
+    The command reports what it would delete, then asks. It can be interrupted with Ctrl-C: run it again for the rest.
 
     An order that is still in a queue is not deleted, and would be stored later. The command prints the number of
     messages in the orders queue, but not their customers: reading a message counts as one of its five receives. It
-    prints the customer's dead letters. The exit status is 1 if anything may be left. Run the command again until it is
-    0; docs/runbook.md describes each step.
+    prints the customer's dead letters. The exit status is 1 if anything is known to be left. Run the command again
+    until it is 0, and once more after two minutes, because SQS's counts and the index lag; docs/runbook.md describes
+    each step.
 
     The receipt contains counts and times, but no id of a customer or order. Name its file after the request, not after
     the customer. The required permissions are in docs/erasure-policy.json.
@@ -181,7 +183,7 @@ def erase(*, customer: str, file: Path | None, mode: Mode, target: Target) -> in
         letter = dead_letter(message)
         return letter.order_id or letter.message_id
 
-    # Read the queues first: an order that is stored in the meantime is then found in the table.
+    # Read the queues first: an order that is stored in the meantime is then found, once the index has followed.
     waiting = system.queue("orders_queue").depth().total
     read, hidden = peek(system.queue("orders_dlq"), own_id)
     dead_letters = [letter_id for letter_id in read if letter_id]
@@ -222,8 +224,8 @@ def erase(*, customer: str, file: Path | None, mode: Mode, target: Target) -> in
                         deleted += 1
                         advance(1)
             finally:
-                report(f"{counted(deleted, 'order')} deleted; the receipt is {path}")
                 append([result()])
+                report(f"{counted(deleted, 'order')} deleted; the receipt is {path}")
     for sentence in _left(waiting, len(dead_letters), hidden):
         report(sentence)
     document = result()
