@@ -119,7 +119,7 @@ lock:
 	$(LOCK) pyproject.toml --extra run --extra test --output-file requirements-test.txt
 	$(LOCK) pyproject.toml --extra run --constraint requirements-test.txt --output-file requirements-run.txt
 	$(LOCK) lambda/requirements.in --output-file lambda/requirements.txt
-	$(LOCK) .ci/checkov.in --output-file .ci/checkov.txt
+	$(LOCK) .ci/requirements-checkov.in --output-file .ci/requirements-checkov.txt
 
 TARGET ?= arm64
 build: install
