@@ -6,7 +6,7 @@ PY     := .venv/bin/python
 .DEFAULT_GOAL := help
 
 # No target is a file. Targets share .venv, dist and .local, so they never run in parallel.
-.PHONY: help run test fault-test check coverage bench smoke format draw docs lock build clean \
+.PHONY: help run test fault-test check coverage bench smoke format docs lock build clean \
         install install-test
 .NOTPARALLEL:
 
@@ -53,7 +53,6 @@ help:
 	@echo "Change"
 	@echo "  make install-test  install what tests and checks need; \`make test\` does it too"
 	@echo "  make format        format the sources"
-	@echo "  make draw          draw the architecture diagrams"
 	@echo "  make docs          update the generated parts of documents: settings, costs, limits"
 	@echo "  make lock          pin the newest packages that pyproject.toml allows"
 	@echo "  make build         build the Lambda package, dist/orders-arm64.zip"
@@ -104,9 +103,6 @@ format: install-test
 	.venv/bin/ruff format .
 	@if command -v terraform >/dev/null; then terraform fmt -recursive; \
 	  else echo "make format: Terraform is not installed, so its files are not formatted" >&2; fi
-
-draw:
-	@$(PYTHON) architecture/draw.py
 
 docs: install-test
 	@$(PY) scripts/write_configuration.py

@@ -51,8 +51,8 @@ def test_old_python_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_recipe_ignores_variables_of_the_user() -> None:
     foreign = {"PYTHONPATH": "/x", "PYTHONHOME": "/x", "PYTHONSTARTUP": "/x", "PYTEST_PLUGINS": "x", "MAKEFLAGS": "k"}
-    # With PYTHON=env, the recipe of `draw` prints its environment.
-    shown = make("draw", "PYTHON=env; #", no_proxy="intranet", http_proxy="http://127.0.0.1:9", **foreign)
+    # With PYTHON=env, the recipe of `install` prints its environment.
+    shown = make("install", "PYTHON=env; #", no_proxy="intranet", http_proxy="http://127.0.0.1:9", **foreign)
     environment = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
     assert not foreign.keys() & environment.keys()
     assert environment["no_proxy"] == environment["NO_PROXY"]

@@ -1,1 +1,0 @@
-"""The two architecture diagrams: their content (backend, frontend) and the drawing (svg)."""
