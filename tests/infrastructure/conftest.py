@@ -165,11 +165,10 @@ def frontend_plans(
     sets = {
         "defaults": VARIABLES,
         "every_option": FRONTEND_CHOSEN,
-        "other_zones_and_longest_names": {
+        "scarce_instance_type_and_longest_names": {
             **VARIABLES,
-            **{"availability_zones": [f"{REGION}c", f"{REGION}b"], "project": "a" * 25, "environment": "staging"},
+            **{"instance_type": SCARCE_INSTANCE_TYPE, "project": "a" * 25, "environment": "staging"},
         },
-        "scarce_instance_type": {**VARIABLES, "instance_type": SCARCE_INSTANCE_TYPE},
         "existing_network": {**VARIABLES, "existing_network": existing_network},
     }
     folder, directory = REPOSITORY / "terraform-frontend", tmp_path_factory.mktemp("terraform")
@@ -201,8 +200,7 @@ class DeployedTwice:
     """Terraform's applied resources."""
     outputs: Mapping[str, Any]
     second_plan: Plan
-    """Terraform's plan after the deployment. It knows all values."""
-    new_code_plan: Plan
+    """Terraform's plan after the deployment, with a new package. It knows all other values."""
     stack_outputs: Mapping[str, str]
     """CloudFormation's outputs by their Terraform names."""
     orders: list[tuple[int, int, str]]
@@ -253,8 +251,7 @@ def deployed_twice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deploye
             describe(emulator.client, "order-processing-staging"),
             root.applied(),
             root.outputs(),
-            root.plan(staging),
-            root.plan({**staging, "lambda_zip_path": str(new_zip)}, refresh=False),
+            root.plan({**staging, "lambda_zip_path": str(new_zip)}),
             outputs_of_stack(emulator.client("cloudformation"), "orders"),
             [
                 _order_statuses(

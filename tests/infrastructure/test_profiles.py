@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from infrastructure.profiles import FILLED_IN, WITHOUT_DEFAULT, profile_of, settings_of
-from infrastructure.variable_rules import rules_of
-from support.deployment.terraform import TerraformRoot
+from infrastructure.variable_rules import errors_of_each
 from support.repository.cloudformation import Template, parameters_of
 from support.repository.files import REPOSITORY
 from support.repository.git import git
+from write_configuration import variables
 
 SIDES = ("backend", "frontend")
 
@@ -20,35 +20,25 @@ SIDES = ("backend", "frontend")
 NOT_IN_STAGING = {"notification_email", "api_throttling_rate_limit", "api_throttling_burst_limit"}
 
 
-@pytest.fixture(scope="module", params=SIDES)
-def side(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(scope="module")
-def rules(side: str, tmp_path_factory: pytest.TempPathFactory) -> TerraformRoot:
-    return rules_of(f"terraform-{side}", tmp_path_factory.mktemp("terraform"))
-
-
-def test_dev_profile_needs_only_settings_without_default(side: str, rules: TerraformRoot) -> None:
-    assert rules.errors(WITHOUT_DEFAULT[side], profile_of(side, "dev")) == []
-
-
-@pytest.mark.parametrize("environment", ["staging", "prod"])
-def test_profile_is_rejected_until_each_placeholder_is_filled_in(
-    side: str, rules: TerraformRoot, environment: str
-) -> None:
-    profile = profile_of(side, environment)
-    if (side, environment) == ("frontend", "staging"):
-        assert not profile.exists()
-        return
-    placeholders = set(re.findall(r'(?m)^(\w+) += .*"FILL IN"', profile.read_text()))
-    assert placeholders == FILLED_IN[side].keys() - (NOT_IN_STAGING if environment == "staging" else set())
-    for name in placeholders:
-        errors = rules.errors({other: value for other, value in FILLED_IN[side].items() if other != name}, profile)
-        assert len(errors) == 1, errors
-        assert re.search(rf"\b{name}\b|e-mail address|ARN", errors[0]), name
-    assert rules.errors(FILLED_IN[side], profile) == []
+@pytest.mark.parametrize("side", SIDES)
+def test_profile_is_rejected_until_each_placeholder_is_filled_in(side: str, tmp_path: Path) -> None:
+    profiles = {path.stem: settings_of(path) for path in REPOSITORY.glob(f"terraform-{side}/profiles/*.tfvars")}
+    assert profiles.keys() == {"dev", "prod", *(["staging"] if side == "backend" else [])}
+    assert {name for each in profiles.values() for name in each} <= {
+        each.name for each in variables(f"terraform-{side}")
+    }
+    expected = {"dev": set(), "staging": FILLED_IN[side].keys() - NOT_IN_STAGING, "prod": FILLED_IN[side].keys()}
+    accepted, rejected = [{**profiles["dev"], **WITHOUT_DEFAULT[side]}], []
+    for environment, profile in profiles.items():
+        placeholders = [name for name, value in profile.items() if value in ("FILL IN", ["FILL IN"])]
+        assert set(placeholders) == expected[environment]
+        accepted.append({**WITHOUT_DEFAULT[side], **profile, **FILLED_IN[side]})
+        rejected += [(name, {**accepted[-1], name: profile[name]}) for name in placeholders]
+    errors = errors_of_each(f"terraform-{side}", [*accepted, *(values for _, values in rejected)], tmp_path)
+    assert errors[: len(accepted)] == [[]] * len(accepted)
+    for (name, _), found in zip(rejected, errors[len(accepted) :], strict=True):
+        assert len(found) == 1, found
+        assert re.search(rf"\b{name}\b|e-mail address|ARN", found[0]), name
 
 
 @pytest.mark.parametrize("environment", ["dev", "staging", "prod"])

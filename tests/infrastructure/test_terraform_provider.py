@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -74,8 +73,8 @@ def test_platform_without_a_checksum_in_the_lock_file_is_initialized(tmp_path: P
     lock = (BACKEND / ".terraform.lock.hcl").read_text()
     (tmp_path / ".terraform.lock.hcl").write_text(re.sub(r'    "h1:.*\n', "", lock))
     init(terraform, tmp_path, os.environ)
-    # This compares the unpacked provider with the lock file.
-    subprocess.run([terraform, "validate"], cwd=tmp_path, check=True, capture_output=True)
+    # Every command compares the provider with this checksum.
+    assert '"h1:' in (tmp_path / ".terraform.lock.hcl").read_text()
 
 
 def test_both_folders_lock_the_same_provider_for_all_platforms() -> None:

@@ -1,15 +1,14 @@
 """The validation rules of a Terraform folder's variables, evaluated for many sets of values in one plan."""
 
+import json
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from local_stack.environment import without_user_settings
-from support.deployment.plans import SideBySide
-from support.deployment.terraform import Diagnostic, TerraformRoot
+from support.deployment.terraform import TerraformRoot
 from support.repository.files import REPOSITORY
 
 
@@ -36,40 +35,29 @@ def cases(variable: str, advice: str, values: str | Sequence[Any], **others: Any
     return [Case(variable, value, advice, others) for value in each_value]
 
 
-def declared_variables(folder: str) -> list[str]:
-    """Return the names of the variables of a Terraform folder."""
-    return re.findall(r'(?m)^variable "(\w+)"', (REPOSITORY / folder / "variables.tf").read_text())
-
-
-def rules_of(folder: str, directory: Path) -> TerraformRoot:
-    """Return a root module with only the variables of a Terraform folder. It needs no provider."""
-    return TerraformRoot(variables_of(folder, directory), directory / "root", without_user_settings())
-
-
-def variables_of(folder: str, directory: Path) -> Path:
-    """Return a copy of a Terraform folder with only its variables."""
-    copy = directory / folder
-    copy.mkdir(parents=True)
-    shutil.copy(REPOSITORY / folder / "variables.tf", copy)
-    return copy
-
-
-def errors_of_each(folder: str, sets: Sequence[Mapping[str, Any]], directory: Path) -> list[list[Diagnostic]]:
-    """Return the validation errors of each set of values, in the order of `sets`."""
-    # Small chunks: Terraform's run time grows faster than the number of modules.
-    chunks = [sets[start : start + 8] for start in range(0, len(sets), 8)]
-    return [
-        errors
-        for number, chunk in enumerate(chunks)
-        for errors in _errors_of_chunk(folder, chunk, directory / str(number))
-    ]
-
-
-def _errors_of_chunk(folder: str, sets: Sequence[Mapping[str, Any]], directory: Path) -> list[list[Diagnostic]]:
-    # Every argument is set, so that each error points to the file of its call.
-    omitted = dict.fromkeys(declared_variables(folder))
-    named = {f"set_{number}": {**omitted, **values} for number, values in enumerate(sets)}
-    errors: dict[str, list[Diagnostic]] = {name: [] for name in named}
-    for error in SideBySide(variables_of(folder, directory), directory, without_user_settings(), named).errors():
-        errors[error.file.removesuffix(".tf.json")].append(error)
-    return list(errors.values())
+def errors_of_each(folder: str, sets: Sequence[Mapping[str, Any]], directory: Path) -> list[list[str]]:
+    """Return the validation errors of each set of values, in the order of `sets`. Omitted variables are null."""
+    rules = (REPOSITORY / folder / "variables.tf").read_text()
+    names = re.findall(r'(?m)^variable "(\w+)"', rules)
+    # Each error begins with the number of its set. No provider is needed, because there are only variables.
+    numbered = re.sub(r'(?m)^( +error_message += ")', r"\1${var.set}: ", rules)
+    arguments = {name: f"${{each.value.{name}}}" for name in names}
+    called = {"source": "./called", "for_each": "${var.sets}", "set": "${each.key}", **arguments}
+    source = directory / "source"
+    (source / "called").mkdir(parents=True)
+    (source / "called" / "variables.tf").write_text(f'{numbered}\nvariable "set" {{}}\n')
+    (source / "main.tf.json").write_text(json.dumps({"variable": {"sets": {"type": "any"}}, "module": {"set": called}}))
+    root = TerraformRoot(source, directory / "root", without_user_settings())
+    omitted = dict.fromkeys(names)
+    waiting = {str(number): {**omitted, **values} for number, values in enumerate(sets)}
+    errors: list[list[str]] = [[] for _ in sets]
+    # If a variable is invalid in one set, Terraform skips the rules of other variables that read it, in every set.
+    while found := root.errors({"sets": waiting}):
+        for error in found:
+            # An error about the type names the set instead.
+            match = re.match(r'Invalid value for variable: (\d+): |.* for module\.set\["(\d+)"\]', error)
+            assert match, error
+            number = match[1] or match[2]
+            errors[int(number)].append(error)
+            waiting.pop(number, None)
+    return errors

@@ -1,21 +1,16 @@
-"""`terraform validate` of both folders, and shellcheck of the user data that Terraform renders."""
+"""Warnings of `terraform plan`, and shellcheck of the user data that Terraform renders."""
 
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from local_stack.environment import without_user_settings
 from support.deployment.frontend import user_data
-from support.deployment.terraform import Plan, TerraformRoot
-from support.repository.files import REPOSITORY
+from support.deployment.terraform import Plan
 
 
-@pytest.mark.parametrize("folder", ["terraform-backend", "terraform-frontend"])
-def test_terraform_validate_reports_no_error_and_no_warning(folder: str, tmp_path: Path) -> None:
-    root = TerraformRoot(REPOSITORY / folder, tmp_path / folder, without_user_settings())
-    assert root.validation_diagnostics() == []
+def test_terraform_reports_no_warning(plan: Plan, frontend_plan: Plan) -> None:
+    assert plan.warnings == ()
+    assert {each.partition(":")[0] for each in frontend_plan.warnings} == {"Check block assertion failed"}
 
 
 def test_user_data_passes_shellcheck(frontend_plan: Plan, frontend_production_plan: Plan, tmp_path: Path) -> None:

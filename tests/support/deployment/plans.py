@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from support.deployment.terraform import Diagnostic, Plan, TerraformRoot, Values, personal_files
+from support.deployment.terraform import Plan, TerraformRoot, Values, personal_files
 
 
 class SideBySide:
@@ -31,9 +31,9 @@ class SideBySide:
 
     def plans(self) -> dict[str, Plan]:
         """Plan all sets; raises TerraformError."""
-        document = self._root.plan(self.sets).document
-        return {name: Plan.read(document, name) for name in self.sets}
+        plan = self._root.plan(self.sets)
+        return {name: Plan.read(plan.document, plan.warnings, name) for name in self.sets}
 
-    def errors(self) -> list[Diagnostic]:
+    def errors(self) -> list[str]:
         """Plan all sets and return their errors."""
         return self._root.errors(self.sets)

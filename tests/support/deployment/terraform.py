@@ -1,9 +1,10 @@
 """A Terraform folder under test. Terraform runs in a copy, so no state or provider is written to the checkout."""
 
 import json
+import re
 import shlex
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -40,13 +41,6 @@ class TerraformError(Exception):
     """A Terraform command failed; the text is its output."""
 
 
-class Diagnostic(str):
-    """The text of an error on one line."""
-
-    file: str
-    """The file of the error, or an empty string."""
-
-
 class Resources(dict[str, dict[str, Any]]):
     """The values of resources by address, such as aws_sqs_queue.orders."""
 
@@ -75,9 +69,11 @@ class Plan:
     """The module's configuration."""
     document: Values = field(repr=False)
     """Terraform's JSON for the whole run."""
+    warnings: tuple[str, ...]
+    """The warnings of the whole run."""
 
     @classmethod
-    def read(cls, document: Values, module: str = "") -> "Plan":
+    def read(cls, document: Values, warnings: Iterable[str], module: str = "") -> "Plan":
         """Return the plan in Terraform's JSON, or its part for a module that the root calls.
 
         https://developer.hashicorp.com/terraform/internals/json-format#plan-representation
@@ -93,6 +89,7 @@ class Plan:
             Resources({**dict(_resources(read_already, "data")), **read_during_apply}),
             document["configuration"]["root_module"],
             document,
+            tuple(warnings),
         )
         return plan._part(module) if module else plan
 
@@ -110,18 +107,18 @@ class Plan:
             within(self.data),
             self.configuration["module_calls"][module]["module"],
             self.document,
+            self.warnings,
         )
 
 
 class TerraformRoot:
     """A copy of the Terraform folder `source`, made in `directory` and initialized.
 
-    `environment` is Terraform's whole environment. With `backend_options`, which are options of init, the state is in
-    the backend of backend.tf.example; otherwise it is in the directory.
+    `environment` is Terraform's whole environment.
     """
 
     def __init__(
-        self, source: Path, directory: Path, environment: Mapping[str, str], backend_options: Sequence[str] = ()
+        self, source: Path, directory: Path, environment: Mapping[str, str], init_options: Sequence[str] = ()
     ) -> None:
         self.program = require_program("terraform", "install Terraform 1.9 or newer to test the infrastructure")
         self.directory = directory
@@ -134,59 +131,69 @@ class TerraformRoot:
         launcher.chmod(0o755)
         self._terraform = Terraform(working_dir=str(directory), terraform_bin_path=str(launcher))
         shutil.copytree(source, directory, ignore=personal_files)
-        if backend_options:
-            shutil.copy(directory / "backend.tf.example", directory / "backend.tf")
-        elif (earlier := _initialized.get(source)) and (earlier / ".terraform").is_dir():
+        if (earlier := _initialized.get(source)) and (earlier / ".terraform").is_dir():
             shutil.copytree(earlier / ".terraform", directory / ".terraform", symlinks=True)
             shutil.copy(earlier / ".terraform.lock.hcl", directory)
             return
-        init(self.program, directory, self.environment, options=backend_options)
-        if not backend_options and (directory / ".terraform.lock.hcl").exists():
+        init(self.program, directory, self.environment, options=init_options)
+        lock = directory / ".terraform.lock.hcl"
+        if lock.exists():
+            # init has verified the provider. With checksums, every command would hash its 700 MB again.
+            lock.write_text(re.sub(r"(?s)  hashes = \[.*?\]\n", "", lock.read_text()))
             _initialized[source] = directory
 
-    def plan(self, variables: Values, refresh: bool = True, profile: Path | None = None) -> Plan:
-        """Plan with these variables, which override a profile's; raises TerraformError.
-
-        Without `refresh` the state is assumed to be current, which is faster.
-        """
+    def plan(self, variables: Values) -> Plan:
+        """Plan with these variables; raises TerraformError."""
         path = str(self.directory / "tests.tfplan")
-        options = self._variables(variables, profile)
-        self._run("plan", *options, f"-out={path}", "-input=false", f"-refresh={str(refresh).lower()}")
-        return Plan.read(json.loads(self._run("show", "-json", path)))
+        events = self._changed("plan", variables, f"-out={path}")
+        warnings = _diagnostics(events, "warning")
+        return Plan.read(json.loads(self._run("show", "-json", path)), warnings)
 
-    def errors(self, variables: Values, profile: Path | None = None) -> list[Diagnostic]:
-        """Plan with these variables, which override a profile's, and return the errors."""
-        _, out, _ = self._call("plan", "-json", "-input=false", *self._variables(variables, profile))
-        events = [json.loads(line) for line in out.splitlines()]
-        diagnostics = [event["diagnostic"] for event in events if event["type"] == "diagnostic"]
-        return [_diagnostic(each) for each in diagnostics if each["severity"] == "error"]
+    def planned_actions(self, variables: Values) -> dict[str, str]:
+        """Plan without refreshing the state; return the action for each resource that changes."""
+        return _actions(self._changed("plan", variables, "-refresh=false"))
 
-    def apply(self, variables: Values, target: str | None = None) -> None:
-        """Apply with these variables, or only the resource of this address; raises TerraformError."""
-        targets = [f"-target={target}"] if target else []
-        self._run("apply", "-auto-approve", "-input=false", *self._variables(variables), *targets)
+    def errors(self, variables: Values) -> list[str]:
+        """Plan with these variables and return the errors, each on one line."""
+        return _diagnostics(self._events("plan", variables), "error")
+
+    def apply(self, variables: Values) -> dict[str, str]:
+        """Apply with these variables; return the action for each resource that changed. Raises TerraformError."""
+        return _actions(self._changed("apply", variables, "-auto-approve"))
 
     def destroy(self, variables: Values) -> None:
-        self._run("destroy", "-auto-approve", "-input=false", *self._variables(variables))
+        self._changed("destroy", variables, "-auto-approve")
 
     def applied(self) -> Resources:
-        """Return all resources as they were applied."""
-        shown = json.loads(self._run("show", "-json"))
-        return Resources(_resources(shown.get("values", {}).get("root_module", {})))
+        """Return all resources in the local state. `terraform show` would load the provider."""
+        resources = Resources()
+        for each in json.loads((self.directory / "terraform.tfstate").read_text())["resources"]:
+            address = ".".join([*([each["module"]] if "module" in each else []), each["type"], each["name"]])
+            for instance in each["instances"] if each["mode"] == "managed" else []:
+                key = f"[{json.dumps(instance['index_key'])}]" if "index_key" in instance else ""
+                resources[address + key] = instance["attributes"]
+        return resources
 
     def outputs(self) -> dict[str, Any]:
         outputs = json.loads(self._run("output", "-json"))
         return {name: output["value"] for name, output in outputs.items()}
 
-    def validation_diagnostics(self) -> list[str]:
-        _, out, _ = self._call("validate", "-json")
-        return [f"{each['severity']}: {each['summary']}" for each in json.loads(out)["diagnostics"]]
+    def _changed(self, command: str, variables: Values, *options: str) -> list[Any]:
+        """Return the events of a command; raises TerraformError."""
+        events = self._events(command, variables, *options)
+        if errors := _diagnostics(events, "error"):
+            raise TerraformError("\n".join([f"terraform {command} failed", *errors]))
+        return events
 
-    def _variables(self, variables: Values, profile: Path | None = None) -> list[str]:
+    def _events(self, command: str, variables: Values, *options: str) -> list[Any]:
+        """Run a command and return its events.
+
+        https://developer.hashicorp.com/terraform/internals/machine-readable-ui
+        """
         path = self.directory / "tests.tfvars.json"
         path.write_text(json.dumps(variables))
-        # The last file on the command line takes precedence.
-        return [*([f"-var-file={profile}"] if profile else []), f"-var-file={path}"]
+        _, out, _ = self._call(command, "-json", "-input=false", f"-var-file={path}", *options)
+        return [json.loads(line) for line in out.splitlines()]
 
     def _run(self, *arguments: str) -> str:
         status, out, err = self._call(*arguments)
@@ -199,10 +206,15 @@ class TerraformRoot:
         return status, out, err
 
 
-def _diagnostic(raw: Values) -> Diagnostic:
-    diagnostic = Diagnostic(" ".join(f"{raw['summary']}: {raw['detail']}".split()))
-    diagnostic.file = raw.get("range", {}).get("filename", "")
-    return diagnostic
+def _diagnostics(events: Iterable[Any], severity: str) -> list[str]:
+    diagnostics = [event["diagnostic"] for event in events if event["type"] == "diagnostic"]
+    found = [each for each in diagnostics if each["severity"] == severity]
+    return [" ".join(f"{each['summary']}: {each['detail']}".split()) for each in found]
+
+
+def _actions(events: Iterable[Any]) -> dict[str, str]:
+    changes = [event["change"] for event in events if event["type"] == "planned_change"]
+    return {change["resource"]["addr"]: change["action"] for change in changes}
 
 
 def _resources(module: Values, mode: str = "managed") -> Iterator[tuple[str, dict[str, Any]]]:
