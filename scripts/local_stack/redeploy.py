@@ -8,12 +8,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
-from typing import Any
-
-from watchfiles import watch
 
 from build_lambda import BuildError, build
 from local_stack.environment import tool_environment
@@ -26,16 +21,12 @@ FUNCTIONS = ("submission", "processing", "status", "notification")
 _IMPORT = "import importlib, sys; [importlib.import_module(f'orders.handlers.{name}').handler for name in sys.argv[1:]]"
 _IMPORT_SECONDS = 30
 
-# Changes less than this apart are deployed together.
-_DEBOUNCE_MILLISECONDS = 100
-# How long a step waits for a change. A stop of the stack waits for the step.
-_WAIT_MILLISECONDS = 200
 # The longest timeout of a function: an invocation of a replaced version may take this long.
 _INVOCATION_SECONDS = 30
 
 
 class Redeployment:
-    """Deploys lambda/ of a directory after each change, and at the start if the deployed functions differ."""
+    """Deploys lambda/ of a directory whenever its package differs from the deployed functions."""
 
     def __init__(self, directory: Path, settings: Settings, report: Report) -> None:
         self._directory = directory
@@ -43,37 +34,39 @@ class Redeployment:
         self._environment = tool_environment(settings.connection)
         self._lambda = settings.connection.client("lambda")
         self._report = report
+        self._content = b""
+        self._failure = ""
         self._published: dict[str, str] = {}
         self._replaced: list[tuple[float, str, str]] = []
-        # Watch before the first comparison, to miss no change.
-        self._changes = changes_in(directory / "lambda")
-        self._deploy()
 
     def step(self) -> None:
-        """Wait briefly for changes, and deploy them."""
-        if next(self._changes):
+        """Build the package, and deploy it if it has changed since the last step; report a failure once."""
+        try:
             self._deploy()
+            self._failure = ""
+        except (BuildError, LocalStackError) as error:
+            if str(error) != self._failure:
+                self._failure = str(error)
+                self._report.line(f"lambda/ was not deployed, its previous version keeps running: {error}.")
 
     def _deploy(self) -> None:
         started = time.monotonic()
-        try:
-            package = build("local", self._directory, lambda _: None)
-            content = package.read_bytes()
-            digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
-            live = {
-                function: self._lambda.get_function_configuration(FunctionName=name, Qualifier="live")
-                for function, name in self._names.items()
-            }
-            outdated = [function for function in FUNCTIONS if live[function]["CodeSha256"] != digest]
-            if not outdated:
-                return
+        package = build("local", self._directory, lambda _: None)
+        content = package.read_bytes()
+        if content == self._content:
+            return
+        self._content = content
+        digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
+        live = {
+            function: self._lambda.get_function_configuration(FunctionName=name, Qualifier="live")
+            for function, name in self._names.items()
+        }
+        outdated = [function for function in FUNCTIONS if live[function]["CodeSha256"] != digest]
+        if outdated:
             variables = [live[function]["Environment"]["Variables"].items() for function in outdated]
             require_handlers(package, outdated, self._environment | dict(item for each in variables for item in each))
-        except (BuildError, LocalStackError) as error:
-            self._report.line(f"lambda/ was not deployed, its previous version keeps running: {error}.")
-            return
-        self._publish(outdated, content)
-        self._report.line(f"lambda/ was deployed in {time.monotonic() - started:.1f} s.")
+            self._publish(outdated, content)
+            self._report.line(f"lambda/ was deployed in {time.monotonic() - started:.1f} s.")
 
     def _publish(self, functions: list[str], content: bytes) -> None:
         names = [self._names[function] for function in functions]
@@ -88,18 +81,6 @@ class Redeployment:
         while self._replaced and time.monotonic() - self._replaced[0][0] > _INVOCATION_SECONDS:
             _, name, version = self._replaced.pop(0)
             self._lambda.delete_function(FunctionName=name, Qualifier=version)
-
-
-def changes_in(directory: Path) -> Iterator[set[Any]]:
-    """Watch `directory`; each item is the set of changes, which may be empty, within a brief wait."""
-    start = partial(
-        watch, directory, step=_DEBOUNCE_MILLISECONDS, rust_timeout=_WAIT_MILLISECONDS, yield_on_timeout=True
-    )
-    try:
-        next(changes := start())
-    except (OSError, RuntimeError):  # other programs have used up the system's watches
-        next(changes := start(force_polling=True))
-    return changes
 
 
 def require_handlers(package: Path, functions: list[str], environment: dict[str, str]) -> None:

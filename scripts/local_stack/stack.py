@@ -30,6 +30,7 @@ from local_stack.settings import REPOSITORY, Settings
 _WATCH_SECONDS = 0.5
 _ALARM_SECONDS = 1.0
 _EMAIL_SECONDS = 0.5
+_REDEPLOY_SECONDS = 0.5
 _STOREFRONT_STOP_SECONDS = 5
 
 # A running system needs about 40 MB; each worker of a function unpacks its code too.
@@ -150,7 +151,8 @@ class LocalStack:
             from local_stack.redeploy import Redeployment
 
             redeployment = Redeployment(settings.redeploy_from, settings, report)
-            self._repeat("The deployment of changes", redeployment.step)
+            redeployment.step()
+            self._repeat("The deployment of changes", redeployment.step, _REDEPLOY_SECONDS)
 
         report.step("Serving the storefront")
         server, port = REPOSITORY / "frontend" / "server.py", settings.storefront_port
@@ -177,7 +179,7 @@ class LocalStack:
         }
         write_private(stack_file, json.dumps(description, indent=2) + "\n")
 
-    def _repeat(self, name: str, step: Callable[[], None], seconds: float = 0) -> None:
+    def _repeat(self, name: str, step: Callable[[], None], seconds: float) -> None:
         self._parts.append(self._started.enter_context(Background(name, step, seconds)))
 
     def _stop(self, error: BaseException | None) -> None:
