@@ -9,17 +9,18 @@ import fcntl
 import importlib.util
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 # Each lock contains all packages of the ones before it, at the same versions.
 LOCKS = {"run": "requirements-run.txt", "test": "requirements-test.txt"}
+
+# The file in .venv with the lock file that is installed.
+RECORD = "installed"
 
 # These variables would make pip or venv use another location.
 MISLEADING = ("PIP_PREFIX", "PIP_ROOT", "PIP_TARGET", "PIP_USER", "PYTHON")
@@ -52,41 +53,32 @@ def set_up(purpose: str, root: Path = REPOSITORY) -> None:
     environment = root / ".venv"
     if not is_complete(environment, purpose, root):
         if None in (importlib.util.find_spec("venv"), importlib.util.find_spec("ensurepip")):
-            raise SetUpError(
-                f"{sys.executable} cannot create virtual environments. Install its venv package "
-                "(Debian and Ubuntu: apt install python3-venv)"
-            )
+            advice = "Install its venv package (Debian and Ubuntu: apt install python3-venv)"
+            raise SetUpError(f"{sys.executable} cannot create virtual environments. {advice}")
         if not str(root).isprintable():
             raise SetUpError("The path of this folder is not valid UTF-8. Rename or move the folder")
         (root / ".local").mkdir(exist_ok=True)
         with (root / ".local" / "set-up.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not is_complete(environment, purpose, root):  # another run may have completed it in the meantime
-                install(environment, purpose, root)
+                install(environment, root / LOCKS[purpose])
     for name, module in COMMANDS.items():
-        command, text = environment / "bin" / name, COMMAND.format(module=module)
-        if not (os.access(command, os.X_OK) and command.read_text() == text):
-            unfinished = command.with_name(f"{name}.{os.getpid()}")
-            unfinished.write_text(text)
-            unfinished.chmod(0o755)
-            unfinished.replace(command)
-
-
-def record_text(name: str, root: Path) -> str:
-    """Return the content of .venv/installed after this lock file was installed at this path."""
-    return f"{root}\n{(root / LOCKS[name]).read_text()}"
-
-
-def read_record(environment: Path) -> "str | None":
-    """Return the text of .venv/installed: empty after an interrupted installation, None without one."""
-    record = environment / "installed"
-    return record.read_text() if record.is_file() else None
+        unfinished = environment / "bin" / f"{name}.{os.getpid()}"
+        unfinished.write_text(COMMAND.format(module=module))
+        unfinished.chmod(0o755)
+        unfinished.replace(environment / "bin" / name)
 
 
 def is_complete(environment: Path, purpose: str, root: Path) -> bool:
-    """Return whether a lock that covers `purpose` is installed, at this path, with a Python that works."""
-    covering = list(LOCKS)[list(LOCKS).index(purpose) :]
-    return read_record(environment) in [record_text(name, root) for name in covering] and works(environment)
+    """Return whether a lock that covers `purpose` is installed, with a Python that works."""
+    covering = list(LOCKS.values())[list(LOCKS).index(purpose) :]
+    return read_record(environment) in [(root / name).read_text() for name in covering] and works(environment)
+
+
+def read_record(environment: Path) -> str:
+    """Return the lock file that is installed completely; empty if there is none."""
+    record = environment / RECORD
+    return record.read_text() if record.is_file() else ""
 
 
 def works(environment: Path) -> bool:
@@ -99,65 +91,48 @@ def works(environment: Path) -> bool:
         return False
 
 
-def install(environment: Path, purpose: str, root: Path) -> None:
-    """Create, repair or update .venv. The record is empty until the end, so an interrupted installation starts over."""
-    record, lock, python = environment / "installed", root / LOCKS[purpose], str(environment / "bin" / "python")
-    recorded = read_record(environment)
-    if recorded == "" or not works(environment):
+def install(environment: Path, lock: Path) -> None:
+    """Create or update .venv. There is no record until the end, so an interrupted installation starts over."""
+    record, python = environment / RECORD, str(environment / "bin" / "python")
+    recorded = read_record(environment) if works(environment) else ""
+    record.unlink(missing_ok=True)
+    if not recorded:
         print("Creating the virtual environment .venv", flush=True)
-        # Remove bin first: after an interrupted removal, the record is empty or Python does not run.
-        for folder in (environment / "bin", environment):
-            shutil.rmtree(folder, ignore_errors=True)
-        environment.mkdir()
-        record.touch()
-        follow([sys.executable, "-m", "venv", str(environment)], "The virtual environment cannot be created")
-    elif recorded and recorded.splitlines()[0] != str(root):
-        print("Repairing .venv, because its folder was moved or copied", flush=True)
-        follow([python, "-I", "-m", "venv", str(environment)], "The virtual environment cannot be repaired")
-    record.write_text("")
-    count = sum(line[:1].isalnum() for line in lock.read_text().splitlines())
-    print(f"Installing {count} packages from {lock.name}", flush=True)
+        follow([sys.executable, "-m", "venv", "--clear", str(environment)], "The virtual environment cannot be created")
+    print(f"Installing {lock.read_text().count('==')} packages from {lock.name}", flush=True)
     pip = [python, "-I", "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--progress-bar=off"]
-    command, failure = [*pip, "--require-hashes", "--requirement", str(lock)], f"pip cannot install {lock.name}"
+    command = [*pip, "--require-hashes", "--requirement", str(lock)]
     try:
-        follow(command, f"{failure}. Check `pip config list`")
+        follow(command, f"pip cannot install {lock.name}. Check `pip config list`")
     except SetUpError:
-        record.write_text(recorded or "")  # pip undoes what it did, so the previous installation still works
+        if recorded:  # pip undoes what it did, so the previous installation still works
+            record.write_text(recorded)
         raise
     for script in (environment / "bin").iterdir():
         text = script.read_bytes() if script.is_file() and not script.is_symlink() else b""
         if shebang := INSTALLED_SHEBANG.match(text):
             script.write_bytes(HEADER.format(options="").encode() + text[shebang.end() :])
-    record.write_text(record_text(purpose, root))
+    record.write_text(lock.read_text())
 
 
 def follow(command: "list[str]", failure: str) -> None:
-    """Run a command and show its latest line; raise SetUpError after printing its output if it fails."""
+    """Run a command and show its latest line on a terminal; raise SetUpError with its output if it fails."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith(MISLEADING)}
     if os.path.expanduser("~") == "~":  # an unknown user without HOME: pip would create a folder called ~
         variables["HOME"] = str(REPOSITORY / ".local")
-    terminal, output = sys.stdout.isatty(), []
-    started = shown = time.monotonic()
+    output, pipe = [], subprocess.PIPE
     with subprocess.Popen(
-        command,
-        env=variables,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
+        command, env=variables, stdin=subprocess.DEVNULL, stdout=pipe, stderr=subprocess.STDOUT, errors="replace"
     ) as process:
         try:
             for line in process.stdout or ():
                 output.append(line)
-                if (now := time.monotonic()) - shown >= (0.1 if terminal else 10):
-                    shown = now
-                    text = f"  {now - started:3.0f} s  {line.strip()}"[:79]
-                    print(f"\r\x1b[2K{text}" if terminal else text, end="" if terminal else "\n", flush=True)
+                if sys.stdout.isatty():
+                    print(f"\x1b[2K  {line.strip()[:77]}", end="\r", flush=True)
         except KeyboardInterrupt:
             process.terminate()
             raise
-    print("\r\x1b[2K" if terminal else "", end="", flush=True)
+    print(end="\x1b[2K" if sys.stdout.isatty() else "", flush=True)
     if process.returncode != 0:
         sys.stderr.writelines(output)
         raise SetUpError(failure)
@@ -170,14 +145,12 @@ def main(purpose: str) -> int:
             signal.signal(number, signal.default_int_handler)
     try:
         set_up(purpose)
-    except SetUpError as error:
-        print(f"set-up: {error}, and run this again.", file=sys.stderr)
-        return 1
-    except OSError as error:
-        path = os.path.relpath(error.filename or REPOSITORY)
-        print(
-            f"set-up: {path}: {error.strerror}. Check permissions and free space, and run this again.", file=sys.stderr
-        )
+    except (SetUpError, OSError) as error:
+        reason = str(error)
+        if isinstance(error, OSError):
+            path = os.path.relpath(error.filename or REPOSITORY)
+            reason = f"{path}: {error.strerror}. Check permissions and free space"
+        print(f"set-up: {reason}, and run this again.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nset-up: stopped. Run this again to complete it.", file=sys.stderr)

@@ -280,7 +280,7 @@ def share_environment(environment: Path) -> None:
     (environment / "bin").mkdir(parents=True)
     for part in ("lib", "pyvenv.cfg", "bin/python"):
         (environment / part).symlink_to(own / part)
-    (environment / "installed").write_text(set_up_venv.record_text("test", environment.parent))
+    shutil.copy(environment.parent / set_up_venv.LOCKS["test"], environment / set_up_venv.RECORD)
 
 
 def environment_of_a_reader() -> dict[str, str]:

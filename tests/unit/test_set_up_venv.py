@@ -1,9 +1,5 @@
-"""The set-up of .venv, in a small checkout whose lock file pins one wheel of a local folder.
+"""The set-up of .venv, in a small checkout whose lock file pins one wheel of a local folder."""
 
-Creating an environment takes seconds, so one is shared, and the tests change copies.
-"""
-
-import copy
 import hashlib
 import os
 import shutil
@@ -38,11 +34,9 @@ class Checkout:
             archive.writestr("one-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\n")
             archive.writestr("one-1.0.dist-info/entry_points.txt", "[console_scripts]\none = one:main\n")
             archive.writestr("one-1.0.dist-info/RECORD", "")
-        self.lock(hashlib.sha256(wheel.read_bytes()).hexdigest())
-
-    def lock(self, digest: str, version: str = "1.0") -> None:
+        digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
         for name in set_up_venv.LOCKS.values():
-            (self.root / name).write_text(f"one=={version} \\\n    --hash=sha256:{digest}\n    # via {name}\n")
+            (root / name).write_text(f"one==1.0 \\\n    --hash=sha256:{digest}\n    # via {name}\n")
 
     def start(self) -> "subprocess.Popen[str]":
         index = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": self.root.as_uri(), "PIP_CONFIG_FILE": os.devnull}
@@ -56,30 +50,6 @@ class Checkout:
             text=True,
         )
 
-    def set_up(self) -> tuple[int, str, str]:
-        with self.start() as process:
-            out, err = process.communicate(timeout=120)
-        return process.returncode, out, err
-
-
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A checkout with .venv."""
-    checkout = Checkout(tmp_path_factory.mktemp("set-up") / "a 'quoted' checkout $HOME")
-    created = "Creating the virtual environment .venv\nInstalling 1 packages from requirements-run.txt\n"
-    assert checkout.set_up() == (0, created, "")
-    return checkout
-
-
-@pytest.fixture
-def copied(installed: Checkout, tmp_path: Path) -> Checkout:
-    """A copy of the checkout, at another path."""
-    root = tmp_path / "a 'quoted' copy $HOME"
-    shutil.copytree(installed.root, root, symlinks=True)
-    copy_of = copy.copy(installed)
-    copy_of.root = root
-    return copy_of
-
 
 def output_of(program: Path, *arguments: str) -> str:
     environment = {**os.environ, "PYTHONPATH": "/nowhere", "PYTHONSAFEPATH": "1"}
@@ -88,71 +58,66 @@ def output_of(program: Path, *arguments: str) -> str:
     return f"{ran.returncode} {ran.stdout.strip()}"
 
 
-def test_second_run_installs_nothing(installed: Checkout) -> None:
-    assert installed.set_up() == (0, "", "")
+def test_environment_is_created_once_after_an_interruption_and_works_after_a_move(tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path / "a 'quoted' checkout $HOME")
+    with checkout.start() as process:
+        assert process.stdout
+        assert process.stdout.readline() == "Creating the virtual environment .venv\n"
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "\nset-up: stopped. Run this again to complete it.\n")
 
+    processes = [checkout.start() for _ in range(2)]
+    ended = [process.communicate(timeout=120) for process in processes]
+    created = "Creating the virtual environment .venv\nInstalling 1 packages from requirements-run.txt\n"
+    assert sorted(ended) == [("", ""), (created, "")]
 
-def test_moved_checkout_works_and_is_repaired(copied: Checkout, tmp_path: Path) -> None:
-    moved = copied.root.rename(tmp_path / ("moved " * 40))
+    moved = checkout.root.rename(tmp_path / ("moved " * 40))
     (tmp_path / "link").symlink_to(moved / ".venv" / "bin" / "orders")
     program = moved / "scripts" / "orders_cli" / "program.py"
     assert output_of(tmp_path / "link", "list", "a b") == f"7 {program} ['list', 'a b']"
     assert output_of(moved / ".venv" / "bin" / "one") == "0 one"
 
-    copied.root = moved
-    status, out, _ = copied.set_up()
-    assert (status, out.splitlines()[0]) == (0, "Repairing .venv, because its folder was moved or copied")
-    assert str(moved) in (moved / ".venv" / "bin" / "activate").read_text()
 
-    valid_lock = (moved / "requirements-run.txt").read_text()
-    shutil.copy(moved / "one-1.0-py3-none-any.whl", moved / "one-2.0-py3-none-any.whl")
-    copied.lock("0" * 64, version="2.0")
-    status, _, err = copied.set_up()
-    assert status == 1
-    assert "DO NOT MATCH THE HASHES" in err
-    assert "set-up: pip cannot install requirements-run.txt. Check `pip config list`, and run this again.\n" in err
-    (moved / "requirements-run.txt").write_text(valid_lock)
-    assert copied.set_up() == (0, "", ""), "a failed update must not change the environment"
+LOCK = "one==1.0 \\\n    --hash=sha256:00\n"
 
 
-def test_broken_or_interrupted_environment_is_replaced_once(copied: Checkout) -> None:
-    python = copied.root / ".venv" / "bin" / "python"
-    python.unlink()
-    python.symlink_to("/removed/by/an/upgrade")
-    with copied.start() as process:
-        assert process.stdout
-        assert process.stdout.readline().startswith("Creating")
-        process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (130, "\nset-up: stopped. Run this again to complete it.\n")
-
-    left_over = copied.root / ".venv" / "half"
-    left_over.touch()
-    processes = [copied.start() for _ in range(2)]
-    ended = [process.communicate(timeout=120) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0]
-    assert "".join(out for out, _ in ended).count("Installing") == 1
-    assert not left_over.exists()
-    assert output_of(copied.root / ".venv" / "bin" / "one") == "0 one"
-
-
-@pytest.mark.parametrize("removed", range(4))
-def test_interrupted_removal_starts_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, removed: int) -> None:
-    environment, removals, remove = tmp_path / ".venv", iter(range(9)), os.unlink
+@pytest.mark.parametrize(
+    ("record", "python", "creates", "left"),
+    [
+        ("one==0.9", sys.executable, False, "one==0.9"),
+        ("one==0.9", "/removed/by/an/upgrade", True, ""),
+        ("", sys.executable, True, ""),
+    ],
+)
+def test_environment_without_python_or_record_is_created_again(
+    tmp_path: Path, record: str, python: str, creates: bool, left: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment, lock, commands = tmp_path / ".venv", tmp_path / "requirements-run.txt", list[str]()
     (environment / "bin").mkdir(parents=True)
-    (environment / "bin" / "python").symlink_to(sys.executable)
-    for path in ("bin/activate", "a", "installed"):
-        (environment / path).touch()
+    (environment / "bin" / "python").symlink_to(python)
+    (environment / set_up_venv.RECORD).write_text(record)
+    lock.write_text(LOCK)
+    monkeypatch.setattr(set_up_venv, "follow", lambda command, _: commands.append(" ".join(command)))
+    set_up_venv.install(environment, lock)
+    assert [" venv --clear " in command for command in commands] == [True, False][not creates :]
+    assert set_up_venv.read_record(environment) == LOCK
 
-    def interrupt(path: str, *, dir_fd: int | None = None) -> None:
-        if next(removals) == removed:
-            raise KeyboardInterrupt
-        remove(path, dir_fd=dir_fd)
+    def fail(command: list[str], failure: str) -> None:
+        if "pip" in command:
+            raise set_up_venv.SetUpError(failure)
 
-    monkeypatch.setattr(os, "unlink", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        set_up_venv.install(environment, "run", tmp_path)
-    assert set_up_venv.read_record(environment) == "" or not set_up_venv.works(environment)
+    (environment / set_up_venv.RECORD).write_text(record)
+    monkeypatch.setattr(set_up_venv, "follow", fail)
+    with pytest.raises(set_up_venv.SetUpError, match=r"^pip cannot install requirements-run\.txt\. Check `pip config"):
+        set_up_venv.install(environment, lock)
+    assert set_up_venv.read_record(environment) == left
+
+
+def test_output_of_a_failed_command_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(set_up_venv.SetUpError, match="pip cannot install it"):
+        set_up_venv.follow(["sh", "-c", "echo the hash differs; exit 1"], "pip cannot install it")
+    assert capsys.readouterr() == ("", "the hash differs\n")
 
 
 def test_larger_lock_includes_the_smaller_ones() -> None:
