@@ -36,7 +36,6 @@ class Process:
     ) -> None:
         self.name = name
         self.log = log
-        self._grace_seconds = grace_seconds
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as output:
             self._supervisor = subprocess.Popen(
@@ -90,12 +89,7 @@ class Process:
         """Stop the program and its child processes; return when they have ended."""
         assert self._supervisor.stdin is not None
         self._supervisor.stdin.close()
-        try:
-            # The supervisor ends the program after the grace period. Allow 10 s more on a busy machine.
-            self._supervisor.wait(self._grace_seconds + 10)
-        except subprocess.TimeoutExpired:
-            self._supervisor.kill()
-            self._supervisor.wait()
+        self._supervisor.wait()
 
     def end_of_output(self) -> str:
         """Return the last lines of the output and the path of the log, for an error message."""

@@ -189,7 +189,7 @@ class LocalStack:
         self._report.step("Stopping")
         self._started.close()
         if not completion_mark(self.settings.local_directory / self.settings.deploy).exists():
-            self._report.line("Stopped before the first deployment was complete; the next start begins without data.")
+            self._report.line("Stopped. No complete deployment is left, so the next start begins without data.")
         elif self._emulator.exit_status == 0:
             self._report.line("Stopped; the orders are kept for the next time.")
         else:

@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
+from local_stack import LocalStackError
 from support.deployment.api import DeployedApi, Response
-from support.deployment.cloudformation import Stack, StackError
+from support.deployment.cloudformation import Stack
 from support.deployment.emulator import Emulator, running_emulator
 from support.deployment.package import lambda_zip
 from support.sample_orders import SAMPLE_BODY
@@ -106,8 +107,7 @@ class Deployed:
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     with running_emulator(tmp_path_factory.mktemp("emulator"), "eu-west-1") as emulator:
-        stack = Stack("orders", tmp_path_factory.mktemp("stack"), emulator)
-        stack.set_code(lambda_zip("local"))
+        stack = Stack("orders", emulator)
         stack.deploy(NotificationEmail="operations@example.com", ProcessingTimeoutSeconds="5")
         yield Deployed(emulator, stack, DeployedApi(stack.outputs()["ApiEndpoint"]))
 
@@ -132,7 +132,7 @@ def test_update_publishes_only_versions_that_change(deployed: Deployed) -> None:
 
 def test_update_under_load_loses_no_order(deployed: Deployed, tmp_path: Path) -> None:
     before, versions = {function: deployed.live(function) for function in FUNCTIONS}, deployed.versions()
-    deployed.stack.set_code(other_code(tmp_path / "second.zip"))
+    deployed.stack.zip_path = other_code(tmp_path / "second.zip")
 
     with deployed.continuous_orders():
         deployed.stack.deploy(ProcessingTimeoutSeconds="15", LogRetentionDays="14")
@@ -148,16 +148,16 @@ def test_update_under_load_loses_no_order(deployed: Deployed, tmp_path: Path) ->
 def test_failing_update_is_rolled_back_and_loses_no_order(deployed: Deployed, tmp_path: Path) -> None:
     before = {function: deployed.live(function) for function in FUNCTIONS}
     visibility = deployed.queue_attributes("orders")["VisibilityTimeout"]
-    valid = deployed.stack.template.read_text()
+    valid = deployed.stack.template
     # Lambda publishes no version without a change, so this resource fails after all others are updated.
     failing = "\n  Failing:\n    Type: AWS::Lambda::Version\n    DependsOn: [{}]\n    Properties: {}\n".format(
         ", ".join(f"{function.capitalize()}Alias" for function in FUNCTIONS),
         "{FunctionName: !Ref SubmissionFunction}",
     )
-    deployed.stack.template.write_text(valid.replace("\nOutputs:", f"{failing}\nOutputs:", 1))
-    deployed.stack.set_code(other_code(tmp_path / "third.zip"))
+    deployed.stack.template = valid.replace("\nOutputs:", f"{failing}\nOutputs:", 1)
+    deployed.stack.zip_path = other_code(tmp_path / "third.zip")
 
-    with deployed.continuous_orders(), pytest.raises(StackError):
+    with deployed.continuous_orders(), pytest.raises(LocalStackError):
         deployed.stack.deploy(ProcessingTimeoutSeconds="30")
 
     assert deployed.stack.description()["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
@@ -167,14 +167,13 @@ def test_failing_update_is_rolled_back_and_loses_no_order(deployed: Deployed, tm
         assert (live["Version"], live["CodeSha256"]) == (before[function]["Version"], before[function]["CodeSha256"])
     assert deployed.queue_attributes("orders")["VisibilityTimeout"] == visibility
 
-    deployed.stack.template.write_text(valid)
+    deployed.stack.template = valid
     deployed.stack.deploy(ProcessingTimeoutSeconds="30")
     assert deployed.stack.description()["StackStatus"] == "UPDATE_COMPLETE", "the corrected update succeeds"
 
 
-def test_stack_deletion_deletes_orders_when_unprotected(deployed: Deployed, tmp_path: Path) -> None:
-    stack = Stack("throwaway", tmp_path / "stack", deployed.emulator)
-    stack.set_code(lambda_zip("local"))
+def test_stack_deletion_deletes_orders_when_unprotected(deployed: Deployed) -> None:
+    stack = Stack("throwaway", deployed.emulator)
     stack.deploy(Environment="staging", NotificationEmail="operations@example.com")
     tables = deployed.emulator.client("dynamodb")
     assert "order-processing-staging-orders" in tables.list_tables()["TableNames"]
@@ -211,7 +210,7 @@ def test_deleted_stack_can_be_deployed_again_with_its_orders(deployed: Deployed)
     stacks = cloudformation.list_stacks(StackStatusFilter=["DELETE_COMPLETE"])["StackSummaries"]
     [stack_id] = [each["StackId"] for each in stacks if each["StackName"] == stack.name]
     template = cloudformation.get_template(StackName=stack_id, TemplateStage="Processed")["TemplateBody"]
-    with pytest.raises(StackError):
+    with pytest.raises(LocalStackError):
         stack.deploy(**parameters)
     assert "already exists" in str(cloudformation.describe_stack_events(StackName=stack.name)["StackEvents"])
     stack.delete()

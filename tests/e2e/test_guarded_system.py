@@ -17,7 +17,6 @@ from local_stack.aws import Credentials
 from support.deployment.api import JSON_TYPE, DeployedApi, Response
 from support.deployment.cloudformation import Stack
 from support.deployment.emulator import Emulator, running_emulator
-from support.deployment.package import lambda_zip
 from support.deployment.sign_in import SignIn
 from support.deployment.subscription import subscribed_queue
 from support.repository.cloudformation import Template
@@ -80,8 +79,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
         key = emulator.client("kms").create_key(Policy=key_policy(ACCOUNT, REGION))["KeyMetadata"]["Arn"]
         services = ["sqs:*", "dynamodb:*", "sns:*", "logs:*", "kms:*", "xray:*"]
         boundary = emulator.client("iam").create_policy(PolicyName="Boundary", PolicyDocument=_allowing(services))
-        stack = Stack("orders", tmp_path_factory.mktemp("stack"), emulator)
-        stack.set_code(lambda_zip("local"))
+        stack = Stack("orders", emulator)
         stack.deploy(
             NotificationEmail="you@example.com",
             ProcessingTimeoutSeconds="2",

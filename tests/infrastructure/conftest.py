@@ -17,7 +17,6 @@ from support.deployment.api import JSON_TYPE, DeployedApi
 from support.deployment.cloudformation import Stack
 from support.deployment.emulator import Emulator, running_emulator
 from support.deployment.frontend import VARIABLES
-from support.deployment.package import lambda_zip as local_package
 from support.deployment.plans import SideBySide
 from support.deployment.sign_in import SignIn
 from support.deployment.terraform import Plan, Resources, TerraformRoot
@@ -229,16 +228,14 @@ def deployed_twice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deploye
             ],
             "api_hosted_zone_id": zone_id,
         }
-        stack = Stack("orders", tmp_path_factory.mktemp("stack"), emulator)
-        package = local_package("local")
-        stack.set_code(package)
+        stack = Stack("orders", emulator)
         dev = {**chosen, "environment": "dev", "api_domain_name": "api.dev.example.com"}
         by_cloudformation = threads.submit(stack.deploy, **parameters_of(dev))
         directory = tmp_path_factory.mktemp("terraform") / "terraform-backend"
         root = TerraformRoot(
             REPOSITORY / "terraform-backend", directory, deployer_environment(emulator, ACCOUNT, zone_id)
         )
-        staging = {**chosen, "environment": "staging", "lambda_zip_path": str(package)}
+        staging = {**chosen, "environment": "staging", "lambda_zip_path": str(stack.zip_path)}
         staging["api_domain_name"] = "api.staging.example.com"
         root.apply(staging)
         by_cloudformation.result()

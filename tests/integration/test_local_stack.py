@@ -231,7 +231,5 @@ def test_interrupted_first_deployment_leaves_nothing_running(
     stack = new_stack(Report(screen))
     with pytest.raises(KeyboardInterrupt):
         stack.__enter__()
-    assert screen.getvalue().endswith(
-        "Stopped before the first deployment was complete; the next start begins without data.\n"
-    )
+    assert screen.getvalue().endswith("No complete deployment is left, so the next start begins without data.\n")
     assert_nothing_is_left(stack)

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from local_stack import alarms
 from local_stack.alarms import Series, result_of, series_of, state_of
 from support.repository.cloudformation import Template
 
@@ -116,16 +115,6 @@ def test_deployed_alarm_is_raised_until_the_problem_is_solved(
     assert states(deployed()[name], metrics) == expected
 
 
-@pytest.mark.parametrize(("metrics", "expected"), [row[1:] for row in DEPLOYED if row[0] == "notifications-late"])
-def test_notifications_late_alarm_does_not_depend_on_missing_operands(
-    metrics: Mapping[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # AWS documents that a missing operand counts as 0. The alarm must also work if the result were missing instead.
-    usual = alarms._combined
-    monkeypatch.setattr(alarms, "_combined", lambda operation, left, right, _: usual(operation, left, right, False))
-    assert states(deployed()["notifications-late"], metrics) == expected
-
-
 def test_every_deployed_alarm_is_in_the_table() -> None:
     assert {name for name, *_ in DEPLOYED} == deployed().keys()
 
@@ -161,22 +150,6 @@ def test_missing_data_is_treated_as_aws_documents(needed: int, datapoints: str, 
             "StateValue": "retained",
         }
         assert state_of(alarm, values(datapoints.replace("X", "1")))[0] == state, treatment
-
-
-@pytest.mark.parametrize(
-    ("comparison", "value", "state"),
-    [
-        ("GreaterThanThreshold", 5, "OK"),
-        ("GreaterThanThreshold", 6, "ALARM"),
-        ("GreaterThanOrEqualToThreshold", 5, "ALARM"),
-        ("LessThanThreshold", 5, "OK"),
-        ("LessThanThreshold", 4, "ALARM"),
-        ("LessThanOrEqualToThreshold", 5, "ALARM"),
-    ],
-)
-def test_threshold_is_compared_by_the_alarms_operator(comparison: str, value: float, state: str) -> None:
-    alarm = {"EvaluationPeriods": 1, "Threshold": 5.0, "ComparisonOperator": comparison}
-    assert state_of(alarm, [None, None, value])[0] == state
 
 
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html

@@ -6,10 +6,8 @@ import shutil
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
@@ -21,9 +19,9 @@ import terraform_provider
 from build_lambda import BuildError
 from local_stack import LocalStack, LocalStackError, Settings
 from local_stack.deployment import built_package, deployment_by, reconcile
-from local_stack.emulator import move_to_port, start_of_unsaved_run
+from local_stack.emulator import move_to_port
 from local_stack.machine import RunLock, free_port, require_free
-from local_stack.processes import Background, Process
+from local_stack.processes import Background
 from local_stack.report import Report
 from local_stack.terraform import TerraformDeployment
 
@@ -38,12 +36,8 @@ def lock(tmp_path: Path) -> Iterator[RunLock]:
 
 
 def test_reserved_port_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    class ReservedPortSocket(socket.socket):
-        def bind(self, address: Any) -> None:
-            raise PermissionError
-
     port = free_port()
-    monkeypatch.setattr(socket, "socket", ReservedPortSocket)
+    monkeypatch.setattr(socket.socket, "bind", MagicMock(side_effect=PermissionError))
     with pytest.raises(
         LocalStackError, match=rf"^Port {port}, meant for the shop, is reserved .* from 1024 .* PORT=…$"
     ):
@@ -65,15 +59,6 @@ def test_port_in_use_is_reported(family: int, address: str, listens: bool) -> No
         port = holder.getsockname()[1]
         with pytest.raises(LocalStackError, match=rf"^Port {port}, meant for the shop, is in use .* with AWS_PORT=…$"):
             require_free(port, "the shop", "AWS_PORT")
-
-
-def test_port_is_free_again_right_after_its_server_ends() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as client:
-        port = server.getsockname()[1]
-        client.connect(("127.0.0.1", port))
-        # The server closes first, so the port stays in TIME_WAIT.
-        server.accept()[0].close()
-    require_free(port, "the shop", "PORT")
 
 
 def test_full_disk_is_reported_before_the_start_and_while_running(
@@ -122,17 +107,6 @@ def test_state_is_kept_only_if_complete_after_an_interruption(
     assert bool(printed) == bool(screen.getvalue())
     # Orders are moved aside and not deleted.
     assert len(list(tmp_path.glob("emulator-*/state/dynamodb.json"))) == ("Terraform" in printed)
-
-
-@pytest.mark.parametrize(("saved_hour", "is_unsaved"), [(11, False), (9, True), (None, True)])
-def test_unsaved_run_is_detected(tmp_path: Path, saved_hour: int | None, is_unsaved: bool) -> None:
-    started = datetime(2025, 4, 25, 10, 0)
-    (tmp_path / "state").mkdir()
-    for name, moment in (("started", started), ("state/saved", saved_hour and started.replace(hour=saved_hour))):
-        if moment:
-            (tmp_path / name).touch()
-            os.utime(tmp_path / name, (moment.timestamp(), moment.timestamp()))
-    assert start_of_unsaved_run(tmp_path) == (started if is_unsaved else None)
 
 
 def test_addresses_move_to_the_port_of_the_next_run(tmp_path: Path) -> None:
@@ -240,16 +214,6 @@ def test_failure_in_the_background_is_reported_by_name() -> None:
         background._thread.join(30)
     with pytest.raises(LocalStackError, match=r"^The alarms failed: RuntimeError\('no such alarm'\)$"):
         background.require_running()
-
-
-def test_supervisor_is_killed_when_it_does_not_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stubborn = tmp_path / "supervisor.py"
-    stubborn.write_text("import signal\nwhile True: signal.pause()\n")
-    monkeypatch.setattr("local_stack.processes.SUPERVISOR", stubborn)
-    # `stop` waits for the grace period and ten seconds: 0.2 s in all.
-    process = Process("Stubborn", ["true"], environment={}, log=tmp_path / "log", grace_seconds=-9.8)
-    process.stop()
-    assert process.exit_status == -9
 
 
 # Output

@@ -4,7 +4,7 @@ import errno
 import os
 import signal
 from pathlib import Path
-from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -53,40 +53,19 @@ def test_program_reports_an_invalid_setting_in_one_sentence(
     assert errors.startswith("\nmake run: PORT=abc is not a port")
 
 
-def test_program_stops_on_every_signal_that_is_not_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
-    installed: dict[int, Any] = {}
-    monkeypatch.setattr(signal, "getsignal", lambda number: signal.SIG_IGN if number == signal.SIGHUP else None)
-    monkeypatch.setattr(signal, "signal", installed.__setitem__)
-    monkeypatch.setenv("PORT", "abc")
-    program.main()
-    assert installed.keys() == {signal.SIGINT, signal.SIGTERM}
-    for number in list(installed):
-        with pytest.raises(program.StopRequested):
-            installed[number](number, None)
-        installed[signal.SIGINT](signal.SIGINT, None)  # a second signal changes nothing
-        program.main()
-
-
 def test_unknown_deployment_is_rejected(tmp_path: Path) -> None:
     with RunLock(tmp_path) as lock, pytest.raises(LocalStackError, match=r"^DEPLOY=pulumi .* choose .*terraform"):
         deployment_by(Settings(deploy="pulumi"), tmp_path, lock)
 
 
-@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC, errno.ECONNRESET])
 def test_unwritable_folder_is_reported_in_one_sentence(
-    number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(*_: object) -> None:
-        raise OSError(number, os.strerror(number), str(Path.cwd() / ".local" / "stack.json"))
-
-    monkeypatch.setattr(program, "LocalStack", fail)
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(Path.cwd() / ".local" / "stack.json"))
+    monkeypatch.setattr(program, "LocalStack", MagicMock(side_effect=full))
     monkeypatch.setattr(signal, "signal", lambda *_: None)
-    if number == errno.ECONNRESET:  # not a disk error
-        with pytest.raises(ConnectionResetError):
-            program.main()
-        return
     assert program.main() == 1
     assert capsys.readouterr().err == (
-        f"\nmake run: .local/stack.json cannot be written ({os.strerror(number)}): "
+        "\nmake run: .local/stack.json cannot be written (No space left on device): "
         "check the permissions and the free space of the project's folder, and try again.\n"
     )
