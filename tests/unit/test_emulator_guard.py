@@ -1,10 +1,9 @@
-"""The emulator admits requests by host, origin, site and access key, stores the key privately, and keeps idle connections."""
+"""The emulator admits requests by host, origin, site and access key, and stores the key privately."""
 
 import json
 import secrets
 import stat
 from pathlib import Path
-from types import SimpleNamespace
 
 import h11
 import ministack.app
@@ -24,9 +23,9 @@ LOOPBACK = {"host": "127.0.0.1:4566"}
 API_HOST = {"host": "0a1b2c3d.execute-api.localhost:4566"}
 
 
-def is_admitted(path: str, **headers: str) -> bool:
+def is_admitted(path: str, query: str = "", **headers: str) -> bool:
     named = [(name.replace("_", "-"), value) for name, value in headers.items()]
-    return Guard(KEY, frozenset({SHOP})).rejection(path, "", named) is None
+    return Guard(KEY, frozenset({SHOP})).rejection(path, query, named) is None
 
 
 @pytest.mark.parametrize(
@@ -47,55 +46,38 @@ def test_guard_rejects_foreign_hosts_with_any_other_headers(host: str) -> None:
             assert not is_admitted(path, **headers, host=host)
 
 
+def test_guard_requires_exactly_one_host_header() -> None:
+    for hosts in ([], ["localhost", "localhost"], ["localhost", "evil.example"]):
+        assert Guard(KEY, frozenset()).rejection("/", "", [("host", host) for host in hosts]) is not None
+
+
 def test_guard_admits_a_custom_domain_only_to_its_api(monkeypatch: pytest.MonkeyPatch) -> None:
     domains = {"api.shop.example": ("0a1b2c3d", "$default", "/orders")}
     monkeypatch.setattr(ministack.app, "_resolve_custom_domain_request", lambda host, _: domains.get(host))
-    assert is_admitted("/orders", host="api.shop.example")
     assert is_admitted("/orders", host="api.shop.example", origin=SHOP)
     assert not is_admitted("/orders", host="api.shop.example", origin="http://evil.example")
     assert not is_admitted("/_ministack/reset", host="api.shop.example")
     assert not is_admitted("/orders", host="evil.example")
 
 
-@pytest.mark.parametrize("hosts", [[], ["localhost", "localhost"], ["localhost", "evil.example"]])
-def test_guard_requires_exactly_one_host_header(hosts: list[str]) -> None:
-    assert Guard(KEY, frozenset()).rejection("/", "", [("host", host) for host in hosts]) is not None
-
-
-@pytest.mark.parametrize(
-    ("origin", "path", "admitted"),
-    [
-        (SHOP, API, True),
-        (SHOP, "/", False),
-        (SHOP, "/_ministack/reset", False),
-        ("null", API, False),
-        ("", API, False),
-        ("https://localhost:8080", API, False),
-        ("http://localhost:8081", API, False),
-        ("http://evil.example", API, False),
-        ("http://localhost:8080.evil.example", API, False),
-        (f"{SHOP}, http://evil.example", API, False),
-        ("http://127.0.0.1:4566", "/", False),
-    ],
-)
-@pytest.mark.parametrize("site", [None, "same-site", "cross-site", "none"])
-def test_guard_admits_only_storefront_pages_and_only_to_the_api(
-    origin: str, path: str, admitted: bool, site: str | None
-) -> None:
-    headers = LOOPBACK | SIGNED | {"origin": origin} | ({"sec_fetch_site": site} if site else {})
-    assert is_admitted(path, **headers) == admitted
-    if path == "/_ministack/reset":
-        assert not is_admitted(path, **headers, **WITH_KEY)
+@pytest.mark.parametrize("site", [{}, *({"sec_fetch_site": site} for site in ("same-site", "cross-site", "none"))])
+def test_guard_admits_only_storefront_pages_and_only_to_the_api(site: dict[str, str]) -> None:
+    assert is_admitted(API, **LOOPBACK, **SIGNED, **site, origin=SHOP)
+    for path in ("/", "/_ministack/reset"):
+        for origin in (SHOP, "http://127.0.0.1:4566"):
+            assert not is_admitted(path, **LOOPBACK, **SIGNED, **WITH_KEY, **site, origin=origin)
+    foreign = ["null", "", "https://localhost:8080", "http://localhost:8081", "http://evil.example"]
+    for origin in [*foreign, "http://localhost:8080.evil.example", f"{SHOP}, http://evil.example"]:
+        assert not is_admitted(API, **LOOPBACK, **SIGNED, **site, origin=origin), origin
 
 
 @pytest.mark.parametrize(
     ("site", "admitted"),
     [("none", True), ("same-origin", True), ("same-site", False), ("cross-site", False), ("", False), ("new", False)],
 )
-@pytest.mark.parametrize("mode", ["navigate", "no-cors"])
-def test_guard_rejects_cross_site_requests_without_an_origin(site: str, admitted: bool, mode: str) -> None:
+def test_guard_rejects_cross_site_requests_without_an_origin(site: str, admitted: bool) -> None:
     for path, headers in (("/", LOOPBACK | SIGNED), (API, LOOPBACK), ("/orders", API_HOST)):
-        assert is_admitted(path, **headers, sec_fetch_site=site, sec_fetch_mode=mode) == admitted
+        assert is_admitted(path, **headers, sec_fetch_site=site) == admitted
 
 
 @pytest.mark.parametrize("path", ["/_ministack/health", "/_ministack/reset", "/_ministack", "/_localstack/health"])
@@ -122,7 +104,7 @@ def test_guard_admits_unsigned_requests_only_to_public_paths(path: str, is_publi
     assert is_admitted(path, **LOOPBACK) == is_public
     # ministack verifies the signature, not the guard.
     assert is_admitted(path, **LOOPBACK, **SIGNED)
-    assert Guard(KEY, frozenset()).rejection(path, "X-Amz-Credential=AKIA1%2Fs3", list(LOOPBACK.items())) is None
+    assert is_admitted(path, "X-Amz-Credential=AKIA1%2Fs3", **LOOPBACK)
 
 
 # Access key
@@ -154,12 +136,6 @@ def test_damaged_access_key_is_reported(tmp_path: Path, text: str) -> None:
     (tmp_path / ACCESS_KEY_FILE).write_text(text)
     with pytest.raises(LocalStackError, match=r"is damaged: delete it"):
         stored_credentials(tmp_path)
-
-
-def test_emulator_keeps_idle_connections_longer_than_terraform() -> None:
-    server = SimpleNamespace(serve=lambda app, config: config.keep_alive_timeout)
-    program.keep_connections(server)
-    assert server.serve(None, SimpleNamespace(keep_alive_timeout=75)) > 90
 
 
 def test_emulator_sends_head_and_body_of_a_response_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
