@@ -1,8 +1,7 @@
 """Auto Scaling groups behind a load balancer, where ministack 1.5.33 differs.
 
-- A group registers its instances with its target groups before they are in service. Groups can be filtered by tag.
+- A group registers its instances with its target groups before they are in service.
   https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-lifecycle.html
-  https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeAutoScalingGroups.html
 - A new target is `initial` until it has passed its health checks, or `unhealthy` if it never does.
   https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html
 - A launch template keeps its network interface and its CPU credits.
@@ -29,7 +28,6 @@ NEVER_HEALTHY = b"emulator-unhealthy"
 _SCARCE_FAMILY, _ZONE_WITHOUT = "a1.", "a"
 
 _create_group = autoscaling._ACTION_MAP["CreateAutoScalingGroup"]
-_describe_groups = autoscaling._ACTION_MAP["DescribeAutoScalingGroups"]
 _instances_xml = autoscaling._instances_xml
 _reconcile_instances = autoscaling._reconcile_instances
 _parse_template = ec2._parse_lt_data
@@ -39,7 +37,6 @@ _template_xml = ec2._lt_data_xml
 def patch_auto_scaling() -> None:
     """Support target groups of Auto Scaling groups, and report the health of their instances."""
     autoscaling._ACTION_MAP["CreateAutoScalingGroup"] = _create_group_with_targets
-    autoscaling._ACTION_MAP["DescribeAutoScalingGroups"] = _describe_groups_with_tags
     autoscaling._instances_xml = _instances_xml_with_targets
     autoscaling._reconcile_instances = _reconcile_instances_with_time
     alb._ACTION_MAP["DescribeTargetHealth"] = _describe_target_health
@@ -74,13 +71,6 @@ def _instances_xml_with_targets(group: Parameters) -> str:
     return xml
 
 
-def _describe_groups_with_tags(parameters: Parameters) -> Any:
-    names = autoscaling._parse_member_list(parameters, "AutoScalingGroupNames")
-    groups = [group for name, group in autoscaling._asgs.items() if not names or name in names]
-    found = [group["AutoScalingGroupName"] for group in groups if _has_tags(group, parameters)] or ["-"]
-    return _describe_groups({f"AutoScalingGroupNames.member.{i}": name for i, name in enumerate(found, 1)})
-
-
 def _describe_target_health(parameters: Parameters) -> Any:
     arn = alb._p(parameters, "TargetGroupArn")
     if arn not in alb._tgs:
@@ -105,16 +95,6 @@ def _health(instance: Parameters, target_group: Parameters) -> str:
             return "unhealthy"
     needed = target_group["HealthCheckIntervalSeconds"] * target_group["HealthyThresholdCount"]
     return "initial" if time.time() - instance["launched_at"] < needed else "healthy"
-
-
-def _has_tags(group: Parameters, parameters: Parameters) -> bool:
-    tags = {f"tag:{tag['Key']}": tag["Value"] for tag in group.get("Tags", [])}
-    number = 1
-    while name := autoscaling._p(parameters, f"Filters.member.{number}.Name"):
-        if tags.get(name) not in autoscaling._parse_member_list(parameters, f"Filters.member.{number}.Values"):
-            return False
-        number += 1
-    return True
 
 
 def _parse_template_with_interface(parameters: Parameters, prefix: str = "LaunchTemplateData") -> Any:

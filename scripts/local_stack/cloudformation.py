@@ -28,21 +28,23 @@ class Stack:
         self.name = name
         self.template = TEMPLATE.read_text(encoding="utf-8")
         self._bucket = f"{name}-artifacts"
-        self._endpoint_url = connection.endpoint_url
+        self._connection = connection
         self._s3, self.cloudformation = connection.client("s3"), connection.client("cloudformation")
 
     def deploy_package(
         self, zip_path: Path, parameters: Mapping[str, str], progress: Callable[[str], None] = lambda status: None
     ) -> dict[str, Any]:
         """Create or update the stack; return its description. Raise LocalStackError if it fails."""
-        # Outside us-east-1, S3 rejects the creation of an existing bucket.
+        # Only outside us-east-1, S3 needs a location, and rejects the creation of an existing bucket.
+        region = self._connection.region
+        location = {"CreateBucketConfiguration": {"LocationConstraint": region}} if region != "us-east-1" else {}
         with suppress(self._s3.exceptions.BucketAlreadyOwnedByYou):
-            self._s3.create_bucket(Bucket=self._bucket)
+            self._s3.create_bucket(Bucket=self._bucket, **location)
         write = self.cloudformation.update_stack if self.description() else self.cloudformation.create_stack
         try:
             write(
                 StackName=self.name,
-                TemplateURL=f"{self._endpoint_url}/{self._bucket}/{self._upload(self._packaged(zip_path))}",
+                TemplateURL=f"{self._connection.endpoint_url}/{self._bucket}/{self._upload(self._packaged(zip_path))}",
                 Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
                 Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
             )

@@ -1,8 +1,10 @@
-"""Processes of the local stack: stopped with SIGTERM, killed after the grace period, never orphaned."""
+"""Processes of the local stack: stopped with SIGTERM, killed after the grace period, never orphaned.
+
+test_local_stack.py kills the program itself; the emulator then saves the orders.
+"""
 
 import fcntl
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,10 +15,7 @@ import pytest
 from local_stack import LocalStackError
 from local_stack.machine import RunLock
 from local_stack.processes import Process
-from support.repository.files import REPOSITORY
 from support.waiting import wait_for
-
-SCRIPTS = REPOSITORY / "scripts"
 
 # Holds a lock while it runs, and creates a file on SIGTERM.
 GRACEFUL = """
@@ -85,22 +84,6 @@ def test_program_gets_sigterm_and_is_killed_after_the_grace_period(
 def test_children_are_killed_when_their_program_ends(tmp_path: Path) -> None:
     with started(ORPHANING, tmp_path):
         wait_for("its end", lambda: not is_alive(tmp_path))
-
-
-def test_program_gets_sigterm_when_its_parent_is_killed(tmp_path: Path) -> None:
-    parent_program = f"""
-import os, pathlib, sys, time
-from local_stack.processes import Process
-Process("The program", [sys.executable, "-c", {GRACEFUL!r}, sys.argv[1]], environment=os.environ,
-        log=pathlib.Path(sys.argv[1]) / "program.log", grace_seconds=30)
-time.sleep(300)
-"""
-    environment = {**os.environ, "PYTHONPATH": f"{SCRIPTS}:{SCRIPTS.parent / 'lambda'}"}
-    with subprocess.Popen([sys.executable, "-c", parent_program, str(tmp_path)], env=environment) as parent:
-        wait_for("the program", (tmp_path / "ready").exists)
-        parent.kill()
-    wait_for("its end", lambda: not is_alive(tmp_path))
-    assert (tmp_path / "sigterm").exists()
 
 
 def test_directory_stays_locked_until_the_last_process_ends(tmp_path: Path) -> None:

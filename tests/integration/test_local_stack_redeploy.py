@@ -64,7 +64,7 @@ def continuous_orders(stack: LocalStack) -> Iterator[None]:
                 ids.append(response.json()["order_id"])
             else:
                 failures.append(response.body)
-            stop.wait(0.05)
+            stop.wait(0.2)
 
     client = threading.Thread(target=place)
     client.start()

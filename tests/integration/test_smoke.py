@@ -1,13 +1,15 @@
 """`make smoke` against the local stack: checks that the emulator does not support are skipped."""
 
-import json
-import os
 import re
 import subprocess
-from pathlib import Path
+from unittest.mock import MagicMock
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from local_stack import LocalStack
 from local_stack.environment import tool_environment
+from smoke.system import NoSystemError, find_system
 from support.prerequisites import require_program
 from support.repository.files import REPOSITORY
 
@@ -30,41 +32,40 @@ EXPECTED = {
 }
 
 
-def smoke(local_stack: LocalStack, **variables: str) -> "subprocess.CompletedProcess[str]":
+def test_smoke_skips_checks_that_the_emulator_does_not_support(local_stack: LocalStack) -> None:
     """Run the recipe of `make smoke` without its set-up."""
     make = [require_program("make", "install GNU make"), "--dry-run", "--no-print-directory", "smoke"]
     recipe = subprocess.run(make, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
-    environment = tool_environment(local_stack.connection) | {"PATH": os.environ["PATH"], **variables}
-    return subprocess.run(
+    ran = subprocess.run(
         ["sh", "-c", f"{recipe} -p no:cacheprovider"],
         cwd=REPOSITORY,
-        env=environment,
+        env=tool_environment(local_stack.connection) | {"STACK": "order-processing-dev", "SMOKE_WRITE": "orders"},
         capture_output=True,
         text=True,
         check=False,
         timeout=300,
     )
-
-
-def test_smoke_skips_checks_that_the_emulator_does_not_support(local_stack: LocalStack) -> None:
-    ran = smoke(local_stack, STACK="order-processing-dev", SMOKE_WRITE="orders")
     found = dict(re.findall(r"::test_(\w+) (PASSED|SKIPPED|FAILED)", ran.stdout))
     assert EXPECTED.items() <= found.items(), ran.stdout + ran.stderr
     assert "allow it with SMOKE_WRITE=alarms" in ran.stdout
 
 
-def test_smoke_needs_a_deployment_and_permission_for_prod(local_stack: LocalStack, tmp_path: Path) -> None:
-    require_program("terraform", "install Terraform 1.9 or newer to test the infrastructure")
-    state = {"version": 4, "outputs": {"dashboard_name": {"value": "shop-prod", "type": "string"}}, "resources": []}
-    (tmp_path / "terraform.tfstate").write_text(json.dumps(state))
+def test_smoke_needs_a_deployment_and_permission_for_prod(monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs = {"prod": {"dashboard_name": "shop-prod"}, "other": {"bucket": "files"}}
+    monkeypatch.setattr("smoke.system.outputs_of_terraform", lambda directory: outputs[directory.name])
+    monkeypatch.setattr(
+        "smoke.system.outputs_of_stack", MagicMock(side_effect=EndpointConnectionError(endpoint_url="x"))
+    )
     for variables, reason in (
         ({}, "name one deployment, such as STACK="),
+        ({"STACK": "nowhere", "TERRAFORM": "other"}, "name one deployment"),
         ({"STACK": "nowhere"}, "there is no deployment to check: "),
-        ({"TERRAFORM": str(tmp_path)}, "this is prod. Check another environment, or set SMOKE_PROD=yes."),
+        ({"TERRAFORM": "other"}, "none of this system's outputs"),
+        ({"TERRAFORM": "prod"}, "this is prod. Check another environment, or set SMOKE_PROD=yes"),
     ):
-        ran = smoke(local_stack, **variables)
-        assert ran.returncode == 2, ran.stdout
-        assert reason in ran.stdout + ran.stderr
+        with pytest.raises(NoSystemError, match=reason):
+            find_system(variables)
+    assert find_system({"TERRAFORM": "prod", "SMOKE_PROD": "yes"}).prefix == "shop-prod"
 
 
 def test_unproven_claims_name_smoke_tests() -> None:

@@ -7,9 +7,7 @@ import boto3
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from deployed_outputs import TerraformOutputError, outputs_of_stack, outputs_of_terraform
-from smoke.system import System
-from support.repository.files import REPOSITORY
+from smoke.system import NoSystemError, System, find_system
 
 collect_ignore_glob = [] if os.environ.get("SMOKE") == "yes" else ["test_*.py"]
 
@@ -23,24 +21,12 @@ EFFECTS = {
 @pytest.fixture(scope="session")
 def system() -> System:
     """The deployment that STACK or TERRAFORM names; the run ends if there is none."""
-    stack, terraform = os.environ.get("STACK"), os.environ.get("TERRAFORM")
     try:
-        if bool(stack) == bool(terraform):
-            raise ValueError("name one deployment, such as STACK=order-processing-dev or TERRAFORM=terraform-backend")
-        outputs = (
-            outputs_of_stack(boto3.client("cloudformation"), stack)
-            if stack
-            else outputs_of_terraform(REPOSITORY / str(terraform))
-        )
-        if "dashboard_name" not in outputs:
-            raise ValueError("the deployment has none of this system's outputs")
-        account = boto3.client("sts").get_caller_identity()["Account"]
-    except (TerraformOutputError, ClientError, BotoCoreError, ValueError) as error:
-        pytest.exit(f"make smoke: there is no deployment to check: {error}.", returncode=2)
-    system = System(outputs)
+        system = find_system(os.environ)
+    except NoSystemError as error:
+        pytest.exit(f"make smoke: {error}.", returncode=2)
+    account = system.client("sts").get_caller_identity()["Account"]
     print(f"{system.prefix} in account {account}, {boto3.session.Session().region_name}")
-    if system.environment == "prod" and os.environ.get("SMOKE_PROD") != "yes":
-        pytest.exit("make smoke: this is prod. Check another environment, or set SMOKE_PROD=yes.", returncode=2)
     return system
 
 

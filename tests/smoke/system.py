@@ -8,12 +8,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
+from deployed_outputs import TerraformOutputError, outputs_of_stack, outputs_of_terraform
 from support.deployment.api import DeployedApi
+from support.repository.files import REPOSITORY
 
 FUNCTIONS = ("submission", "processing", "status", "notification")
 QUEUES = ("orders_queue_url", "orders_dlq_url", "notifications_dlq_url")
 DAY = timedelta(days=1)
+
+
+class NoSystemError(Exception):
+    """There is no deployment to check; the text is the reason, without a period."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,27 @@ class System:
         since = int((datetime.now(UTC) - DAY).timestamp() * 1000)
         found = self.client("logs").filter_log_events(logGroupName=group, startTime=since, limit=50)["events"]
         return [event["message"] for event in found]
+
+
+def find_system(variables: Mapping[str, str]) -> System:
+    """Return the deployment that STACK or TERRAFORM names. Raise NoSystemError if there is none, or if it is prod."""
+    stack, terraform = variables.get("STACK"), variables.get("TERRAFORM")
+    if bool(stack) == bool(terraform):
+        raise NoSystemError("name one deployment, such as STACK=order-processing-dev or TERRAFORM=terraform-backend")
+    try:
+        outputs = (
+            outputs_of_stack(boto3.client("cloudformation"), stack)
+            if stack
+            else outputs_of_terraform(REPOSITORY / str(terraform))
+        )
+    except (TerraformOutputError, ClientError, BotoCoreError) as error:
+        raise NoSystemError(f"there is no deployment to check: {error}") from error
+    if "dashboard_name" not in outputs:
+        raise NoSystemError("the deployment has none of this system's outputs")
+    system = System(outputs)
+    if system.environment == "prod" and variables.get("SMOKE_PROD") != "yes":
+        raise NoSystemError("this is prod. Check another environment, or set SMOKE_PROD=yes")
+    return system
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, interval: float) -> bool:
