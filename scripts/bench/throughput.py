@@ -1,6 +1,6 @@
 """Throughput on the local stack: intake and draining, each compared with a bare function.
 
-A bare function has the queue, table, API, package, role and settings of the real one; only the handler differs.
+A bare function is another version of the real one; only the handler differs. The alias `live` switches between them.
 """
 
 import http.client
@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 import zipfile
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,13 +23,10 @@ from orders.domain.order import Order, SubmittedOrder
 from orders.domain.order_id import RANDOM_BYTES, random_order_id
 
 _BARE = Path(__file__).with_name("bare")
-_BARE_PATH = "/bare"
 _BODY = b'{"customer_id": "001", "product_id": "Banana", "quantity": "1", "order_date": "2025-04-25"}'
 _HEADERS = {"Content-Type": "application/json"}
 _CONNECTIONS = 8
 
-# Enough requests to start every worker.
-_WARM_UP_SECONDS = 3
 _TIMEOUT_SECONDS = 240
 _POLL_SECONDS = 0.02
 
@@ -43,7 +41,7 @@ class Throughput:
         self._sqs = stack.client("sqs")
         self._queue_url = stack.outputs["orders_queue_url"]
         mappings = self._lambda.list_event_source_mappings()["EventSourceMappings"]
-        [self._mapping] = [mapping for mapping in mappings if ":sqs:" in mapping["EventSourceArn"]]
+        [self._mapping_id] = [mapping["UUID"] for mapping in mappings if ":sqs:" in mapping["EventSourceArn"]]
         # Processing is off during intake, and notification is off while draining.
         self._wait_until_empty()
         for mapping in mappings:
@@ -51,31 +49,29 @@ class Throughput:
 
     def intake(self, rounds: int, seconds: float) -> Measurement:
         """Measure how many orders per second the API accepts."""
-        self._deploy_bare_submission()
-        rates: dict[str, list[float]] = {"/orders": [], _BARE_PATH: []}
-        for path in rates:
-            self._accepted_per_second(path, _WARM_UP_SECONDS)
-        for number in range(rounds):
-            # Alternate the order, because one load may slow the next.
-            for path in list(rates)[:: 1 if number % 2 else -1]:
-                rates[path].append(self._accepted_per_second(path, seconds))
         name = f"orders per second, {_CONNECTIONS} connections"
-        baseline = "a function that only sends"
-        return compare(name, "/s", rates["/orders"], rates[_BARE_PATH], baseline, target=0.9, more_is_better=True)
+        own, bare = self._sample("submission", rounds, lambda: self._accepted_per_second(seconds))
+        return compare(name, "/s", own, bare, "a function that only sends", target=0.9, more_is_better=True)
 
     def draining(self, rounds: int, orders: int) -> Measurement:
         """Measure how long processing takes to store queued orders."""
-        own, bare = self._mapping["UUID"], self._deploy_bare_processing()
-        seconds: dict[str, list[float]] = {own: [], bare: []}
-        for mapping_id in seconds:
-            self._seconds_to_drain(mapping_id, orders // 5)  # starts the workers
-        for _ in range(rounds):
-            for mapping_id, samples in seconds.items():
-                samples.append(self._seconds_to_drain(mapping_id, orders))
-        name = f"draining {orders:,} orders"
-        return compare(name, "s", seconds[own], seconds[bare], "one unconditional put per message", target=1.2)
+        own, bare = self._sample("processing", rounds, lambda: self._seconds_to_drain(orders))
+        return compare(f"draining {orders:,} orders", "s", own, bare, "one unconditional put per message", target=1.2)
 
-    def _accepted_per_second(self, path: str, seconds: float) -> float:
+    def _sample(self, function: str, rounds: int, run: Callable[[], float]) -> tuple[list[float], list[float]]:
+        """Return samples of a function and of its bare version, taken in turn. The first round starts the workers."""
+        name = f"{self._stack.settings.project}-{self._stack.settings.environment}-{function}"
+        own = self._lambda.get_alias(FunctionName=name, Name="live")["FunctionVersion"]
+        samples: dict[str, list[float]] = {own: [], self._publish_bare(name, function): []}
+        for number in range(rounds + 1):
+            # Alternate the order, because one load may slow the next.
+            for version in list(samples)[:: 1 if number % 2 else -1]:
+                self._lambda.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
+                samples[version].append(run())
+        own_samples, bare_samples = (values[1:] for values in samples.values())
+        return own_samples, bare_samples
+
+    def _accepted_per_second(self, seconds: float) -> float:
         """Send orders on all connections, each as soon as the previous response arrives; then empty the queue."""
         address = urlsplit(self._stack.api_url)
         accepted: list[int] = []
@@ -86,13 +82,13 @@ class Throughput:
             host = address.hostname or ""
             with closing(http.client.HTTPConnection(host, address.port, timeout=_TIMEOUT_SECONDS)) as connection:
                 while time.perf_counter() - started < seconds and not failures:
-                    connection.request("POST", address.path + path, _BODY, _HEADERS)
+                    connection.request("POST", f"{address.path}/orders", _BODY, _HEADERS)
                     response = connection.getresponse()
                     body = response.read().decode()
                     if response.status == 202:
                         accepted.append(response.status)
                     else:
-                        failures.append(f"POST {path} returned {response.status}: {body[:300]}")
+                        failures.append(f"POST /orders returned {response.status}: {body[:300]}")
 
         threads = [threading.Thread(target=send) for _ in range(_CONNECTIONS)]
         for thread in threads:
@@ -101,12 +97,12 @@ class Throughput:
             thread.join()
         rate = len(accepted) / (time.perf_counter() - started)
         if failures or not accepted:
-            raise RuntimeError(failures[0] if failures else f"POST {path} accepted no order in {seconds} s")
+            raise RuntimeError(failures[0] if failures else f"POST /orders accepted no order in {seconds} s")
         self._sqs.purge_queue(QueueUrl=self._queue_url)
         self._wait_until_empty()
         return rate
 
-    def _seconds_to_drain(self, mapping_id: str, orders: int) -> float:
+    def _seconds_to_drain(self, orders: int) -> float:
         customer_id = f"bench-{uuid.uuid4().hex[:12]}"
         bodies = [_message(customer_id) for _ in range(orders)]
         for start in range(0, orders, 10):
@@ -116,10 +112,10 @@ class Throughput:
             if failed := self._sqs.send_message_batch(QueueUrl=self._queue_url, Entries=entries).get("Failed"):
                 raise RuntimeError(f"SQS rejected messages: {failed}")
         started = time.perf_counter()
-        self._switch(mapping_id, on=True)
+        self._switch(self._mapping_id, on=True)
         self._wait_until_empty()
         seconds = time.perf_counter() - started
-        self._switch(mapping_id, on=False)
+        self._switch(self._mapping_id, on=False)
         if (stored := self._stored(customer_id)) != orders:
             raise RuntimeError(f"{stored} of {orders} drained orders are stored")
         return seconds
@@ -152,65 +148,23 @@ class Throughput:
     def _switch(self, mapping_id: str, *, on: bool) -> None:
         self._lambda.update_event_source_mapping(UUID=mapping_id, Enabled=on)
 
-    def _deploy_bare_submission(self) -> None:
-        arn = self._deploy_bare("submission")
-        api = self._stack.client("apigatewayv2")
-        api_id = self._stack.api_url.rsplit("/", 2)[1]
-        integration = api.create_integration(
-            ApiId=api_id, IntegrationType="AWS_PROXY", IntegrationUri=arn, PayloadFormatVersion="2.0"
-        )
-        target = f"integrations/{integration['IntegrationId']}"
-        api.create_route(ApiId=api_id, RouteKey=f"POST {_BARE_PATH}", Target=target)
-        name, qualifier = arn.rsplit(":", 2)[1:]
-        self._lambda.add_permission(
-            FunctionName=name,
-            Qualifier=qualifier,
-            StatementId="api",
-            Action="lambda:InvokeFunction",
-            Principal="apigateway.amazonaws.com",
-        )
-
-    def _deploy_bare_processing(self) -> str:
-        """Return the id of the bare function's mapping, which is disabled."""
-        arn = self._deploy_bare("processing")
-        mapping = self._lambda.create_event_source_mapping(
-            EventSourceArn=self._mapping["EventSourceArn"],
-            FunctionName=arn,
-            Enabled=False,
-            BatchSize=self._mapping["BatchSize"],
-            FunctionResponseTypes=self._mapping["FunctionResponseTypes"],
-            ScalingConfig=self._mapping["ScalingConfig"],
-        )
-        return str(mapping["UUID"])
-
-    def _deploy_bare(self, function: str) -> str:
-        """Return the ARN of the bare function's alias."""
-        own_name = f"{self._stack.settings.project}-{self._stack.settings.environment}-{function}"
-        own = self._lambda.get_function_configuration(FunctionName=own_name)
+    def _publish_bare(self, name: str, function: str) -> str:
+        """Publish the bare version of a function; return the version."""
         if function == "processing":
             # The real function's role may insert, but not put.
+            role = self._lambda.get_function_configuration(FunctionName=name)["Role"]
             puts = {"Effect": "Allow", "Action": "dynamodb:PutItem", "Resource": "*"}
             self._stack.client("iam").put_role_policy(
-                RoleName=own["Role"].rpartition("/")[2],
+                RoleName=role.rpartition("/")[2],
                 PolicyName="bench",
                 PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": puts}),
             )
         code = io.BytesIO(self._zip_path.read_bytes())
         with zipfile.ZipFile(code, "a") as archive:
             archive.write(_BARE / f"bare_{function}.py", f"bare_{function}.py")
-        name = f"{own_name}-bare"
-        version = self._lambda.create_function(
-            FunctionName=name,
-            Handler=f"bare_{function}.handler",
-            Code={"ZipFile": code.getvalue()},
-            Publish=True,
-            LoggingConfig={**own["LoggingConfig"], "LogGroup": f"/aws/lambda/{name}"},
-            Environment={"Variables": own["Environment"]["Variables"]},
-            TracingConfig={"Mode": own["TracingConfig"]["Mode"]},
-            **{key: own[key] for key in ("Role", "Runtime", "Architectures", "MemorySize", "Timeout")},
-        )["Version"]
-        alias = self._lambda.create_alias(FunctionName=name, Name="live", FunctionVersion=version)
-        return str(alias["AliasArn"])
+        self._lambda.update_function_configuration(FunctionName=name, Handler=f"bare_{function}.handler")
+        published = self._lambda.update_function_code(FunctionName=name, ZipFile=code.getvalue(), Publish=True)
+        return str(published["Version"])
 
 
 def _message(customer_id: str) -> str:

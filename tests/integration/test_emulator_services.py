@@ -1,4 +1,7 @@
-"""The emulator's patches, tested through the AWS APIs: alarms, metric filters, stages, stacks and streams."""
+"""The emulator's patches of alarms, metric filters and streams, tested through the AWS APIs.
+
+End-to-end tests cover the others: test_cloudformation_update.py a name that is taken, test_runbook.py route settings.
+"""
 
 import io
 import json
@@ -107,58 +110,6 @@ def test_expression_alarm_is_evaluated_when_another_alarm_has_no_queue(services:
     assert state() == "OK"
     log(services, 5, 5)
     assert state() == "ALARM"
-
-
-# API Gateway and CloudFormation
-
-
-def test_delete_route_settings_keeps_the_other_stage_settings(services: Emulator) -> None:
-    apis = services.client("apigatewayv2")
-    stage = {"ApiId": apis.create_api(Name="orders", ProtocolType="HTTP")["ApiId"], "StageName": "$default"}
-    access_log = {
-        "DestinationArn": "arn:aws:logs:us-east-1:000000000000:log-group:access",
-        "Format": "$context.requestId",
-    }
-    limits = {"ThrottlingBurstLimit": 5, "ThrottlingRateLimit": 5.0}
-    routes = {"POST /orders": limits, "GET /orders/{order_id}": limits}
-    apis.create_stage(**stage, AccessLogSettings=access_log, RouteSettings=routes)
-
-    apis.delete_route_settings(**stage, RouteKey="POST /orders")
-    with pytest.raises(apis.exceptions.NotFoundException):
-        apis.delete_route_settings(**stage, RouteKey="POST /orders")
-
-    left = apis.get_stage(**stage)
-    assert left["RouteSettings"].keys() == {"GET /orders/{order_id}"}
-    assert left["AccessLogSettings"] == access_log
-
-
-def test_stack_applies_cors_and_rolls_back_when_a_name_is_taken(services: Emulator) -> None:
-    cloudformation, apis = services.client("cloudformation"), services.client("apigatewayv2")
-
-    def deployed(change: str, resources: dict[str, Any]) -> str:
-        getattr(cloudformation, change)(StackName="shop", TemplateBody=json.dumps({"Resources": resources}))
-
-        def status() -> str | None:
-            [stack] = cloudformation.describe_stacks(StackName="shop")["Stacks"]
-            return None if stack["StackStatus"].endswith("_IN_PROGRESS") else str(stack["StackStatus"])
-
-        return wait_for("the stack", status)
-
-    def api(origin: str) -> dict[str, Any]:
-        cors = {"AllowOrigins": [origin], "AllowMethods": ["POST"], "MaxAge": 60}
-        return {
-            "Type": "AWS::ApiGatewayV2::Api",
-            "Properties": {"Name": "shop", "ProtocolType": "HTTP", "CorsConfiguration": cors},
-        }
-
-    for change, origin in (("create_stack", "https://a.example"), ("update_stack", "https://b.example")):
-        assert deployed(change, {"Api": api(origin)}).endswith(f"{change[:6].upper()}_COMPLETE")
-        [found] = [each for each in apis.get_apis()["Items"] if each["Name"] == "shop"]
-        assert found["CorsConfiguration"]["AllowOrigins"] == [origin]
-
-    services.client("sqs").create_queue(QueueName="taken")
-    queue = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "taken"}}
-    assert deployed("update_stack", {"Api": api("https://b.example"), "Queue": queue}) == "UPDATE_ROLLBACK_COMPLETE"
 
 
 # DynamoDB streams
