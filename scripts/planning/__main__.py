@@ -11,9 +11,9 @@ import click
 from click.testing import CliRunner
 
 from planning import capacity as model
-from planning.capacity import Arrivals, Limit, SimulationResult, advised, duration, simulate
-from planning.cost import BACKEND, PRICE_TABLE, PROFILES, SECONDS, Bill, Line, Part, Scenario
-from planning.settings import PlanningError, Settings, window_wait_seconds
+from planning.capacity import Arrivals, SimulationResult, advised, duration, simulate
+from planning.cost import BACKEND, PRICE_TABLE, PROFILES, Bill, Line, Part, Scenario
+from planning.settings import PlanningError, Settings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = (REPOSITORY / "docs" / "scaling.md", REPOSITORY / "docs" / "cost.md")
@@ -23,9 +23,6 @@ _UNITS = {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86_400}
 _POSITIVE = click.FloatRange(min=0, min_open=True)
 _DEFAULTS = {setting.name: getattr(Settings(), setting.name) for setting in fields(Settings)}
 
-# Dollars for the order's path and its monitoring at a million orders a month.
-TARGET = 10
-WINDOWS = (0, 1, 2, 5, 10, 20)
 VARIANTS: dict[str, dict[str, Any]] = {
     "as deployed": {},
     "dashboard among the account's free ones": {"has_free_dashboard": True},
@@ -43,7 +40,6 @@ def planning() -> None:
 
 
 def main() -> None:
-    """Run the command and exit."""
     planning(prog_name="orders-plan")
 
 
@@ -72,12 +68,11 @@ def _output(arguments: str) -> str:
 
 
 class Duration(click.ParamType[float]):
-    """A duration: a number and s, min, h or d; seconds without a unit."""
+    """A number and s, min, h or d; seconds without a unit."""
 
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the duration in seconds."""
         match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) *(s|min|m|h|d)?", value)
         if not match or float(match[1]) <= 0:
             self.fail(f"{value!r} is not a duration: write 90s, 10min, 1h or 1d.", param, ctx)
@@ -123,12 +118,22 @@ def flash_sale(base: float, peak: float, seconds: float, **options: Any) -> None
 
 def _run(arrivals: Arrivals, *, assignments: tuple[str, ...], gets_per_order: float, advise: bool) -> None:
     settings = replace(parse_settings(assignments), status_requests_per_order=gets_per_order)
-    if advise:
-        click.echo(arrivals.description)
-        for number, advice in enumerate(advised(arrivals, settings), 1):
-            _print_advice(number, *advice)
-    else:
+    if not advise:
         _print_result(simulate(arrivals, settings))
+        return
+    click.echo(arrivals.description)
+    for number, (result, limit, changes) in enumerate(advised(arrivals, settings), 1):
+        click.echo(
+            f"\n{number}. {result.throttled_429:,} rejected with 429, {result.rejected_503:,} with 503, "
+            f"{result.dead_lettered:,} dead letters;\n"
+            f"   backlog up to {result.peak_backlog:,}, oldest order {duration(result.oldest_order_seconds)}, "
+            f"drained {_drained(result)}"
+        )
+        if limit:
+            click.echo(f"   limit: {limit.effect}")
+            click.echo("   set:   " + " ".join(f"{name}={value}" for name, value in changes.items()))
+        for remaining in () if limit else result.limits:
+            click.echo(f"   left:  {remaining.effect}")
 
 
 def parse_settings(assignments: tuple[str, ...]) -> Settings:
@@ -150,7 +155,7 @@ def parse_settings(assignments: tuple[str, ...]) -> Settings:
 
 
 def _parse_value(name: str, text: str) -> int | float | None:
-    if text == "null":
+    if text == "null" and _DEFAULTS[name] is None:
         return None
     is_whole = not isinstance(_DEFAULTS[name], float)
     try:
@@ -160,20 +165,6 @@ def _parse_value(name: str, text: str) -> int | float | None:
     if not 0 <= value < float("inf") or (value == 0 and name.endswith("_seconds") and "window" not in name):
         raise PlanningError(f"{name} must not be {text}.")
     return value
-
-
-def _print_advice(number: int, result: SimulationResult, limit: Limit | None, changes: dict[str, Any]) -> None:
-    click.echo(
-        f"\n{number}. {result.throttled_429:,} rejected with 429, {result.rejected_503:,} with 503, "
-        f"{result.dead_lettered:,} dead letters;\n"
-        f"   backlog up to {result.peak_backlog:,}, oldest order {duration(result.oldest_order_seconds)}, "
-        f"drained {_drained(result)}"
-    )
-    if limit:
-        click.echo(f"   limit: {limit.effect}")
-        click.echo("   set:   " + " ".join(f"{name}={value}" for name, value in changes.items()))
-    for remaining in () if limit else result.limits:
-        click.echo(f"   left:  {remaining.effect}")
 
 
 def _print_result(result: SimulationResult) -> None:
@@ -264,42 +255,6 @@ def compare(profile: str) -> None:
         difference = month.total() - base.total()
         change = f"{difference:+,.2f}" if difference else ""
         click.echo(f"{name:40}{month.total():>10,.2f}{change:>12}{month.per_million():>18,.2f}")
-
-
-@cost.command()
-def target() -> None:
-    """Compare the order's path and its monitoring, at a million orders per month, with the target."""
-    month = Bill(PROFILES["million-a-month"])
-    lines = [line for line in month.lines if line.part in (Part.PATH, Part.MONITORING)]
-    click.echo(f"The order's path, logs, metrics and alarms at a million orders per month; target: {TARGET:.2f}\n")
-    for line in sorted(lines, key=lambda line: -line.amount):
-        click.echo(f"  {line.name:34}{_calculation(line)}")
-    paid = month.total(Part.PATH, Part.MONITORING)
-    free = paid - sum(line.amount for line in lines if line.name == "dashboard")
-    click.echo()
-    for amount, when in (
-        (free, "the dashboard is one of the account's first three, which are free"),
-        (paid, "it is not"),
-    ):
-        click.echo(f"{'Met' if amount <= TARGET else 'Not met'}: {amount:.2f} if {when}.")
-
-
-@cost.command()
-def windows() -> None:
-    """Compare values of processing_batch_window_seconds: savings per month, and the wait until an order is stored."""
-    profiles = [scenario for scenario in PROFILES.values() if scenario.orders]
-    per_status_request = Bill(PROFILES["million-a-month"]).per_million(Part.STATUS) / 1_000_000
-    click.echo("Savings per month, USD; mean added wait until PROCESSED; status requests per order that cost as much\n")
-    click.echo("window  " + "".join(f"{scenario.name:>27}" for scenario in profiles))
-    for window in WINDOWS:
-        cells = []
-        for scenario in profiles:
-            settings = Settings(processing_batch_window_seconds=window)
-            saved = Bill(scenario).total() - Bill(replace(scenario, settings=settings)).total()
-            wait = window_wait_seconds(scenario.orders / SECONDS / settings.pollers, window, 10)
-            requests = saved / per_status_request / scenario.orders
-            cells.append(f"{saved:>12,.2f}{wait:>8.1f} s{requests:>5.2f}")
-        click.echo(f"{window:>4} s  " + "".join(cells))
 
 
 def _print_overview() -> None:

@@ -7,9 +7,8 @@ Not modelled: Lambda's backoff after failed invocations, client retries, errors 
 idle environments that Lambda reclaims.
 """
 
-import heapq
 import math
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -19,15 +18,11 @@ from planning.settings import Settings, gathered_orders, window_wait_seconds
 
 _MAX_ARRIVAL_STEPS = 3_000
 _MAX_DRAIN_STEPS = 150_000
-_STEP_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 # Shorter waits are noise, not the effect of a limit.
 _NOTABLE_WAIT_SECONDS = 1.0
 # Advice: headroom over the peak, and the maximum number of changes.
 _HEADROOM = 1.2
 _MAX_CHANGES = 12
-
-
-# --- Arrivals ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -47,7 +42,6 @@ class Arrivals:
 
 
 def constant(rate: float, seconds: float) -> Arrivals:
-    """Return `rate` orders per second for `seconds`."""
     return _arrivals(f"{rate:,.6g} orders/s for {duration(seconds)}", lambda _: rate, seconds)
 
 
@@ -66,17 +60,13 @@ def flash_sale(base_rate: float, peak_rate: float, seconds: float) -> Arrivals:
 
 
 def _arrivals(description: str, rate: Callable[[float], float], seconds: float) -> Arrivals:
-    step = _step_for(seconds)
+    step = math.ceil(seconds / _MAX_ARRIVAL_STEPS * 10) / 10
     counts, owed = [], 0.0
     for index in range(max(1, round(seconds / step))):
         owed += rate((index + 0.5) * step) * step
         counts.append(int(owed + 1e-9))
         owed -= counts[-1]
     return Arrivals(description, step, counts)
-
-
-def _step_for(seconds: float) -> float:
-    return next((step for step in _STEP_SECONDS if seconds / step <= _MAX_ARRIVAL_STEPS), _STEP_SECONDS[-1])
 
 
 def duration(seconds: float) -> str:
@@ -92,9 +82,6 @@ def duration(seconds: float) -> str:
             parts.append(f"{left // length} {unit}")
             left %= length
     return " ".join(parts[:2])
-
-
-# --- Limits and results -----------------------------------------------------------------------------------------------
 
 
 class Limit(Enum):
@@ -127,15 +114,8 @@ class Limit(Enum):
         "notification_parallelization_factor",
     )
 
-    @property
-    def effect(self) -> str:
-        """The effect of the limit on orders."""
-        return self.value[0]
-
-    @property
-    def raised_by(self) -> str:
-        """The variable of terraform-backend, or the quota, that raises the limit."""
-        return self.value[1]
+    def __init__(self, effect: str, raised_by: str) -> None:
+        self.effect, self.raised_by = effect, raised_by
 
 
 @dataclass
@@ -162,9 +142,6 @@ class SimulationResult:
     backlog: list[int] = field(default_factory=list)  # orders in the queue, visible or in flight, at each step's end
 
 
-# --- Parts of the model -----------------------------------------------------------------------------------------------
-
-
 class TokenBucket:
     """Admits `burst` at once and `rate` per second in the long run.
 
@@ -176,11 +153,9 @@ class TokenBucket:
         self._tokens = float(burst)
 
     def available(self, seconds: float) -> int:
-        """Return how many can be admitted within `seconds`."""
         return int(self._tokens + self.rate * seconds + 1e-9)
 
     def admit(self, wanted: int, seconds: float) -> int:
-        """Return how many of `wanted` are admitted within `seconds`, and take their tokens."""
         admitted = min(wanted, self.available(seconds))
         self._tokens = min(self.burst, self._tokens + self.rate * seconds - admitted)
         return admitted
@@ -197,17 +172,16 @@ class OnDemandTable:
 
     @property
     def partitions(self) -> int:
-        """Partitions that the capacity needs, at least one; the stream has one shard for each."""
+        """The partitions that the capacity needs; the stream has one shard for each."""
         return max(1, math.ceil(self.capacity / self._settings.partition_write_units_per_second))
 
     def write(self, units: int, seconds: float) -> int:
-        """Return how many of `units` are written within `seconds`."""
         written = self.bucket.admit(units, seconds)
         self._peak = max(self._peak, min(written / seconds, self.capacity))
         return written
 
     def warm_up(self) -> None:
-        """Double the capacity to twice the peak so far; called every `table_doubling_seconds`."""
+        """Raise the capacity to twice the peak so far; called every `table_doubling_seconds`."""
         self.capacity = max(self.capacity, min(2 * self._peak, self._settings.table_write_units_per_second))
         self.bucket.rate = self.bucket.burst = self.capacity
 
@@ -266,9 +240,6 @@ class _Backlog:
         return dropped
 
 
-# --- The model --------------------------------------------------------------------------------------------------------
-
-
 def simulate(arrivals: Arrivals, settings: Settings, *, queued: int = 0) -> SimulationResult:
     """Run the model until no order waits; `queued` orders are in the queue at the start."""
     return _Simulation(arrivals, settings, queued).run()
@@ -279,16 +250,10 @@ class _Simulation:
         self.settings, self.arrivals, self.seconds = settings, arrivals, arrivals.step_seconds
         self.result = SimulationResult(arrivals.description)
         self.step = self.done_step = 0
-        self._events: list[tuple[int, int, Callable[[], None]]] = []
-        self._event_count = 0
-        self._reserved = {
-            function: reserved
-            for function, reserved in (
-                ("submission", settings.submission_reserved_concurrency),
-                ("processing", settings.processing_reserved_concurrency),
-            )
-            if reserved is not None
-        }
+        self._events = defaultdict[int, list[Callable[[], None]]](list)
+        names = ("submission", "processing")
+        reserved = {name: getattr(settings, f"{name}_reserved_concurrency") for name in names}
+        self._reserved: dict[str, int] = {name: count for name, count in reserved.items() if count is not None}
         # Concurrent executions of each function in its last step.
         self._executing = dict.fromkeys(("submission", "status", "processing", "notification"), 0.0)
 
@@ -313,8 +278,8 @@ class _Simulation:
     def run(self) -> SimulationResult:
         last = len(self.arrivals.counts) - 1
         while True:
-            while self._events and self._events[0][0] <= self.step:
-                heapq.heappop(self._events)[2]()
+            for action in self._events.pop(self.step, ()):
+                action()
             if self.step and self.step % self._steps(self.settings.table_doubling_seconds) == 0:
                 self._table.warm_up()
             self._accept(self.arrivals.counts[self.step] if self.step <= last else 0)
@@ -336,8 +301,6 @@ class _Simulation:
         result.orders_per_batch = result.stored / self._batches if self._batches else 0.0
         return result
 
-    # Shared by the parts below.
-
     def _steps(self, seconds: float) -> int:
         return max(1, round(seconds / self.seconds))
 
@@ -348,8 +311,7 @@ class _Simulation:
         self.result.limits.setdefault(limit, self.step * self.seconds)
 
     def _schedule(self, seconds: float, action: Callable[[], None]) -> None:
-        self._event_count += 1  # keeps events of one step in order
-        heapq.heappush(self._events, (self.step + self._steps(seconds), self._event_count, action))
+        self._events[self.step + self._steps(seconds)].append(action)
 
     def _shared_concurrency(self, function: str) -> float:
         """Return the account's concurrency that is left for `function`, which has no reserved concurrency."""
@@ -379,7 +341,7 @@ class _Simulation:
         self._executing["submission"] = self._starting + accepted / self.seconds * settings.submission_seconds
 
     def _admit(self, offered: int) -> tuple[int, int]:
-        """Return how many orders, and how many of their status requests, the API admits."""
+        """Return the numbers of orders and of their status requests that the API admits."""
         admitted = self._route.admit(offered, self.seconds)
         if admitted < offered:
             self._record(Limit.API_ROUTE)
@@ -526,9 +488,6 @@ class _Simulation:
         self.result.announced += announced
         if self._age(self._stream.oldest()) >= _NOTABLE_WAIT_SECONDS:
             self._record(Limit.STREAM_SHARDS)
-
-
-# --- Advice -----------------------------------------------------------------------------------------------------------
 
 
 def advised(arrivals: Arrivals, settings: Settings) -> Iterator[tuple[SimulationResult, Limit | None, dict[str, Any]]]:

@@ -19,13 +19,8 @@ SECONDS = HOURS * 3600
 _GB = 1_000_000_000
 
 
-# --- Prices -----------------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Price:
-    """A unit price: `price` for every `per` units."""
-
     name: str
     price: Decimal
     per: Decimal
@@ -33,31 +28,25 @@ class Price:
 
 PRICE_TABLE = tomllib.loads(Path(__file__).with_name("prices.toml").read_text(encoding="utf-8"), parse_float=Decimal)
 PRICES = {
-    name: Price(name, Decimal(entry["price"]), Decimal(entry["per"].split()[0].replace(",", "")))
-    for name, entry in PRICE_TABLE.items()
-    if isinstance(entry, dict)
+    f"{service}_{unit}": Price(f"{service}_{unit}", entry["price"], Decimal(entry["per"].split()[0].replace(",", "")))
+    for service, entries in PRICE_TABLE.items()
+    if isinstance(entries, dict)
+    for unit, entry in entries.items()
+    if unit != "source"
 }
 
 
-# --- Billed quantities ------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class OrderBytes:
-    """Bytes of the README's sample order; log bytes are the function's own line per request or order."""
-
-    message: int = 228
-    item: int = 176
-    announcement: int = 626
-    response: int = 187
-    submission_log: int = 190
-    status_log: int = 187
-    processing_log: int = 257
-    notification_log: int = 156
-
-
-ORDER_BYTES = OrderBytes()
-
+# Of the README's sample order; log bytes are the function's own line per request or order.
+ORDER_BYTES = {
+    "message": 228,
+    "item": 176,
+    "announcement": 626,
+    "response": 187,
+    "submission_log": 190,
+    "status_log": 187,
+    "processing_log": 257,
+    "notification_log": 156,
+}
 # Lambda adds this to each line of a function (https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html).
 _REQUEST_ID_FIELD = ', "requestId": "79b4f56e-95b1-4643-9700-2807f4e68189"'
 # One line of the access log in main.tf's format, with values of usual length; checked by a test.
@@ -131,21 +120,22 @@ class Scenario:
     @property
     def processing_batch(self) -> float:
         """The mean number of orders that a poller of the queue receives at once."""
-        settings, size = self.settings, self.settings.processing_batch_size
-        if self.orders_per_batch is not None:
-            return min(self.orders_per_batch, float(size))
+        settings = self.settings
         busy, window = settings.processing_cycle_seconds, settings.processing_batch_window_seconds
-        return gathered_orders(self.orders / SECONDS / settings.pollers, busy, window, size)
+        return self._batch(settings.pollers, busy, window, settings.processing_batch_size)
 
     @property
     def notification_batch(self) -> float:
         """The mean number of orders that a shard's poller reads at once."""
-        settings, size = self.settings, self.settings.notification_batch_size
-        if self.orders_per_batch is not None:
-            return min(self.orders_per_batch, float(size))
+        settings = self.settings
         shards = settings.table_warm_write_units / settings.partition_write_units_per_second
         busy, window = 1 / settings.stream_polls_per_second, settings.notification_batch_window_seconds
-        return gathered_orders(self.orders / SECONDS / shards, busy, window, size)
+        return self._batch(shards, busy, window, settings.notification_batch_size)
+
+    def _batch(self, pollers: float, busy_seconds: float, window_seconds: float, size: int) -> float:
+        if self.orders_per_batch is not None:
+            return min(self.orders_per_batch, float(size))
+        return gathered_orders(self.orders / SECONDS / pollers, busy_seconds, window_seconds, size)
 
 
 PROFILES = {
@@ -160,7 +150,7 @@ PROFILES = {
 
 
 def sampled_traces(invocations: float) -> float:
-    """Return how many of a function's invocations per month X-Ray records: the first per second, and 5 % of the rest.
+    """Return how many invocations per month X-Ray records: the first per second of each function, and 5 % of the rest.
 
     Source: https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html. Invocations are assumed to be independent.
     """
@@ -177,12 +167,7 @@ def empty_receives(orders: float, pollers: int, wait_seconds: int = 20) -> float
     return pollers * SECONDS / wait_seconds * math.exp(-orders / SECONDS * wait_seconds / pollers)
 
 
-# --- The bill ---------------------------------------------------------------------------------------------------------
-
-
 class Part(Enum):
-    """The purpose of a line."""
-
     PATH = "the order's path: API, functions, queue, table, topic"
     STATUS = "status requests"
     MONITORING = "logs, traces, metrics, alarms"
@@ -209,7 +194,6 @@ class Line:
 
     @property
     def amount(self) -> Decimal:
-        """Quantity × unit price."""
         return self.quantity * self.price.price / self.price.per
 
 
@@ -240,17 +224,18 @@ class Bill:
             self.lines.append(Line(part, name, exact, PRICES[price], reason, fixed))
 
     def _add_backend(self) -> None:
-        add, size, scenario, settings = self._add, ORDER_BYTES, self.scenario, self.scenario.settings
+        add, scenario, settings = self._add, self.scenario, self.scenario.settings
         orders, gets = scenario.orders, scenario.orders * scenario.gets_per_order
         stored_batch, announced_batch = scenario.processing_batch, scenario.notification_batch
         batches, announced = orders / stored_batch, orders / announced_batch
 
         # API
-        request, response = "api_gateway_http_request", size.response + size.item
+        item_bytes = ORDER_BYTES["item"]
+        request, response = "api_gateway_http_request", ORDER_BYTES["response"] + item_bytes
         add(Part.PATH, "API: POST /orders", orders, request, "one per order")
         add(Part.STATUS, "API: GET /orders/{id}", gets, request, f"{scenario.gets_per_order:g} per order")
         reason = f"{response} bytes each"
-        add(Part.TRANSFER, "API responses", (orders + gets) * response / _GB, "transfer_out_gb", reason)
+        add(Part.TRANSFER, "API responses", (orders + gets) * response / _GB, "ec2_transfer_out_gb", reason)
 
         # Functions
         processing_seconds = settings.batch_seconds(settings.processing_seconds, stored_batch)
@@ -269,13 +254,13 @@ class Bill:
         add(Part.PATH, "SQS: empty receives", empty, "sqs_request", f"{reason}, all month", fixed=True)
 
         # Table
-        units = math.ceil(size.item / 1024)
-        reason = f"{size.item} bytes are {units} unit per order"
+        units = math.ceil(item_bytes / 1024)
+        reason = f"{item_bytes} bytes are {units} unit per order"
         add(Part.PATH, "table: writes", orders * units, "dynamodb_write", reason)
         add(Part.PATH, "index by_customer: writes", orders * units, "dynamodb_write", "a copy of the item")
         add(Part.STATUS, "table: reads", gets, "dynamodb_read", "one per GET, strongly consistent")
-        kept_gb = orders * scenario.months_kept * (size.item + _ITEM_OVERHEAD_BYTES) / _GB
-        reason = f"{scenario.months_kept} months, {size.item} + {_ITEM_OVERHEAD_BYTES} bytes each, in table and index"
+        kept_gb = orders * scenario.months_kept * (item_bytes + _ITEM_OVERHEAD_BYTES) / _GB
+        reason = f"{scenario.months_kept} months, {item_bytes} + {_ITEM_OVERHEAD_BYTES} bytes each, in table and index"
         add(Part.STORAGE, "table: storage", kept_gb * 2, "dynamodb_storage_gb_month", reason)
         add(Part.STORAGE, "table: point-in-time recovery", kept_gb, "dynamodb_backup_gb_month", "without the index")
 
@@ -296,8 +281,9 @@ class Bill:
             add(Part.KEY, "KMS: requests", requests, "kms_request", reason, fixed=True)
 
     def _add_monitoring(self, orders: float, gets: float, batches: float, announced: float) -> None:
-        add, size, days = self._add, ORDER_BYTES, self.scenario.log_retention_days
-        own = orders * (size.submission_log + size.processing_log + size.notification_log) + gets * size.status_log
+        add, days = self._add, self.scenario.log_retention_days
+        own = orders * sum(ORDER_BYTES[f"{name}_log"] for name in ("submission", "processing", "notification"))
+        own += gets * ORDER_BYTES["status_log"]
         own += (3 * orders + gets) * len(_REQUEST_ID_FIELD)
         access = (orders + gets) * len(json.dumps(ACCESS_LOG_LINE, separators=(",", ":")))
         reason = f"{own / (orders or 1):,.0f} bytes per order"
@@ -349,13 +335,13 @@ class Bill:
         add("load balancer", HOURS, "load_balancer_hour", f"{HOURS} hours")
         reason = f"{per_order}, by connections or bytes, whichever is more"
         add("load balancer: capacity units", units * HOURS, "load_balancer_capacity_hour", reason, fixed=False)
-        add("instances", INSTANCES * HOURS, "instance_hour", f"{INSTANCES} t4g.micro; by min_size, instance_type")
+        add("instances", INSTANCES * HOURS, "ec2_instance_hour", f"{INSTANCES} t4g.micro; by min_size, instance_type")
         above, reason = max(0.0, busy - included), f"{included:,.0f} vCPU hours are included"
-        add("instances: CPU above the baseline", above, "cpu_credit_vcpu_hour", reason, fixed=False)
-        add("volumes", INSTANCES * VOLUME_GB, "volume_gb_month", f"{INSTANCES} of {VOLUME_GB} GB")
+        add("instances: CPU above the baseline", above, "ec2_cpu_credit_vcpu_hour", reason, fixed=False)
+        add("volumes", INSTANCES * VOLUME_GB, "ebs_volume_gb_month", f"{INSTANCES} of {VOLUME_GB} GB")
         reason = f"{ZONES} of the load balancer, {own} of instances, {gateways} of NAT gateways"
-        add("public addresses", (ZONES + own + gateways) * HOURS, "public_address_hour", reason)
-        add("NAT gateways", gateways * HOURS, "nat_gateway_hour", "one per zone, for instances_are_private")
+        add("public addresses", (ZONES + own + gateways) * HOURS, "vpc_public_address_hour", reason)
+        add("NAT gateways", gateways * HOURS, "vpc_nat_gateway_hour", "one per zone, for instances_are_private")
         reason = f"{per_order}, {PAGE_BYTES:,} bytes each"
-        add("page to browsers", page_gb, "transfer_out_gb", reason, fixed=False)
+        add("page to browsers", page_gb, "ec2_transfer_out_gb", reason, fixed=False)
         add("alarms of the storefront", STOREFRONT_ALARM_METRICS, "cloudwatch_alarm", "metrics of four alarms")

@@ -1,7 +1,6 @@
 """The cost model's bytes per order equal the bytes that the handlers write and send."""
 
 import json
-from dataclasses import asdict
 
 from planning.cost import ORDER_BYTES
 from support.machine.python import run_python
@@ -66,4 +65,4 @@ json.dump({
 
 def test_cost_model_bytes_equal_those_of_the_handlers() -> None:
     [printed] = run_python(PROGRAM)
-    assert json.loads(printed) == asdict(ORDER_BYTES)
+    assert json.loads(printed) == ORDER_BYTES

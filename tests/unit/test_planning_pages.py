@@ -1,12 +1,14 @@
 """docs/scaling.md and docs/cost.md show the current output of their commands."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from planning.__main__ import PAGES, REPOSITORY, updated
-from planning.settings import PlanningError
+from planning.cost import PROFILES, SECONDS, Bill, Part
+from planning.settings import PlanningError, Settings, window_wait_seconds
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
@@ -31,7 +33,25 @@ def test_monitoring_costs_add_up_to_their_stated_total() -> None:
     assert total[0] == "total"
     for column in (1, 2):
         assert sum(float(row[column]) for row in rows) == pytest.approx(float(total[column]), abs=0.02)
-    assert f"Not met: {total[2]} if it is not." in page
+    bill = Bill(PROFILES["million-a-month"])
+    assert f"{bill.total(Part.PATH, Part.MONITORING):.2f}" == total[2]
+
+
+def test_page_shows_the_savings_of_a_batch_window() -> None:
+    page = (REPOSITORY / "docs" / "scaling.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) s \| (.+) \|$", page, re.MULTILINE)
+    assert [row[0] for row in rows] == ["1", "2", "20"]
+    for window, cells in rows:
+        expected = []
+        for name in ("million-a-month", "million-a-day"):
+            settings = Settings(processing_batch_window_seconds=int(window))
+            at_once, later = (Bill(replace(PROFILES[name], settings=each)) for each in (Settings(), settings))
+            saved = at_once.total() - later.total()
+            # A customer who waits polls at least once more, so the default is 0.
+            assert 0 < saved < at_once.total(Part.STATUS)
+            rate = PROFILES[name].orders / SECONDS / settings.pollers
+            expected += [f"{saved:.2f}", f"{window_wait_seconds(rate, int(window), 10):.1f} s"]
+        assert cells.split(" | ") == expected
 
 
 def test_readme_names_the_costs_of_the_overview() -> None:
