@@ -1,6 +1,6 @@
 """An archive of dropped messages: a file with one JSON object per line. `orders dlq redrive --from` reads it.
 
-{"message_id": "…", "order_id": "…", "reason": "…", "sent_at": "…", "dropped_at": "…", "body": "…"}
+{"message_id": "…", "order_id": "…", "reason": "…", "sent_at": "…", "receives": 5, "dropped_at": "…", "body": "…"}
 """
 
 import json
@@ -11,7 +11,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from orders.domain.order import format_timestamp
 from orders_cli.dead_letters import DeadLetter, Kind, Reason
 from orders_cli.errors import OperatorError
 
@@ -66,17 +65,6 @@ def _sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def entry_of(letter: DeadLetter, now: datetime) -> dict[str, Any]:
-    return {
-        "message_id": letter.message_id,
-        "order_id": letter.order_id,
-        "reason": letter.reason.text,
-        "sent_at": format_timestamp(letter.sent_at),
-        "dropped_at": format_timestamp(now),
-        "body": letter.body,
-    }
-
-
 def read_archive(path: Path) -> list[DeadLetter]:
     """Return the messages of an archive.
 
@@ -97,7 +85,7 @@ def _read(path: Path, number: int, line: bytes) -> DeadLetter:
         if not all(isinstance(text, str) and text for text in (message_id, body, reason)):
             raise TypeError
         sent_at = datetime.fromisoformat(entry["sent_at"])
-        return DeadLetter(message_id, entry["order_id"], sent_at, 0, Reason(reason, Kind.UNKNOWN), body=body)
+        return DeadLetter(message_id, entry.get("order_id"), sent_at, 0, Reason(reason, Kind.UNKNOWN), body=body)
     except (ValueError, KeyError, TypeError) as error:
         raise OperatorError(
             f"Line {number} of {path} is not a dropped message. Name a file that `orders dlq drop` wrote."

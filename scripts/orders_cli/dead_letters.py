@@ -1,7 +1,7 @@
 """Dead letters: the order of each message, why it failed and what to do about it."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -47,7 +47,8 @@ UNKNOWN = Reason("no reason was logged", Kind.UNKNOWN)
 class DeadLetter:
     """One message of a dead-letter queue.
 
-    `order_id` is None if the message holds no order. `details` holds the fields that only notifications have.
+    `order_id` is None if the message holds no order. `details` holds the fields that only notifications have. The body
+    is empty unless the command needs it, because a queue can hold thousands.
     """
 
     message_id: str
@@ -92,7 +93,7 @@ def letter_of(
     attributes = message["Attributes"]
     sent_at = datetime.fromtimestamp(int(attributes["SentTimestamp"]) / 1000, UTC)
     receives = int(attributes["ApproximateReceiveCount"])
-    return DeadLetter(message["MessageId"], order_id, sent_at, receives, reason, details, message["Body"])
+    return DeadLetter(message["MessageId"], order_id, sent_at, receives, reason, details)
 
 
 def with_reasons(letters: Sequence[DeadLetter], log: EventLog) -> list[DeadLetter]:
@@ -130,16 +131,19 @@ def _unread(text: str) -> Reason:
 class Selection:
     """The dead letters that the options select. Without a kind, reason or order, the command's default kinds."""
 
+    notifications: bool = False
     reason: str | None = None
     order_id: str | None = None
     limit: int | None = None
-    kinds: frozenset[Kind] = frozenset()
+    kinds: Collection[str] = ()
     since: datetime | None = None
 
     def of(self, letters: Iterable[DeadLetter], advised: frozenset[Kind] = frozenset(Kind)) -> list[DeadLetter]:
         """Return the selected dead letters, oldest first."""
         part = (self.reason or "").lower()
-        kinds = self.kinds or (frozenset(Kind) if self.reason or self.order_id else advised)
+        kinds = frozenset(Kind) if self.reason or self.order_id or "all" in self.kinds else advised
+        if self.kinds and "all" not in self.kinds:
+            kinds = frozenset(Kind[name.upper()] for name in self.kinds)
         chosen = [
             letter
             for letter in letters
@@ -151,9 +155,15 @@ class Selection:
         return sorted(chosen, key=lambda letter: (letter.sent_at, letter.message_id))[: self.limit]
 
 
-def groups_of(letters: Iterable[DeadLetter]) -> list[list[DeadLetter]]:
-    """Return the dead letters grouped by reason, the largest group first."""
-    groups: dict[Reason, list[DeadLetter]] = {}
+def groups_of(letters: Iterable[DeadLetter]) -> list[dict[str, Any]]:
+    """Return a document for each reason, the most frequent first. The dead letters are sorted by time."""
+    groups: dict[Reason, dict[str, Any]] = {}
     for letter in letters:
-        groups.setdefault(letter.reason, []).append(letter)
-    return sorted(groups.values(), key=lambda group: (-len(group), group[0].reason.text))
+        reason, document = letter.reason, letter.document()
+        new = {"count": 0, "reason": reason.text, "kind": reason.kind.name, "what_to_do": reason.kind.value}
+        group = groups.setdefault(reason, {**new, "oldest": document})
+        group["count"] += 1
+        group["newest"] = document
+        if letter.details:
+            group["notifications"] = group.get("notifications", 0) + (letter.details["notifications"] or 0)
+    return sorted(groups.values(), key=lambda group: (-group["count"], group["reason"]))

@@ -73,29 +73,27 @@ class Mode:
         if not click.confirm(question, err=True):
             raise OperatorError("Nothing was done.")
 
+    def should_do(self, what: str, question: str) -> bool:
+        """Ask before a change; with --dry-run, only report what would be done."""
+        if self.dry_run:
+            report(f"{what}; nothing was done")
+        else:
+            self.confirm(question)
+        return not self.dry_run
+
     def confirm_in_production(self, system: System, what: str) -> None:
         if system.is_production and not self.dry_run:
             self.confirm(f"This is {system.name}. {what}?")
 
 
-def on_system(function: Any) -> Any:
-    """Add the options of a read-only command, which receives `target` and `as_json`."""
-    return _with_options(function, (_JSON, *_SYSTEM_OPTIONS))
-
-
 def changes_system(function: Any) -> Any:
     """Add the options of a command that changes something, which receives `target` and `mode`."""
-
-    @functools.wraps(function)
-    def command(*arguments: Any, **given: Any) -> Any:
-        click.get_current_context().meta[IGNORES_CLOSED_OUTPUT] = True
-        mode = Mode(**{field.name: given.pop(field.name) for field in fields(Mode)})
-        return function(*arguments, mode=mode, **given)
-
-    return _with_options(command, (*_MODE_OPTIONS, *_SYSTEM_OPTIONS))
+    return on_system(function, _MODE_OPTIONS)
 
 
-def _with_options(function: Any, options: Iterable[Any]) -> Any:
+def on_system(function: Any, options: Iterable[Any] = (_JSON,)) -> Any:
+    """Add the options of a read-only command, which receives `target` and `as_json`."""
+
     @functools.wraps(function)
     def command(*arguments: Any, **given: Any) -> Any:
         target = Target(**{field.name: given.pop(field.name) for field in fields(Target)})
@@ -104,9 +102,12 @@ def _with_options(function: Any, options: Iterable[Any]) -> Any:
             raise click.UsageError("--local, --terraform and --stack each name a system: give one of them.")
         if named[0] and (target.region or target.profile):
             raise click.UsageError("The local stack has no --region and no --profile.")
+        if "dry_run" in given:
+            click.get_current_context().meta[IGNORES_CLOSED_OUTPUT] = True
+            given["mode"] = Mode(**{field.name: given.pop(field.name) for field in fields(Mode)})
         return function(*arguments, target=target, **given)
 
-    for option in reversed(tuple(options)):
+    for option in reversed((*options, *_SYSTEM_OPTIONS)):
         command = option(command)
     return command
 

@@ -74,7 +74,7 @@ class Queue:
     def change_visibility(self, receipt_handles: Sequence[str], seconds: int) -> None:
         def change(handles: Sequence[str]) -> None:
             entries = [{"ReceiptHandle": handle, "VisibilityTimeout": seconds} for handle in handles]
-            self.sqs.change_message_visibility_batch(QueueUrl=self.url, Entries=_numbered(entries))
+            self._call(self.sqs.change_message_visibility_batch, handles, entries)
 
         with ThreadPoolExecutor(RECEIVERS) as pool:
             list(pool.map(change, _parts(receipt_handles)))
@@ -83,27 +83,22 @@ class Queue:
         """Send the bodies of messages; return the messages that SQS accepted."""
         sent = []
         for batch in chain.from_iterable(map(_within_size_limit, _parts(messages))):
-            entries = _numbered({"MessageBody": message["Body"]} for message in batch)
-            response = self.sqs.send_message_batch(QueueUrl=self.url, Entries=entries)
-            sent += _successful(batch, response)
+            sent += self._call(self.sqs.send_message_batch, batch, [{"MessageBody": each["Body"]} for each in batch])
         return sent
 
     def delete(self, messages: Sequence[Message]) -> list[Message]:
         """Delete messages; return those that SQS deleted."""
         deleted = []
         for batch in _parts(messages):
-            entries = _numbered({"ReceiptHandle": message["ReceiptHandle"]} for message in batch)
-            response = self.sqs.delete_message_batch(QueueUrl=self.url, Entries=entries)
-            deleted += _successful(batch, response)
+            entries = [{"ReceiptHandle": message["ReceiptHandle"]} for message in batch]
+            deleted += self._call(self.sqs.delete_message_batch, batch, entries)
         return deleted
 
-
-def _numbered(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{"Id": str(place), **entry} for place, entry in enumerate(entries)]
-
-
-def _successful(batch: Sequence[Message], response: Mapping[str, Any]) -> list[Message]:
-    return [batch[int(success["Id"])] for success in response.get("Successful", [])]
+    def _call(self, call: Callable[..., Any], batch: Sequence[Any], entries: Iterable[dict[str, Any]]) -> list[Any]:
+        """Make a batch call; return the parts of the batch that were successful."""
+        numbered = [{"Id": str(place), **entry} for place, entry in enumerate(entries)]
+        response = call(QueueUrl=self.url, Entries=numbered)
+        return [batch[int(success["Id"])] for success in response.get("Successful", [])]
 
 
 def _parts(things: Sequence[Any], size: int = BATCH_SIZE) -> Iterator[Sequence[Any]]:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,16 +10,16 @@ import pytest
 from orders_cli.dead_letters import Kind, Reason
 from orders_cli.errors import OperatorError
 from orders_cli.notifications import ExpiredError, failed_notification, new_orders, notify
-from orders_cli.system import System
 from support.stub_aws.sqs import aws_error
 
+FIRST = "800000000003126276362"
 # From the example for a DynamoDB stream in Lambda's documentation.
 ENTRY: dict[str, Any] = {
     "requestContext": {"condition": "RetryAttemptsExhausted", "approximateInvokeCount": 1},
     "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
     "DDBStreamBatchInfo": {
         "shardId": "shardId-00000001573689847184-864758bb",
-        "startSequenceNumber": "800000000003126276362",
+        "startSequenceNumber": FIRST,
         "endSequenceNumber": "800000000003126276364",
         "approximateArrivalOfFirstRecord": "2019-11-14T00:13:19Z",
         "approximateArrivalOfLastRecord": "2019-11-14T00:13:20Z",
@@ -26,20 +27,14 @@ ENTRY: dict[str, Any] = {
         "streamArn": "arn:aws:dynamodb:us-east-2:123456789012:table/mytable/stream/2019-11-14T00:04:06.388",
     },
 }
-
-
-def message(body: str) -> dict[str, Any]:
-    attributes = {"SentTimestamp": "1745575200000", "ApproximateReceiveCount": "1"}
-    return {"MessageId": "m1", "Body": body, "Attributes": attributes}
-
-
-LETTER = failed_notification(message(json.dumps(ENTRY)))
+ATTRIBUTES = {"SentTimestamp": "1745575200000", "ApproximateReceiveCount": "1"}
+LETTER = failed_notification({"MessageId": "m1", "Body": json.dumps(ENTRY), "Attributes": ATTRIBUTES})
 
 
 def test_entry_has_a_reason_and_a_stream_position() -> None:
     assert LETTER.reason == Reason("RetryAttemptsExhausted, Unhandled", Kind.REFUSED)
     document = LETTER.document()
-    assert (document["first_record"], document["notifications"]) == ("800000000003126276362", 2)
+    assert (document["first_record"], document["notifications"]) == (FIRST, 2)
     assert document["stored_between"] == "2019-11-14T00:13:19Z and 2019-11-14T00:13:20Z"
 
 
@@ -53,7 +48,7 @@ class FakeStreams:
     def get_shard_iterator(self, **request: Any) -> dict[str, str]:
         if self.error:
             raise aws_error(self.error, "GetShardIterator")
-        assert request["SequenceNumber"] == "800000000003126276362"
+        assert request["SequenceNumber"] == FIRST
         return {"ShardIterator": "0"}
 
     def get_records(self, *, ShardIterator: str) -> dict[str, Any]:  # noqa: N803
@@ -61,7 +56,7 @@ class FakeStreams:
         records = [
             {
                 "eventName": "INSERT" if digits > 0 else "MODIFY",
-                "dynamodb": {"SequenceNumber": f"800000000003126276{abs(digits)}", "NewImage": digits},
+                "dynamodb": {"SequenceNumber": f"{FIRST[:-3]}{abs(digits)}", "NewImage": digits},
             }
             for digits in self.pages[number]
         ]
@@ -88,30 +83,19 @@ def test_position_is_expired_when_the_stream_lacks_it(streams: FakeStreams) -> N
         new_orders(streams, LETTER)
 
 
-class FakeFunction:
-    """A notification function with a fixed response."""
-
-    def __init__(self, payload: bytes, **more: str) -> None:
-        self.payload = payload
-        self.more = more
-
-    def invoke(self, **request: Any) -> dict[str, Any]:
-        return {"Payload": io.BytesIO(self.payload), **self.more}
-
-
 @pytest.mark.parametrize(
-    "function",
+    "response",
     [
-        FakeFunction(b'{"batchItemFailures": [{"itemIdentifier": "0"}]}'),
-        FakeFunction(b'{"errorMessage": "secret"}', FunctionError="Unhandled"),
-        FakeFunction(b"null"),
-        FakeFunction(b"{}"),
+        {"Payload": b'{"batchItemFailures": [{"itemIdentifier": "0"}]}'},
+        {"Payload": b'{"errorMessage": "secret"}', "FunctionError": "Unhandled"},
+        {"Payload": b"null"},
+        {"Payload": b"{}"},
     ],
     ids=["some failed", "error", "nothing", "something else"],
 )
-def test_notify_fails_unless_the_function_reports_success(function: FakeFunction) -> None:
-    outputs = dict.fromkeys(("api_endpoint", "orders_queue_url", "orders_dlq_url", "notifications_dlq_url"), "")
-    system = System("here", {**outputs, "orders_table_name": "order-processing-dev-orders"}, lambda _: function)
+def test_notify_fails_unless_the_function_reports_success(response: dict[str, Any]) -> None:
+    function = SimpleNamespace(invoke=lambda **_: {**response, "Payload": io.BytesIO(response["Payload"])})
+    system: Any = SimpleNamespace(client=lambda _: function, function_name=lambda name: name)
     with pytest.raises(OperatorError, match="Search its log for notification_failed") as failure:
         notify(system, [{}])
     assert "secret" not in str(failure.value)

@@ -12,14 +12,14 @@ from orders_cli.errors import OperatorError
 from orders_cli.order_api import TRIES, HttpResponse, OrderApi, Submission, Verdict
 
 
-def response(status: int, document: Any = None, **headers: str) -> HttpResponse:
+def response(status: int, document: Any = None, retry_after: str | None = None) -> HttpResponse:
     message = Message()
-    for name, value in headers.items():
-        message[name.replace("_", "-")] = value
+    if retry_after is not None:
+        message["Retry-After"] = retry_after
     return HttpResponse(status, message, json.dumps(document).encode() if document is not None else b"<html>")
 
 
-ACCEPTED = response(202, {"order_id": "the id", "status": "ACCEPTED"})
+ACCEPTED = {"order_id": "the id", "status": "ACCEPTED"}
 
 
 class FakeApi:
@@ -44,19 +44,15 @@ class FakeApi:
 @pytest.mark.parametrize(
     "failure",
     [
-        response(429),
-        response(500),
-        response(503, {"code": "QUEUE_UNAVAILABLE"}, Retry_After="1"),
-        response(504),
-        TimeoutError(),
-        ConnectionResetError(),
-        RemoteDisconnected(""),
+        *map(response, (429, 500, 504)),
+        response(503, {"code": "QUEUE_UNAVAILABLE"}, "1"),
+        *(TimeoutError(), ConnectionResetError(), RemoteDisconnected("")),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value.status),
 )
 def test_transient_error_is_retried_with_the_same_key(failure: HttpResponse | Exception) -> None:
-    api = FakeApi(failure, failure, ACCEPTED)
-    assert api.submit() == Submission(Verdict.ACCEPTED, {"order_id": "the id", "status": "ACCEPTED"})
+    api = FakeApi(failure, failure, response(202, ACCEPTED))
+    assert api.submit() == Submission(Verdict.ACCEPTED, ACCEPTED)
     headers = {"Content-Type": "application/json", "Idempotency-Key": "the-key"}
     assert api.requests == [("https://api.example/orders", b"{}", headers)] * 3
     assert len(api.pauses) == 2
@@ -64,9 +60,8 @@ def test_transient_error_is_retried_with_the_same_key(failure: HttpResponse | Ex
 
 def test_retries_end_after_growing_pauses() -> None:
     api = FakeApi(ConnectionRefusedError())
-    assert api.submit() == Submission(
-        Verdict.NOT_SUBMITTED, {"detail": "the API did not respond (ConnectionRefusedError)"}
-    )
+    detail = "the API did not respond (ConnectionRefusedError)"
+    assert api.submit() == Submission(Verdict.NOT_SUBMITTED, {"detail": detail})
     assert len(api.requests) == TRIES
     assert api.pauses[0] < api.pauses[3] < api.pauses[5]
     assert sum(api.pauses) < 60
@@ -77,7 +72,7 @@ def test_retries_end_after_growing_pauses() -> None:
     [("7", 7, 8), ("9" * 400, 60, 60), *[(invalid, 0, 1) for invalid in ("tomorrow", "-1", "１", "")]],
 )
 def test_pause_respects_a_valid_retry_after(value: str, shortest: float, longest: float) -> None:
-    api = FakeApi(response(429, None, Retry_After=value), ACCEPTED)
+    api = FakeApi(response(429, retry_after=value), response(202, ACCEPTED))
     api.submit()
     assert shortest <= api.pauses[0] <= longest
 

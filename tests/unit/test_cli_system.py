@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,8 +22,6 @@ OUTPUTS = {
     "alerts_topic_arn": "arn:aws:sns:eu-north-1:123456789012:order-processing-dev-alerts",
 }
 
-CREDENTIALS = {"access_key_id": "LKIAEXAMPLE", "secret_access_key": "local"}
-
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -38,21 +35,9 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def write_stack_file(checkout: Path) -> None:
-    description = {**OUTPUTS, **CREDENTIALS, "endpoint_url": "http://127.0.0.1:4566", "region": "us-east-1"}
+    description = {**OUTPUTS, "endpoint_url": "http://127.0.0.1:4566", "region": "us-east-1"}
+    description |= {"access_key_id": "LKIAEXAMPLE", "secret_access_key": "local"}
     (checkout / ".local" / "stack.json").write_text(json.dumps(description))
-
-
-@pytest.fixture
-def connections(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str | None, str | None]]:
-    """The profiles and regions of the connections to AWS."""
-    made: list[tuple[str | None, str | None]] = []
-
-    def connect(profile: str | None, region: str | None) -> Callable[[str], str]:
-        made.append((profile, region))
-        return lambda service: service
-
-    monkeypatch.setattr(system_module, "_connect", connect)
-    return made
 
 
 def put_terraform(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str) -> None:
@@ -84,12 +69,9 @@ def test_running_local_stack_is_preferred_with_its_own_credentials(
 
 
 @pytest.mark.parametrize("choice", [Choice(profile="shop"), Choice(region="eu-west-1")])
-def test_profile_or_region_selects_aws(
-    checkout: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    connections: list[tuple[str | None, str | None]],
-    choice: Choice,
-) -> None:
+def test_profile_or_region_selects_aws(checkout: Path, monkeypatch: pytest.MonkeyPatch, choice: Choice) -> None:
+    connections: list[tuple[str | None, str | None]] = []
+    monkeypatch.setattr(system_module, "_connect", lambda *given: connections.append(given))
     write_stack_file(checkout)
     put_terraform(monkeypatch, checkout, terraform_output())
     system = find_system(choice)
@@ -107,7 +89,10 @@ def test_invalid_stack_file_is_reported(checkout: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("script", "message"),
     [
-        ("echo '{}'", "Terraform has applied nothing in terraform-backend"),
+        (
+            "echo '{}'",
+            r"No system was found: Terraform has applied nothing in terraform-backend.*`make run`, or name .*",
+        ),
         (
             "echo '╷' >&2; echo '│ Error: Backend initialization required' >&2; exit 1",
             r"cannot read its outputs .*\(Error: Backend initialization required\)",
@@ -115,6 +100,7 @@ def test_invalid_stack_file_is_reported(checkout: Path, text: str) -> None:
         ("exit 1", "no reason given"),
         (None, "could not be run, FileNotFoundError"),
         (terraform_output({"storefront_url": "http://x"}), "is not an order processing system: outputs are missing"),
+        (terraform_output({**OUTPUTS, "orders_table_name": "table"}), "its table has another name"),
     ],
 )
 def test_unusable_terraform_outputs_are_reported(
@@ -125,7 +111,7 @@ def test_unusable_terraform_outputs_are_reported(
     else:
         put_terraform(monkeypatch, checkout, script)
     with pytest.raises(OperatorError, match=message):
-        find_system(Choice(terraform=checkout / "terraform-backend"))
+        find_system(Choice())
 
 
 def test_terraform_runs_in_its_directory_with_the_named_profile(
@@ -138,12 +124,6 @@ def test_terraform_runs_in_its_directory_with_the_named_profile(
     assert outputs_of_terraform(tmp_path)["profile"] == "another"
 
 
-def test_missing_system_is_reported(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    put_terraform(monkeypatch, checkout, "echo '{}'")
-    with pytest.raises(OperatorError, match=r"No system was found: .*`make run`, or name .*--stack"):
-        find_system(Choice())
-
-
 @pytest.mark.parametrize(
     ("table", "namespace", "is_production"),
     [
@@ -154,11 +134,6 @@ def test_missing_system_is_reported(checkout: Path, monkeypatch: pytest.MonkeyPa
 def test_environment_comes_from_resource_names(table: str, namespace: str, is_production: bool) -> None:
     system = System("here", {**OUTPUTS, "orders_table_name": table}, lambda service: service)
     assert (system.metrics_namespace, system.is_production) == (namespace, is_production)
-
-
-def test_table_with_an_unexpected_name_is_rejected() -> None:
-    with pytest.raises(OperatorError, match="its table has another name"):
-        System("here", {**OUTPUTS, "orders_table_name": "table"}, lambda service: service)
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,14 @@ import functools
 from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import closing
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from orders.domain.order import format_timestamp
-from orders_cli.archive import entry_of, new_archive, read_archive, require_new
+from orders_cli.archive import new_archive, read_archive, require_new
 from orders_cli.console import counted, print_fields, print_json, print_line, print_table, progress, report
 from orders_cli.dead_letters import DROPPED, REDRIVEN, DeadLetter, Kind, Selection, dead_letter, groups_of, with_reasons
 from orders_cli.errors import FAILED, NOT_FOUND, OperatorError
@@ -19,29 +20,28 @@ from orders_cli.options import Mode, Moment, OrderId, Target, changes_system, on
 from orders_cli.queue import Message, RateLimit, Transfer, move, peek, send_again
 from orders_cli.system import System
 
-_KINDS = [*(kind.name.lower() for kind in Kind), "all"]
+_KIND = click.Choice([*(kind.name.lower() for kind in Kind), "all"])
 
 # Each entry takes one invocation of the notification function.
 _SECONDS_PER_ENTRY = 10
 
 
 def _selects(function: Any) -> Any:
-    """Add the options that select dead letters; the command receives them as `notifications` and `selection`."""
+    """Add the options that select dead letters; the command receives them as `selection`."""
 
     @functools.wraps(function)
-    def command(*, kind: Sequence[str], **given: Any) -> Any:
-        selection = {name: given.pop(name) for name in ("reason", "order_id", "limit", "since")}
-        if selection["order_id"] and given["notifications"]:
+    def command(**given: Any) -> Any:
+        selection = Selection(**{field.name: given.pop(field.name) for field in fields(Selection)})
+        if selection.order_id and selection.notifications:
             raise click.UsageError("--order does not apply to --notifications: use `orders notify` for single orders.")
-        kinds = frozenset(Kind if "all" in kind else (Kind[name.upper()] for name in kind))
-        return function(selection=Selection(**selection, kinds=kinds), **given)
+        return function(selection=selection, **given)
 
     for option in (
         click.option("--notifications", is_flag=True, help="Dead letters of notifications instead of orders."),
         click.option("--limit", type=click.IntRange(1), help="Maximum number, oldest first."),
         click.option("--since", type=Moment(), help="Only those sent at this moment or later."),
         click.option("--order", "order_id", type=OrderId(), help="Only those of this order id."),
-        click.option("--kind", type=click.Choice(_KINDS), multiple=True, help="Only those of this kind; repeatable."),
+        click.option("--kind", "kinds", type=_KIND, multiple=True, help="Only those of this kind; repeatable."),
         click.option("--reason", help="Only those whose reason contains this text, in any letter case."),
     ):
         command = option(command)
@@ -62,29 +62,26 @@ def dlq() -> None:
     drop invalid orders   orders dlq drop --to poison.jsonl
     undo a drop           orders dlq redrive --from poison.jsonl
 
-    While these commands read the queue, its messages are hidden from other readers. Thousands of messages take some
-    seconds. The alarm counts visible messages, so it may change to OK and back. If the tool is killed, SQS makes the
-    messages visible again after a few minutes.
+    While these commands read the queue, its messages are hidden from other readers, and the alarm may change to OK and
+    back. If the tool is killed, SQS makes the messages visible again after a few minutes.
     """
 
 
 @dlq.command("list", short_help="List dead letters by reason.")
 @_selects
 @on_system
-def list_letters(selection: Selection, notifications: bool, as_json: bool, target: Target) -> int:
+def list_letters(selection: Selection, as_json: bool, target: Target) -> int:
     """List dead letters grouped by reason, with advice for each group.
 
-    The reason is the last error that the processing function logged about the message: an error of the store, such as
-    AccessDeniedException or ThrottlingError, or the reason why the message is not a valid order. With --notifications
-    it is the reason why Lambda gave up. The exit status is 1 if messages are hidden by another reader.
+    The reason is the last error that the processing function logged about the message. With --notifications it is the
+    reason why Lambda gave up. The exit status is 1 if messages are hidden by another reader.
     """
-    letters = _Letters(target.find(), notifications)
+    letters = _Letters(target.find(), selection)
     chosen = selection.of(letters.found)
     if as_json:
-        groups = [_group_document(group, notifications) for group in groups_of(chosen)]
-        print_json({"messages": len(chosen), "hidden": letters.hidden, "groups": groups}, indent=2)
+        print_json({"messages": len(chosen), "hidden": letters.hidden, "groups": groups_of(chosen)}, indent=2)
     elif chosen:
-        _print_groups(chosen, notifications)
+        _print_groups(chosen)
     elif not letters.hidden:
         report("no dead letter matches" if letters.found else f"{letters.name} is empty")
     return FAILED if letters.hidden else 0
@@ -93,17 +90,17 @@ def list_letters(selection: Selection, notifications: bool, as_json: bool, targe
 @dlq.command("show", short_help="Show dead letters with their content.")
 @_selects
 @on_system
-def show_letters(selection: Selection, notifications: bool, as_json: bool, target: Target) -> int:
+def show_letters(selection: Selection, as_json: bool, target: Target) -> int:
     """Show dead letters one by one with their content. The default --limit is ten.
 
     --json prints one object per line. The exit status is 3 if no message matches.
     """
-    letters = _Letters(target.find(), notifications)
+    letters = _Letters(target.find(), selection, with_bodies=True)
     chosen = selection.of(letters.found)[: selection.limit or 10]
     if not chosen:
         raise OperatorError(f"No message in {letters.name} matches.", FAILED if letters.hidden else NOT_FOUND)
     for letter in chosen:
-        document = {**letter.document(), "body": None if notifications else letter.body}
+        document = {**letter.document(), "body": None if selection.notifications else letter.body}
         if as_json:
             print_json(document)
         else:
@@ -119,31 +116,26 @@ def show_letters(selection: Selection, notifications: bool, as_json: bool, targe
 )
 @click.option("--rate", type=click.IntRange(1), help="Maximum number per second.")
 @changes_system
-def redrive_letters(
-    *, selection: Selection, file: Path | None, rate: int | None, notifications: bool, mode: Mode, target: Target
-) -> int:
+def redrive_letters(*, selection: Selection, file: Path | None, rate: int | None, mode: Mode, target: Target) -> int:
     """Move dead letters back to the orders queue, to be processed again.
 
     The command reports what it would do, then asks. Fix the cause first: a message that fails again returns after five
     receives. The default is every message whose advice is to redrive. Select others with --kind, --reason or --order,
     and try a few with --limit 10.
 
-    A message is deleted from the dead-letter queue only after it was sent to the orders queue, and an order that
-    arrives twice is stored once. So the command can be interrupted or killed, and run again. If it is killed, up to ten
-    messages stay hidden for 15 seconds.
+    A message is deleted only after it was sent, and an order that arrives twice is stored once. So the command can be
+    interrupted or killed, and run again. If it is killed, up to ten messages stay hidden for 15 seconds.
 
-    With --notifications, the notification function sends the notifications again, and their entries are deleted. An
-    entry holds a position in the table's stream, which keeps records for a day. Older entries stay: `orders dlq show
-    --notifications` shows when their orders were stored. An order is affected if the logs of that time contain its
-    order_stored and no order_notified. Notify these orders with `orders notify`. Subscribers may receive a
-    notification twice.
+    With --notifications, the notification function sends the notifications again; subscribers may receive some twice.
+    The table's stream keeps records for a day. Older entries stay: docs/runbook.md describes how to notify their orders
+    with `orders notify`.
     """
-    if notifications and (file or rate):
+    if selection.notifications and (file or rate):
         raise click.UsageError("--from and --rate are for orders, not for --notifications.")
     system = target.find()
     orders_queue, rate_limit = system.queue("orders_queue"), RateLimit(rate)
-    letters = _Letters(system, notifications, file)
-    if not letters.confirm(selection, REDRIVEN, mode, "redrive", f"back to {system.name}"):
+    letters = _Letters(system, selection, archive=file)
+    if not letters.confirm(REDRIVEN, mode, "redrive", f"back to {system.name}"):
         return letters.report("redriven")
     notified = expired = 0
 
@@ -162,14 +154,14 @@ def redrive_letters(
 
     if file:
         moves = send_again([{"Body": letter.body} for letter in letters.chosen.values()], orders_queue, rate_limit)
-    elif notifications:
+    elif selection.notifications:
         moves = letters.move(notify_again, RateLimit(step=1, seconds_each=_SECONDS_PER_ENTRY))
     else:
         moves = letters.move(orders_queue.send, rate_limit)
     try:
         letters.follow("Redriving", moves)
     finally:
-        status = letters.report("redriven", f"notified {counted(notified, 'order')}" if notifications else "")
+        status = letters.report("redriven", f"notified {counted(notified, 'order')}" if selection.notifications else "")
         if expired:
             entries = counted(expired, "entry", "entries")
             report(f"the stream no longer holds the orders of {entries}; see `orders dlq redrive --help`")
@@ -182,16 +174,13 @@ def redrive_letters(
     "--to", "file", type=click.Path(path_type=Path), help="The file to create. Default: named after the time."
 )
 @changes_system
-def drop_letters(*, selection: Selection, file: Path | None, notifications: bool, mode: Mode, target: Target) -> int:
+def drop_letters(*, selection: Selection, file: Path | None, mode: Mode, target: Target) -> int:
     """Remove dead letters from the queue after writing them to a file.
 
     Use this for messages that can never be processed. The default is every message whose advice is to drop. Select
     others with --kind, --reason or --order. The command reports what it would do, then asks. A message is deleted only
-    after it is on disk, and an existing file is never overwritten. `orders dlq redrive --from FILE` undoes the drop.
-    The file holds the messages' content, and only you can read it: protect it like any customer data.
-
-    The command can be interrupted or killed: messages that are not in the file are still in the queue. Run it again
-    with another file.
+    after it is on disk, so the command can be interrupted or killed, and run again with another file. The file holds
+    the messages' content, and only you can read it. `orders dlq redrive --from FILE` undoes the drop.
 
     With --notifications, entries of notifications are dropped. This cannot be undone: use `orders notify` instead.
     """
@@ -199,16 +188,18 @@ def drop_letters(*, selection: Selection, file: Path | None, notifications: bool
         require_new(file)
     system = target.find()
     now = utc_now()
-    path = file or Path(f"{system.name}-{'notifications-' if notifications else ''}dlq-{now:%Y%m%dT%H%M%SZ}.jsonl")
-    letters = _Letters(system, notifications)
-    advised = frozenset(Kind) if notifications else DROPPED
-    if not letters.confirm(selection, advised, mode, "drop", f"to {path}"):
+    dropped = {"dropped_at": format_timestamp(now)}
+    queue = "notifications-dlq" if selection.notifications else "dlq"
+    path = file or Path(f"{system.name}-{queue}-{now:%Y%m%dT%H%M%SZ}.jsonl")
+    letters = _Letters(system, selection)
+    if not letters.confirm(frozenset(Kind) if selection.notifications else DROPPED, mode, "drop", f"to {path}"):
         return letters.report("dropped")
     try:
         with new_archive(path) as append:
 
             def archive(messages: Sequence[Message]) -> Sequence[Message]:
-                append([entry_of(letters.chosen[message["MessageId"]], now) for message in messages])
+                letters_of = ((letters.chosen[message["MessageId"]], message["Body"]) for message in messages)
+                append([{**letter.document(), **dropped, "body": body} for letter, body in letters_of])
                 return messages
 
             letters.follow("Dropping", letters.move(archive, RateLimit()))
@@ -220,45 +211,49 @@ def drop_letters(*, selection: Selection, file: Path | None, notifications: bool
 class _Letters:
     """The messages of a dead-letter queue or archive, the selected ones, and the results of moving them."""
 
-    def __init__(self, system: System, notifications: bool, archive: Path | None = None) -> None:
-        self.queue = system.queue("notifications_dlq" if notifications else "orders_dlq")
+    def __init__(
+        self, system: System, selection: Selection, *, archive: Path | None = None, with_bodies: bool = False
+    ) -> None:
+        self.queue = system.queue("notifications_dlq" if selection.notifications else "orders_dlq")
         self.chosen: dict[str, DeadLetter] = {}
-        self.hidden = 0
-        self._moved = 0
-        self._notifications = notifications
+        self.hidden = self._moved = 0
+        self._selection = selection
         self._is_started = False
         if archive:
             self.name, self.found = str(archive), read_archive(archive)
             return
-        self.name = "the dead-letter queue of notifications" if notifications else "the dead-letter queue"
+
+        def read(message: Message) -> DeadLetter:
+            letter = (failed_notification if selection.notifications else dead_letter)(message)
+            return replace(letter, body=message["Body"]) if with_bodies else letter
+
+        self.name = f"the dead-letter queue{' of notifications' if selection.notifications else ''}"
         with progress(f"Reading {self.name}", self.queue.depth().visible) as advance:
-            self.found, self.hidden = peek(self.queue, failed_notification if notifications else dead_letter, advance)
-        if not notifications:
+            self.found, self.hidden = peek(self.queue, read, advance)
+        if not selection.notifications:
             self.found = with_reasons(self.found, system.log)
         if self.hidden:
             messages = counted(self.hidden, "message")
             report(f"{messages} hidden by another reader or a killed run: run this again in a minute")
 
-    def confirm(self, selection: Selection, advised: frozenset[Kind], mode: Mode, action: str, where: str) -> bool:
+    def confirm(self, advised: frozenset[Kind], mode: Mode, action: str, where: str) -> bool:
         """Select messages, report them and ask; return whether the command must act."""
         self._mode = mode
-        self.chosen = {letter.message_id: letter for letter in selection.of(self.found, advised)}
+        self.chosen = {letter.message_id: letter for letter in self._selection.of(self.found, advised)}
         others = Counter(
             letter.reason.kind.name.lower() for letter in self.found if letter.message_id not in self.chosen
         )
         if self.chosen and not mode.as_json:
-            _print_groups(list(self.chosen.values()), self._notifications)
+            _print_groups(list(self.chosen.values()))
         if others:
             kinds = ", ".join(f"{number:,} {kind}" for kind, number in sorted(others.items()))
             report(f"not selected: {kinds} (select them by --kind, --reason or --order)")
         number = counted(len(self.chosen), "message")
         if not self.chosen:
             report(f"there is nothing to {action} in {self.name}")
-        elif mode.dry_run:
-            report(f"would {action} {number} {where}; nothing was done")
         else:
-            mode.confirm(f"{action.capitalize()} {number} {where}?")
-            self._is_started = True
+            would, question = f"would {action} {number} {where}", f"{action.capitalize()} {number} {where}?"
+            self._is_started = mode.should_do(would, question)
         return self._is_started
 
     def move(self, transfer: Transfer, rate_limit: RateLimit) -> Generator[int]:
@@ -285,29 +280,12 @@ class _Letters:
         return FAILED if left or self.hidden else 0
 
 
-def _print_groups(letters: Sequence[DeadLetter], notifications: bool) -> None:
-    columns = ["COUNT", "REASON", "KIND", "OLDEST", "NEWEST", "NOTIFICATIONS" if notifications else "EXAMPLE"]
+def _print_groups(letters: Sequence[DeadLetter]) -> None:
     rows = []
     for group in groups_of(letters):
-        oldest, reason = group[0], group[0].reason
-        times = [format_timestamp(letter.sent_at) for letter in (oldest, group[-1])]
-        example = _notifications_of(group) if notifications else oldest.order_id or oldest.message_id
-        rows.append([len(group), reason.text, reason.kind.name.lower(), *times, example, reason.kind.value])
-    print_table([*columns, "WHAT TO DO"], rows)
-
-
-def _group_document(group: Sequence[DeadLetter], notifications: bool) -> dict[str, Any]:
-    reason = group[0].reason
-    return {
-        "count": len(group),
-        "reason": reason.text,
-        "kind": reason.kind.name,
-        "what_to_do": reason.kind.value,
-        **({"notifications": _notifications_of(group)} if notifications else {}),
-        "oldest": group[0].document(),
-        "newest": group[-1].document(),
-    }
-
-
-def _notifications_of(group: Sequence[DeadLetter]) -> int:
-    return sum((letter.details or {}).get("notifications") or 0 for letter in group)
+        oldest, newest = group["oldest"], group["newest"]
+        example = group.get("notifications", oldest.get("order_id") or oldest["message_id"])
+        times = (oldest["sent_at"], newest["sent_at"])
+        rows.append([group["count"], group["reason"], group["kind"].lower(), *times, example, group["what_to_do"]])
+    example = "EXAMPLE" if "order_id" in letters[0].document() else "NOTIFICATIONS"
+    print_table(["COUNT", "REASON", "KIND", "OLDEST", "NEWEST", example, "WHAT TO DO"], rows)

@@ -50,7 +50,7 @@ def show(order_id: str, as_json: bool, target: Target) -> int:
     UNKNOWN      never logged by this system: an id of another deployment, or older than the log
 
     The exit status is 3 for the last three statuses and for an id whose checksum is wrong. It is 1 if the order may be
-    among hidden dead letters. The command hides the dead-letter queue's messages from other readers for a moment.
+    among hidden dead letters.
     """
     canonical = parse_order_id(order_id.strip())
     if canonical is None:
@@ -145,11 +145,9 @@ def list_orders(
     orders list --customer 001 --since 7d
     orders list --customer 001 --since 2025-04-01 --until 2025-04-30 --limit 10000 --format csv > april.csv
 
-    A MOMENT is a date (2025-04-25), a time (2025-04-25T10:00:00Z), or a time before now (90m, 24h, 7d). A time without
-    an offset is UTC. If there are more orders than the limit, a message on standard error explains how to get them. An
-    order appears here about a second after it was stored.
-
-    The CSV is safe to open in a spreadsheet: a field that looks like a formula starts with an apostrophe.
+    A MOMENT is a date (2025-04-25), a time (2025-04-25T10:00:00Z), or a time before now (90m, 24h, 7d), in UTC unless
+    it has an offset. An order appears here about a second after it was stored. The CSV is safe to open in a
+    spreadsheet: a field that looks like a formula starts with an apostrophe.
     """
     if since and until and since > until:
         raise click.UsageError("--since is later than --until.")
@@ -200,11 +198,8 @@ def _csv_line(fields: Iterable[object]) -> str:
 def trace(some_id: str, since: datetime | None, as_json: bool, target: Target) -> int:
     """Show the events that the four functions logged about an order, in chronological order.
 
-    ID is an order id, the request_id of an API error, or the id of a message in a queue. Event names are those of the
-    log, such as order_accepted, order_stored, order_failed and order_notified. An event holds ids and codes, never an
-    order's content. On AWS the log lags by some seconds.
-
-    The exit status is 3 if no event contains the ID.
+    ID is an order id, the request_id of an API error, or the id of a message in a queue. An event holds ids and codes,
+    never an order's content. On AWS the log lags by some seconds. The exit status is 3 if no event contains the ID.
     """
     some_id = some_id.strip()
     if not _ID.fullmatch(some_id):
@@ -236,9 +231,8 @@ def _details(event: LogEvent, wanted: str) -> str:
 def notify(order_ids: tuple[str, ...], mode: Mode, target: Target) -> int:
     """Repeat the notifications of stored orders, through the deployed notification function.
 
-    Use this if a notification failed or a subscriber lost it. The function receives the stored order as the table's
-    stream would send it, and logs order_notified. Subscribers recognize repeats by the order id. If one of the orders
-    is not stored, nothing is sent and the exit status is 3.
+    Use this if a notification failed or a subscriber lost it. Subscribers recognize repeats by the order id. If one of
+    the orders is not stored, nothing is sent and the exit status is 3.
     """
     system = target.find()
     items: list[Item] = []

@@ -1,5 +1,6 @@
 """`orders submit`: one order, or a file of them."""
 
+import os
 import re
 import sys
 import uuid
@@ -11,15 +12,15 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from threading import Event
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import click
 
 from orders_cli.console import counted, print_json, print_line, print_table, progress, report
 from orders_cli.errors import FAILED, OperatorError
-from orders_cli.options import Mode, changes_system
+from orders_cli.options import Mode, Target, changes_system
 from orders_cli.order_api import OrderApi, Submission, Verdict
-from orders_cli.order_file import COLUMNS, OrderLine, order_line, read_orders
+from orders_cli.order_file import OrderLine, order_line, read_orders
 
 _VISIBLE_ASCII = re.compile("[!-~]+")
 _FAILURES = (Verdict.REFUSED, Verdict.NOT_SUBMITTED)
@@ -37,14 +38,10 @@ _CHUNK = 100
 @click.option("--date", "order_date", metavar="YYYY-MM-DD", help="One order: its order_date.")
 @click.option("--key", help="One order: its Idempotency-Key. Default: each call is a new order.")
 @click.option("--batch", help="Name of the batch. Default: the file's name; required for standard input.")
-@click.option(
-    "--token",
-    envvar="ORDERS_TOKEN",
-    show_envvar=True,
-    help="A token, if the API requires one. Prefer the variable: others can see a command line.",
-)
 @changes_system
-def submit(*, file: str | None, key: str | None, batch: str | None, token: str | None, **more: Any) -> int:
+def submit(
+    *, file: str | None, key: str | None, batch: str | None, mode: Mode, target: Target, **order: str | None
+) -> int:
     """Submit one order, or all orders of FILE (- is standard input), to the API.
 
     \b
@@ -55,18 +52,15 @@ def submit(*, file: str | None, key: str | None, batch: str | None, token: str |
     product_id, quantity and order_date. A rejected line is reported with its number and its errors. It does not affect
     the others, and the exit status is 1.
 
-    The same file can be submitted again, after an interruption or with corrected lines: no order is placed twice. Each
-    line has an Idempotency-Key. It is derived from the batch, the content, the number of equal lines before it and the
-    table's id, which is secret. So two equal lines are two orders, and a changed line is a new order. To repeat the
-    orders of an earlier file as new orders, name another --batch.
+    The same file can be submitted again, after an interruption or with corrected lines: no order is placed twice. Two
+    equal lines are two orders, and a changed line is a new order. To repeat the orders of an earlier file as new
+    orders, name another --batch.
 
-    While the API is throttling or unavailable each order is retried, up to eight times.
+    Each order is retried up to eight times. If the API requires a token, set the variable ORDERS_TOKEN.
     """
-    stopped = Event()
+    stopped, token = Event(), os.environ.get("ORDERS_TOKEN") or None
     if token is not None and not _VISIBLE_ASCII.fullmatch(token):
         raise click.UsageError("ORDERS_TOKEN is not a token: it may hold visible ASCII characters only.")
-    mode, target = more.pop("mode"), more.pop("target")
-    order = {name: more[name] for name in COLUMNS}
     if file is None:
         if None in order.values():
             raise click.UsageError("Give a FILE, or all of --customer, --product, --quantity and --date.")
@@ -134,7 +128,7 @@ def _report(results: Iterable[tuple[int, Submission]], mode: Mode) -> int:
     is_complete = False
     try:
         label = "Checking" if mode.dry_run else "Submitting"
-        with progress(label, None, is_shown=not mode.as_json) as advance:
+        with progress(label, None) as advance:
             for line, submission in results:
                 tally[submission.verdict] += 1
                 advance(1)

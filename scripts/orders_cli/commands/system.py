@@ -33,9 +33,9 @@ _LINK = re.compile(r"https?://\S+$")
 def status(as_json: bool, target: Target) -> int:
     """Show the state of the system: queues, rates, event source mappings and alarms, with links.
 
-    Numbers of messages are SQS's counts, which lag by up to a minute. The age of the oldest waiting order is
-    CloudWatch's metric, which ignores messages that were received three times or more. Rates are averages of the last
-    five minutes. While a mapping is not Enabled, its function is not invoked: see `orders pause`.
+    Numbers of messages are SQS's counts, which lag by up to a minute. The age of the oldest waiting order ignores
+    messages that were received three times or more. Rates are averages of the last five minutes. While a mapping is not
+    Enabled, its function is not invoked: see `orders pause`.
     """
     system = target.find()
     now = utc_now()
@@ -105,9 +105,7 @@ def _alarms(system: System) -> list[dict[str, str]]:
 @click.option("--count", type=click.IntRange(1), help="Stop after this many readings. Default: at Ctrl-C.")
 @on_system
 def watch(interval: float, count: int | None, as_json: bool, target: Target) -> int:
-    """Watch orders accepted, waiting, stored, failed and notified.
-
-    Each reading is one line. `orders status` explains the state in one page.
+    """Watch orders accepted, waiting, stored, failed and notified. Each reading is one line.
 
     Numbers of messages are SQS's counts. The other numbers are events that metric filters have counted since the minute
     in which the watch began. On AWS they lag by a minute or two.
@@ -164,8 +162,8 @@ def pause(mode: Mode, target: Target) -> int:
     """Stop processing: disable the event source mapping and wait until it is disabled.
 
     The API still accepts orders. They are PENDING and wait in the queue for at most four days. Waiting does not count
-    as one of their five receives. Alarms on waiting orders and on the disabled mapping fire after some minutes, and
-    stay until `orders resume`. `terraform apply` also enables the mapping again.
+    as one of their five receives. Alarms on waiting orders and on the disabled mapping stay until `orders resume`.
+    `terraform apply` also enables the mapping again.
     """
     system = target.find()
     _set(system, "Disabled", mode, "Stop processing orders")

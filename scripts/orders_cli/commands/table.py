@@ -44,10 +44,8 @@ def restore(*, copy: str, rate: int | None, mode: Mode, target: Target) -> int:
     """Insert the orders of TABLE that are missing from the system's own table.
 
     TABLE is a copy that DynamoDB has restored to a point in time, as docs/runbook.md describes. The command compares
-    both tables, reports what it would do, and asks.
-
-    Orders in the system's table are never changed. Orders whose content differs are listed; compare them yourself. The
-    command can be interrupted and run again.
+    both tables, reports what it would do, and asks. It never changes an order of the system's table, but lists those
+    whose content differs. It can be interrupted and run again.
 
     The table's stream treats a restored order as new, so its notification is repeated. Subscribers recognize repeats
     by the order id. --rate limits the load on them.
@@ -71,10 +69,10 @@ def restore(*, copy: str, rate: int | None, mode: Mode, target: Target) -> int:
     )
     if not missing:
         report("there is nothing to restore")
-    elif mode.dry_run:
-        report(f"{counted(missing, 'order')} would be restored; nothing was done")
-    else:
-        mode.confirm(f"Restore {counted(missing, 'order')} in {system.name}'s table, and repeat their notifications?")
+    elif mode.should_do(
+        f"{counted(missing, 'order')} would be restored",
+        f"Restore {counted(missing, 'order')} in {system.name}'s table, and repeat their notifications?",
+    ):
         store, rate_limit = DynamoDbOrderTable(dynamodb, own), RateLimit(rate)
         try:
             with progress("Restoring", missing) as advance:
@@ -159,11 +157,9 @@ def erase(*, customer: str, file: Path | None, mode: Mode, target: Target) -> in
 
     The command reports what it would delete, then asks. It can be interrupted with Ctrl-C: run it again for the rest.
 
-    An order that is still in a queue is not deleted, and would be stored later. The command prints the number of
-    messages in the orders queue, but not their customers: reading a message counts as one of its five receives. It
-    prints the customer's dead letters. The exit status is 1 if anything is known to be left. Run the command again
-    until it is 0, and once more after two minutes, because SQS's counts and the index lag; docs/runbook.md describes
-    each step.
+    An order that is still in a queue is not deleted, and would be stored later. The exit status is 1 if anything is
+    known to be left. Run the command again until it is 0, and once more after two minutes, because SQS's counts and the
+    index lag; docs/runbook.md describes each step.
 
     The receipt contains counts and times, but no id of a customer or order. Name its file after the request, not after
     the customer. The required permissions are in docs/erasure-policy.json.
