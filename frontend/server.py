@@ -4,7 +4,7 @@
     python frontend/server.py --port 8080 --api-url https://abc.execute-api.eu-central-1.amazonaws.com
 
 Files are read on each request, so a saved change shows on reload. The web servers in production send the same headers
-and bodies; a test compares the two.
+and bodies, but also compress them and confirm unchanged files; a test compares the two.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
-import gzip
 import hashlib
 import ipaddress
 import os
 import re
 import socketserver
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -34,6 +33,7 @@ CONTENT_TYPES: Final = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml; charset=utf-8",
 }
+TEXT: Final = "text/plain; charset=utf-8"
 REVALIDATE: Final = "no-cache"
 A_DAY: Final = "public, max-age=86400"
 FOREVER: Final = "public, max-age=31536000, immutable"
@@ -93,7 +93,7 @@ class Storefront:
     def find(self, path: str) -> Resource | None:
         """Return the resource at `path` (without query), or None if there is none."""
         if path == "/health":
-            return Resource(b"ok\n", "text/plain; charset=utf-8", "no-store")
+            return Resource(b"ok\n", TEXT, "no-store")
         if PICTURE_PATH.fullmatch(path):
             body = read_public_file(self._folder / path[1:])
             return None if body is None else Resource(body, CONTENT_TYPES[".svg"], A_DAY)
@@ -130,7 +130,7 @@ class StorefrontRequestHandler(BaseHTTPRequestHandler):
     timeout = 10
 
     def do_GET(self) -> None:
-        """Send a resource, or 304 if the browser's copy is current."""
+        """Send a resource."""
         hosts = self.headers.get_all("Host", [])
         if self.request_version == "HTTP/0.9":
             return self.send_error(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
@@ -145,24 +145,7 @@ class StorefrontRequestHandler(BaseHTTPRequestHandler):
         resource = self.server.storefront.find(self.path.partition("?")[0])
         if resource is None:
             return self.send_error(HTTPStatus.NOT_FOUND)
-        body, etag = resource.body, hashlib.sha256(resource.body).hexdigest()[:32]
-        is_compressed = len(body) > 1024 and accepts_gzip(self.headers.get("Accept-Encoding", ""))
-        if is_compressed:
-            body, etag = gzip.compress(body, mtime=0), f"{etag}-gzip"
-        known = self.headers.get("If-None-Match", "")
-        is_current = known == "*" or f'"{etag}"' in known
-        self.send_response(HTTPStatus.NOT_MODIFIED if is_current else HTTPStatus.OK)
-        self.send_header("Cache-Control", resource.cache_control)
-        self.send_header("ETag", f'"{etag}"')
-        self.send_header("Vary", "Accept-Encoding")
-        if not is_current:
-            self.send_header("Content-Type", resource.content_type)
-            self.send_header("Content-Length", str(len(body)))
-            if is_compressed:
-                self.send_header("Content-Encoding", "gzip")
-        self.end_headers()
-        if not is_current and self.command != "HEAD":
-            self.wfile.write(body)
+        self.respond(HTTPStatus.OK, resource.body, resource.content_type, {"Cache-Control": resource.cache_control})
         return None
 
     do_HEAD = do_GET  # noqa: N815 - the base class looks up these names
@@ -174,34 +157,20 @@ class StorefrontRequestHandler(BaseHTTPRequestHandler):
         # The base class treats an unparsed request as HTTP/0.9 and would send no status line.
         self.request_version = self.protocol_version
         body = f"{status.value} {status.phrase}\n".encode("ascii")
-        self.close_connection = True
+        allow = {"Allow": "GET, HEAD"} if status is HTTPStatus.METHOD_NOT_ALLOWED else {}
+        self.respond(status, body, TEXT, {"Cache-Control": "no-store", "Connection": "close", **allow})
+
+    def respond(self, status: HTTPStatus, body: bytes, content_type: str, headers: Mapping[str, str]) -> None:
         self.send_response(status)
-        self.send_header("Cache-Control", "no-store")
-        self.send_header("Content-Type", "text/plain; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Connection", "close")
-        if status is HTTPStatus.METHOD_NOT_ALLOWED:
-            self.send_header("Allow", "GET, HEAD")
+        content = {"Content-Type": content_type, "Content-Length": str(len(body))}
+        for name, value in {**headers, **content, **self.server.storefront.headers}.items():
+            self.send_header(name, value)
         self.end_headers()
         if getattr(self, "command", None) != "HEAD":
             self.wfile.write(body)
 
-    def end_headers(self) -> None:
-        for name, value in self.server.storefront.headers.items():
-            self.send_header(name, value)
-        super().end_headers()
-
     def version_string(self) -> str:
         return "storefront"
-
-
-def accepts_gzip(accept_encoding: str) -> bool:
-    """Return whether a client with this Accept-Encoding header accepts gzip."""
-    for offer in accept_encoding.lower().split(","):
-        coding, _, parameters = offer.partition(";")
-        if coding.strip() == "gzip":
-            return not re.fullmatch(r"\s*q\s*=\s*0(?:\.0*)?\s*", parameters)
-    return False
 
 
 class StorefrontServer(ThreadingHTTPServer):
