@@ -170,6 +170,7 @@ class Alarms:
     def __init__(self, cloudwatch: Any, sqs: Any) -> None:
         self._cloudwatch = cloudwatch
         self._sqs = sqs
+        self._queue_urls: dict[str, str] = {}
         self._visible: dict[str, int] = {}
         self._put_at = float("-inf")
 
@@ -238,6 +239,8 @@ class Alarms:
         self._visible, self._put_at = visible, now
 
     def _visible_messages(self, queue_name: str) -> int:
-        url = self._sqs.get_queue_url(QueueName=queue_name)["QueueUrl"]
+        if queue_name not in self._queue_urls:
+            self._queue_urls[queue_name] = self._sqs.get_queue_url(QueueName=queue_name)["QueueUrl"]
+        url = self._queue_urls[queue_name]
         response = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
         return int(response["Attributes"]["ApproximateNumberOfMessages"])
