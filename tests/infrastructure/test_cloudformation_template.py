@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 
 from deployed_outputs import snake_case_outputs
 from support.repository.cloudformation import TEMPLATE, Template
@@ -87,6 +86,9 @@ def test_template_does_not_hardcode(pattern: str) -> None:
 
 
 def test_every_resource_with_tags_has_project_and_environment(template: Template) -> None:
+    # Imported here because it takes a second, in each process of a test run.
+    from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
+
     for name, resource in template.resources(**EMAIL).items():
         schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", resource["Type"]).schema
         if schema["tagging"]["taggable"]:

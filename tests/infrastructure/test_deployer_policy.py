@@ -6,8 +6,6 @@ which the emulator does not check; the schemas of the resource types list these 
 
 import json
 
-from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
-
 from infrastructure.deployer import POLICY
 from infrastructure.invariants import as_list
 from support.repository.cloudformation import Template
@@ -59,6 +57,9 @@ STATEMENTS = json.loads(POLICY.read_text(encoding="utf-8"))["Statement"]
 
 
 def test_policy_allows_every_call_of_both_deployments_and_nothing_else() -> None:
+    # Imported here because it takes a second, in each process of a test run.
+    from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
+
     types = {resource["Type"] for resource in Template.read().document["Resources"].values()}
     declared = {
         action

@@ -1,13 +1,12 @@
 """The CloudFormation template, with its intrinsic functions resolved without a deployment."""
 
 import copy
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
+import yaml
 
 from support.repository.files import REPOSITORY
 from write_configuration import parameter_of
@@ -33,6 +32,22 @@ _NAMED_BY = {
 Document = dict[str, Any]
 
 
+class _Loader(yaml.SafeLoader):
+    """Reads the short forms of intrinsic functions, such as `!Sub`, as the long ones, such as `Fn::Sub`."""
+
+    def function(self, name: str, node: yaml.Node) -> dict[str, Any]:
+        if isinstance(node, yaml.MappingNode):
+            argument: Any = self.construct_mapping(node, deep=True)
+        elif isinstance(node, yaml.SequenceNode):
+            argument = self.construct_sequence(node, deep=True)
+        else:
+            argument = node.value.split(".", 1) if name == "GetAtt" else node.value
+        return {name if name in ("Ref", "Condition") else f"Fn::{name}": argument}
+
+
+_Loader.add_multi_constructor("!", _Loader.function)
+
+
 class Template:
     """The unresolved template."""
 
@@ -41,8 +56,7 @@ class Template:
 
     @classmethod
     def read(cls, path: Path = TEMPLATE) -> "Template":
-        # cfn-lint's mappings cannot be copied and changed.
-        return cls(json.loads(json.dumps(cfn_yaml.load(str(path)))))
+        return cls(yaml.load(path.read_text(encoding="utf-8"), _Loader))
 
     def changed(self, path: str, value: Any) -> "Template":
         """Return a copy with another value at `path`, such as OrdersQueue/Properties/VisibilityTimeout."""
