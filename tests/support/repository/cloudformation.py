@@ -32,7 +32,7 @@ _NAMED_BY = {
 Document = dict[str, Any]
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """Reads the short forms of intrinsic functions, such as `!Sub`, as the long ones, such as `Fn::Sub`."""
 
     def function(self, name: str, node: yaml.Node) -> dict[str, Any]:
