@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from email.message import Message
 from pathlib import Path
 from unittest.mock import MagicMock
@@ -19,38 +19,15 @@ import pytest
 from local_stack import LocalStack, LocalStackError
 from local_stack.machine import RunLock, free_port, require_free
 from local_stack.report import Report
-from orders.domain.announcement import announce
-from orders.domain.order import Order, ProcessedOrder
 from support.deployment.stub_backend import EMAIL, StubBackend, install, stub_settings
 from support.repository.files import REPOSITORY
 from support.waiting import wait_for
 
-PROCESSED = ProcessedOrder(
-    "faf2e299-4a13-8274-9d58-d0dcc37881a5",
-    Order("001", "Banana", 1, "2025-04-25"),
-    "2026-11-23T07:37:41.554Z",
-    "2026-11-23T07:37:42.865Z",
-)
-
-
-@pytest.fixture(scope="module")
-def stub_backend() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        install(patch.setattr)
-        yield
-
-
-@pytest.fixture(scope="module")
-def stack(stub_backend: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    settings = stub_settings(tmp_path_factory.mktemp("local-stack"), free_port(), free_port())
-    with LocalStack(settings) as running:
-        yield running
-        running.require_running()
-
 
 @pytest.fixture
-def new_stack(stub_backend: None, tmp_path: Path) -> Callable[..., LocalStack]:
+def new_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., LocalStack]:
     """Return a function that makes local stacks with the same directory and ports."""
+    install(monkeypatch.setattr)
     settings = stub_settings(tmp_path, free_port(), free_port())
     return lambda report=None: LocalStack(settings, report)
 
@@ -82,7 +59,7 @@ def assert_nothing_is_left(stack: LocalStack) -> None:
     assert not (directory / "stack.json").exists()
 
 
-def test_running_stack_writes_its_description(stack: LocalStack) -> None:
+def assert_described(stack: LocalStack) -> None:
     description = json.loads((stack.settings.local_directory / "stack.json").read_text())
     assert description == {
         **stack.outputs,
@@ -96,35 +73,6 @@ def test_running_stack_writes_its_description(stack: LocalStack) -> None:
     }
     with urllib.request.urlopen(f"{stack.storefront_url}/config.js", timeout=10) as response:
         assert json.dumps(stack.api_url) in response.read().decode()
-
-
-def test_dead_letter_raises_only_its_queues_alarm_and_sends_an_email(stack: LocalStack) -> None:
-    alarms = stack.client("cloudwatch").describe_alarms()["MetricAlarms"]
-    assert {alarm["StateValue"] for alarm in alarms} == {"OK"}
-    assert not emails_in(stack, "")
-    send_poison(stack, "orders-dlq")
-    [email] = wait_for("the e-mail", lambda: emails_in(stack, "ALARM:"))
-    assert (email["From"], email["To"]) == ("AWS Notifications <no-reply@sns.amazonaws.com>", EMAIL)
-    assert email["Subject"] == 'ALARM: "orders-dlq" in us-east-1'
-    # Neither quoted-printable nor base64, because `grep` must find the text in the file.
-    text = email.as_bytes().decode()
-    assert "The alarm orders-dlq has changed from OK to ALARM.\n" in text
-    assert "\nMessages are in orders-dlq – inspect the queue.\n" in text
-    assert "\nReason:  Threshold Crossed: 1 of the last 1 datapoints [1.0] breached" in text
-    # Another alarm would have been raised in the same evaluation.
-    assert not emails_in(stack, "notifications-dlq")
-
-
-def test_completed_order_email_is_plain_text(stack: LocalStack) -> None:
-    announcement = announce(PROCESSED)
-    stack.client("sns").publish(
-        TopicArn=stack.outputs["order_completed_topic_arn"],
-        Subject=announcement.subject,
-        MessageStructure="json",
-        Message=json.dumps({"default": announcement.document, "email": announcement.text}),
-    )
-    [email] = wait_for("the e-mail", lambda: emails_in(stack, announcement.subject))
-    assert announcement.text.strip() in email.as_string()
 
 
 def started_program(stack: LocalStack, *prefix: str) -> "subprocess.Popen[str]":
@@ -162,12 +110,23 @@ def output_after(process: "subprocess.Popen[str]", *signals: signal.Signals) -> 
         return process.stdout.read()
 
 
-def test_orders_are_kept_when_a_signal_or_kill_stops_the_program(new_stack: Callable[..., LocalStack]) -> None:
+def test_orders_and_emails_are_kept_when_a_signal_or_kill_stops_the_program(
+    new_stack: Callable[..., LocalStack],
+) -> None:
     stack = new_stack()
     process = started_program(stack)
     put_order(stack, "SIGTERM")
+    assert not emails_in(stack, "")
     send_poison(stack, "orders-dlq")
     wait_for("the e-mail", lambda: emails_in(stack, "orders-dlq"))
+    # Another alarm would have been raised in the same evaluation.
+    [email] = emails_in(stack, "")
+    assert (email["From"], email["To"]) == ("AWS Notifications <no-reply@sns.amazonaws.com>", EMAIL)
+    # Neither quoted-printable nor base64, because `grep` must find the text in the file.
+    text = email.as_bytes().decode()
+    assert "The alarm orders-dlq has changed from OK to ALARM.\n" in text
+    assert "\nMessages are in orders-dlq – inspect the queue.\n" in text
+    assert "\nReason:  Threshold Crossed: 1 of the last 1 datapoints [1.0] breached" in text
     # A second signal is ignored.
     printed = output_after(process, signal.SIGTERM, signal.SIGINT)
     assert printed.endswith("\nStopping\nStopped; the orders are kept for the next time.\n")
@@ -194,6 +153,7 @@ def test_orders_are_kept_when_a_signal_or_kill_stops_the_program(new_stack: Call
 
     wait_for("the end of its processes", is_released)
     with pytest.raises(LocalStackError, match="was deleted while the system ran"), new_stack() as last:
+        assert_described(last)
         assert order_ids(last) == {"SIGTERM", "SIGKILL"}
         # After a restart, only new state changes send e-mails.
         subscriptions = last.client("sns").list_subscriptions()["Subscriptions"]
