@@ -29,7 +29,6 @@ help:
 	@echo "                       PORT=8080                  port of the storefront"
 	@echo "                       AWS_PORT=4566              port of the AWS emulator"
 	@echo "                       DEPLOY=cloudformation      deploy with cloudformation or terraform"
-	@echo "                       NOTIFICATION_EMAIL=…       recipient of the e-mails"
 	@echo "  make install       install \`.venv/bin/orders\`, the operator tool; \`make run\` does it too"
 	@echo
 	@echo "Test"

@@ -9,7 +9,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -29,46 +28,40 @@ _END_OF_SENTENCE = re.compile(r"(?<=[.])(?<!e\.g\.)\s+")
 _BLOCK = re.compile(r"(<!-- ([\w-]+), by `make docs` -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
-@dataclass(frozen=True)
-class Setting:
-    """A variable or a parameter. A default of None means that a value is required."""
-
-    name: str
-    default: str | None
-    description: str
-
-    @property
-    def cells(self) -> list[str]:
-        """Name and default."""
-        default = "**required**" if self.default is None else f"`{self.default}`" if self.default else "empty"
-        return [f"`{self.name}`", default]
-
-    @property
-    def meaning(self) -> str:
-        """The first sentence of the description, and the one about null."""
-        first, *others = _END_OF_SENTENCE.split(self.description)
-        text = " ".join([first, *(sentence for sentence in others if sentence.startswith("Null "))])
-        return re.sub(r"([|*<])", r"\\\1", text)
+Setting = tuple[str, str]
+"""The cell with the default of a variable or a parameter, and its description."""
 
 
-def variables(folder: str) -> Iterator[Setting]:
-    text = (REPOSITORY / folder / "variables.tf").read_text(encoding="utf-8")
-    for name, body in _VARIABLE.findall(text):
+def default_cell(default: object) -> str:
+    return "**required**" if default is None else f"`{default}`" if default != "" else "empty"
+
+
+def meaning(description: str) -> str:
+    """Return the first sentence of a description, and the one about null."""
+    first, *others = _END_OF_SENTENCE.split(description)
+    text = " ".join([first, *(sentence for sentence in others if sentence.startswith("Null "))])
+    return re.sub(r"([|*<])", r"\\\1", text)
+
+
+def variables(folder: str) -> dict[str, Setting]:
+    settings = {}
+    for name, body in _VARIABLE.findall((REPOSITORY / folder / "variables.tf").read_text(encoding="utf-8")):
         found = _DESCRIPTION.search(body)
         if found is None:
             raise ValueError(f"{folder}: variable {name} needs a description, on one line or as <<-EOT")
         default = _DEFAULT.search(body)
         description = " ".join((found[1] or found[2]).replace('\\"', '"').split())
-        yield Setting(name, default[1].strip() if default else None, description)
+        settings[name] = default_cell(default and default[1].strip()), meaning(description)
+    return settings
 
 
-def parameters() -> Iterator[Setting]:
+def parameters() -> dict[str, Setting]:
     # The rest of the template has tags that are not plain YAML.
     section = re.search(r"^Parameters:\n(?:(?:[ #].*)?\n)+", TEMPLATE.read_text(encoding="utf-8"), re.MULTILINE)
     if section is None:
         raise ValueError(f"{TEMPLATE.name} has no section Parameters")
-    for name, body in yaml.safe_load(section[0])["Parameters"].items():
-        yield Setting(name, str(body["Default"]) if "Default" in body else None, body["Description"])
+    found = yaml.safe_load(section[0])["Parameters"]
+    return {name: (default_cell(each.get("Default")), meaning(each["Description"])) for name, each in found.items()}
 
 
 def parameter_of(variable: str) -> str:
@@ -78,18 +71,19 @@ def parameter_of(variable: str) -> str:
 
 def backend_rows() -> Iterator[list[str]]:
     yield ["Terraform", "default", "CloudFormation", "default", "description"]
-    of_template = {parameter.name: parameter for parameter in parameters()}
-    for variable in variables("terraform-backend"):
-        parameter = of_template.pop(parameter_of(variable.name), None)
-        yield [*variable.cells, *(parameter.cells if parameter else ["", ""]), variable.meaning]
-    for parameter in of_template.values():
-        yield ["", "", *parameter.cells, parameter.meaning]
+    of_template = parameters()
+    for name, (default, description) in variables("terraform-backend").items():
+        parameter = parameter_of(name)
+        of_parameter = [f"`{parameter}`", of_template.pop(parameter)[0]] if parameter in of_template else ["", ""]
+        yield [f"`{name}`", default, *of_parameter, description]
+    for name, (default, description) in of_template.items():
+        yield ["", "", f"`{name}`", default, description]
 
 
 def frontend_rows() -> Iterator[list[str]]:
     yield ["Terraform", "default", "description"]
-    for variable in variables("terraform-frontend"):
-        yield [*variable.cells, variable.meaning]
+    for name, (default, description) in variables("terraform-frontend").items():
+        yield [f"`{name}`", default, description]
 
 
 def updated(page: str) -> str:

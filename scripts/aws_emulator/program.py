@@ -56,24 +56,21 @@ def guarded(app: App, guard: Guard) -> App:
                 await send({"type": "http.response.start", "status": 403, "headers": fields})
                 await send({"type": "http.response.body", "body": json.dumps({"message": reason}).encode()})
                 return
-            # Explains errors such as AlreadyExists: an SDK retries a request that got no response.
-            if not (attempt := dict(headers).get("amz-sdk-request", "attempt=1")).startswith("attempt=1"):
-                print(f"{scope['method']} {scope['path']} is retried ({attempt})", flush=True)
             scope["headers"] = [*scope["headers"], (b"x-forwarded-proto", b"https")]
         await app(scope, receive, send)
 
     return admit
 
 
-def keep_connections(server: Any = hypercorn.asyncio) -> None:
+def keep_connections() -> None:
     """Let clients close idle connections before the server does."""
-    serve = server.serve
+    serve = hypercorn.asyncio.serve
 
     def serve_and_keep(app: Any, config: Any) -> Any:
         config.keep_alive_timeout = IDLE_SECONDS
         return serve(app, config)
 
-    server.serve = serve_and_keep
+    hypercorn.asyncio.serve = serve_and_keep  # type: ignore[assignment]
 
 
 def send_responses_at_once() -> None:

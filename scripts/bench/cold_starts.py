@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bench.measurement import Measurement, compare
+from bench.measurement import Measurement
 
 SERVICES = {"submission": "sqs", "processing": "dynamodb", "status": "dynamodb", "notification": "sns"}
 """The AWS service that each function calls."""
@@ -67,9 +67,8 @@ def start_times(folder: Path, rounds: int) -> Iterator[Measurement]:
         for name in order.sample(list(commands), len(commands)):
             samples[name].append(_milliseconds_until_ready(commands[name]))
     for function, service in SERVICES.items():
-        yield compare(
-            f"cold start, {function}", "ms", samples[function], samples[service], BASELINE, target=TARGETS[function]
-        )
+        name = f"cold start, {function}"
+        yield Measurement(name, "ms", samples[function], samples[service], BASELINE, TARGETS[function])
 
 
 def start_instructions(folder: Path) -> Iterator[Measurement]:
@@ -79,7 +78,7 @@ def start_instructions(folder: Path) -> Iterator[Measurement]:
         counts = dict(zip(commands, valgrinds.map(_millions_of_instructions, commands.values()), strict=True))
     for function, service in SERVICES.items():
         name = f"instructions of a cold start, {function}"
-        yield compare(name, "M", [counts[function]], [counts[service]], BASELINE, target=TARGETS[function])
+        yield Measurement(name, "M", [counts[function]], [counts[service]], BASELINE, TARGETS[function])
 
 
 def can_count_instructions() -> bool:

@@ -7,17 +7,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Measurement:
-    """Medians of the system and of the baseline. `ratio` is the median ratio over all pairs."""
+    """Samples of the system and of the baseline, taken in turn."""
 
     name: str
     unit: str
-    value: float
-    baseline: float
+    values: Sequence[float]
+    baselines: Sequence[float]
     baseline_name: str
-    ratio: float
     target: float
     """The largest ratio allowed, or the smallest if `more_is_better`."""
     more_is_better: bool = False
+
+    @property
+    def ratio(self) -> float:
+        """The median ratio over all pairs."""
+        return statistics.median(value / base for value, base in zip(self.values, self.baselines, strict=True))
 
     @property
     def is_met(self) -> bool:
@@ -26,35 +30,10 @@ class Measurement:
 
     @property
     def row(self) -> str:
-        """The measurement as a row of the Markdown table."""
-        sign = "≥" if self.more_is_better else "≤"
-        return (
-            f"| {self.name} | {_amount(self.value)} {self.unit} | {_amount(self.baseline)} {self.unit}, "
-            f"{self.baseline_name} | {self.ratio:.2f} | {sign} {self.target:g}{'' if self.is_met else ', **missed**'} |"
-        )
-
-
-def compare(
-    name: str,
-    unit: str,
-    values: Sequence[float],
-    baselines: Sequence[float],
-    baseline_name: str,
-    *,
-    target: float,
-    more_is_better: bool = False,
-) -> Measurement:
-    """Compare samples that were taken in turn."""
-    return Measurement(
-        name,
-        unit,
-        statistics.median(values),
-        statistics.median(baselines),
-        baseline_name,
-        statistics.median(value / baseline for value, baseline in zip(values, baselines, strict=True)),
-        target,
-        more_is_better,
-    )
+        """The measurement as a row of the Markdown table, with medians."""
+        value, baseline = (f"{_amount(statistics.median(each))} {self.unit}" for each in (self.values, self.baselines))
+        target = f"{'≥' if self.more_is_better else '≤'} {self.target:g}{'' if self.is_met else ', **missed**'}"
+        return f"| {self.name} | {value} | {baseline}, {self.baseline_name} | {self.ratio:.2f} | {target} |"
 
 
 def markdown_table(measurements: Sequence[Measurement]) -> str:

@@ -16,7 +16,7 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bench.measurement import Measurement, compare
+from bench.measurement import Measurement
 from local_stack import LocalStack
 from orders.domain.message import write_message
 from orders.domain.order import Order, SubmittedOrder
@@ -51,12 +51,12 @@ class Throughput:
         """Measure how many orders per second the API accepts."""
         name = f"orders per second, {_CONNECTIONS} connections"
         own, bare = self._sample("submission", rounds, lambda: self._accepted_per_second(seconds))
-        return compare(name, "/s", own, bare, "a function that only sends", target=0.9, more_is_better=True)
+        return Measurement(name, "/s", own, bare, "a function that only sends", 0.9, more_is_better=True)
 
     def draining(self, rounds: int, orders: int) -> Measurement:
         """Measure how long processing takes to store queued orders."""
         own, bare = self._sample("processing", rounds, lambda: self._seconds_to_drain(orders))
-        return compare(f"draining {orders:,} orders", "s", own, bare, "one unconditional put per message", target=1.2)
+        return Measurement(f"draining {orders:,} orders", "s", own, bare, "one unconditional put per message", 1.2)
 
     def _sample(self, function: str, rounds: int, run: Callable[[], float]) -> tuple[list[float], list[float]]:
         """Return samples of a function and of its bare version, taken in turn. The first round starts the workers."""

@@ -1,6 +1,5 @@
 """The settings of a local stack, from environment variables."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,9 +9,6 @@ from local_stack.aws import AwsConnection, stored_credentials
 from local_stack.machine import LOOPBACK, LocalStackError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-
-# The same rule as the backend's, checked before anything is started.
-_EMAIL = re.compile(r"[^@\s<>,;]+@[a-zA-Z0-9-]+([.][a-zA-Z0-9-]+)+")
 
 
 @dataclass(frozen=True)
@@ -51,12 +47,11 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
-        """Read PORT, AWS_PORT, DEPLOY and NOTIFICATION_EMAIL; an unset or empty variable means the default."""
+        """Read PORT, AWS_PORT and DEPLOY; an unset or empty variable means the default."""
         settings = cls(
             storefront_port=_port(environment, "PORT", cls.storefront_port),
             aws_port=_port(environment, "AWS_PORT", cls.aws_port),
             deploy=environment.get("DEPLOY") or cls.deploy,
-            notification_email=_email(environment, "NOTIFICATION_EMAIL", cls.notification_email),
             redeploy_from=REPOSITORY,
         )
         if settings.storefront_port == settings.aws_port:
@@ -76,12 +71,3 @@ def _port(environment: Mapping[str, str], variable: str, default: int) -> int:
             f"{variable}={text} is not a port: give a whole number from 1 to 65535, such as {variable}={default}."
         )
     return port
-
-
-def _email(environment: Mapping[str, str], variable: str, default: str) -> str:
-    text = environment.get(variable) or default
-    if not _EMAIL.fullmatch(text):
-        raise LocalStackError(
-            f"{variable}={text} is not an e-mail address: give one, such as {variable}={default}. No e-mail is sent."
-        )
-    return text
