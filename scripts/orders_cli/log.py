@@ -1,7 +1,6 @@
 """The functions' logs: search events, trace one order, count events over time."""
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,11 +27,8 @@ FIELDS = (
     "announced",
 )
 
-# Event of the log → metric of its metric filter, by the names of terraform-backend.
-METRICS = {
-    f"order_{event}": f"Orders{event.capitalize()}"
-    for event in ("accepted", "refused", "stored", "duplicate", "conflict", "failed", "notified")
-}
+# Each event order_… has a metric filter Orders… in terraform-backend.
+_COUNTED = ("accepted", "refused", "stored", "duplicate", "failed", "conflict", "notified")
 _METRIC_SECONDS = 60
 
 
@@ -92,11 +88,12 @@ Metric = tuple[str, str, dict[str, str], str]
 """Namespace, name, dimensions and statistic."""
 
 
-def event_counts(cloudwatch: Any, namespace: str, since: datetime, now: datetime) -> Counter[str]:
-    """Return how often each event in METRICS occurred, from the metric filters. On AWS they lag by a minute or two."""
-    metrics: dict[str, Metric] = {event: (namespace, metric, {}, "Sum") for event, metric in METRICS.items()}
+def event_counts(cloudwatch: Any, namespace: str, since: datetime, now: datetime) -> dict[str, int]:
+    """Return the numbers of events from the metric filters. On AWS they lag by a minute or two."""
+    metrics: dict[str, Metric] = {event: (namespace, f"Orders{event.capitalize()}", {}, "Sum") for event in _COUNTED}
     values = metric_values(cloudwatch, metrics, since.replace(second=0, microsecond=0), now)
-    return Counter({event: int(sum(found)) for event, found in values.items()})
+    counts = {event: int(sum(found)) for event, found in values.items()}
+    return {**counts, "failed_attempts": counts.pop("failed") + counts.pop("conflict")}
 
 
 def metric_values(

@@ -159,6 +159,12 @@ def test_pause_stops_processing_until_resume(stack: DeployedStack, orders: Order
     stack.wait_until_processed(order_id)
     assert "processing  " in orders.run("status").out
 
+    def rates() -> dict[str, float]:
+        return dict(json.loads(orders.run("status", "--json").out)["per_minute"])
+
+    stack.api.post(json.dumps({"customer_id": customer}).encode())
+    wait_for("all metrics", lambda: all(rates()[name] for name in ("accepted", "refused", "stored", "notified")))
+
 
 def on_terminal(orders: OrdersCommand, *arguments: str, columns: int, term: str, answer: str) -> tuple[int, str]:
     """Run a command that asks a question on a terminal; return its exit status and what the terminal displays."""

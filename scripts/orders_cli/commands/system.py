@@ -3,8 +3,7 @@
 import re
 import sys
 import time
-from collections import Counter
-from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,26 +23,23 @@ _POLL_SECONDS = 1.0
 _STABLE = frozenset({"Enabled", "Disabled"})
 _RATE_MINUTES = 5
 _COUNT_INTERVAL = timedelta(seconds=20)
-_OLDEST_METRIC = "ApproximateAgeOfOldestMessage"
 _LINK = re.compile(r"https?://\S+$")
 
 
 @click.command(short_help="Show the state of the system on one page.")
 @on_system
-def status(as_json: bool, target: Target) -> int:
+def status(as_json: bool, target: Target) -> None:
     """Show the state of the system: queues, rates, event source mappings and alarms, with links.
 
     Numbers of messages are SQS's counts, which lag by up to a minute. The age of the oldest waiting order ignores
     messages that were received three times or more. Rates are averages of the last five minutes. While a mapping is not
     Enabled, its function is not invoked: see `orders pause`.
     """
-    system = target.find()
-    now = utc_now()
-    began = now - timedelta(minutes=_RATE_MINUTES)
-    depths = _depths(system)
-    orders, dead, notifications = depths
-    waiting = _oldest_seconds(system, now) if orders.total else 0
-    numbers = _numbers(depths, _counts(system, began, now))
+    system, now = target.find(), utc_now()
+    since = now - timedelta(minutes=_RATE_MINUTES)
+    orders, dead, notifications = _depths(system)
+    waiting = _oldest_seconds(system, since, now) if orders.total else 0
+    counts = event_counts(system.client("cloudwatch"), system.metrics_namespace, since, now)
     rates = ("accepted", "refused", "stored", "failed_attempts", "notified")
     document: dict[str, Any] = {
         "system": system.name,
@@ -52,7 +48,7 @@ def status(as_json: bool, target: Target) -> int:
         "oldest_order_seconds": waiting,
         "dead_letters": {"visible": dead.visible, "in_flight": dead.in_flight},
         "dead_notifications": {"visible": notifications.visible, "in_flight": notifications.in_flight},
-        "per_minute": {name: round(numbers[name] / _RATE_MINUTES, 1) for name in rates},
+        "per_minute": {name: round(counts[name] / _RATE_MINUTES, 1) for name in rates},
         "processing": _mapping(system, "processing")["State"],
         "notification": _mapping(system, "notification")["State"],
         "alarms": _alarms(system),
@@ -61,7 +57,7 @@ def status(as_json: bool, target: Target) -> int:
     }
     if as_json:
         print_json(document, indent=2)
-        return 0
+        return
     active = document.pop("alarms")
     shown = {
         name.replace("_", " "): ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
@@ -73,13 +69,11 @@ def status(as_json: bool, target: Target) -> int:
     if active:
         print_line("")
         print_table(("ALARM", "SINCE", "RUNBOOK"), [list(alarm.values()) for alarm in active])
-    return 0
 
 
-def _oldest_seconds(system: System, now: datetime) -> int | None:
-    queue_name = system.outputs["orders_queue_url"].rpartition("/")[2]
-    metric = {"oldest": ("AWS/SQS", _OLDEST_METRIC, {"QueueName": queue_name}, "Maximum")}
-    since = now - timedelta(minutes=_RATE_MINUTES)
+def _oldest_seconds(system: System, since: datetime, now: datetime) -> int | None:
+    queue = {"QueueName": system.outputs["orders_queue_url"].rpartition("/")[2]}
+    metric = {"oldest": ("AWS/SQS", "ApproximateAgeOfOldestMessage", queue, "Maximum")}
     values = metric_values(system.client("cloudwatch"), metric, since, now)["oldest"]
     return int(values[0]) if values else None
 
@@ -104,7 +98,7 @@ def _alarms(system: System) -> list[dict[str, str]]:
 )
 @click.option("--count", type=click.IntRange(1), help="Stop after this many readings. Default: at Ctrl-C.")
 @on_system
-def watch(interval: float, count: int | None, as_json: bool, target: Target) -> int:
+def watch(interval: float, count: int | None, as_json: bool, target: Target) -> None:
     """Watch orders accepted, waiting, stored, failed and notified. Each reading is one line.
 
     Numbers of messages are SQS's counts. The other numbers are events that metric filters have counted since the minute
@@ -113,52 +107,37 @@ def watch(interval: float, count: int | None, as_json: bool, target: Target) -> 
     system = target.find()
     began = next_count = utc_now()
     report("orders are counted by metric filters, from the start of this minute")
-    try:
+    # Ctrl-C is the usual way to end a watch.
+    with suppress(KeyboardInterrupt):
         for number in range(count or sys.maxsize):
             if number:
                 time.sleep(interval)
             now = utc_now()
             # CloudWatch charges for each read.
             if system.is_local or now >= next_count:
-                counts, next_count = _counts(system, began, now), now + _COUNT_INTERVAL
-            numbers = _numbers(_depths(system), counts)
+                counts = event_counts(system.client("cloudwatch"), system.metrics_namespace, began, now)
+                next_count = now + _COUNT_INTERVAL
+            orders, dead, notifications = _depths(system)
+            numbers = {
+                **counts,
+                "waiting": orders.visible + orders.delayed,
+                "in_flight": orders.in_flight,
+                "dead_letters": dead.total,
+                "dead_notifications": notifications.total,
+            }
             if as_json:
                 print_json({"time": format_timestamp(now), **numbers})
             else:
                 print_line(f"{format_timestamp(now)} " + " ".join(f"{name}={n}" for name, n in numbers.items()))
-    except KeyboardInterrupt:
-        # The usual way to end a watch.
-        return 0
-    return 0
 
 
 def _depths(system: System) -> list[Depth]:
     return [system.queue(output).depth() for output in ("orders_queue", "orders_dlq", "notifications_dlq")]
 
 
-def _counts(system: System, began: datetime, now: datetime) -> Counter[str]:
-    return event_counts(system.client("cloudwatch"), system.metrics_namespace, began, now)
-
-
-def _numbers(depths: Sequence[Depth], counts: Counter[str]) -> dict[str, int]:
-    orders, dead, notifications = depths
-    return {
-        "accepted": counts["order_accepted"],
-        "refused": counts["order_refused"],
-        "waiting": orders.visible + orders.delayed,
-        "in_flight": orders.in_flight,
-        "stored": counts["order_stored"],
-        "duplicate": counts["order_duplicate"],
-        "failed_attempts": counts["order_failed"] + counts["order_conflict"],
-        "notified": counts["order_notified"],
-        "dead_letters": dead.total,
-        "dead_notifications": notifications.total,
-    }
-
-
 @click.command(short_help="Stop processing; orders wait in the queue.")
 @changes_system
-def pause(mode: Mode, target: Target) -> int:
+def pause(mode: Mode, target: Target) -> None:
     """Stop processing: disable the event source mapping and wait until it is disabled.
 
     The API still accepts orders. They are PENDING and wait in the queue for at most four days. Waiting does not count
@@ -169,12 +148,11 @@ def pause(mode: Mode, target: Target) -> int:
     _set(system, "Disabled", mode, "Stop processing orders")
     report("orders are still accepted; they wait in the queue for at most 4 days, until `orders resume`")
     report(f"alarms on waiting orders, such as {system.name}-orders-waiting, will fire in about five minutes")
-    return 0
 
 
 @click.command(short_help="Resume processing after `pause`.")
 @changes_system
-def resume(mode: Mode, target: Target) -> int:
+def resume(mode: Mode, target: Target) -> None:
     """Resume processing: enable the event source mapping and wait until it is enabled.
 
     The waiting orders are then processed. `orders status` shows how many are left.
@@ -182,7 +160,6 @@ def resume(mode: Mode, target: Target) -> int:
     system = target.find()
     _set(system, "Enabled", mode, "Resume processing orders")
     report(f"{system.queue('orders_queue').depth().total:,} waiting orders are being processed; see `orders status`")
-    return 0
 
 
 def _set(system: System, wanted: str, mode: Mode, what: str) -> None:
