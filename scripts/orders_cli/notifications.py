@@ -6,7 +6,7 @@ notification function sends it, with its own role and log: it receives the event
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError, ParamValidationError
@@ -15,15 +15,13 @@ from orders_cli.dead_letters import DeadLetter, Kind, Reason, letter_of
 from orders_cli.errors import OperatorError, error_code
 from orders_cli.queue import Message
 from orders_cli.system import System
+from orders_cli.table import Item
 
 # As in the event source mapping.
 BATCH_SIZE = 10
 
 _EXPIRED = frozenset({"TrimmedDataAccessException", "ResourceNotFoundException"})
 _EMPTY_PAGES = 5
-
-Item = Mapping[str, Any]
-"""An order in DynamoDB's notation."""
 
 
 class ExpiredError(Exception):

@@ -138,9 +138,6 @@ class Moment(click.ParamType[datetime]):
     def __init__(self, *, is_end: bool = False) -> None:
         self._is_end = is_end
 
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        return "MOMENT"
-
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         text = str(value).strip()
         try:

@@ -17,11 +17,11 @@ from orders_cli.console import counted, print_fields, print_json, print_table, p
 from orders_cli.dead_letters import dead_letter, with_reasons
 from orders_cli.errors import FAILED, NOT_FOUND, OperatorError
 from orders_cli.log import LOG_DAYS, LogEvent
-from orders_cli.notifications import BATCH_SIZE, Item
+from orders_cli.notifications import BATCH_SIZE
 from orders_cli.options import Mode, Moment, Target, changes_system, on_system, utc_now
 from orders_cli.queue import peek
 from orders_cli.system import System
-from orders_cli.table import read_order
+from orders_cli.table import Item, read_order
 
 # Orders and messages have UUIDs; request ids come from API Gateway, such as JKJaXmPLvHcESHA=.
 _ID = re.compile(r"[A-Za-z0-9=+/_-]{8,128}")
@@ -195,7 +195,7 @@ def _csv_line(fields: Iterable[object]) -> str:
 @click.argument("some_id", metavar="ID")
 @click.option("--since", type=Moment(), help=f"Search no further back. Default: {LOG_DAYS} days.")
 @on_system
-def trace(some_id: str, since: datetime | None, as_json: bool, target: Target) -> int:
+def trace(some_id: str, since: datetime | None, as_json: bool, target: Target) -> None:
     """Show the events that the four functions logged about an order, in chronological order.
 
     ID is an order id, the request_id of an API error, or the id of a message in a queue. An event holds ids and codes,
@@ -218,7 +218,6 @@ def trace(some_id: str, since: datetime | None, as_json: bool, target: Target) -
         rows = [[format_timestamp(event.time), event.function, event.name, _details(event, wanted)] for event in events]
         print_table(("TIME", "FUNCTION", "EVENT", "DETAILS"), rows)
     report(f"{counted(len(events), 'event')} in {(events[-1].time - events[0].time).total_seconds():.1f} s")
-    return 0
 
 
 def _details(event: LogEvent, wanted: str) -> str:
@@ -228,7 +227,7 @@ def _details(event: LogEvent, wanted: str) -> str:
 @click.command(short_help="Repeat the notifications of stored orders.")
 @click.argument("order_ids", nargs=-1, required=True, metavar="ORDER_ID...")
 @changes_system
-def notify(order_ids: tuple[str, ...], mode: Mode, target: Target) -> int:
+def notify(order_ids: tuple[str, ...], mode: Mode, target: Target) -> None:
     """Repeat the notifications of stored orders, through the deployed notification function.
 
     Use this if a notification failed or a subscriber lost it. Subscribers recognize repeats by the order id. If one of
@@ -260,4 +259,3 @@ def notify(order_ids: tuple[str, ...], mode: Mode, target: Target) -> int:
             report(f"notified {counted(sent, 'order')}")
     if mode.as_json:
         print_json({"orders": len(items), "notified": sent})
-    return 0
