@@ -23,16 +23,6 @@ _UNITS = {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86_400}
 _POSITIVE = click.FloatRange(min=0, min_open=True)
 _DEFAULTS = {setting.name: getattr(Settings(), setting.name) for setting in fields(Settings)}
 
-VARIANTS: dict[str, dict[str, Any]] = {
-    "as deployed": {},
-    "dashboard among the account's free ones": {"has_free_dashboard": True},
-    "an e-mail per order": {"orders_are_mailed": True},
-    "tracing": {"is_traced": True},
-    "SnapStart for submission and status": {"has_snapstart": True},
-    "customer-managed key": {"has_customer_key": True},
-    "full batches, as under load": {"orders_per_batch": 10},
-}
-
 
 @click.group()
 def planning() -> None:
@@ -240,21 +230,6 @@ def show(profile: str | None, orders: int | None, batch_window: int, **options: 
     click.echo(f"\ntotal {month.total():,.2f}")
     if scenario.orders:
         click.echo(f"per extra million orders {month.per_million():,.2f}")
-
-
-@cost.command()
-@click.option("--profile", type=click.Choice(list(PROFILES)), default="million-a-month", show_default=True)
-def compare(profile: str) -> None:
-    """Compare the cost of the backend under different settings."""
-    scenario = replace(PROFILES[profile], has_storefront=False)
-    base = Bill(scenario)
-    click.echo(f"The backend at {scenario.orders:,} orders per month, USD\n")
-    click.echo(f"{'':40}{'per month':>10}{'difference':>12}{'per extra million':>18}")
-    for name, changes in VARIANTS.items():
-        month = Bill(replace(scenario, **changes))
-        difference = month.total() - base.total()
-        change = f"{difference:+,.2f}" if difference else ""
-        click.echo(f"{name:40}{month.total():>10,.2f}{change:>12}{month.per_million():>18,.2f}")
 
 
 def _print_overview() -> None:

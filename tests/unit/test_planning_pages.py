@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,6 +53,17 @@ def test_page_shows_the_savings_of_a_batch_window() -> None:
             rate = PROFILES[name].orders / SECONDS / settings.pollers
             expected += [f"{saved:.2f}", f"{window_wait_seconds(rate, int(window), 10):.1f} s"]
         assert cells.split(" | ") == expected
+
+
+def test_page_shows_the_cost_of_each_alternative() -> None:
+    page = (REPOSITORY / "docs" / "cost.md").read_text(encoding="utf-8")
+    backend = replace(PROFILES["million-a-month"], has_storefront=False)
+    assert f"costs {Bill(backend).total():.2f}." in page
+    changes: list[dict[str, Any]] = [{"has_free_dashboard": True}, {"orders_are_mailed": True}, {"is_traced": True}]
+    changes += [{"has_snapstart": True}, {"has_customer_key": True}, {"orders_per_batch": 10}]
+    differences = [Bill(replace(backend, **change)).total() - Bill(backend).total() for change in changes]
+    rows = re.findall(r"^\| [^|]+ \| ([+-]\d+\.\d\d) \|$", page, re.MULTILINE)
+    assert rows == [f"{difference:+.2f}" for difference in differences]
 
 
 def test_readme_names_the_costs_of_the_overview() -> None:
