@@ -52,23 +52,11 @@ def stack(local_stack: LocalStack) -> DeployedStack:
 @pytest.fixture
 def as_user(
     stack: DeployedStack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[Callable[[list[dict[str, Any]]], set[str]]]:
-    """Return a function that acts as a new user with these statements; the set that it returns collects called actions."""
-    iam = stack.client("iam")
-    users: list[tuple[str, str]] = []
-    calls: set[str] = set()
-    original = BaseClient._make_api_call
-
-    def call(client: Any, operation: str, parameters: Any) -> Any:
-        # The local stack's own clients also run in this process.
-        if client._request_signer._credentials.access_key not in {key_id for _, key_id in users}:
-            return original(client, operation, parameters)
-        service = client.meta.service_model.signing_name.replace("monitoring", "cloudwatch")
-        calls.add(ACTIONS.get(f"{service}:{operation}", f"{service}:{operation}"))
-        return original(client, operation, parameters)
+) -> Callable[[list[dict[str, Any]]], set[str]]:
+    """Return a function that acts as a new user with these statements, and returns a set that collects its actions."""
 
     def act_as(statements: list[dict[str, Any]]) -> set[str]:
-        name = f"operator-{uuid.uuid4().hex[:8]}"
+        iam, name, calls = stack.client("iam"), f"operator-{uuid.uuid4().hex[:8]}", set[str]()
         text = json.dumps({"Version": "2012-10-17", "Statement": statements})
         region, account = stack.outputs["alerts_topic_arn"].split(":")[3:5]
         for placeholder, value in {"PARTITION": "aws", "REGION": region, "ACCOUNT": account}.items():
@@ -76,7 +64,15 @@ def as_user(
         iam.create_user(UserName=name)
         iam.put_user_policy(UserName=name, PolicyName="operator", PolicyDocument=text)
         key = iam.create_access_key(UserName=name)["AccessKey"]
-        users.append((name, key["AccessKeyId"]))
+        original = BaseClient._make_api_call
+
+        def call(client: Any, operation: str, parameters: Any) -> Any:
+            # The local stack's own clients also run in this process.
+            if client._request_signer._credentials.access_key == key["AccessKeyId"]:
+                service = client.meta.service_model.signing_name.replace("monitoring", "cloudwatch")
+                calls.add(ACTIONS.get(f"{service}:{operation}", f"{service}:{operation}"))
+            return original(client, operation, parameters)
+
         for variable, value in tool_environment(stack.local.connection).items():
             monkeypatch.setenv(variable, value)
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
@@ -85,12 +81,7 @@ def as_user(
         monkeypatch.setattr(BaseClient, "_make_api_call", call)
         return calls
 
-    yield act_as
-    monkeypatch.undo()
-    for name, key_id in users:
-        iam.delete_access_key(UserName=name, AccessKeyId=key_id)
-        iam.delete_user_policy(UserName=name, PolicyName="operator")
-        iam.delete_user(UserName=name)
+    return act_as
 
 
 @pytest.fixture
