@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -78,24 +79,29 @@ class AwsConnection:
     credentials: Credentials
 
     def client(self, service: str) -> Any:
-        """Return a new boto3 client of `service`, independent of the user's own AWS settings."""
-        session = botocore.session.Session(session_vars=_NO_USER_FILES)
-        session.register_component("data_loader", _LOADER)
-        config = Config(
-            signature_version=UNSIGNED if self.credentials == ANONYMOUS else None,
-            proxies={},  # None would use a proxy of the environment
-            use_dualstack_endpoint=False,
-            use_fips_endpoint=False,
-            connect_timeout=5,
-            read_timeout=30,
-            retries={"mode": "standard", "total_max_attempts": 3},
-        )
-        return boto3.session.Session(botocore_session=session).client(
-            service,
-            self.region,
-            endpoint_url=self.endpoint_url,
-            aws_access_key_id=self.credentials.access_key or None,
-            aws_secret_access_key=self.credentials.secret_key or None,
-            aws_session_token=self.credentials.session_token,
-            config=config,
-        )
+        """Return the boto3 client of `service`, independent of the user's own AWS settings."""
+        return _client(self, service)
+
+
+@cache
+def _client(connection: AwsConnection, service: str) -> Any:
+    session = botocore.session.Session(session_vars=_NO_USER_FILES)
+    session.register_component("data_loader", _LOADER)
+    config = Config(
+        signature_version=UNSIGNED if connection.credentials == ANONYMOUS else None,
+        proxies={},  # None would use a proxy of the environment
+        use_dualstack_endpoint=False,
+        use_fips_endpoint=False,
+        connect_timeout=5,
+        read_timeout=30,
+        retries={"mode": "standard", "total_max_attempts": 3},
+    )
+    return boto3.session.Session(botocore_session=session).client(
+        service,
+        connection.region,
+        endpoint_url=connection.endpoint_url,
+        aws_access_key_id=connection.credentials.access_key or None,
+        aws_secret_access_key=connection.credentials.secret_key or None,
+        aws_session_token=connection.credentials.session_token,
+        config=config,
+    )

@@ -68,7 +68,7 @@ class LocalStack:
         return self.connection.endpoint_url
 
     def client(self, service: str) -> Any:
-        """Return a new boto3 client of an AWS service in the emulator, as its root user."""
+        """Return the boto3 client of an AWS service in the emulator, as its root user."""
         return self.connection.client(service)
 
     @property
