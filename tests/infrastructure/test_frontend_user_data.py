@@ -150,9 +150,15 @@ def test_health_checks_are_not_logged(apache: WebServer) -> None:
 
 
 @pytest.fixture
-def machine() -> Iterator[Path]:
-    with web_server.new_machine() as root:
+def machine(apache: WebServer) -> Iterator[Path]:
+    """A copy of the installed machine, on which Apache does not run."""
+    with web_server.new_machine(apache.installation.root) as root:
         yield root
+
+
+def test_apache_is_not_started_by_its_package(apache: WebServer) -> None:
+    # Otherwise an instance whose installation fails later would become healthy.
+    assert "policy-rc.d denied execution of start" in apache.installation.log
 
 
 def assert_failed(installation: Installation, reason: str) -> None:
@@ -173,7 +179,6 @@ def test_missing_packages_fail_after_five_attempts(machine: Path, script: str) -
 
 
 def test_unreachable_repository_fails_after_five_attempts(machine: Path, script: str, tmp_path: Path) -> None:
-    # One system is reused for three failures, because installing packages is slow.
     pinned = re.search(r"<<'KEY'\n(.*?)\nKEY\n", script, re.DOTALL)
     assert pinned
     script = script.replace(pinned[1], add_agent(machine, tmp_path))

@@ -1,12 +1,11 @@
 """The invariants hold for the template. They also hold for Terraform, because test_parity.py compares both."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import pytest
 
 from infrastructure.conftest import CHOSEN
-from infrastructure.invariants import VIOLATIONS, violations
+from infrastructure.invariants import violations
 from infrastructure.test_variables import CERTIFICATE, KEY
 from support.repository.cloudformation import Template, parameters_of
 
@@ -55,17 +54,3 @@ def test_visibility_timeout_is_six_times_every_allowed_timeout(
     # With a shorter evaluation range, the alarm would return to OK between two deliveries of a failing order.
     for alarm, deliveries in (("ProcessingFailingAlarm", 2), ("ProcessingErrorsAlarm", 1)):
         assert 60 * resources[alarm]["Properties"]["EvaluationPeriods"] >= 60 + deliveries * visibility_timeout
-
-
-@pytest.mark.parametrize(("sentence", "path", "value"), VIOLATIONS)
-def test_violated_invariant_is_reported(template: Template, sentence: str, path: str, value: Any) -> None:
-    resource, _, setting = path.partition("/")
-    changed = template.changed(f"{resource}/Properties/{setting}", value)
-    resources = changed.resources(**EMAIL, **TOKENS, **DOMAIN, NoOrdersAlarmMinutes="60")
-    assert sentence in {violated for violated, _ in violations(resources)}
-
-
-def test_invariant_is_reported_when_no_resource_is_affected(template: Template) -> None:
-    resources = template.resources(**EMAIL)
-    del resources["DefaultStage"]
-    assert ("every throttling limit is at least 1", "nothing") in list(violations(resources))

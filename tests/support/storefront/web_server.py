@@ -58,16 +58,22 @@ class Installation:
 
 
 @contextmanager
-def new_machine() -> Iterator[Path]:
-    """Yield the folder of a fresh Debian 13 with a network and without Apache; delete it afterwards."""
+def new_machine(original: Path | None = None) -> Iterator[Path]:
+    """Yield the folder of a fresh Debian 13 with a network, or a copy of a machine; delete it afterwards.
+
+    Apache does not run on it. A copy has its packages, which take long to install, and no repository.
+    """
     pristine = debian_root()
     folder = Path(tempfile.mkdtemp(prefix="web-server-", dir=pristine.parent))
     root = folder / "root"
     try:
-        subprocess.run(["cp", "--archive", "--reflink=auto", str(pristine), str(root)], check=True)
+        subprocess.run(["cp", "--archive", "--reflink=auto", str(original or pristine), str(root)], check=True)
+        for left in ("run/apache2/apache2.pid", "tmp/pauses"):
+            (root / left).unlink(missing_ok=True)
+        shutil.rmtree(root / "srv" / "repository", ignore_errors=True)
         shutil.copy("/etc/resolv.conf", root / "etc" / "resolv.conf")
         stubs = root / "tmp" / "stubs"
-        stubs.mkdir()
+        stubs.mkdir(exist_ok=True)
         for name, lines in _STUBS.items():
             (stubs / name).write_text(f"#!/bin/sh\n{lines}")
             (stubs / name).chmod(0o755)
