@@ -4,7 +4,7 @@ import json
 import zipfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +12,20 @@ import pytest
 
 from deployed_outputs import outputs_of_stack
 from infrastructure.deployed_system import Description, describe
-from infrastructure.deployer import deployer_environment
+from local_stack.aws import Credentials
+from local_stack.environment import tool_environment
 from support.deployment.api import JSON_TYPE, DeployedApi
 from support.deployment.cloudformation import Stack
 from support.deployment.emulator import Emulator, running_emulator
 from support.deployment.frontend import VARIABLES
-from support.deployment.plans import SideBySide
 from support.deployment.sign_in import SignIn
-from support.deployment.terraform import Plan, Resources, TerraformRoot
+from support.deployment.terraform import Plan, Resources, SideBySide, TerraformRoot
 from support.prerequisites import require_program
 from support.repository.cloudformation import ACCOUNT, REGION, parameters_of
 from support.repository.files import REPOSITORY
 from support.sample_orders import SAMPLE_BODY
+
+DEPLOYER_POLICY = REPOSITORY / "docs" / "deployer-policy.json"
 
 OTHER_REGION = "ap-southeast-2"
 KEY = f"arn:aws:kms:{OTHER_REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -206,6 +208,20 @@ class DeployedTwice:
     """For each API, by its domain: status of a customer's own order, and status and code of another customer's."""
 
 
+def deployer_environment(emulator: Emulator, zone: str) -> Mapping[str, str]:
+    """Create a user with docs/deployer-policy.json only; return the environment of a program that acts as this user."""
+    policy = DEPLOYER_POLICY.read_text()
+    filled_in = {"PARTITION": "aws", "ACCOUNT": ACCOUNT, "REGION": REGION, "BUCKET": "artifacts-of-orders"}
+    for placeholder, value in {**filled_in, "KEY": "*", "ZONE": zone}.items():
+        policy = policy.replace(placeholder, value)
+    iam = emulator.client("iam")
+    iam.create_user(UserName="deployer")
+    iam.put_user_policy(UserName="deployer", PolicyName="deployer", PolicyDocument=policy)
+    key = iam.create_access_key(UserName="deployer")["AccessKey"]
+    credentials = Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+    return tool_environment(replace(emulator.connection, credentials=credentials))
+
+
 @pytest.fixture(scope="session")
 def deployed_twice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedTwice]:
     """Both deployments side by side. Terraform uses an identity with docs/deployer-policy.json only."""
@@ -232,9 +248,7 @@ def deployed_twice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deploye
         dev = {**chosen, "environment": "dev", "api_domain_name": "api.dev.example.com"}
         by_cloudformation = threads.submit(stack.deploy, **parameters_of(dev))
         directory = tmp_path_factory.mktemp("terraform") / "terraform-backend"
-        root = TerraformRoot(
-            REPOSITORY / "terraform-backend", directory, deployer_environment(emulator, ACCOUNT, zone_id)
-        )
+        root = TerraformRoot(REPOSITORY / "terraform-backend", directory, deployer_environment(emulator, zone_id))
         staging = {**chosen, "environment": "staging", "lambda_zip_path": str(stack.zip_path)}
         staging["api_domain_name"] = "api.staging.example.com"
         root.apply(staging)

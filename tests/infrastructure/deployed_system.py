@@ -4,7 +4,8 @@ Generated names and IDs are replaced by the resource they belong to.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 Description = dict[str, Any]
@@ -41,29 +42,30 @@ class _Reader:
             raw.update(part())
         return {self._without_ids(name): self._cleaned(settings) for name, settings in sorted(raw.items())}
 
-    def _has_prefix(self, name: str) -> bool:
-        return name.startswith(self._prefix)
-
     def _short(self, name: str) -> str:
         return name.replace(self._prefix, "").lstrip("-")
+
+    def _found(self, service: str, operation: str, key: str, name: Callable[[Any], str]) -> Iterator[tuple[str, Any]]:
+        """Yield the short name and the description of each listed resource whose name begins with the prefix."""
+        client = self._client(service)
+        pages = client.get_paginator(operation).paginate() if client.can_paginate(operation) else [None]
+        for page in pages:
+            for each in (page or getattr(client, operation)()).get(key, []):
+                if name(each).startswith(self._prefix):
+                    yield self._short(name(each)), each
 
     def _table(self) -> Description:
         dynamodb = self._client("dynamodb")
         described = {}
-        for name in filter(self._has_prefix, dynamodb.list_tables()["TableNames"]):
+        for short, name in self._found("dynamodb", "list_tables", "TableNames", str):
             table = dynamodb.describe_table(TableName=name)["Table"]
-            stream = table["LatestStreamArn"]
-            self._ids[stream.rpartition("/")[2]] = "<stream>"
+            self._ids[table["LatestStreamArn"].rpartition("/")[2]] = "<stream>"
             backups = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
-            described[f"table {self._short(name)}"] = {
+            recovery = backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]
+            described[f"table {short}"] = {
                 **table,
-                "GlobalSecondaryIndexes": {
-                    index["IndexName"]: index for index in table.get("GlobalSecondaryIndexes", [])
-                },
-                "PointInTimeRecovery": {
-                    "PointInTimeRecoveryEnabled": backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]
-                    == "ENABLED"
-                },
+                "GlobalSecondaryIndexes": {each["IndexName"]: each for each in table.get("GlobalSecondaryIndexes", [])},
+                "PointInTimeRecovery": {"PointInTimeRecoveryEnabled": recovery == "ENABLED"},
                 "TimeToLive": dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"],
                 "Tags": dynamodb.list_tags_of_resource(ResourceArn=table["TableArn"])["Tags"],
             }
@@ -72,29 +74,25 @@ class _Reader:
     def _queues(self) -> Description:
         sqs = self._client("sqs")
         return {
-            f"queue {self._short(url.rpartition('/')[2])}": {
+            f"queue {short}": {
                 **_documents(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]),
                 "Tags": sqs.list_queue_tags(QueueUrl=url).get("Tags", {}),
             }
-            for url in sqs.list_queues(QueueNamePrefix=self._prefix).get("QueueUrls", [])
+            for short, url in self._found("sqs", "list_queues", "QueueUrls", lambda url: url.rpartition("/")[2])
         }
 
     def _topics(self) -> Description:
         sns = self._client("sns")
         described: Description = {}
-        for topic in sns.list_topics()["Topics"]:
+        for short, topic in self._found("sns", "list_topics", "Topics", lambda each: each["TopicArn"].split(":")[5]):
             arn = topic["TopicArn"]
-            name = arn.rpartition(":")[2]
-            if not self._has_prefix(name):
-                continue
-            described[f"topic {self._short(name)}"] = {
+            described[f"topic {short}"] = {
                 **_documents(sns.get_topic_attributes(TopicArn=arn)["Attributes"]),
                 "Tags": sns.list_tags_for_resource(ResourceArn=arn)["Tags"],
             }
             for subscription in sns.list_subscriptions_by_topic(TopicArn=arn)["Subscriptions"]:
                 self._ids[subscription["SubscriptionArn"].rpartition(":")[2]] = "<subscription>"
-                key = f"subscription {self._short(name)} {subscription['Protocol']} {subscription['Endpoint']}"
-                described[key] = {
+                described[f"subscription {short} {subscription['Protocol']} {subscription['Endpoint']}"] = {
                     **subscription,
                     **sns.get_subscription_attributes(SubscriptionArn=subscription["SubscriptionArn"])["Attributes"],
                 }
@@ -103,59 +101,47 @@ class _Reader:
     def _functions(self) -> Description:
         functions = self._client("lambda")
         described: Description = {}
-        for listed in functions.list_functions()["Functions"]:
+        for short, listed in self._found("lambda", "list_functions", "Functions", lambda each: each["FunctionName"]):
             name = listed["FunctionName"]
-            if not self._has_prefix(name):
-                continue
             function = functions.get_function(FunctionName=name)
-            described[f"function {self._short(name)}"] = {
+            versions = functions.list_versions_by_function(FunctionName=name)["Versions"]
+            described[f"function {short}"] = {
                 **function["Configuration"],
                 "ReservedConcurrency": function.get("Concurrency"),
                 "Tags": function.get("Tags", {}),
-                "Versions": {
-                    # The template sets a description only for CloudFormation's version.
-                    version["Version"]: {setting: version[setting] for setting in version.keys() - {"Description"}}
-                    for version in functions.list_versions_by_function(FunctionName=name)["Versions"]
-                },
+                # The template sets a description only for CloudFormation's version.
+                "Versions": {v["Version"]: {k: v[k] for k in v.keys() - {"Description"}} for v in versions},
             }
             for alias in functions.list_aliases(FunctionName=name)["Aliases"]:
-                described[f"alias {self._short(name)} {alias['Name']}"] = {
-                    **alias,
-                    "Policy": self._function_policy(functions, name, alias["Name"]),
-                }
+                policy: list[Any] = []
+                with suppress(functions.exceptions.ResourceNotFoundException):
+                    document = functions.get_policy(FunctionName=name, Qualifier=alias["Name"])["Policy"]
+                    # CloudFormation generates the Sid.
+                    policy = [{**statement, "Sid": "<sid>"} for statement in json.loads(document)["Statement"]]
+                described[f"alias {short} {alias['Name']}"] = {**alias, "Policy": policy}
         return described
-
-    @staticmethod
-    def _function_policy(functions: Any, name: str, qualifier: str) -> list[Any]:
-        try:
-            policy = functions.get_policy(FunctionName=name, Qualifier=qualifier)["Policy"]
-        except functions.exceptions.ResourceNotFoundException:
-            return []
-        # CloudFormation generates the Sid.
-        return [{**statement, "Sid": "<sid>"} for statement in json.loads(policy)["Statement"]]
 
     def _mappings(self) -> Description:
         functions = self._client("lambda")
         described = {}
-        for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
-            function = mapping["FunctionArn"].split(":")[6]
-            if not self._has_prefix(function):
-                continue
+        for short, mapping in self._found(
+            "lambda",
+            "list_event_source_mappings",
+            "EventSourceMappings",
+            lambda each: each["FunctionArn"].split(":")[6],
+        ):
             self._ids[mapping["UUID"]] = "<mapping>"
-            described[f"mapping {self._short(function)}"] = {
-                **mapping,
-                "Tags": functions.list_tags(Resource=mapping["EventSourceMappingArn"])["Tags"],
-            }
+            tags = functions.list_tags(Resource=mapping["EventSourceMappingArn"])["Tags"]
+            described[f"mapping {short}"] = {**mapping, "Tags": tags}
         return described
 
     def _log_groups(self) -> Description:
         logs = self._client("logs")
         described: Description = {}
-        for group in _pages(logs, "describe_log_groups", "logGroups"):
-            name = group["logGroupName"]
-            if not self._has_prefix(name.rpartition("/")[2]):
-                continue
-            arn = group["arn"].removesuffix(":*")
+        for _, group in self._found(
+            "logs", "describe_log_groups", "logGroups", lambda each: each["logGroupName"].rpartition("/")[2]
+        ):
+            name, arn = group["logGroupName"], group["arn"].removesuffix(":*")
             described[f"log {name}"] = {**group, "Tags": logs.list_tags_for_resource(resourceArn=arn)["tags"]}
             for metric_filter in logs.describe_metric_filters(logGroupName=name)["metricFilters"]:
                 [metric] = metric_filter["metricTransformations"]
@@ -166,16 +152,14 @@ class _Reader:
     def _api(self) -> Description:
         apis = self._client("apigatewayv2")
         described: Description = {}
-        for api in apis.get_apis()["Items"]:
-            if not self._has_prefix(api["Name"]):
-                continue
+        for short, api in self._found("apigatewayv2", "get_apis", "Items", lambda each: each["Name"]):
             api_id = api["ApiId"]
             self._ids[api_id] = "<api>"
-            described[f"api {self._short(api['Name'])}"] = api
+            described[f"api {short}"] = api
             for integration in apis.get_integrations(ApiId=api_id)["Items"]:
-                function = integration["IntegrationUri"].split(":function:")[1].split(":")[0]
-                self._ids[integration["IntegrationId"]] = f"<integration {self._short(function)}>"
-                described[f"integration {self._short(function)}"] = integration
+                function = self._short(integration["IntegrationUri"].split(":function:")[1].split(":")[0])
+                self._ids[integration["IntegrationId"]] = f"<integration {function}>"
+                described[f"integration {function}"] = integration
             described.update(self._domains(apis, api_id))
             for authorizer in apis.get_authorizers(ApiId=api_id)["Items"]:
                 self._ids[authorizer["AuthorizerId"]] = "<authorizer>"
@@ -199,8 +183,7 @@ class _Reader:
                 continue
             self._ids[name] = "<domain>"
             self._ids[domain["DomainNameConfigurations"][0]["ApiGatewayDomainName"]] = "<target>"
-            for mapping in mappings:
-                self._ids[mapping["ApiMappingId"]] = "<mapping of the domain>"
+            self._ids |= {mapping["ApiMappingId"]: "<mapping of the domain>" for mapping in mappings}
             described["domain"] = {**domain, "Mappings": mappings}
             for zone in route53.list_hosted_zones()["HostedZones"]:
                 records = route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]
@@ -210,40 +193,34 @@ class _Reader:
     def _alarms(self) -> Description:
         cloudwatch = self._client("cloudwatch")
         return {
-            f"alarm {self._short(alarm['AlarmName'])}": {
+            f"alarm {short}": {
                 **alarm,
-                # Terraform sorts them.
-                **({"Metrics": {query["Id"]: query for query in alarm["Metrics"]}} if "Metrics" in alarm else {}),
+                "Metrics": {query["Id"]: query for query in alarm.get("Metrics", [])},  # Terraform sorts them
                 "Tags": cloudwatch.list_tags_for_resource(ResourceARN=alarm["AlarmArn"])["Tags"],
             }
-            for alarm in _pages(cloudwatch, "describe_alarms", "MetricAlarms")
-            if self._has_prefix(alarm["AlarmName"])
+            for short, alarm in self._found(
+                "cloudwatch", "describe_alarms", "MetricAlarms", lambda each: each["AlarmName"]
+            )
         }
 
     def _dashboards(self) -> Description:
-        cloudwatch = self._client("cloudwatch")
-        return {
-            f"dashboard {self._short(name)}": json.loads(cloudwatch.get_dashboard(DashboardName=name)["DashboardBody"])
-            for name in (entry["DashboardName"] for entry in cloudwatch.list_dashboards()["DashboardEntries"])
-            if name == self._prefix
-        }
+        found = self._found("cloudwatch", "list_dashboards", "DashboardEntries", lambda each: each["DashboardName"])
+        get = self._client("cloudwatch").get_dashboard
+        names = [(short, each["DashboardName"]) for short, each in found]
+        return {f"dashboard {short}": json.loads(get(DashboardName=name)["DashboardBody"]) for short, name in names}
 
     def _roles(self) -> Description:
         iam = self._client("iam")
-        functions = self._client("lambda").list_functions()["Functions"]
         described = {}
-        for function in functions:
-            if not self._has_prefix(function["FunctionName"]):
-                continue
-            name = function["Role"].rpartition("/")[2]
+        for short, function in self._found("lambda", "list_functions", "Functions", lambda each: each["FunctionName"]):
             # CloudFormation generates the name.
-            label = self._short(function["FunctionName"])
-            self._ids[name] = f"<role {label}>"
-            described[f"role {label}"] = {
+            name = function["Role"].rpartition("/")[2]
+            self._ids[name] = f"<role {short}>"
+            policies = iam.list_role_policies(RoleName=name)["PolicyNames"]
+            described[f"role {short}"] = {
                 **iam.get_role(RoleName=name)["Role"],
                 "Policies": {
-                    policy: iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
-                    for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]
+                    each: iam.get_role_policy(RoleName=name, PolicyName=each)["PolicyDocument"] for each in policies
                 },
                 "AttachedPolicies": iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"],
                 "Tags": iam.list_role_tags(RoleName=name)["Tags"],
@@ -285,24 +262,16 @@ class _Reader:
         return {key: self._cleaned(value) for key, value in tags.items() if not key.startswith("aws:cloudformation:")}
 
 
-def _documents(attributes: Mapping[str, Any]) -> Description:
-    """Return the attributes; parse those that contain a JSON document."""
-    return {
-        name: (
-            _documents(value)
-            if isinstance(value, Mapping)
-            else json.loads(value)
-            if isinstance(value, str) and value.startswith("{")
-            else value
-        )
-        for name, value in attributes.items()
-    }
+def _documents(value: Any) -> Any:
+    """Return the value with each string that contains a JSON document parsed."""
+    match value:
+        case {**attributes}:
+            return {name: _documents(each) for name, each in attributes.items()}
+        case str() if value.startswith("{"):
+            return json.loads(value)
+        case _:
+            return value
 
 
 def _sortable(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=str)
-
-
-def _pages(client: Any, operation: str, key: str) -> Iterable[Any]:
-    for page in client.get_paginator(operation).paginate():
-        yield from page[key]

@@ -29,27 +29,8 @@ def dashboard(deployed_twice: DeployedTwice) -> list[dict[str, Any]]:
     return widgets
 
 
-@pytest.fixture(scope="module")
-def alarms(deployed_twice: DeployedTwice) -> dict[str, dict[str, Any]]:
-    """The alarms by name without the prefix, from the second plan, because the emulator omits attributes."""
-    found = deployed_twice.second_plan.resources.of_type("aws_cloudwatch_metric_alarm").values()
-    return {alarm["alarm_name"].removeprefix(f"{PREFIX}-"): alarm for alarm in found}
-
-
-def test_every_alarm_notifies_and_names_the_first_check(
-    deployed_twice: DeployedTwice, alarms: dict[str, dict[str, Any]]
-) -> None:
-    topic = deployed_twice.resources["aws_sns_topic.alerts"]["arn"]
-    for name, alarm in alarms.items():
-        assert (alarm["actions_enabled"], alarm["alarm_actions"]) == (True, [topic]), name
-        assert PREFIX in alarm["alarm_description"], f"{name}'s description must name a log, a queue or a function"
-        assert " Look first " in alarm["alarm_description"], name
-    without_ok_action = {name for name, alarm in alarms.items() if not alarm["ok_actions"]}
-    assert without_ok_action == {"alerts-undelivered", "dead-letter-even-minute", "dead-letter-odd-minute"}
-
-
 def test_dashboard_shows_all_alarms_counted_metrics_and_two_thresholds(
-    deployed_twice: DeployedTwice, dashboard: list[dict[str, Any]], alarms: dict[str, dict[str, Any]]
+    deployed_twice: DeployedTwice, dashboard: list[dict[str, Any]]
 ) -> None:
     [shown] = [widget["properties"]["alarms"] for widget in dashboard if widget["type"] == "alarm"]
     resources = deployed_twice.resources
@@ -61,7 +42,8 @@ def test_dashboard_shows_all_alarms_counted_metrics_and_two_thresholds(
         for widget in dashboard
         for line in widget["properties"].get("annotations", {}).get("horizontal", [])
     }
-    drawn = {name: alarms[name] for name in ("api-slow", "orders-waiting")}
+    this = "module.monitoring.aws_cloudwatch_metric_alarm.this"
+    drawn = {name: resources[f'{this}["{name}"]'] for name in ("api-slow", "orders-waiting")}
     assert lines == {name: (a["threshold"], [a["namespace"], a["metric_name"]]) for name, a in drawn.items()}
 
 

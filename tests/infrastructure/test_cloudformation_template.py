@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from deployed_outputs import snake_case_outputs
-from support.repository.cloudformation import TEMPLATE, Template
+from infrastructure.test_variables import BACKEND_REJECTED, extreme
+from infrastructure.variable_rules import Case
+from support.repository.cloudformation import Template, parameter_value, parameters_of
 from support.repository.files import REPOSITORY
 from support.repository.openapi import operations, resolved, responses
 from support.stub_aws.call_duration import longest_call_seconds
@@ -72,17 +74,6 @@ def test_every_parameter_has_a_group_a_description_and_advice(template: Template
         assert parameter["Description"], name
         assert re.match(r"(Choose|Give|Name|Reserve) ", parameter["ConstraintDescription"]), name
         assert {"AllowedPattern", "AllowedValues", "MinValue"} & parameter.keys(), f"{name} has no validation"
-
-
-@pytest.mark.parametrize(
-    "pattern",
-    [r"\b(us|eu|ap|ca|sa|me|af|il|mx|cn)(-gov|-iso\w?)?-[a-z]+-\d\b", r"\b\d{12}\b", r"\barn:aws[a-z-]*:"],
-    ids=["region", "account", "partition"],
-)
-def test_template_does_not_hardcode(pattern: str) -> None:
-    text = re.sub(r"(?m)(^|\s)#.*$", "", TEMPLATE.read_text())
-    prose = r"(?m)^( *)(Description|ConstraintDescription|AlarmDescription|AllowedPattern): .*\n(?:(?:\1 +.*)?\n)*"
-    assert re.findall(pattern, re.sub(prose, "", text)) == []
 
 
 def test_every_resource_with_tags_has_project_and_environment(template: Template) -> None:
@@ -279,3 +270,55 @@ def test_function_responds_before_its_timeout_when_aws_hangs(template: Template,
     if function in ("Submission", "Status"):
         # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
         assert timeout < 30, "the API would time out before the function responds"
+
+
+# Values that are accepted and rejected, as by Terraform: the cases are those of test_variables.py.
+
+PARAMETERS = Template.read().document["Parameters"]
+
+
+def terraform_cases() -> Iterator[Case]:
+    for case in BACKEND_REJECTED:
+        if case.variable in NOT_PARAMETERS or case.variable in OTHER_NAMES:
+            continue
+        if case.value == "Operations@EXAMPLE.com":
+            continue  # CloudFormation compares case-sensitively
+        name, value = parameter_of(case.variable), parameter_value(case.value)
+        if value == PARAMETERS[name].get("Default"):
+            continue  # the default: empty here, null in Terraform
+        if isinstance(case.value, list) and ("," in value or value != value.strip()):
+            continue  # CloudFormation splits it at commas and trims it
+        yield Case(name, value, case.advice.replace(case.variable, name))
+
+
+CASES = [
+    *terraform_cases(),
+    Case("CorsAllowedOrigins", "https://a.example.com,shop", "scheme://host[:port]"),
+    Case("DeletionProtectionEnabled", "yes", '"true" or "false"'),
+    Case("DeletionProtectionEnabled", "True", '"true" or "false"'),
+    Case("ProcessingConcurrencyReserved", "", '"true"'),
+    Case("ProcessingConcurrencyReserved", "10", '"true"'),
+    Case("ProcessingMaximumConcurrency", "ten", "from 2 to 1000"),
+    Case("ProcessingBatchWindowSeconds", "21", "from 0 to 20"),
+    Case("NotificationParallelizationFactor", "2.5", "from 1 to 10"),
+    Case("ProcessingTimeoutSeconds", "31", "Below 2, a cold start cannot finish"),
+    Case("SubmissionReservedConcurrency", "010", "with 0 every order is rejected"),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_invalid_value_is_rejected_with_the_advice_of_terraform(template: Template, case: Case) -> None:
+    advice = template.rejections(**{**EMAIL, case.variable: case.value})
+    assert any(case.advice in each for each in advice), advice
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["smallest", "largest"])
+def test_extreme_values_are_accepted(template: Template, number: int) -> None:
+    values = extreme("terraform-backend", number).items()
+    same = {name: value for name, value in values if name not in NOT_PARAMETERS and name not in OTHER_NAMES}
+    assert template.rejections(**{**EMAIL, **parameters_of(same)}) == []
+
+
+def test_only_notification_email_is_required(template: Template) -> None:
+    assert template.rejections(**EMAIL) == []
+    assert template.rejections() == [PARAMETERS["NotificationEmail"]["ConstraintDescription"]]

@@ -6,8 +6,8 @@ which the emulator does not check; the schemas of the resource types list these 
 
 import json
 
-from infrastructure.deployer import POLICY
-from infrastructure.invariants import as_list
+from infrastructure.conftest import DEPLOYER_POLICY as POLICY
+from infrastructure.test_invariants import as_list
 from support.repository.cloudformation import Template
 
 # Prefixes of actions for features that this template does not use, such as VPCs, global tables, layers and gradual

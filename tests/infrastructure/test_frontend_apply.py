@@ -10,6 +10,7 @@ import tarfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +60,13 @@ class Storefront:
 
     def healthy(self) -> set[str]:
         """Return the instances that receive requests from the load balancer."""
-        [group] = self.elbv2.describe_target_groups()["TargetGroups"]
-        described = self.elbv2.describe_target_health(TargetGroupArn=group["TargetGroupArn"])
-        targets = described["TargetHealthDescriptions"]
+        targets = self.elbv2.describe_target_health(TargetGroupArn=self.target_group)["TargetHealthDescriptions"]
         return {target["Target"]["Id"] for target in targets if target["TargetHealth"]["State"] == "healthy"}
+
+    @cached_property
+    def target_group(self) -> str:
+        [group] = self.elbv2.describe_target_groups()["TargetGroups"]
+        return str(group["TargetGroupArn"])
 
     @contextmanager
     def sampled_health(self) -> Iterator[list[int]]:

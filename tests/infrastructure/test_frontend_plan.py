@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 
 from infrastructure.conftest import BOUNDARY, FRONTEND_CHOSEN, RUNBOOK_URL, SCARCE_INSTANCE_TYPE
-from infrastructure.invariants import links_its_section
+from infrastructure.test_invariants import links_its_section
 from planning.cost import STOREFRONT_ALARM_METRICS
 from support.deployment.emulator import Emulator
 from support.deployment.frontend import API_URL, IMAGE, LISTEN_ADDRESS, REPOSITORY_URL, VARIABLES, user_data
-from support.deployment.plans import SideBySide
-from support.deployment.terraform import Plan, Resources
+from support.deployment.terraform import Plan, Resources, SideBySide
 from support.repository.files import REPOSITORY
 
 TAGS = {"Project": "order-processing", "Environment": "dev"}

@@ -205,21 +205,17 @@ NOT_PUBLIC += ["/__pycache__/", "/favicon.ico", "/health/", "/main.js/", "/main.
 NOT_PUBLIC += ["/./main.js", "/images/../main.js", "/images/..%2f..%2fpyproject.toml", "/%2e%2e%2fpyproject.toml"]
 NOT_PUBLIC += ["/main.js%00.html", "http://127.0.0.1/main.js"]
 NOT_PUBLIC += ["/main.js.gzip", "/.errors/404", "/icons/", "/server-status", "/cgi-bin/"]  # Apache's own
+METHODS = ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "BREW", "get"]
+REQUESTS = [(method, path) for method in ("GET", "HEAD") for path in [*PUBLIC, *NOT_PUBLIC]]
+REQUESTS += [(method, path) for method in METHODS for path in ("/", "/health", "/nothing")]
 
 
-@pytest.mark.parametrize("path", [*PUBLIC, *NOT_PUBLIC])
-def test_apache_serves_the_same_paths_as_server_py(apache: WebServer, server_py: int, path: str) -> None:
-    is_public = path in PUBLIC
-    path = path.replace("{release}", release_of(server_py))
-    for method in ("GET", "HEAD"):
-        assert_equal(fetch(apache.port, path, method), fetch(server_py, path, method))
-    assert fetch(apache.port, path).status == (200 if is_public else 404)
-
-
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "BREW", "get"])
-def test_apache_rejects_other_methods_like_server_py(apache: WebServer, server_py: int, method: str) -> None:
-    for path in ("/", "/health", "/nothing"):
-        assert_equal(fetch(apache.port, path, method), fetch(server_py, path, method))
+@pytest.mark.parametrize(("method", "path"), REQUESTS)
+def test_apache_responds_like_server_py(apache: WebServer, server_py: int, method: str, path: str) -> None:
+    target = path.replace("{release}", release_of(server_py))
+    response = fetch(apache.port, target, method)
+    assert_equal(response, fetch(server_py, target, method))
+    assert (response.status == 200) == (method in ("GET", "HEAD") and path in PUBLIC)
 
 
 ENCODINGS = {"gzip": True, "gzip, br": True, "br, GZIP ;q=0.5": True, "gzip;q=0": False, "gzip; q=0.0, br": False}

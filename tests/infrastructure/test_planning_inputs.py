@@ -1,13 +1,14 @@
 """`orders-plan` assumes the deployment that Terraform plans with its defaults."""
 
-import re
+import json
 from dataclasses import fields
 
 from planning.cost import ACCESS_LOG_LINE, ALARM_METRICS, HOURLY_METRICS, MEMORY_MB, PAGE_BYTES, Scenario
 from planning.settings import Settings
 from support.deployment.terraform import Plan
+from support.repository.cloudformation import Template
 from support.repository.files import REPOSITORY
-from support.repository.terraform import block, read_terraform, value
+from write_configuration import variables
 
 # Metrics of failures and duplicates, which have no datapoints in most hours.
 RARE_METRICS = {
@@ -17,12 +18,11 @@ RARE_METRICS = {
 
 
 def test_planning_defaults_equal_those_of_the_variables() -> None:
-    variables = read_terraform("terraform-backend", "variables.tf")
-    compared = {each.name for each in fields(Settings) if f'variable "{each.name}"' in variables}
+    defaults = {each.name: each.default for each in variables("terraform-backend")}
+    compared = {each.name for each in fields(Settings)} & defaults.keys()
     assert "processing_batch_window_seconds" in compared
     for name in compared:
-        default = value(block(variables, f'variable "{name}"'), "default")
-        assert getattr(Settings(), name) == (None if default == "null" else float(default)), name
+        assert getattr(Settings(), name) == json.loads(defaults[name] or ""), name
 
 
 def test_planning_constants_equal_those_of_the_plan(plan: Plan) -> None:
@@ -33,7 +33,9 @@ def test_planning_constants_equal_those_of_the_plan(plan: Plan) -> None:
     [queue_mapping] = [mapping for mapping in mappings if mapping["scaling_config"]]
     [stream_mapping] = [mapping for mapping in mappings if not mapping["scaling_config"]]
     assert orders["visibility_timeout_seconds"] == settings.visibility_timeout_seconds
-    assert f"  maximum_receives = {settings.maximum_receives}\n" in read_terraform("terraform-backend", "main.tf")
+    # The plan's redrive policy is unknown; test_parity.py compares it with the template's.
+    template = Template.read().resources(NotificationEmail="operations@example.com")
+    assert template["OrdersQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"] == settings.maximum_receives
     assert queue_mapping["batch_size"] == settings.processing_batch_size
     assert stream_mapping["batch_size"] == settings.notification_batch_size
     assert stream_mapping["maximum_batching_window_in_seconds"] == settings.notification_batch_window_seconds
@@ -70,9 +72,9 @@ def test_cost_options_equal_the_defaults(plan: Plan) -> None:
     assert ("aws_sns_topic_subscription.order_completed_email[0]" in resources) == scenario.orders_are_mailed
 
 
-def test_access_log_line_has_the_fields_of_its_format() -> None:
-    access = block(read_terraform("terraform-backend", "main.tf"), "access_log_settings")
-    assert list(ACCESS_LOG_LINE) == re.findall(r"^ +(\w+) += \"\$context", access, re.MULTILINE)
+def test_access_log_line_has_the_fields_of_its_format(plan: Plan) -> None:
+    [access_log] = plan.resources["aws_apigatewayv2_stage.default"]["access_log_settings"]
+    assert ACCESS_LOG_LINE.keys() == json.loads(access_log["format"]).keys()
 
 
 def test_page_has_the_size_of_its_files() -> None:

@@ -4,10 +4,11 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from infrastructure.profiles import FILLED_IN, WITHOUT_DEFAULT, profile_of, settings_of
+from infrastructure.test_variables import CERTIFICATE, REQUIRED
 from infrastructure.variable_rules import errors_of_each
 from support.repository.cloudformation import Template, parameters_of
 from support.repository.files import REPOSITORY
@@ -16,8 +17,34 @@ from write_configuration import variables
 
 SIDES = ("backend", "frontend")
 
+# Values for the placeholders.
+WITHOUT_DEFAULT = {side: REQUIRED[f"terraform-{side}"] for side in ("backend", "frontend")}
+FILLED_IN: dict[str, dict[str, Any]] = {
+    "backend": {
+        **WITHOUT_DEFAULT["backend"],
+        "cors_allowed_origins": ["https://shop.example.com"],
+        "api_throttling_rate_limit": 20,
+        "api_throttling_burst_limit": 40,
+    },
+    "frontend": {
+        **WITHOUT_DEFAULT["frontend"],
+        "alerts_topic_arn": "arn:aws:sns:eu-west-1:123456789012:order-processing-prod-alerts",
+        "repository_ref": "1a2b3c4d" * 5,
+        "certificate_arn": CERTIFICATE,
+        "domain_name": "shop.example.com",
+    },
+}
+
 # Placeholders of the prod profile only.
 NOT_IN_STAGING = {"notification_email", "api_throttling_rate_limit", "api_throttling_burst_limit"}
+
+
+def profile_of(side: str, environment: str) -> Path:
+    return REPOSITORY / f"terraform-{side}" / "profiles" / f"{environment}.tfvars"
+
+
+def settings_of(profile: Path) -> dict[str, Any]:
+    return {name: json.loads(value) for name, value in re.findall(r"(?m)^(\w+) += (.+)$", profile.read_text())}
 
 
 @pytest.mark.parametrize("side", SIDES)

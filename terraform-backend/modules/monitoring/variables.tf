@@ -34,11 +34,6 @@ variable "alarms" {
     treat_missing_data  = optional(string, "notBreaching")
     notify_when_ok      = optional(bool, true)
   }))
-
-  validation {
-    condition     = alltrue([for alarm in var.alarms : (alarm.metric == null) != (alarm.expression == null)])
-    error_message = "Give each alarm either a metric, or an expression over metrics."
-  }
 }
 
 variable "metric_filters" {

@@ -122,6 +122,7 @@ def _created(name: str, kind: str, physical_name: str | None) -> Document:
     reference, attributes = physical_name or f"<{name}>", {}
     match kind:
         case "AWS::SNS::Topic":
+            attributes = {"TopicName": reference}
             reference = arn("sns", reference)
         case "AWS::SQS::Queue":
             attributes = {"QueueName": reference, "Arn": arn("sqs", reference)}

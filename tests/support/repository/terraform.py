@@ -1,32 +1,12 @@
-"""Read values in the Terraform files. This relies on the format of `terraform fmt`, which `make check` enforces."""
+"""The resources in the Terraform files. This relies on the format of `terraform fmt`, which `make check` enforces."""
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from support.repository.files import REPOSITORY
-
 _RESOURCE = re.compile(r'^resource "(\w+)" "(\w+)" \{$', re.MULTILINE)
 _MODULE = re.compile(r'^module "(\w+)" \{\n\s+source\s+= "\./([\w/-]+)"$', re.MULTILINE)
 _ANY_MODULE = re.compile(r"^module ", re.MULTILINE)
-
-
-def read_terraform(folder: str, file: str) -> str:
-    return (REPOSITORY / folder / file).read_text(encoding="utf-8")
-
-
-def block(text: str, opening: str) -> str:
-    """Return the text between the braces after `opening`, e.g. 'variable "project"'."""
-    match = re.search(rf"^([ \t]*){re.escape(opening)} \{{$(.*?)^\1\}}", text, re.MULTILINE | re.DOTALL)
-    assert match is not None, f"the Terraform files have no block `{opening}`"
-    return match[2]
-
-
-def value(body: str, name: str) -> str:
-    """Return the expression that a block assigns to `name`, without a comment."""
-    match = re.search(rf"^[ \t]*{re.escape(name)}\s+= (.+?)(?:\s+#.*)?$", body, re.MULTILINE)
-    assert match is not None, f"the Terraform files do not assign `{name}`"
-    return match[1].strip()
 
 
 def declared_resources(folder: Path) -> Iterator[str]:
