@@ -9,12 +9,12 @@ import pytest
 
 from deployed_outputs import snake_case_outputs
 from infrastructure.test_variables import BACKEND_REJECTED, extreme
-from infrastructure.variable_rules import Case
+from infrastructure.variable_rules import Case, defaults_of
 from support.repository.cloudformation import Template, parameter_value, parameters_of
 from support.repository.files import REPOSITORY
 from support.repository.openapi import operations, resolved, responses
 from support.stub_aws.call_duration import longest_call_seconds
-from write_configuration import OTHER_NAMES, parameter_of, variables
+from write_configuration import OTHER_NAMES, parameter_of
 
 EMAIL = {"NotificationEmail": "operations@example.com"}
 FUNCTIONS = ("Submission", "Processing", "Status", "Notification")
@@ -39,7 +39,7 @@ NOT_PARAMETERS = {
 
 
 def test_parameters_and_defaults_match_terraform(template: Template) -> None:
-    settings = {variable.name: variable.default for variable in variables("terraform-backend")}
+    settings = defaults_of("terraform-backend")
     assert NOT_PARAMETERS.keys() <= settings.keys()
     defaults = {parameter_of(name): default for name, default in settings.items() if name not in NOT_PARAMETERS}
     parameters = template.document["Parameters"]

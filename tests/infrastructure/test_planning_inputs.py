@@ -3,12 +3,12 @@
 import json
 from dataclasses import fields
 
+from infrastructure.variable_rules import defaults_of
 from planning.cost import ACCESS_LOG_LINE, ALARM_METRICS, HOURLY_METRICS, MEMORY_MB, PAGE_BYTES, Scenario
 from planning.settings import Settings
 from support.deployment.terraform import Plan
 from support.repository.cloudformation import Template
 from support.repository.files import REPOSITORY
-from write_configuration import variables
 
 # Metrics of failures and duplicates, which have no datapoints in most hours.
 RARE_METRICS = {
@@ -18,7 +18,7 @@ RARE_METRICS = {
 
 
 def test_planning_defaults_equal_those_of_the_variables() -> None:
-    defaults = {each.name: each.default for each in variables("terraform-backend")}
+    defaults = defaults_of("terraform-backend")
     compared = {each.name for each in fields(Settings)} & defaults.keys()
     assert "processing_batch_window_seconds" in compared
     for name in compared:

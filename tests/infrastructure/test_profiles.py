@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 from infrastructure.test_variables import CERTIFICATE, REQUIRED
-from infrastructure.variable_rules import errors_of_each
+from infrastructure.variable_rules import defaults_of, errors_of_each
 from support.repository.cloudformation import Template, parameters_of
 from support.repository.files import REPOSITORY
 from support.repository.git import git
-from write_configuration import variables
 
 SIDES = ("backend", "frontend")
 
@@ -51,9 +50,7 @@ def settings_of(profile: Path) -> dict[str, Any]:
 def test_profile_is_rejected_until_each_placeholder_is_filled_in(side: str, tmp_path: Path) -> None:
     profiles = {path.stem: settings_of(path) for path in REPOSITORY.glob(f"terraform-{side}/profiles/*.tfvars")}
     assert profiles.keys() == {"dev", "prod", *(["staging"] if side == "backend" else [])}
-    assert {name for each in profiles.values() for name in each} <= {
-        each.name for each in variables(f"terraform-{side}")
-    }
+    assert {name for each in profiles.values() for name in each} <= defaults_of(f"terraform-{side}").keys()
     expected = {"dev": set(), "staging": FILLED_IN[side].keys() - NOT_IN_STAGING, "prod": FILLED_IN[side].keys()}
     accepted, rejected = [{**profiles["dev"], **WITHOUT_DEFAULT[side]}], []
     for environment, profile in profiles.items():

@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from infrastructure.variable_rules import Case, cases, errors_of_each
+from infrastructure.variable_rules import Case, cases, defaults_of, errors_of_each
 from support.deployment.terraform import TerraformRoot
-from write_configuration import variables
 
 ID = "1234abcd-12ab-34cd-56ef-1234567890ab"
 KEY = f"arn:aws:kms:eu-west-1:123456789012:key/{ID}"
@@ -340,7 +339,7 @@ def test_extreme_values_are_accepted(folder: str, number: int, errors: Mapping[s
 
 @pytest.mark.parametrize("folder", REQUIRED)
 def test_only_variables_without_a_safe_default_are_required(folder: str) -> None:
-    assert {each.name for each in variables(folder) if each.default is None} == REQUIRED[folder].keys()
+    assert {name for name, default in defaults_of(folder).items() if default is None} == REQUIRED[folder].keys()
 
 
 def test_missing_package_is_reported_with_the_build_command(backend: TerraformRoot) -> None:

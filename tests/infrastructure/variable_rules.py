@@ -10,6 +10,7 @@ from typing import Any
 from local_stack.environment import without_user_settings
 from support.deployment.terraform import TerraformRoot
 from support.repository.files import REPOSITORY
+from write_configuration import variables
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,12 @@ def cases(variable: str, advice: str, values: str | Sequence[Any], **others: Any
     """Return a case for each value; "|" separates strings."""
     each_value = values.split("|") if isinstance(values, str) else values
     return [Case(variable, value, advice, others) for value in each_value]
+
+
+def defaults_of(folder: str) -> dict[str, str | None]:
+    """Return each variable's default in Terraform's language, or None if a value is required."""
+    cells = {name: cell for name, (cell, _) in variables(folder).items()}
+    return {name: None if cell == "**required**" else cell.strip("`") for name, cell in cells.items()}
 
 
 def errors_of_each(folder: str, sets: Sequence[Mapping[str, Any]], directory: Path) -> list[list[str]]:
