@@ -11,8 +11,6 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 import build_lambda
 from bench.cold_starts import can_count_instructions, start_instructions, start_times
@@ -45,7 +43,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="run few repetitions, to check that the benchmark works")
     is_quick = parser.parse_args().quick
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     started, load = time.monotonic(), os.getloadavg()[0]
     try:
         measurements = []
@@ -96,10 +94,6 @@ def measure(sizes: Sizes) -> Iterator[Measurement]:
             throughput = Throughput(stack, zip_path)
             yield throughput.intake(sizes.intake_rounds, sizes.intake_seconds)
             yield throughput.draining(sizes.drain_rounds, sizes.drained_orders)
-
-
-def _interrupt(signal_number: int, frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
