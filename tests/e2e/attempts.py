@@ -123,8 +123,7 @@ def attempts_on(stack: DeployedStack, key_id: str) -> Iterator[Attempt]:
         yield from _each("sqs", f"queue {queue}", _ON_A_QUEUE, QueueUrl=stack.queue_url(queue))
     for topic in TOPICS:
         yield from _each("sns", f"topic {topic}", _ON_A_TOPIC, TopicArn=stack.arn("sns", f"{stack.prefix}-{topic}"))
-    yield from _on_the_table(stack.outputs["orders_table_name"])
-    yield from _on_the_stream(stack)
+    yield from _on_the_table(stack)
     for function in FUNCTIONS:
         name, role = f"{stack.prefix}-{function}", stack.role(function)
         yield from _each("lambda", f"function {function}", _ON_A_FUNCTION, FunctionName=name)
@@ -149,7 +148,8 @@ def _each(service: str, subject: str, calls: Calls, **target: str) -> Iterator[A
         yield Attempt(action, subject, operation, {**target, **arguments}, service)
 
 
-def _on_the_table(name: str) -> Iterator[Attempt]:
+def _on_the_table(stack: DeployedStack) -> Iterator[Attempt]:
+    name = stack.outputs["orders_table_name"]
     yield from _each("dynamodb", "table orders", _ON_A_TABLE, TableName=name)
     batches: Calls = {
         "BatchGetItem": {"RequestItems": {name: {"Keys": [{"order_id": _MISSING_ID}]}}},
@@ -166,16 +166,12 @@ def _on_the_table(name: str) -> Iterator[Attempt]:
         yield Attempt(f"dynamodb:{action}", "table orders", "BatchExecuteStatement", statements, "dynamodb")
     query = {"KeyConditionExpression": "customer_id = :id", "ExpressionAttributeValues": {":id": _MISSING_ID}}
     yield from _each("dynamodb", "index", {"Query": query}, TableName=name, IndexName="by_customer")
-
-
-def _on_the_stream(stack: DeployedStack) -> Iterator[Attempt]:
-    table = stack.outputs["orders_table_name"]
-    stream = stack.client("dynamodb").describe_table(TableName=table)["Table"]["LatestStreamArn"]
     streams = stack.client("dynamodbstreams")
+    [stream] = [each["StreamArn"] for each in streams.list_streams(TableName=name)["Streams"]]
     [shard, *_] = streams.describe_stream(StreamArn=stream)["StreamDescription"]["Shards"]
     position = {"StreamArn": stream, "ShardId": shard["ShardId"], "ShardIteratorType": "LATEST"}
     for operation, arguments in {
-        "ListStreams": {"TableName": table},
+        "ListStreams": {"TableName": name},
         "DescribeStream": {"StreamArn": stream},
         "GetShardIterator": position,
         "GetRecords": {"ShardIterator": streams.get_shard_iterator(**position)["ShardIterator"]},

@@ -1,7 +1,7 @@
 """Each function's role allows only the calls of its function; no other caller has access.
 
-The roles' permissions are listed here. The tests compare them with the policies of both deployments, and with the
-calls that the deployed roles can make.
+The roles' permissions are listed here. The tests compare them with the roles' policies, which test_parity.py compares
+with Terraform's, and with the calls that the deployed roles can make.
 """
 
 import json
@@ -50,8 +50,8 @@ def permissions_of(function: str) -> set[Permission]:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_role_policies_allow_exactly_the_listed_permissions(stack: DeployedStack, function: str) -> None:
-    iam, role = stack.client("iam"), stack.role(function).rpartition("/")[2]
+def test_role_policies_allow_exactly_the_listed_permissions(one_stack: DeployedStack, function: str) -> None:
+    iam, role = one_stack.client("iam"), one_stack.role(function).rpartition("/")[2]
     assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
     statements = [
         statement
@@ -59,7 +59,7 @@ def test_role_policies_allow_exactly_the_listed_permissions(stack: DeployedStack
         for statement in iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]["Statement"]
     ]
     assert {statement["Effect"] for statement in statements} == {"Allow"}
-    names = names_of(stack)
+    names = names_of(one_stack)
     allowed = {
         (action, names.get(resource, resource))
         for statement in statements

@@ -1,36 +1,24 @@
 """Both deployments return each error code of the contract, and browsers may read the response."""
 
-import json
-
 import pytest
 
 from e2e.hostile_requests import HOSTILE_REQUESTS, STATUS_OF, HostileRequest
 from support.deployment.stack import DeployedStack
 from support.sample_orders import SAMPLE_BODY
 
-ONE_PER_CODE = {request.code: request for request in HOSTILE_REQUESTS if request.code in STATUS_OF}
+ONE_PER_CODE = {code: next(request for request in HOSTILE_REQUESTS if request.code == code) for code in STATUS_OF}
 JSON = {"Content-Type": "application/json"}
 
 
 @pytest.mark.parametrize("rejected", ONE_PER_CODE.values(), ids=lambda request: request.code)
 def test_rejected_request_gets_problem_details(stack: DeployedStack, rejected: HostileRequest) -> None:
-    response = stack.api.exchange(rejected.method, rejected.target, rejected.headers, rejected.rest)
+    response = rejected.send(stack.api)
 
     problem = response.json()
     assert (response.status, problem["code"], problem["status"]) == (rejected.status, rejected.code, rejected.status)
     assert response.headers["content-type"] == "application/problem+json"
     assert "location" not in response.headers
     assert {"type", "title", "detail", "request_id"} < problem.keys()
-
-
-def test_422_names_every_violation_by_its_pointer(one_stack: DeployedStack) -> None:
-    body = json.dumps({"quantity": "ten", "order_date": "2026-02-30", "note": "hello"}).encode()
-
-    errors = one_stack.api.post(body).json()["errors"]
-
-    names = ["customer_id", "note", "order_date", "product_id", "quantity"]
-    assert [error["pointer"] for error in errors] == [f"/{name}" for name in names]
-    assert all(error["detail"] for error in errors)
 
 
 @pytest.mark.parametrize("body", [SAMPLE_BODY, b"{}"], ids=["accepted", "rejected"])

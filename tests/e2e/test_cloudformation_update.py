@@ -54,31 +54,26 @@ class Deployed:
         wait_for("every accepted order in the table", lambda: set(self.stored()) >= set(self.accepted), seconds=60)
         assert Counter(self.stored()) == dict.fromkeys(self.accepted, 1)
 
-    def live(self, function: str) -> dict[str, Any]:
-        functions = self.emulator.client("lambda")
-        configuration: dict[str, Any] = functions.get_function_configuration(
-            FunctionName=f"{PREFIX}-{function}", Qualifier="live"
-        )
-        return configuration
+    def live(self, function: str) -> Any:
+        name = f"{PREFIX}-{function}"
+        return self.emulator.client("lambda").get_function_configuration(FunctionName=name, Qualifier="live")
 
     def versions(self) -> dict[str, list[str]]:
-        functions = self.emulator.client("lambda")
+        """Return each function's published versions."""
+        versions = self.emulator.client("lambda").list_versions_by_function
         return {
-            function: [
-                version["Version"]
-                for version in functions.list_versions_by_function(FunctionName=f"{PREFIX}-{function}")["Versions"]
-                if version["Version"] != "$LATEST"
-            ]
+            function: [each["Version"] for each in versions(FunctionName=f"{PREFIX}-{function}")["Versions"][1:]]
             for function in FUNCTIONS
         }
 
-    def queue_attributes(self, name: str) -> dict[str, str]:
-        sqs = self.emulator.client("sqs")
-        url = sqs.get_queue_url(QueueName=f"{PREFIX}-{name}")["QueueUrl"]
-        attributes: dict[str, str] = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-        return attributes
+    def queue_url(self, name: str) -> str:
+        return str(self.emulator.client("sqs").get_queue_url(QueueName=f"{PREFIX}-{name}")["QueueUrl"])
 
-    def dead_letters(self) -> str:
+    def queue_attributes(self, name: str) -> Any:
+        url, names = self.queue_url(name), ["All"]
+        return self.emulator.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+
+    def dead_letters(self) -> Any:
         return self.queue_attributes("orders-dlq")["ApproximateNumberOfMessages"]
 
     @contextmanager
@@ -172,25 +167,12 @@ def test_failing_update_is_rolled_back_and_loses_no_order(deployed: Deployed, tm
     assert deployed.stack.description()["StackStatus"] == "UPDATE_COMPLETE", "the corrected update succeeds"
 
 
-def test_stack_deletion_deletes_orders_when_unprotected(deployed: Deployed) -> None:
-    stack = Stack("throwaway", deployed.emulator)
-    stack.deploy(Environment="staging", NotificationEmail="operations@example.com")
-    tables = deployed.emulator.client("dynamodb")
-    assert "order-processing-staging-orders" in tables.list_tables()["TableNames"]
-
-    stack.delete()
-
-    assert tables.list_tables()["TableNames"] == [f"{PREFIX}-orders"]
-    queues = deployed.emulator.client("sqs").list_queues(QueueNamePrefix="order-processing-staging")
-    assert queues.get("QueueUrls", []) == []
-
-
 def test_stack_deletion_keeps_orders_when_protected(deployed: Deployed) -> None:
     deployed.stack.deploy(DeletionProtectionEnabled="true")
     dynamodb = deployed.emulator.client("dynamodb")
     assert dynamodb.describe_table(TableName=f"{PREFIX}-orders")["Table"]["DeletionProtectionEnabled"]
     sqs = deployed.emulator.client("sqs")
-    sqs.send_message(QueueUrl=deployed.stack.outputs()["OrdersDlqUrl"], MessageBody="a dead letter")
+    sqs.send_message(QueueUrl=deployed.queue_url("orders-dlq"), MessageBody="a dead letter")
 
     deployed.stack.delete()
 
@@ -218,11 +200,10 @@ def test_deleted_stack_can_be_deployed_again_with_its_orders(deployed: Deployed)
 
     kept = {name: template["Resources"][name] for name in ("OrdersTable", "OrdersQueue", "OrdersDlq")}
     sections = {name: template[name] for name in ("Parameters", "Conditions")}
-    queue_url = deployed.emulator.client("sqs").get_queue_url
     identifiers = {
         "OrdersTable": {"TableName": f"{PREFIX}-orders"},
-        "OrdersQueue": {"QueueUrl": queue_url(QueueName=f"{PREFIX}-orders")["QueueUrl"]},
-        "OrdersDlq": {"QueueUrl": queue_url(QueueName=f"{PREFIX}-orders-dlq")["QueueUrl"]},
+        "OrdersQueue": {"QueueUrl": deployed.queue_url("orders")},
+        "OrdersDlq": {"QueueUrl": deployed.queue_url("orders-dlq")},
     }
     change_set = {"StackName": stack.name, "ChangeSetName": "keep"}
     cloudformation.create_change_set(
@@ -247,3 +228,12 @@ def test_deleted_stack_can_be_deployed_again_with_its_orders(deployed: Deployed)
     deployed.api = DeployedApi(stack.outputs()["ApiEndpoint"])
     assert deployed.place().status == 202
     deployed.wait_until_all_are_stored()
+
+
+def test_stack_deletion_deletes_orders_when_unprotected(deployed: Deployed) -> None:
+    deployed.stack.deploy(DeletionProtectionEnabled="false")
+
+    deployed.stack.delete()
+
+    assert deployed.emulator.client("dynamodb").list_tables()["TableNames"] == []
+    assert deployed.emulator.client("sqs").list_queues().get("QueueUrls", []) == []

@@ -47,7 +47,7 @@ def test_schemathesis_finds_no_difference(one_stack: DeployedStack, tmp_path: Pa
 
 
 def test_generated_python_client_places_an_order_and_reads_it(
-    stack: DeployedStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    one_stack: DeployedStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     openapi.generate_client(tmp_path / "orders_client")
     monkeypatch.syspath_prepend(tmp_path)
@@ -57,7 +57,7 @@ def test_generated_python_client_places_an_order_and_reads_it(
     )
     order = models.Order(customer_id="generated", product_id="Banana", quantity="2", order_date=date(2025, 4, 25))
 
-    with orders_client.Client(base_url=stack.local.api_url, raise_on_unexpected_status=True) as client:
+    with orders_client.Client(base_url=one_stack.local.api_url, raise_on_unexpected_status=True) as client:
         accepted = submit_order.sync(client=client, body=order, idempotency_key=str(uuid.uuid4()))
         assert isinstance(accepted, models.AcceptedOrder)
         processed = wait_for(

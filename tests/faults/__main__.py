@@ -33,12 +33,9 @@ def main() -> int:
             for seed in config.seeds:
                 results.append(test.run(make_plan(seed, config.orders)))
                 terminal.line(seed_line(results[-1]))
-            terminal.step("Counting again")
-            results = [test.count_again(result) for result in results]
     except KeyboardInterrupt:
-        _finish(
-            terminal, results, [*broken_promises(results, config.orders), f"interrupted after {len(results)} seeds"]
-        )
+        interrupted = f"interrupted after {len(results)} seeds"
+        _finish(terminal, results, [*broken_promises(results, config.orders), interrupted])
         return 130
     except (FaultTestError, LocalStackError) as error:
         print(f"\nmake fault-test: {error}", file=sys.stderr)

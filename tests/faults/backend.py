@@ -1,16 +1,12 @@
 """The deployed backend without a storefront. The test changes and restarts it."""
 
-import json
 import shutil
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from faults.redrive import all_bodies
 from local_stack import Settings
 from local_stack.cloudformation import CloudFormationDeployment
 from local_stack.deployment import built_package
@@ -20,6 +16,9 @@ from local_stack.report import Report
 from local_stack.stack import resolvable_api_url
 from orders.adapters.dynamodb import read_item
 from orders.domain.order import ProcessedOrder
+from orders_cli.notifications import failed_notification, new_orders
+from orders_cli.queue import Message, Queue, RateLimit, Read, move, peek
+from support.deployment.package import changed_zip
 from support.deployment.stack import DeployedStack
 
 _FUNCTIONS = ("submission", "processing", "status", "notification")
@@ -47,7 +46,7 @@ def running_backend(directory: Path, report: Report) -> Iterator["Backend"]:
         zip_path = built_package(report)
         for former in (directory / "emulator", directory / "deployment"):
             shutil.rmtree(former, ignore_errors=True)
-        backend = Backend(settings, zip_path.read_bytes(), lock)
+        backend = Backend(settings, zip_path, lock)
         report.step("Starting the AWS emulator and deploying the backend")
         try:
             backend.start_emulator()
@@ -60,13 +59,18 @@ def running_backend(directory: Path, report: Report) -> Iterator["Backend"]:
             backend.stop_emulator()
 
 
+class Killed(BaseException):
+    """A redrive was killed."""
+
+
 class Backend:
     outputs: dict[str, str]
 
-    def __init__(self, settings: Settings, package: bytes, lock: RunLock) -> None:
+    def __init__(self, settings: Settings, package: Path, lock: RunLock) -> None:
         self.settings = settings
         self.connection = settings.connection
         self.mailbox = settings.local_directory / "mailbox"
+        self._lambda, self._sqs = self.client("lambda"), self.client("sqs")
         self._package = package
         self._lock = lock
         self._emulator = ExitStack()
@@ -92,50 +96,30 @@ class Backend:
     def stack(self) -> DeployedStack:
         return DeployedStack(self)
 
-    @cached_property
-    def sqs(self) -> Any:
-        return self.client("sqs")
-
-    @cached_property
-    def _lambda(self) -> Any:
-        return self.client("lambda")
-
-    # --- Functions ---
-
     def set_endpoint(self, url: str) -> None:
         """Make all functions call SQS, DynamoDB and SNS at `url`."""
         for function in _FUNCTIONS:
-            name = self._name(function)
-            variables = self._lambda.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-            variables |= dict.fromkeys(_ENDPOINT_VARIABLES, url)
-            self._lambda.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
-            self.serve(function, self._publish_version(name))
+            configuration = self._lambda.get_function_configuration(FunctionName=self._name(function))
+            variables = configuration["Environment"]["Variables"] | dict.fromkeys(_ENDPOINT_VARIABLES, url)
+            self.serve(function, self._publish_with(function, Environment={"Variables": variables}))
 
-    def serving(self, function: str) -> str:
-        """Return the version that a function's alias points to."""
-        return str(self._lambda.get_alias(FunctionName=self._name(function), Name="live")["FunctionVersion"])
+    def serve(self, function: str, version: str) -> str:
+        """Point a function's alias to a version; return the version before."""
+        alias = {"FunctionName": self._name(function), "Name": "live"}
+        former = str(self._lambda.get_alias(**alias)["FunctionVersion"])
+        self._lambda.update_alias(**alias, FunctionVersion=version)
+        return former
 
-    def serve(self, function: str, version: str) -> None:
-        self._lambda.update_alias(FunctionName=self._name(function), Name="live", FunctionVersion=version)
+    def publish(self, function: str, member: str, change: Callable[[str], str], memory_megabytes: int = 256) -> str:
+        """Publish a version with the text of one file of the package changed, without moving the alias."""
+        code = changed_zip(self._package, member, change)
+        self._lambda.update_function_code(FunctionName=self._name(function), ZipFile=code)
+        return self._publish_with(function, MemorySize=memory_megabytes)
 
-    def publish(self, function: str, change: Callable[[str, str], str], memory_megabytes: int = 256) -> str:
-        """Publish a version without moving the alias. `change` gets the path and text of each module and returns it."""
-        package = BytesIO()
-        with zipfile.ZipFile(BytesIO(self._package)) as source, zipfile.ZipFile(package, "w") as target:
-            for entry in source.infolist():
-                content = source.read(entry)
-                if entry.filename.startswith("orders/") and entry.filename.endswith(".py"):
-                    content = change(entry.filename, content.decode()).encode()
-                target.writestr(entry, content)
-        name = self._name(function)
-        self._lambda.update_function_code(FunctionName=name, ZipFile=package.getvalue())
-        self._lambda.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
-        self._lambda.update_function_configuration(FunctionName=name, MemorySize=memory_megabytes)
-        return self._publish_version(name)
-
-    def _publish_version(self, name: str) -> str:
-        self._lambda.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
-        return str(self._lambda.publish_version(FunctionName=name)["Version"])
+    def _publish_with(self, function: str, **configuration: Any) -> str:
+        name = {"FunctionName": self._name(function)}
+        self._lambda.update_function_configuration(**name, **configuration)
+        return str(self._lambda.publish_version(**name)["Version"])
 
     def update_mapping(self, function: str, **settings: Any) -> None:
         mappings = self._lambda.list_event_source_mappings()["EventSourceMappings"]
@@ -146,48 +130,51 @@ class Backend:
     def _name(self, function: str) -> str:
         return f"{self.stack.prefix}-{function}"
 
-    # --- Queues ---
-
     def set_visibility_timeout(self, seconds: int) -> None:
-        self.sqs.set_queue_attributes(
-            QueueUrl=self.outputs["orders_queue_url"], Attributes={"VisibilityTimeout": str(seconds)}
-        )
+        attributes = {"VisibilityTimeout": str(seconds)}
+        self._sqs.set_queue_attributes(QueueUrl=self.outputs["orders_queue_url"], Attributes=attributes)
 
     def visible(self) -> int:
         """Return how many messages of the orders queue can be received."""
-        return self._messages("orders_queue_url", "")
+        return self._queue("orders_queue_url").depth().visible
 
     def messages(self, queue: str = "orders_queue_url") -> int:
         """Return how many messages a queue holds, including hidden ones."""
-        return self._messages(queue, "", "NotVisible", "Delayed")
+        return self._queue(queue).depth().total
 
-    def _messages(self, queue: str, *suffixes: str) -> int:
-        attributes = self.sqs.get_queue_attributes(QueueUrl=self.outputs[queue], AttributeNames=["All"])["Attributes"]
-        return sum(int(attributes[f"ApproximateNumberOfMessages{suffix}"]) for suffix in suffixes)
+    def dead_letters(self, queue: str, read: Callable[[Message], Read]) -> list[Read]:
+        """Return what `read` returns for each message of a queue. The messages stay in it."""
+        return peek(self._queue(queue), read)[0] if self.messages(queue) else []
 
-    # --- Results ---
+    def redrive(self, is_wanted: Callable[[str], bool], killed_after: int | None = None) -> int:
+        """Move the wanted dead letters to the queue as `orders dlq redrive` does; return how many.
+
+        With `killed_after`, raise Killed after that many messages, before the last of them are deleted.
+        """
+        queue, dlq, sent = self._queue("orders_queue_url"), self._queue("orders_dlq_url"), 0
+
+        def transfer(messages: Sequence[Message]) -> Sequence[Message]:
+            nonlocal sent
+            queue.send(messages)
+            sent += len(messages)
+            if killed_after is not None and sent > killed_after:
+                raise Killed
+            return messages
+
+        letters = self.dead_letters("orders_dlq_url", lambda letter: letter)
+        wanted = {letter["MessageId"] for letter in letters if is_wanted(letter["Body"])}
+        return sum(move(wanted, dlq, transfer, RateLimit()))
+
+    def _queue(self, name: str) -> Queue:
+        return Queue(self._sqs, self.outputs[name])
 
     def rows(self) -> list[ProcessedOrder]:
-        pages = (
-            self.client("dynamodb")
-            .get_paginator("scan")
-            .paginate(TableName=self.outputs["orders_table_name"], ConsistentRead=True)
-        )
+        scan = self.client("dynamodb").get_paginator("scan")
+        pages = scan.paginate(TableName=self.outputs["orders_table_name"], ConsistentRead=True)
         return [read_item(item) for page in pages for item in page["Items"]]
 
     def announcements_given_up(self) -> set[str]:
-        """Return the order ids of the stream records to which the notifications' dead letters point."""
+        """Return the ids of the orders to which the notifications' dead letters refer."""
         streams = self.client("dynamodbstreams")
-        order_ids: set[str] = set()
-        for body in all_bodies(self.sqs, self.outputs["notifications_dlq_url"]):
-            batch = json.loads(body)["DDBStreamBatchInfo"]
-            shard = streams.describe_stream(StreamArn=batch["streamArn"])["StreamDescription"]["Shards"][0]["ShardId"]
-            iterator = streams.get_shard_iterator(
-                StreamArn=batch["streamArn"],
-                ShardId=shard,
-                ShardIteratorType="AT_SEQUENCE_NUMBER",
-                SequenceNumber=batch["startSequenceNumber"],
-            )["ShardIterator"]
-            records = streams.get_records(ShardIterator=iterator, Limit=batch["batchSize"])["Records"]
-            order_ids |= {record["dynamodb"]["Keys"]["order_id"]["S"] for record in records}
-        return order_ids
+        letters = self.dead_letters("notifications_dlq_url", failed_notification)
+        return {item["order_id"]["S"] for letter in letters for item in new_orders(streams, letter)}

@@ -3,7 +3,6 @@
 import random
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -24,8 +23,6 @@ class Context:
     plan: SeedPlan
     backend: Backend
     faults: RequestFaults
-    error_codes: Counter[str]
-    """How often AWS itself returned each error code."""
     aborted: threading.Event
     ledger: Ledger = field(default_factory=Ledger)
 

@@ -8,14 +8,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from faults.backend import PROCESSING_MAPPING, VISIBILITY_SECONDS
+from faults.backend import PROCESSING_MAPPING, VISIBILITY_SECONDS, Killed
 from faults.context import Context
 from faults.ledger import customer_of
-from faults.redrive import Killed, redrive
 
 _NOTIFICATION_RETRIES = 10  # as deployed
 _ENOUGH_DEAD_LETTERS = 8
-_DENIALS = ("AccessDenied", "AccessDeniedException", "AuthorizationError")  # of SQS, DynamoDB and SNS
 _PERMISSIONS = (
     ("submission", "sqs:SendMessage"),
     ("processing", "dynamodb:PartiQLInsert"),
@@ -24,8 +22,7 @@ _PERMISSIONS = (
 
 
 def poison(context: Context) -> bool:
-    tag = f"poison-{context.plan.seed}"
-    message = context.backend.stack.message("nobody")
+    tag, message = f"poison-{context.plan.seed}", context.backend.stack.message("nobody")
     bodies = [
         f"{tag} is not JSON",
         json.dumps({**message, "version": 99, "request_id": tag}),
@@ -42,13 +39,10 @@ def key_reused(context: Context) -> bool:
 
 
 def consumer_off(context: Context) -> bool:
-    backlog = len(context.plan.portions()[0]) // 2
-    context.backend.update_mapping("processing", Enabled=False)
-    try:
-        context.wait_until(lambda: context.backend.visible() >= backlog, seconds=8)
-        return bool(context.backend.visible() >= min(backlog, PROCESSING_MAPPING["BatchSize"]))
-    finally:
-        context.backend.update_mapping("processing", Enabled=True)
+    backend, backlog = context.backend, len(context.plan.portions()[0]) // 2
+    with _mapping("processing", context, {"Enabled": False}, {"Enabled": True}):
+        context.wait_until(lambda: backend.visible() >= backlog, seconds=8)
+        return bool(backend.visible() >= min(backlog, PROCESSING_MAPPING["BatchSize"]))
 
 
 def table_missing(context: Context) -> bool:
@@ -58,19 +52,20 @@ def table_missing(context: Context) -> bool:
 def announcements_given_up(context: Context) -> bool:
     backend = context.backend
     before = backend.messages("notifications_dlq_url")
-    backend.update_mapping("notification", MaximumRetryAttempts=0)
-    try:
-        with context.faults.active(context.plan.seed, ["topic_down"]):
-            return context.wait_until(lambda: backend.messages("notifications_dlq_url") > before, seconds=20)
-    finally:
-        backend.update_mapping("notification", MaximumRetryAttempts=_NOTIFICATION_RETRIES)
+    retries = "MaximumRetryAttempts"
+    with (
+        _mapping("notification", context, {retries: 0}, {retries: _NOTIFICATION_RETRIES}),
+        context.faults.active(context.plan.seed, ["topic_down"]),
+    ):
+        return context.wait_until(lambda: backend.messages("notifications_dlq_url") > before, seconds=20)
 
 
 def permission_removed(context: Context) -> bool:
     function, action = context.rng("permission").choice(_PERMISSIONS)
 
     def denials() -> int:
-        return sum(context.error_codes[code] for code in _DENIALS)
+        log = context.backend.stack.log_of(function)
+        return sum(map(log.count, ("AccessDenied", "AuthorizationError")))
 
     before = denials()
     with context.backend.stack.permission_removed(function, action):
@@ -80,33 +75,31 @@ def permission_removed(context: Context) -> bool:
 
 
 def code_rolled_back(context: Context) -> bool:
-    backend, functions = context.backend, ("submission", "processing", "notification")
-    former = {function: backend.serving(function) for function in functions}
+    backend, former = context.backend, {}
 
-    def change(path: str, text: str) -> str:
+    def change(text: str) -> str:
         return f"{text}\n# seed {context.plan.seed}\n"
 
-    versions = {function: backend.publish(function, change, memory_megabytes=512) for function in functions}
-    try:
-        for function in functions:
-            backend.serve(function, versions[function])
-        backend.update_mapping("processing", BatchSize=3, ScalingConfig={"MaximumConcurrency": 2})
-        context.pause(2)
-    finally:
-        for function in functions:
-            backend.serve(function, former[function])
-        backend.update_mapping("processing", **PROCESSING_MAPPING)
+    versions = {
+        function: backend.publish(function, f"orders/handlers/{function}.py", change, memory_megabytes=512)
+        for function in ("submission", "processing", "notification")
+    }
+    with _mapping("processing", context, {"BatchSize": 3, "ScalingConfig": {"MaximumConcurrency": 2}}):
+        try:
+            for function, version in versions.items():
+                former[function] = backend.serve(function, version)
+            context.pause(2)
+        finally:
+            for function, version in former.items():
+                backend.serve(function, version)
     return True
 
 
 def broken_code_rolled_back(context: Context) -> bool:
     backend = context.backend
-    former = backend.serving("processing")
-    version = backend.publish(
-        "processing", lambda path, text: "import no_such_module" if path.endswith("processing.py") else text
-    )
+    broken = backend.publish("processing", "orders/handlers/processing.py", lambda text: "import no_such_module")
+    former = backend.serve("processing", broken)
     try:
-        backend.serve("processing", version)
         # Messages that this version receives stay hidden.
         was_received = context.wait_until(lambda: backend.messages() > backend.visible() + 4, seconds=8)
         context.pause(1)
@@ -156,14 +149,7 @@ def _make_dead_letters(context: Context) -> None:
 
 
 def _redrive(context: Context, killed_after: int | None = None) -> int:
-    outputs = context.backend.outputs
-    return redrive(
-        context.backend.sqs,
-        outputs["orders_dlq_url"],
-        outputs["orders_queue_url"],
-        lambda body: context.owns(customer_of(body)),
-        killed_after,
-    )
+    return context.backend.redrive(lambda body: context.owns(customer_of(body)), killed_after)
 
 
 def _inject(context: Context, name: str, times: int) -> bool:
@@ -172,6 +158,18 @@ def _inject(context: Context, name: str, times: int) -> bool:
     with context.faults.active(context.plan.seed, [name]):
         context.wait_until(lambda: context.faults.injected[name] >= before + times, seconds=8)
     return context.faults.injected[name] > before
+
+
+@contextmanager
+def _mapping(
+    function: str, context: Context, settings: dict[str, object], normal: dict[str, object] = PROCESSING_MAPPING
+) -> Iterator[None]:
+    """Change settings of a function's mapping during a `with` block."""
+    context.backend.update_mapping(function, **settings)
+    try:
+        yield
+    finally:
+        context.backend.update_mapping(function, **normal)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -10,6 +11,9 @@ from orders.adapters.order_schema import ORDER_RULES
 from orders.domain.errors import MessageUnreadableError
 from orders.domain.message import read_message
 from orders.domain.order import Order, ProcessedOrder
+
+Identified = tuple[str, Order]
+"""An order with its id."""
 
 
 class Acceptance(Enum):
@@ -38,7 +42,7 @@ class Findings:
     dead_letters: Sequence[str] = ()
     announced: Mapping[str, int] = field(default_factory=dict)
     """How often each order id was announced."""
-    given_up: frozenset[str] = frozenset()
+    given_up: AbstractSet[str] = frozenset()
     """The order ids that the notifications' dead-letter queue refers to."""
 
 
@@ -75,90 +79,83 @@ class Ledger:
 
     def count(self, findings: Findings) -> Counts:
         """Compare with `findings`, which must hold only data of this ledger's seed."""
-        return _Comparison(self, findings).counts()
-
-
-class _Comparison:
-    def __init__(self, ledger: Ledger, findings: Findings) -> None:
-        self._ledger = ledger
-        self._findings = findings
-        self._requests: dict[Order, list[Request]] = defaultdict(list)
-        for request in ledger.requests:
-            self._requests[request.order].append(request)
-        self._customers = {order.customer_id for order in self._requests}
-        self._stored = {row.order_id: row.order for row in findings.rows}
-        self._dead, self._unreadable = _read(findings.dead_letters)
-
-    def counts(self) -> Counts:
-        lost, duplicated, unexpected = list(self._lost()), list(self._duplicated()), list(self._unexpected())
-        denied = [f"denied: order {id_} was acknowledged, then not found" for id_ in self._ledger.denied]
-        announced, given_up = self._findings.announced, self._findings.given_up
-        unannounced = sorted(self._stored.keys() - announced.keys() - given_up)
-        never_announced = [f"never announced: order {order_id} is stored" for order_id in unannounced]
-        acceptances = Counter(map(_acceptance, self._requests.values()))
+        requests: dict[Order, list[Request]] = defaultdict(list)
+        for request in self.requests:
+            requests[request.order].append(request)
+        stored = {row.order_id: row.order for row in findings.rows}
+        dead, unreadable = _read(findings.dead_letters)
+        failures = {
+            "lost": [*self._lost(stored, dead, unreadable)],
+            "duplicated": [*_duplicated(requests, findings.rows)],
+            "unexpected": [
+                *_unexpected(requests, stored, dead),
+                *(f"order {id_} was announced and is not stored" for id_ in findings.announced.keys() - stored.keys()),
+                *(f"the dead letter {body[:40]!r} was never sent" for body in set(unreadable) - set(self.poison)),
+            ],
+            "denied": [f"order {order_id} was acknowledged, then not found" for order_id in self.denied],
+            "never_announced": [
+                f"order {order_id} is stored"
+                for order_id in stored.keys() - findings.announced.keys() - findings.given_up
+            ],
+        }
+        acceptances = Counter(map(_acceptance, requests.values()))
         return Counts(
-            attempted=len(self._requests),
+            attempted=len(requests),
             acknowledged=acceptances[Acceptance.ACKNOWLEDGED],
             indeterminate=acceptances[Acceptance.INDETERMINATE],
             rejected=acceptances[Acceptance.REJECTED],
-            stored=len(self._stored),
-            in_dlq=len(self._findings.dead_letters),
-            announced=len(announced),
-            announced_twice=sum(count > 1 for count in announced.values()),
-            announcement_given_up=len(given_up - announced.keys()),
-            lost=len(lost),
-            duplicated=len(duplicated),
-            unexpected=len(unexpected),
-            denied=len(denied),
-            never_announced=len(never_announced),
-            failures=(*lost, *duplicated, *unexpected, *denied, *never_announced),
+            stored=len(stored),
+            in_dlq=len(findings.dead_letters),
+            announced=len(findings.announced),
+            announced_twice=sum(count > 1 for count in findings.announced.values()),
+            announcement_given_up=len(findings.given_up - findings.announced.keys()),
+            failures=tuple(f"{kind}: {text}" for kind, texts in failures.items() for text in sorted(texts)),
+            **{kind: len(texts) for kind, texts in failures.items()},
         )
 
-    def _lost(self) -> Iterator[str]:
+    def _lost(self, stored: Mapping[str, Order], dead: set[Identified], unreadable: list[str]) -> Iterator[str]:
         """Report acknowledged orders that are neither stored nor dead-lettered with their content."""
-        acknowledged = {(r.order_id, r.order) for r in self._ledger.requests if r.acceptance is Acceptance.ACKNOWLEDGED}
-        for order_id, order in sorted(acknowledged, key=str):
-            if self._stored.get(order_id or "") != order and (order_id, order) not in self._dead:
-                yield f"lost: order {order_id} of {order.customer_id} was acknowledged, and is neither stored nor dead-lettered"
-        for body in (Counter(self._ledger.poison) - Counter(self._unreadable)).elements():
-            yield f"lost: the invalid message {body[:40]!r} is not in the dead-letter queue"
+        for order_id, order in {(each.order_id, each.order) for each in self.requests if each.order_id}:
+            if stored.get(order_id) != order and (order_id, order) not in dead:
+                yield f"order {order_id} of {order.customer_id} is neither stored nor dead-lettered"
+        for body in (Counter(self.poison) - Counter(unreadable)).elements():
+            yield f"the invalid message {body[:40]!r} is not in the dead-letter queue"
 
-    def _duplicated(self) -> Iterator[str]:
-        """Report surplus rows, and rows whose content was not sent."""
-        for order_id, count in Counter(row.order_id for row in self._findings.rows).items():
-            if count > 1:
-                yield f"duplicated: {count} rows have the id {order_id}"
-        ids: dict[Order, set[str]] = defaultdict(set)
-        for order_id, order in self._stored.items():
-            ids[order].add(order_id)
-            if order not in self._requests and order.customer_id in self._customers:
-                yield f"duplicated: row {order_id} of {order.customer_id} holds an order that was not sent"
-        for order, order_ids in ids.items():
-            if order in self._requests and len(order_ids) > (most := self._most_rows(order, order_ids)):
-                yield f"duplicated: {len(order_ids)} rows hold one order of {order.customer_id}, at most {most} allowed"
 
-    def _most_rows(self, order: Order, order_ids: set[str]) -> int:
-        """Return how many rows an order may have: one with a key, otherwise one per possibly successful request."""
-        requests = self._requests[order]
-        if any(request.key for request in requests):
-            return 1
-        acknowledged = {request.order_id for request in requests} & order_ids
-        return len(acknowledged) + sum(request.acceptance is Acceptance.INDETERMINATE for request in requests)
+def _duplicated(requests: Mapping[Order, Sequence[Request]], rows: Sequence[ProcessedOrder]) -> Iterator[str]:
+    """Report surplus rows, and rows whose content was not sent."""
+    for order_id, count in Counter(row.order_id for row in rows).items():
+        if count > 1:
+            yield f"{count} rows have the id {order_id}"
+    customers = {order.customer_id for order in requests}
+    ids: dict[Order, set[str]] = defaultdict(set)
+    for row in rows:
+        ids[row.order].add(row.order_id)
+    for order, order_ids in ids.items():
+        if order in requests:
+            # One row with a key, otherwise one per possibly successful request.
+            acknowledged = {each.order_id for each in requests[order]} & order_ids
+            unknown = sum(each.acceptance is Acceptance.INDETERMINATE for each in requests[order])
+            most = 1 if any(each.key for each in requests[order]) else len(acknowledged) + unknown
+            if len(order_ids) > most:
+                yield f"{len(order_ids)} rows hold one order of {order.customer_id}, at most {most} allowed"
+        elif order.customer_id in customers:
+            yield f"rows {sorted(order_ids)} of {order.customer_id} hold an order that was not sent"
 
-    def _unexpected(self) -> Iterator[str]:
-        """Report orders that were never sent or were rejected."""
-        for order_id, order in [*self._stored.items(), *self._dead]:
-            if order.customer_id not in self._customers:
-                yield f"unexpected: order {order_id} was never sent"
-            elif order in self._requests and _acceptance(self._requests[order]) is Acceptance.REJECTED:
-                yield f"unexpected: order {order_id} of {order.customer_id} was rejected"
-        for order_id, order in self._dead:
-            if self._stored.get(order_id, order) != order:
-                yield f"unexpected: order {order_id} is dead-lettered because another order has its id"
-        for order_id in sorted(self._findings.announced.keys() - self._stored.keys()):
-            yield f"unexpected: order {order_id} was announced and is not stored"
-        for body in sorted(set(self._unreadable) - set(self._ledger.poison)):
-            yield f"unexpected: the dead letter {body[:40]!r} was never sent"
+
+def _unexpected(
+    requests: Mapping[Order, Sequence[Request]], stored: Mapping[str, Order], dead: set[Identified]
+) -> Iterator[str]:
+    """Report orders that were never sent or were rejected."""
+    customers = {order.customer_id for order in requests}
+    for order_id, order in [*stored.items(), *dead]:
+        if order.customer_id not in customers:
+            yield f"order {order_id} was never sent"
+        elif order in requests and _acceptance(requests[order]) is Acceptance.REJECTED:
+            yield f"order {order_id} of {order.customer_id} was rejected"
+    for order_id, order in dead:
+        if stored.get(order_id, order) != order:
+            yield f"order {order_id} is dead-lettered because another order has its id"
 
 
 def _acceptance(requests: Iterable[Request]) -> Acceptance:
@@ -166,7 +163,7 @@ def _acceptance(requests: Iterable[Request]) -> Acceptance:
     return next(each for each in Acceptance if each in acceptances)
 
 
-def _read(bodies: Iterable[str]) -> tuple[set[tuple[str, Order]], list[str]]:
+def _read(bodies: Iterable[str]) -> tuple[set[Identified], list[str]]:
     """Divide message bodies into orders and unreadable ones."""
     orders, unreadable = set(), []
     for body in bodies:

@@ -5,11 +5,12 @@ import http.client
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 
 from faults.context import Context
 from faults.ledger import Acceptance, Request
 from faults.plan import ClientOrder
-from support.deployment.api import JSON_TYPE, DeployedApi, Response
+from support.deployment.api import JSON_TYPE, DeployedApi
 
 CLIENTS = 4
 # Shorter than the time after which submission gives up on an unresponsive SQS.
@@ -35,30 +36,21 @@ def _place(context: Context, api: DeployedApi, wanted: ClientOrder, click: int) 
             context.pause(rng.uniform(0.1, 0.4) * 2**number)
         request = _send(api, wanted)
         context.ledger.requests.append(request)
-        if request.acceptance is Acceptance.INDETERMINATE:
-            continue
         if request.order_id and rng.random() < _STATUS_SHARE:
-            response = _response(api, "GET", f"/orders/{request.order_id}")
-            if response is not None and response.status == 404:
-                context.ledger.denied.append(request.order_id)
-        return
+            with suppress(OSError, http.client.HTTPException):
+                if api.get(request.order_id).status == 404:
+                    context.ledger.denied.append(request.order_id)
+        if request.acceptance is not Acceptance.INDETERMINATE:
+            return
 
 
 def _send(api: DeployedApi, wanted: ClientOrder) -> Request:
     order, key = wanted.order, wanted.key
     headers = {**JSON_TYPE, **({"Idempotency-Key": key} if key else {})}
-    response = _response(api, "POST", "/orders", json.dumps(dataclasses.asdict(order)).encode(), headers)
-    if response is None or response.status >= 500:
+    try:
+        response = api.post(json.dumps(dataclasses.asdict(order)).encode(), headers)
+    except (OSError, http.client.HTTPException):
         return Request(order, key, Acceptance.INDETERMINATE)
     if response.status == 202:
         return Request(order, key, Acceptance.ACKNOWLEDGED, response.json()["order_id"])
-    return Request(order, key, Acceptance.REJECTED)
-
-
-def _response(
-    api: DeployedApi, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
-) -> Response | None:
-    try:
-        return api.send(method, path, body, headers)
-    except (OSError, http.client.HTTPException):
-        return None
+    return Request(order, key, Acceptance.INDETERMINATE if response.status >= 500 else Acceptance.REJECTED)

@@ -9,8 +9,8 @@ from datetime import date, timedelta
 from faults.fault_types import DISRUPTIONS, REDRIVES, REQUEST_FAULTS
 from orders.domain.order import Order
 
-_RANGE = re.compile(r"([0-9]{1,6})(?:-([0-9]{1,6}))?")
-_MAXIMUM_ORDERS = 100_000
+_RANGE = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
+_ORDERS = re.compile(r"[1-9][0-9]{0,4}")
 
 _PRODUCTS = ("Banana", "Apple", "Blood orange", "Passion fruit", "Kiwi")
 _FIRST_DAY = date(2025, 1, 1)
@@ -40,22 +40,16 @@ class Config:
 
 
 def _parse_seeds(text: str) -> tuple[int, ...]:
-    seeds: list[int] = []
-    for part in text.split(","):
-        match = _RANGE.fullmatch(part.strip())
-        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-        if first > last or last - first >= 10_000:
-            raise FaultTestError(
-                f"SEEDS={text} is not valid: give numbers and ranges, such as SEEDS=17 or SEEDS=1-30,99."
-            )
-        seeds += range(first, last + 1)
-    return tuple(dict.fromkeys(seeds))
+    match = _RANGE.fullmatch(text)
+    seeds = range(int(match[1]), int(match[2] or match[1]) + 1) if match else ()
+    if not seeds:
+        raise FaultTestError(f"SEEDS={text} is not valid: give a number or a range, such as SEEDS=17 or SEEDS=1-30.")
+    return tuple(seeds)
 
 
 def _parse_orders(text: str) -> int:
-    # int() alone would also accept "٤٠٠" and "4_00".
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:7]) <= _MAXIMUM_ORDERS):
-        raise FaultTestError(f"ORDERS={text} is not valid: give 1 to {_MAXIMUM_ORDERS}, such as ORDERS=400.")
+    if not _ORDERS.fullmatch(text):
+        raise FaultTestError(f"ORDERS={text} is not valid: give 1 to 99999, such as ORDERS=400.")
     return int(text)
 
 

@@ -2,12 +2,10 @@
 
 import contextlib
 import http.client
-import json
 import select
 import socket
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,16 +29,6 @@ class HttpResponse:
     status: int
     headers: Mapping[str, str]
     body: bytes
-
-    @property
-    def error_code(self) -> str:
-        """AWS's error code, or empty."""
-        if self.status < 400:
-            return ""
-        try:
-            return str(json.loads(self.body)["__type"]).rpartition("#")[2]
-        except (ValueError, KeyError, TypeError):
-            return self.body.decode("utf-8", "replace").partition("<Code>")[2].partition("</Code>")[0]
 
 
 class Exchange:
@@ -95,10 +83,7 @@ class Exchange:
                     connection.putheader(name, value)
             connection.endheaders(body)
             received = connection.getresponse()
-            response = HttpResponse(received.status, dict(received.getheaders()), received.read())
-        with self._proxy.lock:
-            self._proxy.error_codes[response.error_code] += 1
-        return response
+            return HttpResponse(received.status, dict(received.getheaders()), received.read())
 
 
 class Proxy:
@@ -108,10 +93,6 @@ class Proxy:
         self.aws = aws
         self.respond = respond
         self.faults_are_over = threading.Event()
-        self.error_codes = Counter[str]()
-        """How often AWS itself returned each error code."""
-        self.in_flight = 0
-        self.lock = threading.Lock()
         self._server = _Server((LOOPBACK, 0), type("Handler", (_Handler,), {"proxy": self}))
         self.url = f"http://{LOOPBACK}:{self._server.server_address[1]}"
 
@@ -123,11 +104,6 @@ class Proxy:
         self.faults_are_over.set()
         self._server.shutdown()
         self._server.server_close()
-
-    def count_in_flight(self, change: int) -> None:
-        """Count a request that starts (1) or ends (-1)."""
-        with self.lock:
-            self.in_flight += change
 
 
 class _Server(ThreadingHTTPServer):
@@ -143,20 +119,16 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        self.proxy.count_in_flight(1)
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         try:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            try:
-                response = self.proxy.respond(Exchange(self, body))
-            except (OSError, http.client.HTTPException):
-                response = None  # the emulator is being restarted
-            if response is None:
-                self.close_connection = True
-                return
-            # One write, because Nagle's algorithm and delayed acknowledgements would delay a second one.
-            self.wfile.write(_to_bytes(response))
-        finally:
-            self.proxy.count_in_flight(-1)
+            response = self.proxy.respond(Exchange(self, body))
+        except (OSError, http.client.HTTPException):
+            response = None  # the emulator is being restarted
+        if response is None:
+            self.close_connection = True
+            return
+        # One write, because Nagle's algorithm and delayed acknowledgements would delay a second one.
+        self.wfile.write(_to_bytes(response))
 
     def log_message(self, *_: object) -> None:
         pass

@@ -75,48 +75,36 @@ class RequestFaults:
         if drawn is None:
             return exchange.forward()
         active, rng = drawn
-        fault = FAULTS[active.name]
+        fault, response = FAULTS[active.name], None
         if fault.delay_seconds:
             exchange.delay(rng.uniform(*fault.delay_seconds))
         if fault.item_errors and exchange.operation in (STORE, PUBLISH) and (not fault.errors or rng.random() < 0.5):
-            response: HttpResponse | None = _fail_items(exchange, rng, rng.choice(fault.item_errors))
+            response = _fail_items(exchange, rng, rng.choice(fault.item_errors))
         elif fault.errors:
             response = _error(exchange, *rng.choice(fault.errors))
-        else:
-            response = self._apply_effect(exchange, fault, rng)
-            if not self._finish(exchange, fault, rng):
-                return None
-        active.is_injected = True
-        self.note(active.name)
-        return response if fault.then in ("respond", "repeat") else None
-
-    def _apply_effect(self, exchange: Exchange, fault: RequestFault, rng: random.Random) -> HttpResponse | None:
-        if fault.effect == "half":
-            return _forward_part(exchange, range(_size(exchange) // 2))
-        if fault.effect == "all" or (fault.effect == "maybe" and rng.random() < 0.5):
-            return exchange.forward()
-        return None
-
-    def _finish(self, exchange: Exchange, fault: RequestFault, rng: random.Random) -> bool:
-        """Apply the consequence of a fault after its effect; return False if it is not possible."""
-        if fault.then == "repeat":
-            if rng.random() < 0.5:
-                exchange.forward()
-            else:
-                self.late_copies.append(exchange)
+        elif fault.effect == "half":
+            response = _forward_part(exchange, range(_size(exchange) // 2))
+        elif fault.effect == "all" or (fault.effect == "maybe" and rng.random() < 0.5):
+            response = exchange.forward()
         if fault.then in ("kill", "silence"):
             process_id = _function_at(exchange.client_port)
             if process_id is None:
-                return False
+                return None
             if fault.then == "kill":
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(process_id, signal.SIGKILL)
             else:  # its retry gets no response either, so Lambda ends it at its timeout
                 self._silenced.add(process_id)
+        if fault.then == "repeat" and rng.random() < 0.5:
+            exchange.forward()
+        elif fault.then == "repeat":
+            self.late_copies.append(exchange)
         is_hanging = fault.then == "lose" and rng.random() < 0.1  # else the connection is closed
         if fault.then in ("hang", "silence") or is_hanging:
             exchange.wait_for_client_to_give_up(_SDK_READ_SECONDS + 1)
-        return True
+        active.is_injected = True
+        self.note(active.name)
+        return response if fault.then in ("respond", "repeat") else None
 
     def _draw(self, exchange: Exchange) -> tuple[_Active, random.Random] | None:
         """Return the fault for this request. A fault's n-th applicable request always has the same random result."""
@@ -142,15 +130,10 @@ def _function_at(port: int) -> int | None:
     }
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # the process is gone, or another user's
-            if _WORKER_SCRIPT.search((process / "cmdline").read_bytes().replace(b"\0", b" ")):
-                for descriptor in (process / "fd").iterdir():
-                    with contextlib.suppress(OSError):
-                        if os.readlink(descriptor) in sockets:
-                            return int(process.name)
+            is_function = _WORKER_SCRIPT.search((process / "cmdline").read_bytes().replace(b"\0", b" "))
+            if is_function and any(os.readlink(each) in sockets for each in (process / "fd").iterdir()):
+                return int(process.name)
     return None
-
-
-# --- Requests and responses in AWS's formats --------------------------------------------------------------------------
 
 
 def _json_response(status: int, document: object) -> HttpResponse:

@@ -19,7 +19,6 @@ from faults.ledger import Counts, Findings, customer_of
 from faults.load import CLIENTS, place_orders
 from faults.plan import SeedPlan
 from faults.proxy import Proxy
-from faults.redrive import all_bodies, redrive
 from faults.request_faults import RequestFaults
 from local_stack.report import Report
 from orders.adapters.order_schema import ORDER_RULES
@@ -69,26 +68,29 @@ class FaultTest:
         self._proxy = proxy
         self._read_announcements = read
         self._report = report
-        self._contexts: dict[int, Context] = {}
+        self._contexts: list[Context] = []
         self._announced: Counter[str] = Counter()
         self._customers: dict[str, str] = {}  # of each announced order id
 
     def run(self, plan: SeedPlan) -> SeedResult:
         started = time.monotonic()
-        injected_before = Counter(self._faults.injected)
-        context = Context(plan, self.backend, self._faults, self._proxy.error_codes, self.aborted)
-        self._contexts[plan.seed] = context
-        self._place_orders_under_faults(context, injected_before)
-        stuck = self._drain_and_redrive(context)
-        counts = self._count(context, stuck)
-        return SeedResult(plan, counts, self._faults.injected - injected_before, time.monotonic() - started)
+        context = Context(plan, self.backend, self._faults, self.aborted)
+        self._contexts.append(context)
+        self._faults.injected.clear()
+        self._place_orders_under_faults(context)
+        injected = Counter(self._faults.injected)
+        self.backend.set_visibility_timeout(_QUIET_VISIBILITY_SECONDS)
+        self._report.progress(f"seed {plan.seed}: draining")
+        stuck = self._drain(context)
+        if not stuck and self._redrive(context):
+            stuck = self._drain(context)
+        self.backend.set_visibility_timeout(VISIBILITY_SECONDS)
+        self._report.progress(f"seed {plan.seed}: counting")
+        counts = self._count(context)
+        counts = dataclasses.replace(counts, failures=(*stuck, *counts.failures))
+        return SeedResult(plan, counts, injected, time.monotonic() - started)
 
-    def count_again(self, result: SeedResult) -> SeedResult:
-        """Return a seed's result with the current state of the system, to show that no order has changed since."""
-        stuck = [failure for failure in result.counts.failures if failure.startswith("stuck")]
-        return dataclasses.replace(result, counts=self._count(self._contexts[result.plan.seed], stuck))
-
-    def _place_orders_under_faults(self, context: Context, injected_before: Counter[str]) -> None:
+    def _place_orders_under_faults(self, context: Context) -> None:
         plan = context.plan
         self._proxy.faults_are_over.clear()
         with (
@@ -107,7 +109,7 @@ class FaultTest:
 
                 # Processing and notification lag behind the clients, and their faults must occur too.
                 def is_over() -> bool:
-                    missing = set(plan.request_faults) - (self._faults.injected - injected_before).keys()
+                    missing = set(plan.request_faults) - self._faults.injected.keys()
                     return not missing or not (self.backend.messages() or self._unannounced_order_ids(context))
 
                 context.wait_until(is_over, _DRAIN_SECONDS)
@@ -120,58 +122,47 @@ class FaultTest:
         while self._faults.late_copies:
             self._faults.late_copies.pop().forward()
 
-    def _drain_and_redrive(self, context: Context) -> list[str]:
-        """Drain the queue and redrive dead letters as an operator would; return a failure if that takes too long."""
-        backend = self.backend
-        backend.set_visibility_timeout(_QUIET_VISIBILITY_SECONDS)
-        try:
-            self._report.progress(f"seed {context.plan.seed}: draining")
-            if not self._is_drained(context):
-                return [f"stuck: {backend.messages()} messages stayed in the queue"]
-            stored = {row.order_id: row.order for row in backend.rows()}
-
-            def is_wanted(body: str) -> bool:
-                # An order whose id is stored with different content would fail again.
-                if not context.owns(customer_of(body)):
-                    return False
-                submitted = read_message(body, ORDER_RULES)
-                return stored.get(submitted.order_id, submitted.order) == submitted.order
-
-            outputs = backend.outputs
-            moved = redrive(backend.sqs, outputs["orders_dlq_url"], outputs["orders_queue_url"], is_wanted)
-            if moved and not self._is_drained(context):
-                return [f"stuck: {backend.messages()} messages stayed in the queue after the redrive"]
-            return []
-        finally:
-            backend.set_visibility_timeout(VISIBILITY_SECONDS)
-
-    def _is_drained(self, context: Context) -> bool:
+    def _drain(self, context: Context) -> tuple[str, ...]:
+        """Wait until the queue is empty; return a failure if that takes too long."""
         idle_since = time.monotonic()
 
         def is_idle() -> bool:
             nonlocal idle_since
             self._receive_announcements()
-            if self.backend.messages() or self._proxy.in_flight:
+            if self.backend.messages():
                 idle_since = time.monotonic()
             return time.monotonic() - idle_since > _IDLE_SECONDS
 
-        return context.wait_until(is_idle, _DRAIN_SECONDS)
+        if context.wait_until(is_idle, _DRAIN_SECONDS):
+            return ()
+        return (f"stuck: {self.backend.messages()} messages stayed in the queue",)
 
-    def _count(self, context: Context, stuck: list[str]) -> Counts:
-        self._report.progress(f"seed {context.plan.seed}: counting")
+    def _redrive(self, context: Context) -> int:
+        """Redrive the dead letters of valid orders as an operator would; return how many."""
+        stored = {row.order_id: row.order for row in self.backend.rows()}
+
+        def is_wanted(body: str) -> bool:
+            # An order whose id is stored with different content would fail again.
+            if not context.owns(customer_of(body)):
+                return False
+            submitted = read_message(body, ORDER_RULES)
+            return stored.get(submitted.order_id, submitted.order) == submitted.order
+
+        return self.backend.redrive(is_wanted)
+
+    def _count(self, context: Context) -> Counts:
         context.wait_until(lambda: not self._unannounced_order_ids(context), _ANNOUNCE_SECONDS)
         rows = [row for row in self.backend.rows() if self._concerns(context, row.order.customer_id)]
-        given_up = self.backend.announcements_given_up()
-        letters = all_bodies(self.backend.sqs, self.backend.outputs["orders_dlq_url"])
-        counts = context.ledger.count(
+        others = {body for other in self._contexts if other is not context for body in other.ledger.poison}
+        letters = self.backend.dead_letters("orders_dlq_url", lambda letter: str(letter["Body"]))
+        return context.ledger.count(
             Findings(
                 rows,
-                [body for body in letters if self._letter_concerns(context, body)],
+                [body for body in letters if body not in others and self._concerns(context, customer_of(body))],
                 {id_: n for id_, n in self._announced.items() if self._concerns(context, self._customers[id_])},
-                frozenset(row.order_id for row in rows if row.order_id in given_up),
+                self.backend.announcements_given_up() & {row.order_id for row in rows},
             )
         )
-        return dataclasses.replace(counts, failures=(*stuck, *counts.failures))
 
     def _unannounced_order_ids(self, context: Context) -> set[str]:
         """Return the stored orders that are neither announced nor given up."""
@@ -188,11 +179,7 @@ class FaultTest:
 
     def _concerns(self, context: Context, customer_id: str | None) -> bool:
         """Return whether a customer counts for this seed. Customers that belong to no seed count for every seed."""
-        return context.owns(customer_id) or not any(other.owns(customer_id) for other in self._contexts.values())
-
-    def _letter_concerns(self, context: Context, body: str) -> bool:
-        others = [other for other in self._contexts.values() if other is not context]
-        return not any(body in other.ledger.poison for other in others) and self._concerns(context, customer_of(body))
+        return context.owns(customer_id) or not any(other.owns(customer_id) for other in self._contexts)
 
 
 def _disrupt(context: Context, name: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from orders.domain.announcement import announce
 from orders.domain.errors import BatchFailedError
+from support.deployment.subscription import subscribed_queue
 from support.sample_orders import processed
 from support.stub_aws.events import stream_event
 from support.stub_aws.sqs import aws_error
@@ -31,21 +32,8 @@ def notification(import_handler: Callable[..., ModuleType], topic_arn: str) -> M
 
 @pytest.fixture
 def subscriber(topic_arn: str) -> Iterator[Subscriber]:
-    sqs = boto3.client("sqs")
-    url = sqs.create_queue(QueueName="subscriber")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    boto3.client("sns").subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn)
-
-    def received() -> list[Any]:
-        messages = []
-        while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-            messages += [json.loads(message["Body"]) for message in batch]
-            handles = [{"Id": each["MessageId"], "ReceiptHandle": each["ReceiptHandle"]} for each in batch]
-            sqs.delete_message_batch(QueueUrl=url, Entries=handles)
-        return messages
-
-    yield received
-    received()
+    with subscribed_queue(boto3.client, topic_arn, "subscriber") as read:
+        yield read
 
 
 def test_each_new_order_is_announced_once(notification: ModuleType, subscriber: Subscriber) -> None:
@@ -87,7 +75,7 @@ def test_changes_of_orders_are_not_announced(notification: ModuleType, subscribe
 def test_stream_retries_from_the_first_order_that_sns_rejects(
     notification: ModuleType, monkeypatch: pytest.MonkeyPatch, logged: Logged
 ) -> None:
-    rejected = {"Successful": [{"Id": "0"}, {"Id": "1"}, {"Id": "3"}], "Failed": [{"Id": "2", "Code": "x"}]}
+    rejected = {"Successful": [{"Id": place} for place in "013"], "Failed": [{"Id": "2", "Code": "x"}]}
     monkeypatch.setattr(notification._topic._client, "publish_batch", Mock(return_value=rejected))
 
     response = notification.handler(stream_event(*[processed(key) for key in "abcd"]), None)

@@ -137,13 +137,13 @@ def test_default_seeds_plan_enough_orders_and_each_fault_type_twice() -> None:
     assert len(config.seeds) * config.orders > 11_000
 
 
-@pytest.mark.parametrize(("text", "seeds"), [("17", (17,)), ("1-3,9, 2", (1, 2, 3, 9)), ("", Config.seeds)])
-def test_seeds_are_numbers_and_ranges(text: str, seeds: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(("text", "seeds"), [("17", (17,)), ("1-3", (1, 2, 3)), ("", Config.seeds)])
+def test_seeds_are_a_number_or_a_range(text: str, seeds: tuple[int, ...]) -> None:
     assert Config.from_environment({"SEEDS": text}).seeds == seeds
 
 
 @pytest.mark.parametrize("variable", ["SEEDS", "ORDERS"])
-@pytest.mark.parametrize("text", ["all", "-1", "1-", "3-1", "1.5", "٣", "0x1", "9" * 9])
+@pytest.mark.parametrize("text", ["all", "-1", "3-1", "1,2", "٣", "9" * 9])
 def test_invalid_setting_is_rejected_with_an_example(variable: str, text: str) -> None:
     with pytest.raises(FaultTestError, match=f"{variable}=.*such as {variable}="):
         Config.from_environment({variable: text})

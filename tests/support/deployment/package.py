@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import build_lambda
@@ -19,11 +20,11 @@ def lambda_zip(target: str, root: Path = build_lambda.REPOSITORY) -> Path:
         raise
 
 
-def changed_zip(zip_path: Path, member: str, *, more: str) -> bytes:
-    """Return a copy of a zip with `more` appended to one of its files."""
+def changed_zip(zip_path: Path, member: str, change: Callable[[str], str]) -> bytes:
+    """Return a copy of a zip with the text of one file changed."""
     changed = io.BytesIO()
     with zipfile.ZipFile(zip_path) as source, zipfile.ZipFile(changed, "w", zipfile.ZIP_DEFLATED) as target:
         for each in source.infolist():
             content = source.read(each)
-            target.writestr(each, content + more.encode() if each.filename == member else content)
+            target.writestr(each, change(content.decode()) if each.filename == member else content)
     return changed.getvalue()

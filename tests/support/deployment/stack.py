@@ -132,14 +132,16 @@ class DeployedStack:
         )
         return list(received.get("Messages", []))
 
-    def log_of(self, function: str) -> str:
-        group = f"/aws/lambda/{self.prefix}-{function}"
-        pages = self._logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+    def log_of(self, function: str, text: str = "") -> str:
+        """Return the lines of a function's log, or those that contain a text."""
+        group, pattern = f"/aws/lambda/{self.prefix}-{function}", f'"{text}"' if text else ""
+        pages = self._logs.get_paginator("filter_log_events").paginate(logGroupName=group, filterPattern=pattern)
         return "\n".join(event["message"] for page in pages for event in page["events"])
 
     def events(self, function: str, name: str | None = None, order_id: str | None = None) -> list[dict[str, Any]]:
         """Return a function's log events in order, filtered by name and order if given."""
-        events = [json.loads(line) for line in self.log_of(function).splitlines() if line.startswith("{")]
+        log = self.log_of(function, order_id or name or "")
+        events = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
         return [
             event for event in events if name in (None, event["message"]) and order_id in (None, event.get("order_id"))
         ]

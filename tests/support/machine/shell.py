@@ -84,16 +84,18 @@ class DocumentReader:
     """Texts that are replaced in each command."""
     expected: dict[str, str] = field(default_factory=dict)
     """Patterns that a command's output must match. Without one it must print something other than None."""
+    not_run: dict[str, str] = field(default_factory=dict)
+    """The reason why only the spelling of a command is checked."""
     after: dict[str, Callable[[], object]] = field(default_factory=dict)
     """Functions to call after a command."""
     output: str = ""
     """The last command's output."""
 
-    def run_all(self, commands: Sequence[str], not_run: Mapping[str, str]) -> None:
-        """Run the commands in order. `not_run` maps commands to the reason why only their spelling is checked."""
+    def run_all(self, commands: Sequence[str]) -> None:
+        """Run the commands in order."""
         for command in commands:
-            beginning = beginning_in({**self.expected, **not_run}, command)
-            if beginning in not_run:
+            beginning = beginning_in({**self.expected, **self.not_run}, command)
+            if beginning in self.not_run:
                 self._require_valid(command)
             else:
                 finished = self.run(command)
