@@ -12,7 +12,7 @@ PY     := .venv/bin/python
 
 # The user's Python settings and pytest plugins must not affect the programs of this project. Make's own options must not
 # affect tests that call make.
-unexport $(filter-out PYTHONDONTWRITEBYTECODE PYTHONUNBUFFERED,$(filter PYTHON% PYTEST_PLUGINS MAKEFLAGS MFLAGS,$(.VARIABLES)))
+unexport $(filter-out PYTHONUNBUFFERED,$(filter PYTHON% PYTEST_PLUGINS MAKEFLAGS MFLAGS,$(.VARIABLES)))
 
 # Local servers are reached without a proxy. Some tools read the lower-case variable, others the upper-case one.
 comma     := ,
