@@ -43,9 +43,7 @@ def new_archive(path: Path) -> Iterator[Append]:
                     rest = rest[file.write(rest) :]
                 os.fsync(file.fileno())
             except OSError as error:
-                raise OperatorError(
-                    f"{path} cannot be written ({error.strerror}). Run this again with another --to."
-                ) from error
+                raise OperatorError(f"{path} cannot be written ({error.strerror}). Name another --to.") from error
 
         try:
             _sync_directory(path.absolute().parent)
@@ -87,6 +85,4 @@ def _read(path: Path, number: int, line: bytes) -> DeadLetter:
         sent_at = datetime.fromisoformat(entry["sent_at"])
         return DeadLetter(message_id, entry.get("order_id"), sent_at, 0, Reason(reason, Kind.UNKNOWN), body=body)
     except (ValueError, KeyError, TypeError) as error:
-        raise OperatorError(
-            f"Line {number} of {path} is not a dropped message. Name a file that `orders dlq drop` wrote."
-        ) from error
+        raise OperatorError(f"Line {number} of {path} is not a dropped message. Name a file of `drop --to`.") from error

@@ -13,19 +13,8 @@ FUNCTIONS = ("submission", "processing", "status", "notification")
 LOG_DAYS = 18
 
 # Ids, codes and numbers. No other field of a log line is ever shown.
-FIELDS = (
-    "order_id",
-    "request_id",
-    "message_id",
-    "receives",
-    "reason",
-    "code",
-    "error",
-    "at",
-    "messages",
-    "records",
-    "announced",
-)
+_IDS = ("order_id", "request_id", "message_id")
+_FIELDS = (*_IDS, "receives", "reason", "code", "error", "at", "messages", "records", "announced")
 
 # Each event order_… has a metric filter Orders… in terraform-backend.
 _COUNTED = ("accepted", "refused", "stored", "duplicate", "failed", "conflict", "notified")
@@ -76,12 +65,8 @@ def _read(function: str, event: dict[str, Any]) -> LogEvent | None:
         return None
     if not isinstance(line, dict) or not isinstance(line.get("message"), str):
         return None
-    return LogEvent(
-        datetime.fromtimestamp(event["timestamp"] / 1000, UTC),
-        function,
-        line["message"],
-        {name: line[name] for name in FIELDS if line.get(name) is not None},
-    )
+    fields = {name: line[name] for name in _FIELDS if line.get(name) is not None}
+    return LogEvent(datetime.fromtimestamp(event["timestamp"] / 1000, UTC), function, line["message"], fields)
 
 
 Metric = tuple[str, str, dict[str, str], str]
@@ -99,21 +84,11 @@ def event_counts(cloudwatch: Any, namespace: str, since: datetime, now: datetime
 def metric_values(
     cloudwatch: Any, metrics: Mapping[str, Metric], since: datetime, now: datetime
 ) -> dict[str, list[float]]:
-    queries = [
-        {
-            "Id": key,
-            "MetricStat": {
-                "Metric": {
-                    "Namespace": namespace,
-                    "MetricName": name,
-                    "Dimensions": [{"Name": n, "Value": value} for n, value in dimensions.items()],
-                },
-                "Period": _METRIC_SECONDS,
-                "Stat": statistic,
-            },
-        }
-        for key, (namespace, name, dimensions, statistic) in metrics.items()
-    ]
+    queries = []
+    for key, (namespace, name, dimensions, statistic) in metrics.items():
+        pairs = [{"Name": dimension, "Value": value} for dimension, value in dimensions.items()]
+        metric = {"Namespace": namespace, "MetricName": name, "Dimensions": pairs}
+        queries.append({"Id": key, "MetricStat": {"Metric": metric, "Period": _METRIC_SECONDS, "Stat": statistic}})
     pages = cloudwatch.get_paginator("get_metric_data").paginate(
         MetricDataQueries=queries, StartTime=since, EndTime=now + timedelta(seconds=_METRIC_SECONDS)
     )

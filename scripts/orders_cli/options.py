@@ -36,15 +36,13 @@ class Target(Choice):
         return system
 
 
+FILE = click.Path(path_type=Path)
+_DIRECTORY = click.Path(path_type=Path, file_okay=False, exists=True)
+
 _SYSTEM_OPTIONS = (
     click.option("--local", is_flag=True, help="System: the local stack of `make run`."),
-    click.option("--stack-file", type=click.Path(path_type=Path), help="System: the local stack of this stack.json."),
-    click.option(
-        "--terraform",
-        type=click.Path(path_type=Path, file_okay=False, exists=True),
-        metavar="DIRECTORY",
-        help="System: the one that Terraform applied in this directory.",
-    ),
+    click.option("--stack-file", type=FILE, help="System: the local stack of this stack.json."),
+    click.option("--terraform", type=_DIRECTORY, help="System: the one that Terraform applied in this directory."),
     click.option("--stack", metavar="NAME", help="System: the CloudFormation stack of this name."),
     click.option("--region", help="The AWS region, instead of AWS_REGION."),
     click.option("--profile", help="The AWS profile, instead of AWS_PROFILE."),

@@ -97,9 +97,7 @@ class OrderApi:
                 submission = _read(response)
                 # CUSTOMER_MISMATCH concerns one order. Any other 401 or 403 concerns the token, so all orders.
                 if response.status in (401, 403) and submission.document.get("code") != "CUSTOMER_MISMATCH":
-                    raise OperatorError(
-                        f"The API rejects the token ({response.status}): set ORDERS_TOKEN to one that it accepts."
-                    )
+                    raise OperatorError(f"The API rejects the token ({response.status}): set ORDERS_TOKEN to another.")
                 if response.status not in _TRANSIENT:
                     return submission
                 retry_after = response.headers.get("Retry-After", "")

@@ -120,18 +120,15 @@ def find_system(choice: Choice) -> System:
 
 
 def _local_system(stack_file: Path) -> System:
+    name = _shown(stack_file)
     try:
         description: dict[str, str] = json.loads(stack_file.read_text(encoding="utf-8"))
         credentials = Credentials(description["access_key_id"], description["secret_access_key"])
         connection = AwsConnection(description["endpoint_url"], description["region"], credentials)
     except FileNotFoundError:
-        raise OperatorError(
-            f"No local stack is running: {_shown(stack_file)} does not exist. Start it with `make run`."
-        ) from None
+        raise OperatorError(f"No local stack is running: {name} does not exist. Start it with `make run`.") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise OperatorError(
-            f"{_shown(stack_file)} does not describe a local stack: start it again with `make run`."
-        ) from error
+        raise OperatorError(f"{name} does not describe a local stack: start it again with `make run`.") from error
     return System(
         f"the local stack at {connection.endpoint_url}", description, functools.cache(connection.client), is_local=True
     )

@@ -65,15 +65,12 @@ class OrdersTable:
 
         The index follows the table within about a second.
         """
+        values = {"customer": customer_id, "since": since, "until": until}
         pages = self.dynamodb.get_paginator("query").paginate(
             TableName=self.table_name,
             IndexName=_INDEX,
             KeyConditionExpression="customer_id = :customer AND submitted_at BETWEEN :since AND :until",
-            ExpressionAttributeValues={
-                ":customer": {"S": customer_id},
-                ":since": {"S": since},
-                ":until": {"S": until},
-            },
+            ExpressionAttributeValues={f":{name}": {"S": value} for name, value in values.items()},
             ScanIndexForward=False,
             PaginationConfig={"PageSize": page_size},
         )

@@ -16,7 +16,7 @@ from orders_cli.console import counted, print_fields, print_json, print_line, pr
 from orders_cli.dead_letters import DROPPED, REDRIVEN, DeadLetter, Kind, Selection, dead_letter, groups_of, with_reasons
 from orders_cli.errors import FAILED, NOT_FOUND, OperatorError
 from orders_cli.notifications import ExpiredError, failed_notification, new_orders, notify
-from orders_cli.options import Mode, Moment, OrderId, Target, changes_system, on_system, utc_now
+from orders_cli.options import FILE, Mode, Moment, OrderId, Target, changes_system, on_system, utc_now
 from orders_cli.queue import Message, RateLimit, Transfer, move, peek, send_again
 from orders_cli.system import System
 
@@ -111,9 +111,7 @@ def show_letters(selection: Selection, as_json: bool, target: Target) -> int:
 
 @dlq.command("redrive", short_help="Move dead letters back to be processed.")
 @_selects
-@click.option(
-    "--from", "file", type=click.Path(path_type=Path), help="Redrive the messages of a file that `drop` wrote."
-)
+@click.option("--from", "file", type=FILE, help="Redrive the messages of a file that `drop` wrote.")
 @click.option("--rate", type=click.IntRange(1), help="Maximum number per second.")
 @changes_system
 def redrive_letters(*, selection: Selection, file: Path | None, rate: int | None, mode: Mode, target: Target) -> int:
@@ -170,9 +168,7 @@ def redrive_letters(*, selection: Selection, file: Path | None, rate: int | None
 
 @dlq.command("drop", short_help="Write dead letters to a file and delete them.")
 @_selects
-@click.option(
-    "--to", "file", type=click.Path(path_type=Path), help="The file to create. Default: named after the time."
-)
+@click.option("--to", "file", type=FILE, help="The file to create. Default: named after the time.")
 @changes_system
 def drop_letters(*, selection: Selection, file: Path | None, mode: Mode, target: Target) -> int:
     """Remove dead letters from the queue after writing them to a file.

@@ -239,9 +239,7 @@ def notify(order_ids: tuple[str, ...], mode: Mode, target: Target) -> None:
         canonical = parse_order_id(order_id)
         item = system.table.item(canonical) if canonical else None
         if item is None:
-            raise OperatorError(
-                f"There is no stored order {order_id}, so nothing was sent. See `orders show {order_id}`.", NOT_FOUND
-            )
+            raise OperatorError(f"There is no stored order {order_id}: nothing was sent. See `orders show`.", NOT_FOUND)
         items.append(item)
     sent = 0
     if mode.dry_run:

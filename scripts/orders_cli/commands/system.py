@@ -93,9 +93,7 @@ def _alarms(system: System) -> list[dict[str, str]]:
 
 
 @click.command(short_help="Watch the system's numbers.")
-@click.option(
-    "--interval", type=click.FloatRange(0.5, 3600), default=2, show_default=True, help="Seconds between readings."
-)
+@click.option("--interval", type=click.FloatRange(0.5, 3600), default=2, show_default=True, help="In seconds.")
 @click.option("--count", type=click.IntRange(1), help="Stop after this many readings. Default: at Ctrl-C.")
 @on_system
 def watch(interval: float, count: int | None, as_json: bool, target: Target) -> None:
@@ -192,7 +190,5 @@ def _mapping(system: System, function: str) -> dict[str, Any]:
     name = f"{system.function_name(function)}:live"
     found = system.client("lambda").list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
     if len(found) != 1:
-        raise OperatorError(
-            f"The function {name} has {len(found)} event source mappings instead of one. Deploy the system again."
-        )
+        raise OperatorError(f"{name} has {len(found)} event source mappings instead of one. Deploy the system again.")
     return dict(found[0])

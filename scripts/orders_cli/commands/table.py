@@ -17,7 +17,7 @@ from orders_cli.archive import new_archive, require_new
 from orders_cli.console import Advance, counted, print_fields, print_json, print_table, progress, report
 from orders_cli.dead_letters import dead_letter, is_of_customer
 from orders_cli.errors import FAILED, NOT_FOUND, OperatorError, error_code
-from orders_cli.options import Mode, Target, changes_system, utc_now
+from orders_cli.options import FILE, Mode, Target, changes_system, utc_now
 from orders_cli.queue import Message, RateLimit, peek
 from orders_cli.table import Item, OrdersTable, id_of, order_or_none
 
@@ -148,9 +148,7 @@ def _pages(things: Iterable[Thing], size: int) -> Iterator[list[Thing]]:
 
 @click.command(short_help="Delete a customer's stored orders.")
 @click.option("--customer", required=True, help="The customer_id.")
-@click.option(
-    "--to", "file", type=click.Path(path_type=Path), help="The receipt to create. Default: named after the time."
-)
+@click.option("--to", "file", type=FILE, help="The receipt to create. Default: named after the time.")
 @changes_system
 def erase(*, customer: str, file: Path | None, mode: Mode, target: Target) -> int:
     """Delete the stored orders of a customer, and write a receipt.
@@ -222,8 +220,7 @@ def erase(*, customer: str, file: Path | None, mode: Mode, target: Target) -> in
             finally:
                 append([result()])
                 report(f"{counted(deleted, 'order')} deleted; the receipt is {path}")
-    for sentence in _left(waiting, len(dead_letters), hidden):
-        report(sentence)
+    _report_left(**left)
     document = result()
     until = document["point_in_time_recovery_until"]
     recovery = f"keeps deleted orders until {until}" if until else "is off, so it keeps no deleted orders"
@@ -235,14 +232,12 @@ def erase(*, customer: str, file: Path | None, mode: Mode, target: Target) -> in
     return 0 if mode.dry_run or document["is_complete"] else FAILED
 
 
-def _left(waiting: int, dead_letters: int, hidden: int) -> Iterator[str]:
-    if waiting:
-        messages = counted(waiting, "message")
-        yield f"{messages} in the orders queue: an order of this customer among them will be stored"
-        yield "run this again after they were processed; see `orders status`"
+def _report_left(orders_queue_messages: int, dead_letters: int, hidden_dead_letters: int) -> None:
+    if orders_queue_messages:
+        messages = counted(orders_queue_messages, "message")
+        report(f"{messages} in the orders queue: an order of this customer among them will be stored; run this again")
     if dead_letters:
         letters = counted(dead_letters, "dead letter")
-        yield f"{letters} of this customer: drop each with `orders dlq drop`, by --order ID or --reason"
-        yield "delete the file of the drop, and do not redrive: the order would be stored"
-    if hidden:
-        yield f"{counted(hidden, 'dead letter')} hidden by another reader: run this again in a minute"
+        report(f"{letters} of this customer: drop each with `orders dlq drop` (--order or --reason); delete its file")
+    if hidden_dead_letters:
+        report(f"{counted(hidden_dead_letters, 'dead letter')} hidden by another reader: run this again in a minute")
