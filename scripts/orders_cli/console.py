@@ -86,9 +86,8 @@ def _vertical(fields: Sequence[tuple[str, str]], width: int | None) -> list[str]
     indent = max(len(name) for name, _ in fields) + len(_GAP)
     width, lines = width or sys.maxsize, []
     for name, value in fields:
-        first, *more = textwrap.wrap(value, max(width - indent, 1), break_long_words=False, break_on_hyphens=False) or [
-            ""
-        ]
+        wrapped = textwrap.wrap(value, max(width - indent, 1), break_long_words=False, break_on_hyphens=False)
+        first, *more = wrapped or [""]
         if indent + max(map(len, (first, *more))) > width:
             lines += [name, *(_GAP + line for line in (first, *more))]
         else:

@@ -83,9 +83,8 @@ def _read_row(text: bytes, columns: Sequence[str], delimiter: str) -> dict[str, 
     except (csv.Error, ValueError) as error:
         raise DocumentUnreadableError("INVALID_CSV", "The line is not valid CSV: check its quotation marks.") from error
     if len(fields) != len(columns):
-        raise DocumentUnreadableError(
-            "INVALID_CSV", f"The line has {len(fields)} fields and the header {len(columns)}."
-        )
+        reason = f"The line has {len(fields)} fields and the header {len(columns)}."
+        raise DocumentUnreadableError("INVALID_CSV", reason)
     return dict(zip(columns, fields, strict=True))
 
 

@@ -23,18 +23,12 @@ from orders_cli.table import OrdersTable
 STACK_FILE = REPOSITORY / ".local" / "stack.json"
 TERRAFORM_DIRECTORY = REPOSITORY / "terraform-backend"
 
-_NEEDED_OUTPUTS = frozenset(
-    {"api_endpoint", "orders_table_name", "orders_queue_url", "orders_dlq_url", "notifications_dlq_url"}
-)
+_NEEDED_OUTPUTS = {"api_endpoint", "orders_table_name", "orders_queue_url", "orders_dlq_url", "notifications_dlq_url"}
 _TABLE_SUFFIX = "-orders"
 
 # A person is waiting, so a wrong endpoint must fail within seconds.
-_CONFIG = Config(
-    connect_timeout=3,
-    read_timeout=60,
-    max_pool_connections=32,
-    retries={"mode": "standard", "total_max_attempts": 4},
-)
+_RETRIES: Any = {"mode": "standard", "total_max_attempts": 4}
+_CONFIG = Config(connect_timeout=3, read_timeout=60, max_pool_connections=32, retries=_RETRIES)
 
 
 @dataclass(frozen=True)
@@ -87,10 +81,8 @@ class System:
         if self.is_local or "dashboard_name" not in self.outputs:
             return None
         region = self.client("cloudwatch").meta.region_name
-        return (
-            f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}"
-            f"#dashboards/dashboard/{self.outputs['dashboard_name']}"
-        )
+        console = f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}"
+        return f"{console}#dashboards/dashboard/{self.outputs['dashboard_name']}"
 
 
 @dataclass(frozen=True)
@@ -129,9 +121,8 @@ def _local_system(stack_file: Path) -> System:
         raise OperatorError(f"No local stack is running: {name} does not exist. Start it with `make run`.") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OperatorError(f"{name} does not describe a local stack: start it again with `make run`.") from error
-    return System(
-        f"the local stack at {connection.endpoint_url}", description, functools.cache(connection.client), is_local=True
-    )
+    origin = f"the local stack at {connection.endpoint_url}"
+    return System(origin, description, functools.cache(connection.client), is_local=True)
 
 
 def _terraform_system(directory: Path, choice: Choice) -> System:

@@ -137,12 +137,15 @@ CHANGING_COMMANDS = [
 ]
 
 
+ERASING_COMMANDS = ["erase --customer {customer} --yes --to receipt.json"]
+
+
 @pytest.mark.parametrize(
-    ("statements", "commands"),
+    ("statements", "commands", "tested"),
     [
-        (READING, READING_COMMANDS),
-        (STATEMENTS, [*READING_COMMANDS, *CHANGING_COMMANDS]),
-        ([*READING, *ERASURE], [*READING_COMMANDS, "erase --customer {customer} --yes --to receipt.json"]),
+        (READING, READING_COMMANDS, []),
+        (STATEMENTS, CHANGING_COMMANDS, READING),
+        ([*READING, *ERASURE], ERASING_COMMANDS, READING),
     ],
     ids=["reading", "all but erasure", "erasure"],
 )
@@ -152,13 +155,14 @@ def test_policy_suffices_for_its_commands_and_allows_nothing_else(
     names: dict[str, str],
     statements: list[dict[str, Any]],
     commands: list[str],
+    tested: list[dict[str, Any]],
 ) -> None:
     wait_for("an empty orders queue", lambda: stack.messages("orders") == 0)
     calls = as_user(statements)
     for command in commands:
         assert run([*command.format(**names).split(), "--stack", "order-processing-dev"]) == 0, command
-    assert calls == actions_of(statements)
-    assert len(stack.order_ids_of(names["customer"])) == (0 if "erase" in commands[-1] else 1)
+    assert actions_of(statements) - actions_of(tested) <= calls <= actions_of(statements)
+    assert len(stack.order_ids_of(names["customer"])) == (0 if commands is ERASING_COMMANDS else 1)
 
 
 def test_reading_policy_does_not_suffice_for_an_erasure(

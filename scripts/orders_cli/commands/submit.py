@@ -69,7 +69,6 @@ def submit(
         key = str(uuid.uuid4()) if key is None else key
         if not (_VISIBLE_ASCII.fullmatch(key) and len(key) <= 255):
             raise click.UsageError("An Idempotency-Key is 1 to 255 visible ASCII characters.")
-        lines: Iterable[OrderLine] = [order_line(order, key)]
     elif key or any(value is not None for value in order.values()):
         raise click.UsageError("Give either a FILE or one order, not both.")
     elif file == "-" and not batch:
@@ -79,10 +78,10 @@ def submit(
         what = "an order" if file is None else f"the orders of {file}"
         mode.confirm_in_production(system, f"Submit {what}")
         api = None if mode.dry_run else OrderApi(system.outputs["api_endpoint"], token=token, sleep=stopped.wait)
-        if stream is not None:
-            lines = read_orders(stream, batch or Path(str(file)).name, system.table.table_id)
-        verdicts = _submit_lines(lines, api, stopped)
-        return _report_one(verdicts, mode) if file is None else _report(verdicts, mode)
+        if stream is None:
+            return _report_one(_submit(order_line(order, str(key)), api), mode)
+        lines = read_orders(stream, batch or Path(str(file)).name, system.table.table_id)
+        return _report(_submit_lines(lines, api, stopped), mode)
 
 
 def _submit_lines(lines: Iterable[OrderLine], api: OrderApi | None, stopped: Event) -> Iterator[tuple[int, Submission]]:
@@ -110,8 +109,7 @@ def _submit(line: OrderLine, api: OrderApi | None) -> Submission:
     return Submission(Verdict.VALID) if line.is_valid else Submission(Verdict.REFUSED, {"code": "VALIDATION_FAILED"})
 
 
-def _report_one(results: Iterable[tuple[int, Submission]], mode: Mode) -> int:
-    [(_, submission)] = results
+def _report_one(submission: Submission, mode: Mode) -> int:
     is_accepted = submission.verdict is Verdict.ACCEPTED
     if mode.as_json:
         print_json({"verdict": submission.verdict.name, **submission.document})
