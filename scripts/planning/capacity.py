@@ -497,10 +497,9 @@ def advised(arrivals: Arrivals, settings: Settings) -> Iterator[tuple[Simulation
     """
     for _ in range(_MAX_CHANGES):
         result = simulate(arrivals, settings)
-        limit, changes = next(
-            ((limit, changes) for limit in result.limits if (changes := _remedy(limit, arrivals.peak_rate, settings))),
-            (None, {}),
-        )
+        remedies = {limit: _remedy(limit, arrivals.peak_rate, settings) for limit in result.limits}
+        limit = next((limit for limit, changes in remedies.items() if changes), None)
+        changes = remedies[limit] if limit else {}
         yield result, limit, changes
         if not changes:
             return
@@ -514,11 +513,8 @@ def _remedy(limit: Limit, rate: float, settings: Settings) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     match limit:
         case Limit.API_ROUTE:
-            burst = max(settings.api_throttling_burst_limit, _above(rate))
-            changes = {
-                "api_throttling_rate_limit": min(10_000, _above(rate)),
-                "api_throttling_burst_limit": min(5_000, burst),
-            }
+            burst = min(5_000, max(settings.api_throttling_burst_limit, _above(rate)))
+            changes = {"api_throttling_rate_limit": min(10_000, _above(rate)), "api_throttling_burst_limit": burst}
         case Limit.API_ACCOUNT:
             changes = {"api_requests_per_second": _above(rate + statuses)}
         case Limit.LAMBDA_ACCOUNT:

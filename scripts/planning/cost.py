@@ -37,16 +37,8 @@ PRICES = {
 
 
 # Of the README's sample order; log bytes are the function's own line per request or order.
-ORDER_BYTES = {
-    "message": 228,
-    "item": 176,
-    "announcement": 626,
-    "response": 187,
-    "submission_log": 190,
-    "status_log": 187,
-    "processing_log": 257,
-    "notification_log": 156,
-}
+ORDER_BYTES = {"message": 228, "item": 176, "announcement": 626, "response": 187}
+ORDER_BYTES |= {"submission_log": 190, "status_log": 187, "processing_log": 257, "notification_log": 156}
 # Lambda adds this to each line of a function (https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html).
 _REQUEST_ID_FIELD = ', "requestId": "79b4f56e-95b1-4643-9700-2807f4e68189"'
 # One line of the access log in main.tf's format, with values of usual length; checked by a test.
@@ -138,15 +130,8 @@ class Scenario:
         return gathered_orders(self.orders / SECONDS / pollers, busy_seconds, window_seconds, size)
 
 
-PROFILES = {
-    name: Scenario(name, orders)
-    for name, orders in (
-        ("idle", 0),
-        ("small-shop", 10_000),
-        ("million-a-month", 1_000_000),
-        ("million-a-day", 365 * 1_000_000 // 12),
-    )
-}
+_MONTHS = {"idle": 0, "small-shop": 10_000, "million-a-month": 1_000_000, "million-a-day": 365 * 1_000_000 // 12}
+PROFILES = {name: Scenario(name, orders) for name, orders in _MONTHS.items()}
 
 
 def sampled_traces(invocations: float) -> float:

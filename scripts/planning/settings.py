@@ -3,14 +3,12 @@
 Quotas were read on 2026-11-25 from stored copies of AWS's pages, which are named below. They are an established
 account's defaults in us-east-1; an account's own are in its Service Quotas console.
 
-Durations were not measured on AWS. Each is the sum of CPU time and latency:
+Durations were not measured on AWS: replace them with the Duration metric of your own functions. Each is the sum of:
 
 - CPU time was measured on a 2-core machine with stubbed AWS responses: submission and status 0.7 ms, processing 1.3 ms
   and notification 1.9 ms for ten orders. It is scaled by each function's memory / 1,769 MB
   (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html).
 - AWS documents single-digit milliseconds for DynamoDB and tens of milliseconds for SQS. SNS is assumed to equal SQS.
-
-Replace the durations with the Duration metric of your own functions.
 """
 
 from dataclasses import dataclass
