@@ -9,18 +9,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from planning import cost
 from planning.__main__ import planning
-from planning.cost import (
-    ACCESS_LOG_LINE,
-    ORDER_BYTES,
-    PRICE_TABLE,
-    PRICES,
-    PROFILES,
-    Bill,
-    Part,
-    Scenario,
-    empty_receives,
-)
+from planning.cost import Bill, Part, Scenario, empty_receives
 from planning.settings import Settings, gathered_orders
 
 # Round numbers, which make the bills easy to compute by hand.
@@ -90,9 +81,9 @@ def test_bill_of_a_million_orders_in_full_batches() -> None:
 def test_bill_of_logs_and_traces() -> None:
     found = amounts(**MILLION, is_traced=True)
     functions = ("submission", "status", "processing", "notification")
-    own = sum(ORDER_BYTES[f"{name}_log"] for name in functions)
+    own = sum(cost.ORDER_BYTES[f"{name}_log"] for name in functions)
     own += 4 * len(', "requestId": "79b4f56e-95b1-4643-9700-2807f4e68189"')
-    access = 2 * len(json.dumps(ACCESS_LOG_LINE, separators=(",", ":")))
+    access = 2 * len(json.dumps(cost.ACCESS_LOG_LINE, separators=(",", ":")))
     assert found["functions' logs: ingested"] == pytest.approx(own / 1000 * 0.50)
     assert found["access log: ingested"] == pytest.approx(access / 1000 * 0.50)
     assert found["logs stored"] == pytest.approx((own + access) / 1000 * 0.15 * 0.03)
@@ -187,10 +178,10 @@ def test_command_shows_the_bill_of_its_options() -> None:
 
 
 def test_every_price_has_a_source_and_is_used() -> None:
-    for service in PRICE_TABLE.values():
+    for service in cost.PRICE_TABLE.values():
         assert not isinstance(service, dict) or service["source"].startswith("https://aws.amazon.com/")
-    assert all(price.price > 0 for price in PRICES.values())
+    assert all(price.price > 0 for price in cost.PRICES.values())
     every_option = ("has_customer_key", "has_snapstart", "orders_are_mailed", "is_traced", "instances_are_private")
-    orders = PROFILES["million-a-day"].orders
+    orders = cost.PROFILES["million-a-day"].orders
     bill = month(orders, has_storefront=True, **dict.fromkeys(every_option, True))
-    assert {line.price.name for line in bill.lines} == set(PRICES)
+    assert {line.price.name for line in bill.lines} == set(cost.PRICES)
