@@ -47,7 +47,6 @@ help:
 	@echo "                       SMOKE_WRITE=orders,alarms  allow orders, alarms, load"
 	@echo "                       SMOKE_PROD=yes             allow a deployment called prod"
 	@echo "  make bench         measure speed against a baseline; about five minutes"
-	@echo "                       BENCH=--quick              a short run that only tests the benchmark"
 	@echo
 	@echo "Change"
 	@echo "  make install-test  install what tests and checks need; \`make test\` does it too"
@@ -93,9 +92,8 @@ smoke: install-test
 	@SMOKE=yes $(PY) -m pytest --verbose -rs --confcutdir tests/smoke tests/smoke
 
 # Run it on a quiet machine. The results are in .local/bench.
-BENCH ?=
 bench: install
-	@PYTHONPATH=scripts:lambda $(PY) -m bench $(BENCH)
+	@PYTHONPATH=scripts:lambda $(PY) -m bench
 
 format: install-test
 	.venv/bin/ruff check --fix-only .
