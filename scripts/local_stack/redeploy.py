@@ -34,28 +34,29 @@ class Redeployment:
         self._environment = tool_environment(settings.connection)
         self._lambda = settings.connection.client("lambda")
         self._report = report
-        self._content = b""
-        self._failure = ""
+        self._modified: dict[Path, int] = {}
         self._published: dict[str, str] = {}
         self._replaced: list[tuple[float, str, str]] = []
 
     def step(self) -> None:
-        """Build the package, and deploy it if it has changed since the last step; report a failure once."""
+        """Deploy the package if a file has changed since the last step."""
+        try:
+            files = (path for path in (self._directory / "lambda").rglob("*.*") if path.suffix != ".pyc")
+            modified = {path: path.stat().st_mtime_ns for path in files}
+        except FileNotFoundError:  # an editor is replacing a file
+            return
+        if modified == self._modified:
+            return
+        self._modified = modified
         try:
             self._deploy()
-            self._failure = ""
         except (BuildError, LocalStackError) as error:
-            if str(error) != self._failure:
-                self._failure = str(error)
-                self._report.line(f"lambda/ was not deployed, its previous version keeps running: {error}.")
+            self._report.line(f"lambda/ was not deployed, its previous version keeps running: {error}.")
 
     def _deploy(self) -> None:
         started = time.monotonic()
         package = build("local", self._directory, lambda _: None)
         content = package.read_bytes()
-        if content == self._content:
-            return
-        self._content = content
         digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
         live = {
             function: self._lambda.get_function_configuration(FunctionName=name, Qualifier="live")
