@@ -148,10 +148,6 @@ resource "aws_route53_record" "storefront" {
   }
 }
 
-locals {
-  storefront_url = "${local.is_https ? "https" : "http"}://${coalesce(var.domain_name, module.web_servers.load_balancer.dns_name)}"
-}
-
 check "encrypted" {
   assert {
     condition     = local.is_https

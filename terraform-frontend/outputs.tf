@@ -4,7 +4,7 @@
 
 output "storefront_url" {
   description = "Address of the storefront, which a browser sends as origin, without a trailing slash. Use it in the backend's cors_allowed_origins."
-  value       = local.storefront_url
+  value       = "${local.is_https ? "https" : "http"}://${coalesce(var.domain_name, module.web_servers.load_balancer.dns_name)}"
 }
 
 output "load_balancer_dns_name" {

@@ -1,10 +1,6 @@
 output "load_balancer" {
-  description = "ARN, DNS name and hosted zone of the load balancer."
-  value = {
-    arn      = aws_lb.storefront.arn
-    dns_name = aws_lb.storefront.dns_name
-    zone_id  = aws_lb.storefront.zone_id
-  }
+  description = "The load balancer, for the DNS record."
+  value       = aws_lb.storefront
 }
 
 output "autoscaling_group_name" {

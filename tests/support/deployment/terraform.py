@@ -20,8 +20,8 @@ personal_files = shutil.ignore_patterns(
     *(".terraform", "*.tfvars", "*.tfbackend", "*.tfstate*", "*.tfplan", "*_override.tf", "backend.tf")
 )
 
-# `terraform init` runs once per folder; later copies reuse its result.
-_initialized: dict[Path, Path] = {}
+# The providers that `terraform init` installed, by the lock file. It takes long, because it hashes 700 MB.
+_providers: dict[str, Path] = {}
 
 
 @dataclass(frozen=True)
@@ -131,16 +131,19 @@ class TerraformRoot:
         launcher.chmod(0o755)
         self._terraform = Terraform(working_dir=str(directory), terraform_bin_path=str(launcher))
         shutil.copytree(source, directory, ignore=personal_files)
-        if (earlier := _initialized.get(source)) and (earlier / ".terraform").is_dir():
-            shutil.copytree(earlier / ".terraform", directory / ".terraform", symlinks=True)
-            shutil.copy(earlier / ".terraform.lock.hcl", directory)
-            return
-        init(self.program, directory, self.environment, options=init_options)
         lock = directory / ".terraform.lock.hcl"
-        if lock.exists():
-            # init has verified the provider. With checksums, every command would hash its 700 MB again.
+        locked = lock.read_text() if lock.exists() else ""
+        # pytest deletes directories of earlier tests.
+        if locked and (installed := _providers.get(locked)) and installed.is_dir():
+            (directory / ".terraform").mkdir()
+            (directory / ".terraform" / "providers").symlink_to(installed)
+            self._run("get")
+        else:
+            init(self.program, directory, self.environment, options=init_options)
+            _providers[locked] = directory / ".terraform" / "providers"
+        if locked:
+            # With checksums, every command would hash the provider again.
             lock.write_text(re.sub(r"(?s)  hashes = \[.*?\]\n", "", lock.read_text()))
-            _initialized[source] = directory
 
     def plan(self, variables: Values) -> Plan:
         """Plan with these variables; raises TerraformError."""
@@ -192,8 +195,11 @@ class TerraformRoot:
         """
         path = self.directory / "tests.tfvars.json"
         path.write_text(json.dumps(variables))
-        _, out, _ = self._call(command, "-json", "-input=false", f"-var-file={path}", *options)
-        return [json.loads(line) for line in out.splitlines()]
+        status, out, err = self._call(command, "-json", "-input=false", f"-var-file={path}", *options)
+        events = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+        if status != 0 and not _diagnostics(events, "error"):
+            raise TerraformError(f"terraform {command} failed\n{out}\n{err}")
+        return events
 
     def _run(self, *arguments: str) -> str:
         status, out, err = self._call(*arguments)
