@@ -170,17 +170,6 @@ def test_preflight_request_needs_no_token(guarded: Guarded) -> None:
     assert "authorization" in response.headers["access-control-allow-headers"]
 
 
-def test_queues_and_logs_are_encrypted_with_the_key(guarded: Guarded) -> None:
-    # The emulator ignores the other keys of the template; test_cloudformation_template.py checks them.
-    sqs, names = guarded.emulator.client("sqs"), ["KmsMasterKeyId"]
-    queues = [
-        sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]["KmsMasterKeyId"]
-        for url in sqs.list_queues()["QueueUrls"]
-    ]
-    logs = [group["kmsKeyId"] for group in guarded.emulator.client("logs").describe_log_groups()["logGroups"]]
-    assert (queues, logs) == ([guarded.key_arn] * 3, [guarded.key_arn] * 5)
-
-
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_role_may_use_the_key_only_as_its_function_needs(guarded: Guarded, function: str) -> None:
     assumed = guarded.emulator.client("sts").assume_role(RoleArn=guarded.role(function), RoleSessionName="test")

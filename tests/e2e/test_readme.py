@@ -48,7 +48,7 @@ NOT_RUN = {
     "terraform apply -var api_url=": "tests/infrastructure/test_frontend_apply.py applies the storefront",
     "terraform destroy": "tests/infrastructure/test_backend_apply.py and test_frontend_apply.py destroy both",
     'curl "$STOREFRONT/health"': "tests/infrastructure/test_frontend_user_data.py requests it",
-    "orders restore": "tests/e2e/test_cli.py restores orders",
+    "orders ": "tests/e2e/test_runbook.py and test_cli.py run the commands of `orders`",
 }
 EXPECTED = {
     **dict.fromkeys(("stack()", "export", "cd ", "cp ", "sed ", "aws s3api put-bucket-versioning"), ""),
@@ -60,15 +60,7 @@ EXPECTED = {
     "terraform apply": "Apply complete!",
     "terraform init -backend-config": 'Successfully configured the backend "s3"!',
     "aws cloudformation describe-stacks": "^ApiEndpoint\thttp",
-    "orders submit": "1 order: 1 accepted",
-    "orders show": "PROCESSED",
-    "orders list": '^"order_id",[^$]*,"001","Banana","1","2025-04-25",',
-    "orders dlq list": "not JSON",
-    "orders dlq list --notifications": "is empty",
-    "orders dlq redrive": "1 message redriven|there is nothing to redrive",
-    "orders dlq drop": "1 message dropped; the file is ",
-    "orders notify": "notified 1 order",
-    "orders erase": "orders? deleted; the receipt is ",
+    ".venv/bin/orders dlq list": "not JSON",
 }
 
 
@@ -98,14 +90,6 @@ class Reader(DocumentReader):
     project: Project
     account: Emulator
 
-    def has_poison(self) -> bool:
-        sqs, name = self.project.client("sqs"), "ApproximateNumberOfMessages"
-        queue = {"QueueUrl": self.project.stack["orders_dlq_url"], "AttributeNames": [name]}
-        return bool(sqs.get_queue_attributes(**queue)["Attributes"][name] == "1")
-
-    def wait_for_poison(self) -> None:
-        wait_for("the invalid message", self.has_poison)
-
 
 @contextmanager
 def first_order(reader: Reader) -> Iterator[None]:
@@ -115,36 +99,12 @@ def first_order(reader: Reader) -> Iterator[None]:
         wait_for("the order's e-mail", lambda: f"Order {order_id} completed" in reader.project.screen.read_text())
 
     def poisoned() -> None:
-        reader.wait_for_poison()
         wait_for("the alarm", lambda: "Subject: ALARM: " in reader.project.screen.read_text())
 
     reader.after |= {"curl -i": accepted, "curl --aws-sigv4": poisoned}
     yield
     mailbox = reader.project.directory / ".local" / "mailbox"
     assert any("ALARM: " in mail.read_text() for mail in mailbox.rglob("*") if mail.is_file())
-
-
-@contextmanager
-def operation(reader: Reader) -> Iterator[None]:
-    """Write a file of orders; put a message into the dead-letter queue that returns there after each redrive."""
-    lines = "customer_id,product_id,quantity,order_date\n001,Banana,1,2025-04-25\n"
-    (reader.project.directory / "orders.csv").write_text(lines)
-
-    def submitted() -> None:
-        table = reader.project.stack["orders_table_name"]
-        stored = wait_for("the order", lambda: reader.project.client("dynamodb").scan(TableName=table)["Items"])
-        reader.replaced["ORDER_ID"] = stored[0]["order_id"]["S"]
-
-    def redriven() -> None:
-        if "1 message redriven" in reader.output:
-            reader.wait_for_poison()
-
-    reader.after |= {"orders submit": submitted, "orders dlq redrive": redriven}
-    if not reader.has_poison():
-        url = reader.project.stack["orders_queue_url"]
-        reader.project.client("sqs").send_message(QueueUrl=url, MessageBody="poison")
-        reader.wait_for_poison()
-    yield
 
 
 @contextmanager
@@ -196,7 +156,6 @@ PREPARED: Mapping[str, Callable[[Reader], AbstractContextManager[None]]] = {
     "Your first order": first_order,
     "The backend with Terraform": backend,
     "The backend with CloudFormation": account,
-    "Operating it": operation,
     "The storefront": storefront,
     "Before the first deployment": account,
     "State for a team": team_state,
@@ -278,13 +237,10 @@ def empty_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator
 
 @pytest.fixture
 def reader(project: Project, empty_account: Emulator, tmp_path: Path) -> Iterator[Reader]:
-    """A reader with a new terminal, in which `orders` gets --yes."""
+    """A reader with a new terminal."""
     write_command(tmp_path / "aws", f'exec {shlex.join(aws_cli())} "$@"')
-    confirmed = 'case "$1 $2" in "dlq redrive" | "dlq drop" | notify* | erase*) set -- "$@" --yes ;; esac'
-    for name in ("orders", "orders-plan"):
-        write_command(tmp_path / name, confirmed, f'exec {project.directory}/.venv/bin/{name} "$@"')
     environment = environment_of_a_reader() | {"TF_INPUT": "false", "CHECKPOINT_DISABLE": "1"}
-    environment["PATH"] = f"{tmp_path}:{environment['PATH']}"
+    environment["PATH"] = f"{tmp_path}:{project.directory}/.venv/bin:{environment['PATH']}"
     version = terraform_provider.locked_version(REPOSITORY / "terraform-backend")
     if mirror := terraform_provider.find_mirror(version, terraform_provider.mirror_candidates()):
         configuration = tmp_path / "terraformrc"

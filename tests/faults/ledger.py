@@ -46,24 +46,30 @@ class Findings:
     """The order ids that the notifications' dead-letter queue refers to."""
 
 
+COUNTS = {
+    "attempted": "",
+    "acknowledged": "got 202",
+    "indeterminate": "got 5xx or no response",
+    "rejected": "got 4xx",
+    "stored": "",
+    "in_dlq": "left after the redrive of all orders that can be stored",
+    "announced": "",
+    "announced_twice": "allowed: announcements are made at least once",
+    "announcement_given_up": "in the notifications' dead-letter queue",
+    "lost": "must be 0: acknowledged, and neither stored nor in the dead-letter queue",
+    "duplicated": "must be 0: one order in two rows, or a row with other content",
+    "unexpected": "must be 0: never sent, or rejected",
+    "denied": "must be 0: acknowledged, then 404 from the API",
+    "never_announced": "must be 0",
+}
+"""The numbers of orders that a seed counts, and their meanings."""
+
+
 @dataclass(frozen=True)
 class Counts:
-    """The numbers of orders of a seed, and a sentence for each broken promise."""
+    """The numbers of COUNTS, and a sentence for each broken promise."""
 
-    attempted: int = 0
-    acknowledged: int = 0
-    indeterminate: int = 0
-    rejected: int = 0
-    stored: int = 0
-    in_dlq: int = 0
-    announced: int = 0
-    announced_twice: int = 0  # allowed: announcements are made at least once
-    announcement_given_up: int = 0
-    lost: int = 0
-    duplicated: int = 0
-    unexpected: int = 0
-    denied: int = 0
-    never_announced: int = 0
+    numbers: Counter[str] = field(default_factory=Counter)
     failures: tuple[str, ...] = ()
 
 
@@ -98,20 +104,18 @@ class Ledger:
                 for order_id in stored.keys() - findings.announced.keys() - findings.given_up
             ],
         }
-        acceptances = Counter(map(_acceptance, requests.values()))
-        return Counts(
+        numbers = Counter(
             attempted=len(requests),
-            acknowledged=acceptances[Acceptance.ACKNOWLEDGED],
-            indeterminate=acceptances[Acceptance.INDETERMINATE],
-            rejected=acceptances[Acceptance.REJECTED],
             stored=len(stored),
             in_dlq=len(findings.dead_letters),
             announced=len(findings.announced),
             announced_twice=sum(count > 1 for count in findings.announced.values()),
             announcement_given_up=len(findings.given_up - findings.announced.keys()),
-            failures=tuple(f"{kind}: {text}" for kind, texts in failures.items() for text in sorted(texts)),
             **{kind: len(texts) for kind, texts in failures.items()},
         )
+        numbers.update(_acceptance(each).name.lower() for each in requests.values())
+        sentences = (f"{kind}: {text}" for kind, texts in failures.items() for text in sorted(texts))
+        return Counts(numbers, tuple(sentences))
 
     def _lost(self, stored: Mapping[str, Order], dead: set[Identified], unreadable: list[str]) -> Iterator[str]:
         """Report acknowledged orders that are neither stored nor dead-lettered with their content."""

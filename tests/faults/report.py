@@ -2,36 +2,21 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import fields
 
 from faults.fault_types import DESCRIPTIONS
-from faults.ledger import Counts
+from faults.ledger import COUNTS
 from faults.plan import Config
 from faults.run import SeedResult
 
 _ACKNOWLEDGED = 10_000  # at least, in a full run
 
-_MEANING = {
-    "acknowledged": "got 202",
-    "indeterminate": "got 5xx or no response",
-    "rejected": "got 4xx",
-    "in_dlq": "left after the redrive of all orders that can be stored",
-    "announced_twice": "allowed: announcements are made at least once",
-    "announcement_given_up": "in the notifications' dead-letter queue",
-    "lost": "must be 0: acknowledged, and neither stored nor in the dead-letter queue",
-    "duplicated": "must be 0: one order in two rows, or a row with other content",
-    "unexpected": "must be 0: never sent, or rejected",
-    "denied": "must be 0: acknowledged, then 404 from the API",
-    "never_announced": "must be 0",
-}
-
 
 def seed_line(result: SeedResult) -> str:
-    counts = result.counts
+    counts = result.counts.numbers
     faults = ", ".join(f"{name} {result.injected.get(name, 0)}" for name in sorted(result.plan.fault_types))
     return (
-        f"seed {result.plan.seed:>3}  {'FAILED' if counts.failures else 'ok':<6} {result.seconds:5.1f} s  "
-        f"{counts.acknowledged} of {counts.attempted} acknowledged, {counts.stored} stored  [{faults}]"
+        f"seed {result.plan.seed:>3}  {'FAILED' if result.counts.failures else 'ok':<6} {result.seconds:5.1f} s  "
+        f"{counts['acknowledged']} of {counts['attempted']} acknowledged, {counts['stored']} stored  [{faults}]"
     )
 
 
@@ -54,7 +39,7 @@ def shortfalls(results: Sequence[SeedResult], config: Config) -> list[str]:
     planned = frozenset[str]().union(*(result.plan.fault_types for result in results))
     missing = [f"this fault type was never injected: {name}" for name in DESCRIPTIONS if name in planned - count.keys()]
     if config.is_full:
-        acknowledged = sum(result.counts.acknowledged for result in results)
+        acknowledged = sum(result.counts.numbers["acknowledged"] for result in results)
         if acknowledged < _ACKNOWLEDGED:
             missing.append(f"{acknowledged} orders were acknowledged; a full run needs {_ACKNOWLEDGED}")
     return missing
@@ -63,9 +48,9 @@ def shortfalls(results: Sequence[SeedResult], config: Config) -> list[str]:
 def report(results: Sequence[SeedResult], failures: Sequence[str]) -> str:
     """Return the totals of all seeds, the injected faults and the failures."""
     lines = [seed_line(result) for result in results] + [""]
-    for name in (field.name for field in fields(Counts) if field.name != "failures"):
-        total = sum(getattr(result.counts, name) for result in results)
-        lines.append(f"{name.replace('_', ' '):<24} {total:>8}  {_MEANING.get(name, '')}".rstrip())
+    for name, meaning in COUNTS.items():
+        total = sum(result.counts.numbers[name] for result in results)
+        lines.append(f"{name.replace('_', ' '):<24} {total:>8}  {meaning}".rstrip())
     lines += ["", f"{'fault type':<24} {'injected':>8}"]
     count = injected(results)
     lines += [f"{name:<24} {count[name]:>8}  {description}" for name, description in DESCRIPTIONS.items()]

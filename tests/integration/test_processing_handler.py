@@ -9,7 +9,6 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from botocore.exceptions import ReadTimeoutError
 
 from orders.domain.errors import BatchFailedError
 from orders.domain.message import VERSION, read_message, write_message
@@ -17,7 +16,7 @@ from orders.domain.order import Inserted, SubmittedOrder
 from orders.domain.validation import OrderRules
 from support.sample_orders import SAMPLE_ORDER, processed, submitted
 from support.stub_aws.events import item_of, sqs_event
-from support.stub_aws.sqs import aws_error
+from support.stub_aws.sqs import aws_error, failed_calls
 
 Logged = Callable[..., list[tuple[Any, ...]]]
 
@@ -203,21 +202,7 @@ def test_order_fails_alone_when_dynamodb_rejects_it(
     assert ("order_failed", code, 1) in logged("reason", "receives")
 
 
-@pytest.mark.parametrize(
-    ("error", "name"),
-    [
-        (
-            aws_error("ThrottlingException", message="secret"),
-            "StoreUnavailableError < ClientError(ThrottlingException)",
-        ),
-        (
-            aws_error("AccessDeniedException", message="secret"),
-            "StoreUnavailableError < ClientError(AccessDeniedException)",
-        ),
-        (ReadTimeoutError(endpoint_url="https://secret"), "StoreUnavailableError < ReadTimeoutError"),
-        (RuntimeError("secret"), "RuntimeError"),
-    ],
-)
+@pytest.mark.parametrize(("error", "name"), failed_calls("StoreUnavailableError"))
 def test_function_fails_when_no_message_is_stored(
     processing: ModuleType, dynamodb: FakeDynamoDb, error: Exception, name: str, logged: Logged
 ) -> None:

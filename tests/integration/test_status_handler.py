@@ -7,11 +7,10 @@ from unittest.mock import Mock
 
 import boto3
 import pytest
-from botocore.exceptions import ReadTimeoutError
 
 from support.sample_orders import processed
 from support.stub_aws.events import body_of, http_event, item_of
-from support.stub_aws.sqs import aws_error
+from support.stub_aws.sqs import failed_calls
 
 Logged = Callable[..., list[tuple[Any, ...]]]
 
@@ -101,17 +100,7 @@ def test_stored_order_is_returned_when_the_token_names_its_customer(
     assert body_of(status.handler(event, None))["status"] == "PROCESSED"
 
 
-@pytest.mark.parametrize(
-    ("error", "name"),
-    [
-        (
-            aws_error("ThrottlingException", message="secret"),
-            "StoreUnavailableError < ClientError(ThrottlingException)",
-        ),
-        (ReadTimeoutError(endpoint_url="https://secret"), "StoreUnavailableError < ReadTimeoutError"),
-        (RuntimeError("secret"), "RuntimeError"),
-    ],
-)
+@pytest.mark.parametrize(("error", "name"), failed_calls("StoreUnavailableError"))
 def test_table_error_is_logged_and_leaks_nothing(
     status: ModuleType, monkeypatch: pytest.MonkeyPatch, logged: Logged, error: Exception, name: str
 ) -> None:

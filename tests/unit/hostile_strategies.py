@@ -1,7 +1,6 @@
 """Hypothesis strategies for orders, JSON and text that are almost valid."""
 
 import json
-import math
 from typing import Any
 
 from hypothesis import strategies as st
@@ -27,13 +26,6 @@ JSON_VALUES: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=8,
 )
-
-UNWRITABLE_VALUES: st.SearchStrategy[Any] = st.recursive(
-    st.integers(0, 1) | st.sampled_from(["a", "\ud800", "\udc00\ud83d", "b\udfff", math.nan, math.inf, -math.inf]),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["a", "\ud800"]), inner, max_size=2),
-    max_leaves=4,
-)
-"""Values that Python's json writes as invalid JSON."""
 
 _ANY_INVALID: list[Any] = [True, False, None, [], {}, ["1"], {"value": "1"}]
 VALID: dict[str, list[Any]] = {

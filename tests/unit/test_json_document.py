@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from orders.domain.errors import DocumentUnreadableError
 from orders.domain.json_document import read_json_document
-from unit.hostile_strategies import JSON_VALUES, NESTED, UNWRITABLE_VALUES, damaged, json_texts, near_orders
+from unit.hostile_strategies import JSON_VALUES, NESTED, damaged, json_texts, near_orders
 
 REJECTED = {
     "INVALID_JSON": [
@@ -86,7 +86,6 @@ def test_parsing_time_is_not_quadratic(body: bytes) -> None:
 @given(
     st.binary(max_size=200)
     | NESTED.map(str.encode)
-    | json_texts(UNWRITABLE_VALUES).map(lambda text: text.encode("utf-8", "surrogatepass"))
     | damaged(json_texts(JSON_VALUES))
     | damaged(json_texts(near_orders()))
 )

@@ -9,9 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
+import click
+
+from orders_cli.program import orders
 from support.repository.files import REPOSITORY
 
 _ASSIGNMENT = re.compile(r"([A-Z][A-Z_]*)=")
@@ -43,9 +45,7 @@ class Shell:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bash.kill()
         self._bash.communicate()
 
@@ -122,7 +122,7 @@ class DocumentReader:
         return command
 
     def _require_valid(self, command: str) -> None:
-        """Fail unless a command names an existing AWS API, Terraform variable, file or make target.
+        """Fail unless a command names an existing AWS API, Terraform variable, file, make target or option of `orders`.
 
         With ONLY_CHECK set, the shell's `aws` must be stub_aws/command_line.py.
         """
@@ -140,6 +140,14 @@ class DocumentReader:
             for argument in arguments:
                 if argument.startswith("-var-file="):
                     assert (directory / argument.removeprefix("-var-file=")).exists(), command
+        elif program == "orders":
+            parsed: click.Command | None = orders
+            context = None
+            while isinstance(parsed, click.Group):
+                context = parsed.make_context(parsed.name, arguments, parent=context)
+                _, parsed, arguments = parsed.resolve_command(context, [*context._protected_args, *context.args])
+            assert parsed
+            parsed.make_context(parsed.name, arguments, parent=context)
         elif program == "make":
             assert re.search(rf"(?m)^{arguments[0]}:", (REPOSITORY / "Makefile").read_text()), command
 

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 
 class Crash(BaseException):
@@ -101,3 +101,12 @@ def _seen(message: dict[str, Any]) -> dict[str, Any]:
 def aws_error(code: str, operation: str = "ReceiveMessage", message: str = "") -> ClientError:
     """Return the error of a rejected call."""
     return ClientError({"Error": {"Code": code, "Message": message}}, operation)
+
+
+def failed_calls(raised: str) -> list[tuple[Exception, str]]:
+    """Return failures of a call, each with its name in the log. `raised` is the adapter's error about AWS."""
+    return [
+        (aws_error("AccessDeniedException", message="secret"), f"{raised} < ClientError(AccessDeniedException)"),
+        (ReadTimeoutError(endpoint_url="https://secret"), f"{raised} < ReadTimeoutError"),
+        (RuntimeError("secret"), "RuntimeError"),
+    ]
