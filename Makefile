@@ -6,7 +6,7 @@ PY     := .venv/bin/python
 .DEFAULT_GOAL := help
 
 # No target is a file. Targets share .venv, dist and .local, so they never run in parallel.
-.PHONY: help run test fault-test check coverage bench smoke format docs lock build clean \
+.PHONY: help run test fault-test check audit coverage bench smoke format docs lock build clean \
         install install-test
 .NOTPARALLEL:
 
@@ -35,8 +35,9 @@ help:
 	@echo "  make test          run all tests"
 	@echo "                       TESTS=tests/unit           only these"
 	@echo "                       WORKERS=4                  number of processes; 0 uses one process"
-	@echo "  make check         run static checks: code, shell, infrastructure, documents, packages"
+	@echo "  make check         run static checks: code, shell, infrastructure, documents"
 	@echo "                       STEPS=\"lint types\"         only these; the ids are in .pre-commit-config.yaml"
+	@echo "  make audit         look the packages up in PyPI's list of known vulnerabilities"
 	@echo "  make coverage      report lines and branches of lambda/ that no test runs"
 	@echo "  make fault-test    run the system under seeded faults; check that no order is lost or stored twice"
 	@echo "                       SEEDS=1-30                 seeds; SEEDS=17 repeats one"
@@ -75,6 +76,10 @@ fault-test: install-test
 STEPS ?=
 check: install-test
 	@PREK_HOME=.local/prek exec .venv/bin/prek run --stage manual --all-files $(STEPS)
+
+audit: install-test
+	@exec .venv/bin/pip-audit --disable-pip --require-hashes --progress-spinner=off \
+	  --requirement lambda/requirements.txt --requirement requirements-test.txt
 
 coverage: install-test
 	@mkdir -p .local && rm -f .local/coverage-data*
