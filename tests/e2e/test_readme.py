@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -71,16 +70,6 @@ class Project:
     directory: Path
     screen: Path
     """The output of `make run`."""
-
-    @property
-    def stack(self) -> dict[str, str]:
-        description: dict[str, str] = json.loads((self.directory / ".local" / "stack.json").read_text())
-        return description
-
-    def client(self, service: str) -> Any:
-        stack = self.stack
-        credentials = Credentials(stack["access_key_id"], stack["secret_access_key"])
-        return AwsConnection(stack["endpoint_url"], stack["region"], credentials).client(service)
 
 
 @dataclass(kw_only=True)
@@ -202,9 +191,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
             )
             assert running.poll() is None, project.screen.read_text()
             # Five receives of an invalid message take a minute with the deployed visibility timeout.
-            project.client("sqs").set_queue_attributes(
-                QueueUrl=project.stack["orders_queue_url"], Attributes={"VisibilityTimeout": "1"}
-            )
+            stack = json.loads((directory / ".local" / "stack.json").read_text())
+            credentials = Credentials(stack["access_key_id"], stack["secret_access_key"])
+            sqs = AwsConnection(stack["endpoint_url"], stack["region"], credentials).client("sqs")
+            sqs.set_queue_attributes(QueueUrl=stack["orders_queue_url"], Attributes={"VisibilityTimeout": "1"})
             yield project
         finally:
             # Ctrl-C reaches every process of the terminal. ProcessLookupError: `make run` has already ended.

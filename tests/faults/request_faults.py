@@ -7,7 +7,7 @@ import random
 import re
 import signal
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,7 +24,6 @@ _SDK_READ_SECONDS = 4
 # A fault first occurs after at most this many applicable requests.
 _LATEST_FIRST = 2
 
-_SNS_NAMESPACE = "http://sns.amazonaws.com/doc/2010-03-31/"
 _ENTRY = "PublishBatchRequestEntries.member."
 # The emulator runs each function in its own processes, started with this script.
 _WORKER_SCRIPT = re.compile(rb"/ministack-lambda-[^ /]+/_worker\.")
@@ -140,13 +139,15 @@ def _json_response(status: int, document: object) -> HttpResponse:
     return HttpResponse(status, {"Content-Type": "application/x-amz-json-1.0"}, json.dumps(document).encode())
 
 
+def _xml(status: int, element: str, content: str) -> HttpResponse:
+    body = f'<{element} xmlns="http://sns.amazonaws.com/doc/2010-03-31/">{content}</{element}>'
+    return HttpResponse(status, {"Content-Type": "text/xml"}, body.encode())
+
+
 def _error(exchange: Exchange, status: int, code: str) -> HttpResponse:
     if exchange.operation != PUBLISH:
         return _json_response(status, {"__type": f"com.amazonaws#{code}", "message": "injected"})
-    fault = "Sender" if status < 500 else "Receiver"
-    error = f"<Error><Type>{fault}</Type><Code>{code}</Code><Message>injected</Message></Error>"
-    body = f'<ErrorResponse xmlns="{_SNS_NAMESPACE}">{error}<RequestId>injected</RequestId></ErrorResponse>'
-    return HttpResponse(status, {"Content-Type": "text/xml"}, body.encode())
+    return _xml(status, "ErrorResponse", f"<Error><Code>{code}</Code><Message>injected</Message></Error>")
 
 
 def _fail_items(exchange: Exchange, rng: random.Random, code: str) -> HttpResponse:
@@ -168,9 +169,7 @@ def _fail_items(exchange: Exchange, rng: random.Random, code: str) -> HttpRespon
         if place not in done
     )
     result = f"<Successful>{published}</Successful><Failed>{failed}</Failed>"
-    metadata = "<ResponseMetadata><RequestId>injected</RequestId></ResponseMetadata>"
-    body = f'<PublishBatchResponse xmlns="{_SNS_NAMESPACE}"><PublishBatchResult>{result}</PublishBatchResult>{metadata}'
-    return HttpResponse(200, {"Content-Type": "text/xml"}, f"{body}</PublishBatchResponse>".encode())
+    return _xml(200, "PublishBatchResponse", f"<PublishBatchResult>{result}</PublishBatchResult>")
 
 
 def _size(exchange: Exchange) -> int:
@@ -185,20 +184,16 @@ def _forward_part(exchange: Exchange, places: Sequence[int]) -> HttpResponse:
         request["Statements"] = [request["Statements"][place] for place in places]
         return exchange.forward_instead(json.dumps(request).encode(), "dynamodb")
     entries = _entries(exchange)
-    form = [(name, value) for name, value in _form(exchange) if not name.startswith(_ENTRY)]
+    form = [(name, value) for name, value in parse_qsl(exchange.body.decode()) if not name.startswith(_ENTRY)]
     for number, place in enumerate(places, 1):
         form += [(f"{_ENTRY}{number}.{name}", value) for name, value in entries[place].items()]
     return exchange.forward_instead(urlencode(form).encode(), "sns")
 
 
-def _form(exchange: Exchange) -> list[tuple[str, str]]:
-    return parse_qsl(exchange.body.decode(), keep_blank_values=True)
-
-
 def _entries(exchange: Exchange) -> list[dict[str, str]]:
-    entries: dict[int, dict[str, str]] = {}
-    for name, value in _form(exchange):
+    entries: dict[int, dict[str, str]] = defaultdict(dict)
+    for name, value in parse_qsl(exchange.body.decode()):
         if name.startswith(_ENTRY):
             number, _, field_name = name.removeprefix(_ENTRY).partition(".")
-            entries.setdefault(int(number), {})[field_name] = value
+            entries[int(number)][field_name] = value
     return [entries[number] for number in sorted(entries)]
