@@ -40,13 +40,7 @@ def one_stack(local_stack: LocalStack) -> DeployedStack:
 
 
 @pytest.fixture
-def raw_announcements(stack: DeployedStack) -> Iterator[Callable[[], list[Any]]]:
-    """Return a function that reads the messages published to order-completed since its last call."""
-    with stack.subscribed_queue(stack.outputs["order_completed_topic_arn"], f"test-{uuid.uuid4().hex}") as read:
-        yield read
-
-
-@pytest.fixture
-def announcements(raw_announcements: Callable[[], list[Any]]) -> Callable[[], list[Any]]:
+def announcements(stack: DeployedStack) -> Iterator[Callable[[], list[Any]]]:
     """Return a function that reads the orders announced since its last call."""
-    return lambda: [json.loads(message["Message"]) for message in raw_announcements()]
+    with stack.subscribed_queue(stack.outputs["order_completed_topic_arn"], f"test-{uuid.uuid4().hex}") as read:
+        yield lambda: [json.loads(message["Message"]) for message in read()]

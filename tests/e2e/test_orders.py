@@ -89,23 +89,6 @@ def test_retry_with_a_key_makes_one_order_and_one_notification(
     ] == [order_id]
 
 
-def test_notification_carries_the_order_and_its_filter_attributes(
-    stack: DeployedStack, raw_announcements: Callable[[], list[Any]]
-) -> None:
-    customer = f"notified-{uuid.uuid4().hex[:8]}"
-    order_id = stack.api.post(order_body(customer)).json()["order_id"]
-    processed = stack.wait_until_processed(order_id)
-
-    def own_messages() -> list[Any]:
-        return [m for m in raw_announcements() if order_id in m["Message"]]
-
-    [message] = wait_for("the notification", own_messages)
-    assert message["Subject"] == f"Order {order_id} completed"
-    assert json.loads(message["Message"]) == {k: v for k, v in processed.items() if k != "status"}
-    assert message["MessageAttributes"]["customer_id"] == {"Type": "String", "Value": customer}
-    assert message["MessageAttributes"]["product_id"] == {"Type": "String", "Value": "Banana"}
-
-
 @CLOUDFORMATION_ONLY
 def test_subscriber_gets_the_orders_of_one_customer_or_product(
     stack: DeployedStack, announcements: Callable[[], list[Any]]
