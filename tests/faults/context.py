@@ -11,7 +11,7 @@ from faults.ledger import Ledger
 from faults.plan import SeedPlan, customer_prefix
 from faults.request_faults import RequestFaults
 
-_POLL_SECONDS = 0.1
+_POLL_SECONDS = 0.2
 
 
 class Aborted(BaseException):

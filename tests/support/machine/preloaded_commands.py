@@ -24,8 +24,9 @@ def run(socket_path: str, program: str, arguments: list[str]) -> int:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(socket_path)
         streams = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", (0, 1, 2)))]
-        connection.sendmsg([f"{len(request):8}".encode()], streams)
+        connection.sendmsg([b" "], streams)
         connection.sendall(request)
+        connection.shutdown(socket.SHUT_WR)
         status = connection.recv(16)
     return int(status) if status else 1
 
@@ -64,11 +65,9 @@ def _programs() -> Programs:
 
 
 def _run_requested(connection: socket.socket, programs: Programs, own: dict[str, str]) -> None:
-    header, streams, _, _ = socket.recv_fds(connection, 8, 3)
-    text = b""
-    while len(text) < int(header):
-        text += connection.recv(65536)
-    program, arguments, directory, environment = json.loads(text)
+    _, streams, _, _ = socket.recv_fds(connection, 1, 3)
+    with connection.makefile("rb") as request:
+        program, arguments, directory, environment = json.load(request)
     for stream, descriptor in enumerate(streams):
         os.dup2(descriptor, stream)
     os.chdir(directory)
