@@ -30,12 +30,12 @@ hypothesis.settings.load_profile("repeatable")
 
 
 # Slow fixtures. Tests that share one run in the same process, one after the other.
-SHARED_FIXTURES = ("terraform_stack", "deployed_twice", "frontend_plans", "backend_plans", "chromium")
+SHARED_FIXTURES = ("terraform_stack", "deployed_twice", "emulator", "chromium")
 
 # The slowest groups, then the slowest folders, start first: otherwise one process would end long after the others.
 SLOWEST = (
     "infrastructure/test_frontend_apply.py",
-    "frontend_plans",
+    "emulator",
     "deployed_twice",
     "terraform_stack",
     "chromium",

@@ -180,16 +180,8 @@ def test_orders_are_retained_when_protected_or_replaced(
 # Versions
 
 # Not part of a version, or fixed by Project and Environment, which also name the function.
-NOT_IN_A_VERSION = [
-    "Code",
-    "Description",
-    "Environment",
-    "FunctionName",
-    "LogGroup",
-    "ReservedConcurrentExecutions",
-    "Role",
-    "Tags",
-]
+NOT_IN_A_VERSION = {"Code", "Description", "Environment", "FunctionName", "LogGroup", "ReservedConcurrentExecutions"}
+NOT_IN_A_VERSION |= {"Role", "Tags"}
 
 
 def _settings(value: Any) -> Iterator[str]:
