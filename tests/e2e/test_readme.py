@@ -39,7 +39,7 @@ ORDER_ID = r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 NOT_RUN = {
     "make run": "the fixture `project` runs it",
-    **dict.fromkeys(("make test", "make check", "make build"), "the CI workflow runs it"),
+    **dict.fromkeys(("make test", "make check", "make audit", "make build"), "the CI workflow runs it"),
     "make build TARGET=x86_64": "tests/integration/test_build_lambda.py builds both targets",
     "make fault-test": "tests/e2e/test_faults.py runs a part",
     "make smoke STACK=": "tests/integration/test_smoke.py runs it against the emulator",
