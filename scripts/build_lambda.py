@@ -24,7 +24,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from packaging.markers import default_environment
 from packaging.requirements import InvalidRequirement, Requirement
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -84,14 +83,15 @@ class Target:
 
     @property
     def markers(self) -> dict[str, str]:
-        """The environment markers (PEP 508) of the target."""
+        """The environment markers (PEP 508) in which the target differs from this machine."""
+        if self.name == "local":
+            return {}
+        python = {"python_full_version": f"{self.python}.0", "python_version": self.python}
         return {
-            **{name: str(value) for name, value in default_environment().items()},
-            "platform_machine": WHEEL_MACHINES[self.machine] if self.system == "Linux" else self.machine,
-            "platform_system": self.system,
-            "python_full_version": self.python if self.python.count(".") > 1 else f"{self.python}.0",
-            "python_version": ".".join(self.python.split(".")[:2]),
-            "sys_platform": self.system.lower(),
+            **python,
+            "platform_machine": WHEEL_MACHINES[self.machine],
+            "platform_system": "Linux",
+            "sys_platform": "linux",
         }
 
 
