@@ -13,7 +13,6 @@ from unittest.mock import MagicMock
 import pytest
 
 import local_stack.deployment
-import local_stack.report
 import local_stack.terraform
 import terraform_provider
 from build_lambda import BuildError
@@ -217,20 +216,6 @@ def test_failure_in_the_background_is_reported_by_name() -> None:
 
 
 # Output
-
-
-def test_progress_is_overwritten_on_a_terminal_and_never_wraps(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter([0.0, 0.05, 3.2])
-    monkeypatch.setattr(local_stack.report, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    monkeypatch.setattr(shutil, "get_terminal_size", lambda: os.terminal_size((20, 5)))
-    screen = io.StringIO()
-    monkeypatch.setattr(screen, "isatty", lambda: True)
-    report = Report(screen)
-    report.step("Deploying")
-    report.progress("too soon")
-    report.progress("x" * 100)
-    report.line("  Deployed")
-    assert screen.getvalue() == f"Deploying\n\r\x1b[2K  3 s: {'x' * 12}\r\x1b[2K  Deployed\n"
 
 
 def test_closed_terminal_or_pipe_is_ignored() -> None:
