@@ -11,7 +11,7 @@ from typing import TextIO
 _TERMINAL_SECONDS = 0.1
 _LOG_SECONDS = 10
 
-_CLEAR_LINE = "\r\x1b[2K"
+_CLEAR_LINE = "\x1b[2K"
 
 
 class Report:
@@ -21,7 +21,6 @@ class Report:
         self._stream = stream
         self._is_terminal = stream is not None and stream.isatty()
         self._progress_seconds = _TERMINAL_SECONDS if self._is_terminal else _LOG_SECONDS
-        self._is_progress_shown = False
         self._step_started = self._next_progress = 0.0
 
     def step(self, text: str) -> None:
@@ -38,16 +37,13 @@ class Report:
         self._next_progress = now + self._progress_seconds
         text = f"  {now - self._step_started:.0f} s: {text}"
         if self._is_terminal:
-            self._write(_CLEAR_LINE + text[: shutil.get_terminal_size().columns - 1])
-            self._is_progress_shown = True
+            self._write(f"{_CLEAR_LINE}{text[: shutil.get_terminal_size().columns - 1]}\r")
         else:
             self.line(text)
 
     def line(self, text: str) -> None:
         """Print a line that is not overwritten."""
-        overwrite = _CLEAR_LINE if self._is_progress_shown else ""
-        self._is_progress_shown = False
-        self._write(f"{overwrite}{text}\n")
+        self._write(f"{_CLEAR_LINE if self._is_terminal else ''}{text}\n")
 
     def email(self, email: EmailMessage) -> None:
         """Print an e-mail, indented."""
