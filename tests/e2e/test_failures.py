@@ -34,33 +34,32 @@ class Poisoned:
 @pytest.fixture(scope="module")
 def poisoned(one_stack: DeployedStack) -> Iterator[Poisoned]:
     """Send each kind of failing message together with valid orders. All tests share this wait for five receives."""
-    stack = one_stack
     tag = uuid.uuid4().hex[:8]
-    valid = [stack.message(f"valid-{tag}-{number}") for number in range(8)]
+    valid = [one_stack.message(f"valid-{tag}-{number}") for number in range(8)]
     poison = f"poison-{tag}"
     # Violates the schema. DynamoDB allows 38 digits and would reject the whole batch.
-    unstorable = stack.message(f"huge-{tag}", quantity=int("1" * 50))
-    first = stack.message(f"forged-{tag}")
+    unstorable = one_stack.message(f"huge-{tag}", quantity=int("1" * 50))
+    first = one_stack.message(f"forged-{tag}")
     forged = {**first, "order": {**first["order"], "quantity": 2}}
-    unwritable = stack.message(f"surrogate-{tag}")
+    unwritable = one_stack.message(f"surrogate-{tag}")
     unwritable["order"]["customer_id"] = "\ud800"
     failing = [poison, *map(json.dumps, (unstorable, unwritable, forged))]
-    stack.send_to_queue(first)
-    stack.wait_until_processed(first["order_id"])
+    one_stack.send_to_queue(first)
+    one_stack.wait_until_processed(first["order_id"])
 
     def dead_lettered() -> list[Any]:
-        letters = [each for each in stack.dead_letters() if each["Body"] in failing]
+        letters = [each for each in one_stack.dead_letters() if each["Body"] in failing]
         return letters if len(letters) == len(failing) else []
 
-    with stack.quick_redelivery():
+    with one_stack.quick_redelivery():
         started = datetime.now(UTC)
-        stack.send_to_queue(*valid[:3], *failing, *valid[3:])
+        one_stack.send_to_queue(*valid[:3], *failing, *valid[3:])
         for message in valid:
-            stack.wait_until_processed(message["order_id"])
+            one_stack.wait_until_processed(message["order_id"])
         seconds = (datetime.now(UTC) - started).total_seconds()
         dead_letters = wait_for("the failing messages in the dead-letter queue", dead_lettered, DLQ_SECONDS)
-    yield Poisoned(stack, first, forged, unstorable, poison, seconds, dead_letters)
-    stack.client("sqs").purge_queue(QueueUrl=stack.outputs["orders_dlq_url"])
+    yield Poisoned(one_stack, first, forged, unstorable, poison, seconds, dead_letters)
+    one_stack.client("sqs").purge_queue(QueueUrl=one_stack.outputs["orders_dlq_url"])
 
 
 def test_failing_messages_do_not_delay_other_messages(poisoned: Poisoned) -> None:
