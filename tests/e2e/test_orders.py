@@ -6,10 +6,12 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from aws_emulator.metric_filters import matches
 from orders.domain.order_id import parse_order_id
 from support.deployment.stack import DeployedStack
 from support.sample_orders import SAMPLE_BODY, order_document
@@ -122,11 +124,31 @@ def test_subscriber_gets_the_orders_of_one_customer_or_product(
     assert received == [{placed[0], placed[1]}, {placed[1], placed[2]}]
 
 
-def test_event_logs_share_the_request_id(stack: DeployedStack) -> None:
+def test_each_step_of_an_order_is_logged_and_counted_once(one_stack: DeployedStack) -> None:
+    stack = one_stack
     order_id = stack.api.post(SAMPLE_BODY).json()["order_id"]
-    stack.wait_until_processed(order_id)
     wait_for("the announcement", lambda: stack.events("notification", "order_notified", order_id))
 
     [accepted] = stack.events("submission", "order_accepted", order_id)
     [stored] = stack.events("processing", "order_stored", order_id)
     assert accepted["request_id"] == stored["request_id"]
+    counted = {}
+    for function in ("submission", "processing", "status", "notification"):
+        filters = stack.client("logs").describe_metric_filters(logGroupName=f"/aws/lambda/{stack.prefix}-{function}")
+        lines = stack.log_of(function, order_id).splitlines()
+        for each in filters["metricFilters"]:
+            metric = each["metricTransformations"][0]["metricName"]
+            counted[metric] = sum(matches(each["filterPattern"], line) for line in lines)
+    once = ("OrdersAccepted", "OrdersStored", "OrdersNotified")
+    assert {metric: count for metric, count in counted.items() if count} == dict.fromkeys(once, 1)
+    now = datetime.now(UTC)
+    for metric in ("OrdersAccepted", "OrdersStored"):
+        found = stack.client("cloudwatch").get_metric_statistics(
+            Namespace="order-processing/dev",
+            MetricName=metric,
+            StartTime=now - timedelta(hours=4),
+            EndTime=now + timedelta(minutes=1),
+            Period=3600,
+            Statistics=["Sum"],
+        )
+        assert sum(each["Sum"] for each in found["Datapoints"]) >= 1, metric

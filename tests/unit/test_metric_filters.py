@@ -1,4 +1,4 @@
-"""Metric filters count every event that the functions log. tests/e2e/test_metrics.py tests a deployed stack."""
+"""Metric filters count every event that the functions log. tests/e2e/test_orders.py tests a deployed stack."""
 
 import re
 from pathlib import Path
