@@ -1,6 +1,7 @@
 """Order ids with a checksum."""
 
 import uuid
+import zlib
 from dataclasses import replace
 from typing import Any
 
@@ -42,12 +43,24 @@ def test_mistyped_id_is_rejected(randomness: bytes, data: st.DataObject) -> None
 ISSUED = random_order_id(bytes(12))
 
 
+def with_checksum(text: str) -> str:
+    """Return a UUID with its last 32 bits replaced by the checksum of the others."""
+    head = uuid.UUID(text).bytes[:12]
+    return str(uuid.UUID(bytes=head + zlib.crc32(head).to_bytes(4, "big")))
+
+
+def test_checksum_is_the_crc_of_the_other_bits() -> None:
+    assert with_checksum(ISSUED) == ISSUED
+
+
 @pytest.mark.parametrize(
     "text",
     [
         *("", "x", "null", "{}", "..", "a" * 10_000, str(uuid.UUID(int=0)), str(uuid.uuid5(uuid.NAMESPACE_DNS, "x"))),
         *(ISSUED.replace("-", ""), "{" + ISSUED + "}", "urn:uuid:" + ISSUED, ISSUED + "\n", " " + ISSUED),
         ISSUED.translate({ord("0"): "\N{FULLWIDTH DIGIT ZERO}"}),
+        # Another version and another variant, with valid checksums.
+        *map(with_checksum, (ISSUED[:14] + "4" + ISSUED[15:], ISSUED[:19] + "c" + ISSUED[20:])),
     ],
 )
 def test_text_that_is_not_an_order_id_is_rejected(text: str) -> None:
