@@ -11,7 +11,7 @@ from datetime import datetime
 from email.message import EmailMessage
 from email.policy import default
 from email.utils import format_datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -68,15 +68,17 @@ class Mailbox:
         """Write new messages into the mailbox as e-mails, and yield each e-mail after it is written."""
         receive = partial(self._sqs.receive_message, QueueUrl=self._queue_url, MaxNumberOfMessages=10)
         while messages := receive().get("Messages"):
+            addresses = cache(self._email_addresses)
             for message in messages:
                 notification = json.loads(message["Body"])
                 topic_arn = notification["TopicArn"]
-                for recipient in self._email_addresses(topic_arn):
+                for recipient in addresses(topic_arn):
                     email = email_of(notification, recipient, self._topics[topic_arn])
                     self._maildir.add(email)
                     yield email
-                # Delete the message last: after an interruption its e-mail is written again and not lost.
-                self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])
+            # Delete the messages last: after an interruption their e-mails are written again and not lost.
+            entries = [{"Id": each["MessageId"], "ReceiptHandle": each["ReceiptHandle"]} for each in messages]
+            self._sqs.delete_message_batch(QueueUrl=self._queue_url, Entries=entries)
 
     def _email_addresses(self, topic_arn: str) -> list[str]:
         pages = self._sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic_arn)
