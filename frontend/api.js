@@ -64,8 +64,8 @@ export class OrderApi {
     if (status === 429) return unconfirmed("throttled", { retryAfter, maybePlaced: false });
     if (status === 503) return unconfirmed("unavailable", { retryAfter });
     if (status >= 500 || status === 408) return unconfirmed("failed", { retryAfter });
-    // Not a response of this API but, for example, of a proxy: the order may still be accepted.
-    if (status < 400 || !isProblem(document)) return unconfirmed("unexpected_response", { isRetryable: false });
+    // Not problem details of this API but a response of, for example, a proxy: the order may still be accepted.
+    if (status < 400 || typeof document?.code !== "string") return unconfirmed("unexpected_response", { isRetryable: false });
     const detail = displayText(document.detail) || displayText(document.title) || displayText(document.code);
     return {
       kind: "rejected",
@@ -138,9 +138,6 @@ function readJson(text) {
     return null;
   }
 }
-
-/** Whether a document is problem details (RFC 9457) of this API. */
-const isProblem = (document) => typeof document?.code === "string";
 
 function readErrors(errors) {
   if (!Array.isArray(errors)) return [];

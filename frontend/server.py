@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import errno
 import hashlib
 import ipaddress
 import os
@@ -221,10 +220,6 @@ def start(host: str, port_text: str, api_url: str | None) -> StorefrontServer:
     try:
         return StorefrontServer((host, port), storefront)
     except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            fail(f"Port {port} of {host} is in use. Choose another one with --port or PORT.")
-        if error.errno in (errno.EACCES, errno.EPERM):
-            fail(f"This user may not listen on port {port}. Choose a port above 1023 with --port or PORT.")
         fail(f"Cannot listen on {host!a} port {port}: {error.strerror or error}. Choose another --host or --port.")
 
 

@@ -60,7 +60,6 @@ export class BrowserStorage {
     return new Date(Math.min(time, LATEST_TIME)).toISOString();
   }
 
-  /** Store an order. */
   saveOrder(record) {
     this.#write(ORDER + record.order_id, record);
   }
@@ -72,7 +71,6 @@ export class BrowserStorage {
     }
   }
 
-  /** Delete an order. */
   deleteOrder(orderId) {
     this.#remove(ORDER + orderId);
   }
@@ -82,7 +80,6 @@ export class BrowserStorage {
     return this.#read(SUBMISSION, isSubmission);
   }
 
-  /** Store the pending submission. */
   saveSubmission(submission) {
     this.#write(SUBMISSION, submission);
   }
@@ -97,12 +94,10 @@ export class BrowserStorage {
     return this.#read(CUSTOMER, FIELDS.customer_id.isValid) ?? "";
   }
 
-  /** Store the customer id for the next visit. */
   saveCustomerId(customerId) {
     this.#write(CUSTOMER, customerId);
   }
 
-  /** Delete the customer id. */
   deleteCustomerId() {
     this.#remove(CUSTOMER);
   }
@@ -112,7 +107,6 @@ export class BrowserStorage {
     return this.#keys().length === 0;
   }
 
-  /** Delete everything. */
   deleteAll() {
     for (const key of this.#keys()) this.#remove(key);
   }

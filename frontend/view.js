@@ -4,31 +4,11 @@ import { FIELDS } from "./rules.js";
 
 const TITLE = document.title;
 
-const part = (name) => document.querySelector(`[data-part="${name}"]`);
-
-const startMessage = part("start-message");
-const banner = part("banner");
-const summary = part("summary");
-const summaryList = part("summary-list");
-const form = part("form");
-const shelf = part("shelf");
-const placeButton = part("place");
-const notice = part("notice");
-const startOverButton = part("start-over");
-const historyEmpty = part("history-empty");
-const historyList = part("history-list");
-const historyMore = part("history-more");
-const clearAction = part("clear-action");
-const forgetAction = part("forget-action");
-const clearButton = part("clear");
-const forgetButton = part("forget");
-const storageWarning = part("storage-warning");
-const storageHint = part("storage-hint");
-const announcement = part("announcement");
-const pick = part("pick");
-const pickPicture = part("pick-picture");
-const pickName = part("pick-name");
-const receiptTemplate = part("receipt");
+/** The elements that have a `data-part`. */
+const parts = {};
+for (const element of document.querySelectorAll("[data-part]")) parts[element.dataset.part] = element;
+const { banner, summary, form, shelf, notice, pick, pickPicture, pickName, historyList } = parts;
+const { place: placeButton, startOver: startOverButton } = parts;
 
 /** The radio buttons, one per product. */
 const choices = Array.from(shelf.querySelectorAll("input"));
@@ -47,14 +27,14 @@ export const isStyled = () => getComputedStyle(document.documentElement).getProp
 
 /** Show why no orders can be placed, or nothing. */
 export function showBanner(text) {
-  startMessage.hidden = true;
+  parts.startMessage.hidden = true;
   setText(banner, text);
   banner.hidden = text === "";
 }
 
 /** Announce a change on the page to screen readers. */
 export function announce(text) {
-  announcement.textContent = text;
+  parts.announcement.textContent = text;
 }
 
 /** Register the handlers of the customer's actions. */
@@ -64,8 +44,8 @@ export function listen({ submit, startOver, clear, forget }) {
     if (placeButton.ariaDisabled !== "true" && !isDoubleClick) submit();
   });
   startOverButton.addEventListener("click", startOver);
-  clearButton.addEventListener("click", clear);
-  forgetButton.addEventListener("click", forget);
+  parts.clear.addEventListener("click", clear);
+  parts.forget.addEventListener("click", forget);
 }
 
 // The browser itself never submits the form, even before the shop is open.
@@ -126,11 +106,8 @@ export function readForm() {
   };
 }
 
-/** Limit the date picker. */
-export function limitDates({ min, max }) {
-  orderDate.min = min;
-  orderDate.max = max;
-}
+/** Limit the date picker to `{ min, max }`. */
+export const limitDates = (range) => Object.assign(orderDate, range);
 
 /** Put an order into the form. */
 export function fillForm(order) {
@@ -171,7 +148,7 @@ export function showErrors(errors) {
       item.append(link);
       markField(field, detail);
     }
-    summaryList.append(item);
+    parts.summaryList.append(item);
   }
   summary.hidden = false;
   summary.focus();
@@ -181,7 +158,7 @@ export function showErrors(errors) {
 /** Remove all errors. */
 export function clearErrors() {
   summary.hidden = true;
-  summaryList.replaceChildren();
+  parts.summaryList.replaceChildren();
   for (const field of Object.keys(FIELDS)) markField(field, "");
   document.title = TITLE;
 }
@@ -211,7 +188,7 @@ export function showPhase(phase) {
   shelf.disabled = locked;
   for (const button of form.querySelectorAll("[data-step]")) button.disabled = locked;
   for (const input of [quantity, customerId, orderDate]) input.readOnly = locked;
-  forgetButton.disabled = phase === "sending";
+  parts.forget.disabled = phase === "sending";
   placeButton.ariaDisabled = String(phase === "sending");
   const texts = { sending: "Placing your order…", unconfirmed: "Try again now" };
   placeButton.textContent = texts[phase] ?? "Place order";
@@ -246,11 +223,11 @@ export function showHistory(orders, { hidden, isEmpty }) {
   items.forEach((item, index) => {
     if (historyList.children[index] !== item) historyList.insertBefore(item, historyList.children[index] ?? null);
   });
-  historyEmpty.hidden = orders.length > 0;
-  historyMore.hidden = hidden === 0;
-  setText(historyMore, `${hidden} older ${hidden === 1 ? "order is" : "orders are"} not shown.`);
+  parts.historyEmpty.hidden = orders.length > 0;
+  parts.historyMore.hidden = hidden === 0;
+  setText(parts.historyMore, `${hidden} older ${hidden === 1 ? "order is" : "orders are"} not shown.`);
   showClearAction();
-  forgetAction.hidden = isEmpty;
+  parts.forgetAction.hidden = isEmpty;
 }
 
 /** Update an order if it is in the list. */
@@ -263,7 +240,7 @@ export function updateOrder(record, note) {
 const itemOf = (orderId) => Array.from(historyList.children).find((item) => item.dataset.orderId === orderId);
 
 function showClearAction() {
-  clearAction.hidden = Array.from(historyList.children).every((item) => item.dataset.state === "accepted");
+  parts.clearAction.hidden = Array.from(historyList.children).every((item) => item.dataset.state === "accepted");
 }
 
 /** Empty the form after its order was accepted, or restore its earlier content. */
@@ -286,13 +263,13 @@ export function focusOrder(orderId) {
 
 /** Warn that nothing is kept after the page is closed. */
 export function showStorageWarning() {
-  storageWarning.hidden = false;
-  storageHint.hidden = true;
-  historyEmpty.textContent = "No orders yet.";
+  parts.storageWarning.hidden = false;
+  parts.storageHint.hidden = true;
+  parts.historyEmpty.textContent = "No orders yet.";
 }
 
 function newReceipt(record) {
-  const item = receiptTemplate.content.cloneNode(true).firstElementChild;
+  const item = parts.receipt.content.cloneNode(true).firstElementChild;
   const slot = slotsOf(item);
   const { customer_id, product_id, order_date } = record.order;
   item.dataset.orderId = record.order_id;
