@@ -3,6 +3,7 @@
 import re
 from xml.etree import ElementTree
 
+from orders.adapters.order_schema import ORDER_RULES
 from support.sample_orders import ORDER_SCHEMA
 from support.storefront.server import FRONTEND
 
@@ -42,6 +43,12 @@ def test_images_have_no_scripts_and_are_those_of_the_page() -> None:
 def test_style_sheet_uses_no_ids_and_exactly_its_own_variables() -> None:
     assert re.findall(r"!important|^\s*#[\w-]+[^;{]*\{", STYLE, re.MULTILINE) == []
     assert set(re.findall(r"(?<![\w-])(--[\w-]+):", STYLE)) == set(re.findall(r"var\((--[\w-]+)", STYLE))
+
+
+def test_every_product_on_the_page_is_valid() -> None:
+    products = re.findall(r'name="product_id" value="([^"]*)"', PAGE)
+    assert {"Apple", "Banana", "Grapes", "Orange"} <= set(products)
+    assert all(ORDER_RULES.fields["product_id"](product) for product in products)
 
 
 def test_error_messages_of_the_page_have_the_limits_of_the_schema() -> None:
