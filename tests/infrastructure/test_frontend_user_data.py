@@ -5,7 +5,6 @@ Apache must respond like frontend/server.py, which developers use.
 
 import gzip
 import re
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from support.deployment.terraform import Plan
 from support.prerequisites import require_root
 from support.storefront import web_server
 from support.storefront.agent import add_agent
-from support.storefront.server import FRONTEND, load_server
+from support.storefront.server import FRONTEND, served
 from support.storefront.web_server import Installation
 from support.waiting import wait_for
 
@@ -58,13 +57,8 @@ def apache(script: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[We
 @pytest.fixture(scope="module")
 def server_py() -> Iterator[int]:
     """The port of frontend/server.py with the same API."""
-    server = load_server().start("127.0.0.1", "0", API_URL)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    yield int(server.server_address[1])
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(API_URL) as url:
+        yield int(url.rpartition(":")[2])
 
 
 def fetch(port: int, path: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> Response:
