@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 Series = list[float | None]
@@ -102,7 +103,14 @@ def result_of(expression: str, metrics: Mapping[str, Series], starts: Sequence[d
                 raise ValueError(f"metric math is not implemented for {ast.unparse(node)}")
         return found
 
-    return value(ast.parse(expression, mode="eval").body)
+    return value(_parsed(expression))
+
+
+@cache
+def _parsed(expression: str) -> ast.expr:
+    # Cached because Python before 3.11.8 fails if two threads parse at the same time:
+    # https://github.com/python/cpython/issues/106905
+    return ast.parse(expression, mode="eval").body
 
 
 _OPERATORS: dict[type, Callable[[float, float], float]] = {
