@@ -341,7 +341,7 @@ module "processing" {
 
 resource "aws_lambda_event_source_mapping" "orders" {
   event_source_arn = aws_sqs_queue.orders.arn
-  function_name    = module.processing.alias.arn
+  function_name    = module.processing.alias_arn
 
   batch_size                         = 10 # SQS's maximum without a window
   maximum_batching_window_in_seconds = var.processing_batch_window_seconds
@@ -404,7 +404,7 @@ module "notification" {
 
 resource "aws_lambda_event_source_mapping" "stored_orders" {
   event_source_arn = aws_dynamodb_table.orders.stream_arn
-  function_name    = module.notification.alias.arn
+  function_name    = module.notification.alias_arn
 
   batch_size                         = 10
   maximum_batching_window_in_seconds = 5 # saves invocations and publishes; orders are already stored
@@ -477,21 +477,17 @@ resource "aws_cloudwatch_log_group" "access" {
 }
 
 locals {
+  authorization_type = var.jwt_issuer == null ? "NONE" : "JWT"
+
   # A route without its own limits uses those of the stage.
-  routes = {
-    submission = {
-      module = module.submission
-      key    = "POST /orders"
-      path   = "POST/orders"
-      rate   = var.submission_throttling_rate_limit
-      burst  = var.submission_throttling_burst_limit
+  route_limits = {
+    (aws_apigatewayv2_route.submission.route_key) = {
+      rate  = var.submission_throttling_rate_limit
+      burst = var.submission_throttling_burst_limit
     }
-    status = {
-      module = module.status
-      key    = "GET /orders/{order_id}"
-      path   = "GET/orders/*"
-      rate   = var.status_throttling_rate_limit
-      burst  = var.status_throttling_burst_limit
+    (aws_apigatewayv2_route.status.route_key) = {
+      rate  = var.status_throttling_rate_limit
+      burst = var.status_throttling_burst_limit
     }
   }
 }
@@ -510,10 +506,10 @@ resource "aws_apigatewayv2_stage" "default" {
 
   # A route's settings replace all settings of the stage.
   dynamic "route_settings" {
-    for_each = { for name, route in local.routes : name => route if route.rate != null || route.burst != null }
+    for_each = { for route, limits in local.route_limits : route => limits if limits.rate != null || limits.burst != null }
 
     content {
-      route_key              = aws_apigatewayv2_route.orders[route_settings.key].route_key
+      route_key              = route_settings.key
       throttling_rate_limit  = coalesce(route_settings.value.rate, var.api_throttling_rate_limit)
       throttling_burst_limit = coalesce(route_settings.value.burst, var.api_throttling_burst_limit)
     }
@@ -542,34 +538,56 @@ resource "aws_apigatewayv2_stage" "default" {
   }
 }
 
-resource "aws_apigatewayv2_integration" "orders" {
-  for_each = local.routes
-
+resource "aws_apigatewayv2_integration" "submission" {
   api_id                 = aws_apigatewayv2_api.orders.id
   integration_type       = "AWS_PROXY"
-  integration_uri        = each.value.module.alias.invoke_arn
+  integration_uri        = module.submission.alias_invoke_arn
   payload_format_version = "2.0"
 }
 
-resource "aws_apigatewayv2_route" "orders" {
-  for_each = local.routes
+resource "aws_apigatewayv2_route" "submission" {
+  api_id    = aws_apigatewayv2_api.orders.id
+  route_key = "POST /orders"
 
-  api_id             = aws_apigatewayv2_api.orders.id
-  route_key          = each.value.key
-  authorization_type = var.jwt_issuer == null ? "NONE" : "JWT"
+  authorization_type = local.authorization_type
   authorizer_id      = one(aws_apigatewayv2_authorizer.jwt[*].id)
-  target             = "integrations/${aws_apigatewayv2_integration.orders[each.key].id}"
+
+  target = "integrations/${aws_apigatewayv2_integration.submission.id}"
 }
 
-resource "aws_lambda_permission" "orders" {
-  for_each = local.routes
-
+resource "aws_lambda_permission" "submission" {
   statement_id  = "InvokeFromOrdersApi"
   action        = "lambda:InvokeFunction"
-  function_name = each.value.module.function.function_name
-  qualifier     = each.value.module.alias.name
+  function_name = module.submission.function_name
+  qualifier     = module.submission.alias_name
   principal     = "apigateway.amazonaws.com"
-  source_arn    = "${aws_apigatewayv2_api.orders.execution_arn}/*/${each.value.path}"
+  source_arn    = "${aws_apigatewayv2_api.orders.execution_arn}/*/POST/orders"
+}
+
+resource "aws_apigatewayv2_integration" "status" {
+  api_id                 = aws_apigatewayv2_api.orders.id
+  integration_type       = "AWS_PROXY"
+  integration_uri        = module.status.alias_invoke_arn
+  payload_format_version = "2.0"
+}
+
+resource "aws_apigatewayv2_route" "status" {
+  api_id    = aws_apigatewayv2_api.orders.id
+  route_key = "GET /orders/{order_id}"
+
+  authorization_type = local.authorization_type
+  authorizer_id      = one(aws_apigatewayv2_authorizer.jwt[*].id)
+
+  target = "integrations/${aws_apigatewayv2_integration.status.id}"
+}
+
+resource "aws_lambda_permission" "status" {
+  statement_id  = "InvokeFromOrdersApi"
+  action        = "lambda:InvokeFunction"
+  function_name = module.status.function_name
+  qualifier     = module.status.alias_name
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${aws_apigatewayv2_api.orders.execution_arn}/*/GET/orders/*"
 }
 
 resource "aws_apigatewayv2_domain_name" "orders" {

@@ -4,10 +4,10 @@
 
 locals {
   functions = {
-    submission   = module.submission.function
-    processing   = module.processing.function
-    status       = module.status.function
-    notification = module.notification.function
+    submission   = module.submission
+    processing   = module.processing
+    status       = module.status
+    notification = module.notification
   }
 
   # A failed order is delivered again after the visibility timeout. With a shorter evaluation range, an alarm would return
@@ -60,7 +60,7 @@ locals {
       # Also raised for a disabled or missing mapping. The metric excludes messages received three times or more:
       # failing orders raise processing-failing.
       orders-waiting = {
-        description = "An accepted order has waited in ${local.queue_names.orders} for more than five minutes. Customers see it as pending; it is kept for four days. Look first at the event source mapping of ${module.processing.function.function_name}, which must be enabled, then at the function's log. If neither shows a fault, raise processing_maximum_concurrency."
+        description = "An accepted order has waited in ${local.queue_names.orders} for more than five minutes. Customers see it as pending; it is kept for four days. Look first at the event source mapping of ${module.processing.function_name}, which must be enabled, then at the function's log. If neither shows a fault, raise processing_maximum_concurrency."
         metric      = { namespace = "AWS/SQS", name = "ApproximateAgeOfOldestMessage", dimensions = { QueueName = aws_sqs_queue.orders.name }, statistic = "Maximum" }
         threshold   = 5 * 60
       }
@@ -68,7 +68,7 @@ locals {
       # Partial batch failures do not count as Lambda errors. A single failure raises no alarm, because the next delivery
       # may succeed.
       processing-failing = {
-        description         = "Orders could not be stored in two different minutes, so retries do not resolve it. Each is delivered up to five times before it moves to ${local.queue_names.orders_dlq}; its customer sees it as pending. Look first at reason and error of order_failed and request_failed in the log of ${module.processing.function.function_name}."
+        description         = "Orders could not be stored in two different minutes, so retries do not resolve it. Each is delivered up to five times before it moves to ${local.queue_names.orders_dlq}; its customer sees it as pending. Look first at reason and error of order_failed and request_failed in the log of ${module.processing.function_name}."
         metric              = { namespace = local.metric_namespace, name = "ProcessingFailed" }
         evaluation_periods  = max(5, 2 * local.redelivery_minutes + 2)
         datapoints_to_alarm = 2
@@ -86,7 +86,7 @@ locals {
       # difference positive. FILL(…, 0): a function that is not invoked logs no OrdersNotified. REPEAT and "ignore":
       # without new orders 0 / 0 gives no datapoint, but the stored orders are still not announced.
       notifications-late = {
-        description = "Stored orders have not been announced for more than ten minutes. The orders are safe; subscribers to completed orders are not informed. Look first at the event source mapping of ${module.notification.function.function_name}, which must be enabled, then at the function's log, then at AWS Health for SNS."
+        description = "Stored orders have not been announced for more than ten minutes. The orders are safe; subscribers to completed orders are not informed. Look first at the event source mapping of ${module.notification.function_name}, which must be enabled, then at the function's log, then at AWS Health for SNS."
         metrics = {
           stored   = { namespace = local.metric_namespace, name = "OrdersStored" }
           notified = { namespace = local.metric_namespace, name = "OrdersNotified" }
@@ -99,14 +99,14 @@ locals {
       }
 
       notification-failing = {
-        description         = "Stored orders could not be announced in at least two of the last ten minutes. The orders are safe; Lambda retries each announcement for up to an hour before it moves to ${local.queue_names.notifications_dlq}. Look first at error of notification_failed in the log of ${module.notification.function.function_name}."
+        description         = "Stored orders could not be announced in at least two of the last ten minutes. The orders are safe; Lambda retries each announcement for up to an hour before it moves to ${local.queue_names.notifications_dlq}. Look first at error of notification_failed in the log of ${module.notification.function_name}."
         metric              = { namespace = local.metric_namespace, name = "NotificationFailed" }
         evaluation_periods  = 10
         datapoints_to_alarm = 2
       }
 
       notifications-dlq = {
-        description        = "A stored order could not be announced, and retries have ended. The order is safe; subscribers are not informed. ${local.queue_names.notifications_dlq} keeps its position in the table's stream, which keeps records for one day. Look first at the log of ${module.notification.function.function_name}, fix the cause, then announce it again (`orders dlq redrive --notifications`)."
+        description        = "A stored order could not be announced, and retries have ended. The order is safe; subscribers are not informed. ${local.queue_names.notifications_dlq} keeps its position in the table's stream, which keeps records for one day. Look first at the log of ${module.notification.function_name}, fix the cause, then announce it again (`orders dlq redrive --notifications`)."
         metric             = { namespace = "AWS/SQS", name = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = aws_sqs_queue.notifications_dlq.name }, statistic = "Maximum" }
         treat_missing_data = "ignore"
       }
@@ -176,24 +176,24 @@ locals {
   # Filters count log events, so the code needs no metrics library. The local stack and the tests evaluate the patterns
   # too, and support only comparisons of fields joined by &&.
   metric_filters = {
-    OrdersAccepted  = { log_group_name = module.submission.log_group.name, pattern = "{ $.message = \"order_accepted\" }" }
-    OrdersRefused   = { log_group_name = module.submission.log_group.name, pattern = "{ $.message = \"order_refused\" }" }
-    OrdersStored    = { log_group_name = module.processing.log_group.name, pattern = "{ $.message = \"order_stored\" }" }
-    OrdersDuplicate = { log_group_name = module.processing.log_group.name, pattern = "{ $.message = \"order_duplicate\" }" }
-    OrdersConflict  = { log_group_name = module.processing.log_group.name, pattern = "{ $.message = \"order_conflict\" }" }
-    OrdersFailed    = { log_group_name = module.processing.log_group.name, pattern = "{ $.message = \"order_failed\" }" }
-    OrdersNotified  = { log_group_name = module.notification.log_group.name, pattern = "{ $.message = \"order_notified\" }" }
+    OrdersAccepted  = { log_group_name = module.submission.log_group_name, pattern = "{ $.message = \"order_accepted\" }" }
+    OrdersRefused   = { log_group_name = module.submission.log_group_name, pattern = "{ $.message = \"order_refused\" }" }
+    OrdersStored    = { log_group_name = module.processing.log_group_name, pattern = "{ $.message = \"order_stored\" }" }
+    OrdersDuplicate = { log_group_name = module.processing.log_group_name, pattern = "{ $.message = \"order_duplicate\" }" }
+    OrdersConflict  = { log_group_name = module.processing.log_group_name, pattern = "{ $.message = \"order_conflict\" }" }
+    OrdersFailed    = { log_group_name = module.processing.log_group_name, pattern = "{ $.message = \"order_failed\" }" }
+    OrdersNotified  = { log_group_name = module.notification.log_group_name, pattern = "{ $.message = \"order_notified\" }" }
 
     # The alarms on new dead letters need the zeros to return to OK at once.
-    OrdersDeadLettered = { log_group_name = module.processing.log_group.name, pattern = "{ $.level = \"ERROR\" && $.receives >= ${local.maximum_receives} }", has_zeros = true }
+    OrdersDeadLettered = { log_group_name = module.processing.log_group_name, pattern = "{ $.level = \"ERROR\" && $.receives >= ${local.maximum_receives} }", has_zeros = true }
 
-    SubmissionFailed   = { log_group_name = module.submission.log_group.name, pattern = "{ $.message = \"request_failed\" }" }
-    ProcessingFailed   = { log_group_name = module.processing.log_group.name, pattern = "{ $.message = \"request_failed\" }" }
-    StatusFailed       = { log_group_name = module.status.log_group.name, pattern = "{ $.message = \"request_failed\" }" }
-    NotificationFailed = { log_group_name = module.notification.log_group.name, pattern = "{ $.message = \"notification_failed\" }" }
+    SubmissionFailed   = { log_group_name = module.submission.log_group_name, pattern = "{ $.message = \"request_failed\" }" }
+    ProcessingFailed   = { log_group_name = module.processing.log_group_name, pattern = "{ $.message = \"request_failed\" }" }
+    StatusFailed       = { log_group_name = module.status.log_group_name, pattern = "{ $.message = \"request_failed\" }" }
+    NotificationFailed = { log_group_name = module.notification.log_group_name, pattern = "{ $.message = \"notification_failed\" }" }
 
     # DynamoDB reports throttling and missing permissions for each order.
-    ProcessingFailedByOrder = { log_group_name = module.processing.log_group.name, pattern = "{ $.message = \"order_failed\" }", metric_name = "ProcessingFailed" }
+    ProcessingFailedByOrder = { log_group_name = module.processing.log_group_name, pattern = "{ $.message = \"order_failed\" }", metric_name = "ProcessingFailed" }
   }
 }
 
