@@ -37,7 +37,7 @@ help:
 	@echo "                       WORKERS=4                  number of processes; 0 uses one process"
 	@echo "  make check         run static checks: code, shell, infrastructure, documents"
 	@echo "                       STEPS=\"lint types\"         only these; the ids are in .pre-commit-config.yaml"
-	@echo "  make audit         look the packages up in PyPI's list of known vulnerabilities"
+	@echo "  make audit         check the packages against PyPI's list of known vulnerabilities"
 	@echo "  make coverage      report lines and branches of lambda/ that no test runs"
 	@echo "  make fault-test    run the system under seeded faults; check that no order is lost or stored twice"
 	@echo "                       SEEDS=1-30                 seeds; SEEDS=17 repeats one"
@@ -78,7 +78,7 @@ check: install-test
 	@PREK_HOME=.local/prek exec .venv/bin/prek run --stage manual --all-files $(STEPS)
 
 audit: install-test
-	@exec .venv/bin/pip-audit --disable-pip --require-hashes --progress-spinner=off \
+	@exec .venv/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner=off \
 	  --requirement lambda/requirements.txt --requirement requirements-test.txt
 
 coverage: install-test
