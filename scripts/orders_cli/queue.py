@@ -4,6 +4,7 @@ A message is deleted only after it was sent to another queue or written to a fil
 nothing, and the next run does the rest. A message that is moved twice is harmless: its order is stored once.
 """
 
+import signal
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -14,6 +15,7 @@ from typing import Any, TypeVar
 
 from orders_cli.console import Advance
 
+Item = TypeVar("Item")
 Read = TypeVar("Read")
 
 # SQS's limits for a batch: entries, and bytes of all of them together (the smaller figure, valid until 2025).
@@ -77,7 +79,7 @@ class Queue:
             self._call(self.sqs.change_message_visibility_batch, handles, entries)
 
         with ThreadPoolExecutor(RECEIVERS) as pool:
-            list(pool.map(change, _parts(receipt_handles)))
+            list(_started(pool, change, _parts(receipt_handles)))
 
     def send(self, messages: Sequence[Message]) -> list[Message]:
         """Send the bodies of messages; return the messages that SQS accepted."""
@@ -99,6 +101,18 @@ class Queue:
         numbered = [{"Id": str(place), **entry} for place, entry in enumerate(entries)]
         response = call(QueueUrl=self.url, Entries=numbered)
         return [batch[int(success["Id"])] for success in response.get("Successful", [])]
+
+
+def _started(pool: ThreadPoolExecutor, call: Callable[[Item], Read], items: Iterable[Item]) -> Iterator[Read]:
+    """Start a call for each item, without being interrupted by a signal.
+
+    An executor does not wait for a thread whose start was interrupted: the messages that it receives would stay hidden.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    try:
+        return pool.map(call, items)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _parts(things: Sequence[Any], size: int = BATCH_SIZE) -> Iterator[Sequence[Any]]:
@@ -145,7 +159,7 @@ class Sweep:
             # SQS's counts lag, so a count of zero ends the pass only after an empty receive.
             while not (empty_rounds and (empty_rounds == _EMPTY_ROUNDS or self._queue.depth().visible == 0)):
                 busy = max(1, min(self._receivers, -(-(expected - len(self._seen)) // BATCH_SIZE)))
-                received = pool.map(lambda _: self._receive(BATCH_SIZE, self._visibility_seconds), range(busy))
+                received = _started(pool, lambda _: self._receive(BATCH_SIZE, self._visibility_seconds), range(busy))
                 new = self._new(chain.from_iterable(received))
                 empty_rounds = 0 if new else empty_rounds + 1
                 if new:

@@ -186,7 +186,7 @@ def test_page_with_ten_thousand_orders_reads_each_once(new_visit: Callable[..., 
             state,
         )
         visit.page.reload()
-        expect(visit.place_button).to_be_enabled(timeout=60_000)
+        expect(visit.place_button).to_be_enabled(timeout=10_000)
         # Three calls for each order: its key twice and its value.
         assert visit.page.evaluate("storageCalls") < 31_000, state
         expect(visit.receipts).to_have_count(100)

@@ -1,5 +1,8 @@
 """A killed move loses no message; an interrupted move leaves none hidden."""
 
+import signal
+import threading
+import time
 from collections import Counter
 from types import SimpleNamespace
 
@@ -162,3 +165,26 @@ def test_rate_limit_delays_messages(
     assert rate_limit.step == step
     redrive(sqs, rate_limit=rate_limit)
     assert sum(sleeps) == pytest.approx(seconds, abs=1.1)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_move_leaves_no_message_hidden_when_the_start_of_a_thread_is_interrupted(
+    sqs: FakeSqs, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    main, start, started = threading.main_thread(), threading.Thread.start, []
+
+    def start_and_interrupt(thread: threading.Thread) -> None:
+        start(thread)
+        started.append(thread)
+        if len(started) == number:
+            assert main.ident is not None
+            signal.pthread_kill(main.ident, signal.SIGINT)
+
+    # Without the pause, the thread would end before the interrupted move does.
+    sqs.before_call = lambda _: time.sleep(0 if threading.current_thread() is main else 0.2)
+    monkeypatch.setattr(threading.Thread, "start", start_and_interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        redrive(sqs)
+    for thread in started:
+        thread.join()
+    assert sorted(sqs.visible_bodies("dlq")) == sorted(sqs.bodies("dlq"))
