@@ -34,7 +34,7 @@ help:
 	@echo "Test"
 	@echo "  make test          run all tests"
 	@echo "                       TESTS=tests/unit           only these"
-	@echo "                       WORKERS=4                  number of processes; 0 uses one process"
+	@echo "                       WORKERS=5                  number of processes; 0 uses one process"
 	@echo "  make check         run static checks: code, shell, infrastructure, documents"
 	@echo "                       STEPS=\"lint types\"         only these; the ids are in .pre-commit-config.yaml"
 	@echo "  make audit         check the packages against PyPI's list of known vulnerabilities"
@@ -66,7 +66,7 @@ run: install
 
 # Most tests wait for a deployment, so more processes than cores are faster.
 TESTS   ?= tests
-WORKERS ?= 4
+WORKERS ?= 5
 test: install-test
 	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(TESTS)
 
