@@ -209,13 +209,24 @@ def test_default_image_is_published_by_debian(frontend_plan: Plan) -> None:
 # Alarms
 
 
-def test_alarm_needs_three_minutes_and_ignores_missing_data_except_of_hosts(resources: Resources) -> None:
-    alarms = resources.of_type("aws_cloudwatch_metric_alarm").values()
-    assert {alarm["evaluation_periods"] for alarm in alarms} == {5}
-    assert min(alarm["datapoints_to_alarm"] for alarm in alarms) == 3
-    too_few = [alarm["metric_name"] for alarm in alarms if alarm["comparison_operator"].startswith("LessThan")]
-    breaching = [alarm["metric_name"] for alarm in alarms if alarm["treat_missing_data"] == "breaching"]
-    assert too_few == breaching == ["HealthyHostCount"]
+@pytest.mark.parametrize(
+    ("name", "metrics", "comparison", "threshold", "minutes", "missing"),
+    [
+        ("unhealthy-hosts", {"UnHealthyHostCount"}, "GreaterThanThreshold", 0, 3, "notBreaching"),
+        ("missing-hosts", {"HealthyHostCount"}, "LessThanThreshold", 2, 5, "breaching"),
+        ("storefront-5xx", {"HTTPCode_Target_5XX_Count", "RequestCount"}, "GreaterThanThreshold", 5, 3, "notBreaching"),
+        ("load-balancer-5xx", {"HTTPCode_ELB_5XX_Count", "RequestCount"}, "GreaterThanThreshold", 5, 3, "notBreaching"),
+    ],
+)
+def test_alarm_has_the_expected_settings(
+    name: str, metrics: set[str], comparison: str, threshold: int, minutes: int, missing: str, resources: Resources
+) -> None:
+    [alarm] = [values for address, values in resources.items() if f'["{name}"]' in address]
+    queried = {metric["metric_name"] for query in alarm["metric_query"] or [] for metric in query["metric"]}
+    assert (queried or {alarm["metric_name"]}) == metrics
+    assert (alarm["comparison_operator"], alarm["threshold"]) == (comparison, threshold)
+    assert (alarm["datapoints_to_alarm"], alarm["evaluation_periods"]) == (minutes, 5)
+    assert alarm["treat_missing_data"] == missing
 
 
 def test_every_alarm_notifies_and_links_its_runbook_section(resources: Resources, prod: Resources) -> None:
