@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from local_stack import alarms
 from local_stack.alarms import Series, result_of, series_of, state_of
 from support.repository.cloudformation import Template
 
@@ -113,6 +114,16 @@ def test_deployed_alarm_is_raised_until_the_problem_is_solved(
     name: str, metrics: Mapping[str, str], expected: str
 ) -> None:
     assert states(deployed()[name], metrics) == expected
+
+
+@pytest.mark.parametrize(("metrics", "expected"), [row[1:] for row in DEPLOYED if row[0] == "notifications-late"])
+def test_notifications_late_alarm_does_not_depend_on_missing_operands(
+    metrics: Mapping[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # AWS documents that a missing operand counts as 0. The alarm must also work if the result were missing instead.
+    usual = alarms._combined
+    monkeypatch.setattr(alarms, "_combined", lambda operation, left, right, _: usual(operation, left, right, False))
+    assert states(deployed()["notifications-late"], metrics) == expected
 
 
 def test_every_deployed_alarm_is_in_the_table() -> None:
