@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import groupby
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
 from local_stack import alarms
-from local_stack.alarms import Series, result_of, series_of, state_of
+from local_stack.alarms import Alarms, Series, result_of, series_of, state_of
 from support.repository.cloudformation import Template
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -188,3 +189,14 @@ def test_metric_math_treats_missing_values_as_aws_does(expression: str, expected
 def test_unknown_metric_math_is_rejected() -> None:
     with pytest.raises(ValueError, match=r"RUNNING_SUM\(a\)"):
         result_of("RUNNING_SUM(a)", {"a": [1.0]}, [START])
+
+
+def test_alarm_of_a_missing_queue_stops_no_other_alarm() -> None:
+    cloudwatch, sqs = MagicMock(), MagicMock()
+    sqs.exceptions.QueueDoesNotExist = KeyError
+    sqs.get_queue_url.side_effect = lambda **of: {"present": {"QueueUrl": "url"}}[of["QueueName"]]
+    metric = {"Namespace": "AWS/SQS", "MetricName": "ApproximateNumberOfMessagesVisible"}
+    named = [{**metric, "Dimensions": [{"Name": "QueueName", "Value": name}]} for name in ("missing", "present")]
+    Alarms(cloudwatch, sqs)._put_queue_metrics(named)
+    [datum] = cloudwatch.put_metric_data.call_args.kwargs["MetricData"]
+    assert datum["Dimensions"] == named[1]["Dimensions"]

@@ -56,14 +56,19 @@ def test_unknown_deployment_is_rejected(tmp_path: Path) -> None:
         deployment_by(Settings(deploy="pulumi"), tmp_path, lock)
 
 
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC, errno.ECONNRESET])
 def test_unwritable_folder_is_reported_in_one_sentence(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(Path.cwd() / ".local" / "stack.json"))
-    monkeypatch.setattr(program, "LocalStack", MagicMock(side_effect=full))
+    error = OSError(number, os.strerror(number), str(Path.cwd() / ".local" / "stack.json"))
+    monkeypatch.setattr(program, "LocalStack", MagicMock(side_effect=error))
     monkeypatch.setattr(signal, "signal", lambda *_: None)
+    if number == errno.ECONNRESET:  # not a disk error
+        with pytest.raises(ConnectionResetError):
+            program.main()
+        return
     assert program.main() == 1
     assert capsys.readouterr().err == (
-        "\nmake run: .local/stack.json cannot be written (No space left on device): "
+        f"\nmake run: .local/stack.json cannot be written ({os.strerror(number)}): "
         "check the permissions and the free space of the project's folder, and try again.\n"
     )

@@ -28,6 +28,7 @@ def test_only_deployment_and_release_have_write_permissions() -> None:
     for name, job in (CI["jobs"] | RELEASE["jobs"]).items():
         assert job["permissions"] == {"contents": "read", **more.get(name, {})}, name
         assert not re.search("secrets|access-key", str(job)), name
+    assert all(step.get("uses", "actions/").startswith("actions/") for step in RELEASE["jobs"]["publish"]["steps"])
 
 
 def test_deployment_is_approved_and_runs_no_third_party_code() -> None:
