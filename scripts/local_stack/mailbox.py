@@ -35,7 +35,8 @@ class Mailbox:
         self._sqs = sqs
         self._sns = sns
         self._topics: Mapping[str, Render] = {}
-        self._maildir = mailbox.Maildir(directory, create=True)
+        self._directory = directory
+        mailbox.Maildir(directory, create=True)
         self._queue_url = ""
 
     def subscribe(self, topics: Mapping[str, Render]) -> None:
@@ -69,12 +70,13 @@ class Mailbox:
         receive = partial(self._sqs.receive_message, QueueUrl=self._queue_url, MaxNumberOfMessages=10)
         while messages := receive().get("Messages"):
             addresses = cache(self._email_addresses)
+            maildir = mailbox.Maildir(self._directory, create=True)  # the user may have deleted it
             for message in messages:
                 notification = json.loads(message["Body"])
                 topic_arn = notification["TopicArn"]
                 for recipient in addresses(topic_arn):
                     email = email_of(notification, recipient, self._topics[topic_arn])
-                    self._maildir.add(email)
+                    maildir.add(email)
                     yield email
             # Delete the messages last: after an interruption their e-mails are written again and not lost.
             entries = [{"Id": each["MessageId"], "ReceiptHandle": each["ReceiptHandle"]} for each in messages]

@@ -42,7 +42,7 @@ class Redeployment:
         """Deploy the package if a file has changed since the last step."""
         try:
             files = (path for path in (self._directory / "lambda").rglob("*.*") if path.suffix != ".pyc")
-            modified = {path: path.stat().st_mtime_ns for path in files}
+            modified = {path: path.lstat().st_mtime_ns for path in files}  # a link may lead nowhere
         except FileNotFoundError:  # an editor is replacing a file
             return
         if modified == self._modified:
@@ -50,7 +50,7 @@ class Redeployment:
         self._modified = modified
         try:
             self._deploy()
-        except (BuildError, LocalStackError) as error:
+        except (BuildError, LocalStackError, OSError) as error:
             self._report.line(f"lambda/ was not deployed, its previous version keeps running: {error}.")
 
     def _deploy(self) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import mailbox
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import MagicMock
@@ -36,6 +37,7 @@ def test_all_addresses_get_an_email_before_the_message_is_deleted(tmp_path: Path
     delete.side_effect = lambda **_: written.extend(email["To"] for email in mailbox.Maildir(directory))
     box = Mailbox(sqs, sns, directory)
     box.subscribe({TOPIC: str})
+    shutil.rmtree(directory)  # a user deletes the e-mails
     assert [email["To"] for email in box.deliver()] == recipients
     assert sorted(written) == recipients
     delete.assert_called_once()

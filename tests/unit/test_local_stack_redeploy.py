@@ -1,7 +1,8 @@
-"""Packages whose handlers cannot be imported are rejected."""
+"""Packages whose handlers cannot be imported are rejected; links and disk errors do not stop redeployment."""
 
 import zipfile
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -28,3 +29,18 @@ def test_handler_that_cannot_be_imported_is_rejected(
     with pytest.raises(LocalStackError) as failure:
         redeploy.require_handlers(package, ["status"], {})
     assert str(failure.value) == reason
+
+
+def test_symbolic_link_without_a_file_and_disk_error_do_not_stop_redeployment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lambda").mkdir()
+    (tmp_path / "lambda" / ".#unsaved.py").symlink_to("me@host.1:2")  # a lock of Emacs
+    (tmp_path / "lambda" / "loop.py").symlink_to("loop.py")
+    monkeypatch.setattr(redeploy, "tool_environment", MagicMock())
+    monkeypatch.setattr(redeploy, "build", MagicMock(side_effect=OSError(28, "No space left on device")))
+    report = MagicMock()
+    redeploy.Redeployment(tmp_path, MagicMock(), report).step()
+    report.line.assert_called_once_with(
+        "lambda/ was not deployed, its previous version keeps running: [Errno 28] No space left on device."
+    )
