@@ -34,6 +34,7 @@ from support.repository.files import REPOSITORY, checked_in_files
 from support.waiting import wait_for
 
 SECTIONS = {**sections_with_commands(README, inline=True), **sections_with_commands(DEPLOYMENT, inline=True)}
+STOREFRONT = "http://storefront.example.com"
 REGION = "eu-west-1"
 ORDER_ID = r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"
 
@@ -119,14 +120,17 @@ def backend(reader: Reader) -> Iterator[None]:
 def storefront(reader: Reader) -> Iterator[None]:
     """Continue with the backend of the README's section, or deploy it."""
     # test_frontend_apply.py applies the storefront and checks its outputs.
-    reader.replaced["$(terraform output -raw storefront_url)"] = "http://storefront.example.com"
+    reader.replaced["$(terraform output -raw storefront_url)"] = STOREFRONT
     reader.replaced["terraform apply -var api_url="] = "terraform -chdir=terraform-frontend apply -var api_url="
     deploy = "terraform apply -var notification_email=you@your-shop.example"
     with backend(reader):
         if not (reader.project.directory / "terraform-backend" / "terraform.tfstate").exists():
             reader.run_all(["cd terraform-backend", "terraform init", deploy, "cd .."])
-        reader.not_run[deploy] = "the README has it too; test_backend_plan.py plans it with cors_allowed_origins"
+        reader.not_run[deploy] = "the README has it too"
+        reader.expected[f'{deploy} -var "cors'] = "Apply complete!"
         yield
+        [api] = reader.account.client("apigatewayv2").get_apis()["Items"]
+        assert api["CorsConfiguration"]["AllowOrigins"] == [STOREFRONT]
 
 
 @contextmanager
