@@ -1,5 +1,6 @@
 """`orders-plan`: capacity and cost of a deployment, computed without an AWS account."""
 
+import math
 import re
 import shlex
 from collections.abc import Callable
@@ -20,7 +21,6 @@ PAGES = (REPOSITORY / "docs" / "scaling.md", REPOSITORY / "docs" / "cost.md")
 _BLOCK = re.compile(r"(<!-- `orders-plan ([^`]+)`, by `make docs` -->\n).*?(<!-- end -->)", re.DOTALL)
 
 _UNITS = {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86_400}
-_POSITIVE = click.FloatRange(min=0, min_open=True)
 _DEFAULTS = {setting.name: getattr(Settings(), setting.name) for setting in fields(Settings)}
 
 
@@ -69,10 +69,23 @@ class Duration(click.ParamType[float]):
         return float(match[1]) * _UNITS[match[2] or "s"]
 
 
+class Finite(click.FloatRange):
+    """A range without infinity and NaN."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number
+
+
+_POSITIVE = Finite(min=0, min_open=True)
+
+
 def _common_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option("--set", "assignments", metavar="NAME=VALUE", multiple=True, help="Change a setting."),
-        click.option("--gets-per-order", type=click.FloatRange(min=0), default=1, show_default=True),
+        click.option("--gets-per-order", type=Finite(min=0), default=1, show_default=True),
         click.option("--advise", is_flag=True, help="Raise one limit after another until the load passes."),
     ):
         command = option(command)
@@ -200,9 +213,9 @@ def cost(context: click.Context) -> None:
 @cost.command()
 @click.argument("profile", type=click.Choice(list(PROFILES)), required=False)
 @click.option("--orders", type=click.IntRange(min=0), help="Orders per month, instead of a profile.")
-@click.option("--gets-per-order", type=click.FloatRange(min=0), help="Status requests per order.")
-@click.option("--visits-per-order", type=click.FloatRange(min=0), help="Visits to the storefront per order.")
-@click.option("--orders-per-batch", type=click.FloatRange(1, 10), help="Mean batch size, instead of the model's.")
+@click.option("--gets-per-order", type=Finite(min=0), help="Status requests per order.")
+@click.option("--visits-per-order", type=Finite(min=0), help="Visits to the storefront per order.")
+@click.option("--orders-per-batch", type=Finite(1, 10), help="Mean batch size, instead of the model's.")
 @click.option("--batch-window", type=click.IntRange(0, 20), default=0, help="processing_batch_window_seconds.")
 @click.option("--log-days", "log_retention_days", type=click.IntRange(min=1), help="log_retention_days.")
 @click.option("--snapstart", "has_snapstart", is_flag=True, help="With snap_start_enabled.")

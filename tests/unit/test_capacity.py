@@ -220,6 +220,8 @@ def test_advice_raises_limits_until_nothing_is_rejected() -> None:
         ("--set processing_seconds=inf", "must not be inf"),
         ("--set processing_reserved_concurrency=2000", "must not exceed lambda_concurrency"),
         ("--for soon", "is not a duration"),
+        ("--rate nan", "is not a finite number"),
+        ("--gets-per-order inf", "is not a finite number"),
     ],
 )
 def test_invalid_value_is_rejected_in_one_sentence(arguments: str, message: str) -> None:
