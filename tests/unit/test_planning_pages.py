@@ -38,6 +38,25 @@ def test_monitoring_costs_add_up_to_their_stated_total() -> None:
     assert f"{bill.total(Part.PATH, Part.MONITORING):.2f}" == total[2]
 
 
+def test_page_states_the_results_of_two_loads_that_it_does_not_show() -> None:
+    page = (REPOSITORY / "docs" / "scaling.md").read_text(encoding="utf-8")
+
+    def output(arguments: str) -> str:
+        return updated(f"<!-- `orders-plan {arguments}`, by `make docs` -->\n<!-- end -->")
+
+    [load] = re.findall(r"<!-- `orders-plan (capacity constant .+ --set processing_maximum_concurrency)=\d+`", page)
+    [concurrency] = re.findall(r"^With `processing_maximum_concurrency=(\d+)` the same load has no dead", page, re.M)
+    assert re.search("^dead letters +0$", output(f"{load}={concurrency}"), re.MULTILINE)
+
+    [sentence] = re.findall("^At twice the rate, `--advise` also raises .+$", page, re.MULTILINE)
+    assert "the account's concurrency and the stream's `notification_parallelization_factor`." in sentence
+    [shown] = re.findall("^\\$ orders-plan (capacity constant --rate 1000 [^\n]+)$(.+?)^```", page, re.M | re.S)
+    raised, also_raised = (
+        set(re.findall(r"(\w+)=", text)) for text in (shown[1], output(shown[0].replace("1000", "2000")))
+    )
+    assert also_raised - raised == {"lambda_concurrency", "notification_parallelization_factor"}
+
+
 def test_page_shows_the_savings_of_a_batch_window() -> None:
     page = (REPOSITORY / "docs" / "scaling.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (\d+) s \| (.+) \|$", page, re.MULTILINE)
