@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -122,7 +123,7 @@ def _local_system(stack_file: Path) -> System:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OperatorError(f"{name} does not describe a local stack: start it again with `make run`.") from error
     origin = f"the local stack at {connection.endpoint_url}"
-    return System(origin, description, functools.cache(connection.client), is_local=True)
+    return System(origin, description, _clients(connection.client), is_local=True)
 
 
 def _terraform_system(directory: Path, choice: Choice) -> System:
@@ -165,7 +166,24 @@ def _stack_system(name: str, choice: Choice) -> System:
 def _connect(profile: str | None, region: str | None) -> Callable[[str], Any]:
     # boto3 reads AWS_DEFAULT_REGION only; every other AWS tool reads AWS_REGION first.
     session = boto3.session.Session(profile_name=profile, region_name=region or os.environ.get("AWS_REGION") or None)
-    return functools.cache(lambda service: session.client(service, config=_CONFIG))
+    return _clients(lambda service: session.client(service, config=_CONFIG))
+
+
+def _clients(create: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return `create` with a cache; raise OperatorError if the endpoint or region is invalid."""
+
+    @functools.cache
+    def client(service: str) -> Any:
+        try:
+            created = create(service)
+            # botocore checks the port only when it connects.
+            _ = urlsplit(created.meta.endpoint_url).port
+        except ValueError as error:
+            text = str(error).rstrip(".")
+            raise OperatorError(f"{text}: check AWS_ENDPOINT_URL, the region and the stack file.") from error
+        return created
+
+    return client
 
 
 def _shown(path: Path) -> str:

@@ -34,8 +34,8 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def write_stack_file(checkout: Path) -> None:
-    description = {**OUTPUTS, "endpoint_url": "http://127.0.0.1:4566", "region": "us-east-1"}
+def write_stack_file(checkout: Path, endpoint_url: str = "http://127.0.0.1:4566") -> None:
+    description = {**OUTPUTS, "endpoint_url": endpoint_url, "region": "us-east-1"}
     description |= {"access_key_id": "LKIAEXAMPLE", "secret_access_key": "local"}
     (checkout / ".local" / "stack.json").write_text(json.dumps(description))
 
@@ -150,6 +150,19 @@ def test_region_variables_are_read_in_order(
         monkeypatch.setenv(name, value)
     assert system_module._connect(None, None)("sqs").meta.region_name == region
     assert system_module._connect(None, "eu-north-1")("sqs").meta.region_name == "eu-north-1"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "message"), [("notaurl", "Invalid endpoint: notaurl"), ("http://127.0.0.1:99999", "Port out of range")]
+)
+@pytest.mark.parametrize("is_local", [False, True])
+def test_invalid_endpoint_is_reported(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, endpoint: str, message: str, is_local: bool
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    write_stack_file(checkout, endpoint)
+    with pytest.raises(OperatorError, match=f"{message}.*: check AWS_ENDPOINT_URL"):
+        find_system(Choice(local=True) if is_local else Choice(stack="shop", region="eu-west-1")).client("sqs")
 
 
 def test_unreachable_endpoint_is_reported_within_seconds(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
