@@ -43,7 +43,9 @@ def new_archive(path: Path) -> Iterator[Append]:
                     rest = rest[file.write(rest) :]
                 os.fsync(file.fileno())
             except OSError as error:
-                raise OperatorError(f"{path} cannot be written ({error.strerror}). Name another --to.") from error
+                raise OperatorError(
+                    f"{path} cannot be written ({error.strerror}). Name another file with --to."
+                ) from error
 
         try:
             _sync_directory(path.absolute().parent)
@@ -83,6 +85,10 @@ def _read(path: Path, number: int, line: bytes) -> DeadLetter:
         if not all(isinstance(text, str) and text for text in (message_id, body, reason)):
             raise TypeError
         sent_at = datetime.fromisoformat(entry["sent_at"])
+        if sent_at.tzinfo is None:
+            raise ValueError
         return DeadLetter(message_id, entry.get("order_id"), sent_at, 0, Reason(reason, Kind.UNKNOWN), body=body)
     except (ValueError, KeyError, TypeError) as error:
-        raise OperatorError(f"Line {number} of {path} is not a dropped message. Name a file of `drop --to`.") from error
+        raise OperatorError(
+            f"Line {number} of {path} is not a dropped message. Name a file that `orders dlq drop` wrote."
+        ) from error

@@ -104,9 +104,9 @@ def printable(text: str) -> str:
 
 
 @contextmanager
-def progress(label: str, total: int | None) -> Iterator[Advance]:
+def progress(label: str, total: int | None, *, is_shown: bool = True) -> Iterator[Advance]:
     """Show a progress bar on a terminal that can redraw a line."""
-    if not sys.stderr.isatty() or os.environ.get("TERM") in ("dumb", "unknown"):
+    if not (is_shown and sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")):
         yield lambda _: None
         return
     # Without a total, click requires an iterable and reads only its length.

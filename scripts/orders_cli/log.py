@@ -78,7 +78,8 @@ def event_counts(cloudwatch: Any, namespace: str, since: datetime, now: datetime
     metrics: dict[str, Metric] = {event: (namespace, f"Orders{event.capitalize()}", {}, "Sum") for event in _COUNTED}
     values = metric_values(cloudwatch, metrics, since.replace(second=0, microsecond=0), now)
     counts = {event: int(sum(found)) for event, found in values.items()}
-    return {**counts, "failed_attempts": counts.pop("failed") + counts.pop("conflict")}
+    failed_attempts = counts.pop("failed") + counts.pop("conflict")
+    return {**counts, "failed_attempts": failed_attempts}
 
 
 def metric_values(

@@ -11,6 +11,7 @@ import re
 import stat
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -281,17 +282,20 @@ def test_dead_letters_are_listed_redriven_dropped_and_sent_from_a_file(shop: Sho
         assert "the message is not JSON" in unconfirmed.out
         assert "Nothing was done: without a terminal, confirm with --yes." in unconfirmed.err
         assert f"would {command} 5 messages" in shop.run("dlq", command, "--kind", "all", "--dry-run", "--yes").err
+    limited = shop.run("dlq", "drop", "--limit", "1", "--dry-run").err
+    assert "would drop 1 message" in limited
+    assert "not selected: 2 unknown (select them by --kind" in limited
     assert (len(shop.visible()), shop.visible("orders_queue_url"), list(Path().iterdir())) == (5, [], [])
 
     one = shop.run("dlq", "redrive", "--yes", "--json", "--order", f" {submitted('1').order_id.upper()} ")
     assert json.loads(one.out)["redriven"] == 1
     assert shop.visible("orders_queue_url") == orders[1:]
-    redriven = shop.run("dlq", "redrive", "--yes")
-    assert "1 message redriven" in redriven.err
-    assert "3 unreadable (select them by --kind" in redriven.err
+    assert "not selected: 3 unreadable (select them by --kind" in shop.run("dlq", "redrive", "--dry-run").err
     dropped = json.loads(shop.run("dlq", "drop", "--yes", "--json", "--to", "dropped.jsonl").out)
     assert (dropped["dropped"], dropped["file"], dropped["not_moved"]) == (3, "dropped.jsonl", 0)
     assert Path("dropped.jsonl").stat().st_mode & 0o777 == 0o600
+    assert shop.visible() == orders[:1]
+    assert "1 message redriven" in shop.run("dlq", "redrive", "--yes").err
     assert shop.visible() == []
 
     shop.run("dlq", "redrive", "--from", "dropped.jsonl", "--limit", "2", "--yes")
@@ -354,7 +358,10 @@ def test_watch_ends_with_status_0_at_ctrl_c(shop: Shop, monkeypatch: pytest.Monk
 
     monkeypatch.setattr("orders_cli.commands.system.time.sleep", interrupt)
     shop.send_dead_letters(*POISON)
-    assert "dead_letters=3" in shop.run("watch").out
+    out = shop.run("watch").out
+    assert "dead_letters=3" in out
+    counted = ["accepted", "refused", "stored", "duplicate", "notified", "failed_attempts"]
+    assert re.findall(r"(\w+)=", out) == [*counted, "waiting", "in_flight", "dead_letters", "dead_notifications"]
 
 
 def test_dlq_commands_handle_unreadable_notification_entries(shop: Shop) -> None:
@@ -470,6 +477,7 @@ def test_submit_file_uses_secret_keys_and_prints_counts_when_interrupted(
         ),
         ("dlq redrive --yes --from missing", 1, "missing cannot be read (No such file or directory)"),
         ("dlq redrive --yes --from existing", 1, "Line 1 of existing is not a dropped message"),
+        ("dlq redrive --yes --from local-time", 1, "Line 1 of local-time is not a dropped message. Name a file that"),
         ("dlq redrive --yes --from incomplete", 0, "there is nothing to redrive in incomplete"),
         ("dlq redrive --notifications --rate 5", 2, "--from and --rate are for orders"),
         (f"dlq show --notifications --order {submitted().order_id}", 2, "--order does not apply to --notifications"),
@@ -484,6 +492,8 @@ def test_submit_file_uses_secret_keys_and_prints_counts_when_interrupted(
         (f"submit --key späte {ONE_ORDER}", 2, "An Idempotency-Key is 1 to 255 visible ASCII characters"),
         (f"submit --key {'k' * 256} {ONE_ORDER}", 2, "An Idempotency-Key is 1 to 255 visible ASCII characters"),
         ("erase --customer \N{NO-BREAK SPACE}", 2, "--customer is empty"),
+        ("list --customer \N{NO-BREAK SPACE}", 2, "--customer is empty"),
+        ("restore \N{NO-BREAK SPACE}", 2, "TABLE is empty"),
         ("list --customer 001 --since 1d --until 2d", 2, "--since is later than --until"),
         ("list --customer 001 --local --stack x", 2, "each name a system: give one of them"),
         ("list --customer 001 --local --profile x", 2, "has no --region and no --profile"),
@@ -494,9 +504,12 @@ def test_bad_input_is_reported_and_nothing_changes(shop: Shop, command: str, sta
     shop.send_dead_letters(*POISON)
     Path("existing").write_text("precious\n")
     Path("incomplete").write_text('{"message_id"')
+    local = {"message_id": "a", "body": "b", "reason": "c", "sent_at": "2025-04-25T10:00:00"}
+    Path("local-time").write_text(json.dumps(local) + "\n")
     err = shop.run(*command.split(" "), status=status).err
     assert message in " ".join(err.split())
-    assert status != 2 or "restore" in command or "using" not in err
+    is_checked_first = command.startswith("show") or (status == 2 and command != "restore order-processing-dev-orders")
+    assert not is_checked_first or "using" not in err
     assert (Path("existing").read_text(), shop.visible()) == ("precious\n", sorted(POISON))
     assert shop.visible("orders_queue_url") == []
 
@@ -520,6 +533,35 @@ def test_command_prints_its_system_and_ignored_variables(shop: Shop, monkeypatch
         "orders: using order-processing-dev, a system on moto",
         "orders: AWS_PROFILE is ignored: this is the local stack",
     ]
+
+
+def test_progress_is_drawn_on_standard_error_only(
+    shop: Shop, api: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.send_dead_letters(*POISON)
+    Path("orders.csv").write_text("customer_id,product_id,quantity,order_date\n001,Banana,1,2025-04-25\n")
+    monkeypatch.setenv("TERM", "xterm")
+
+    def run_on_terminal(*arguments: str) -> tuple[Any, bytes]:
+        terminal, end = os.openpty()
+        with os.fdopen(end, "w") as stderr, monkeypatch.context() as patch:
+            patch.setattr("sys.stderr", stderr)
+            document = json.loads(shop.run(*arguments, "--json").out)
+        shown = b""
+        # At the end of a terminal, a read fails on Linux.
+        with os.fdopen(terminal, "rb", buffering=0) as screen, suppress(OSError):
+            while part := screen.read(4096):
+                shown += part
+        return document, shown
+
+    document, shown = run_on_terminal("dlq", "list")
+    assert document["messages"] == 3
+    assert b"Reading the dead-letter queue" in shown
+    document, shown = run_on_terminal("submit", "orders.csv")
+    assert document["verdict"] == "ACCEPTED"
+    # On a terminal, a bar would be mixed with the lines of JSON.
+    assert b"1 order: 1 accepted" in shown
+    assert b"Submitting" not in shown
 
 
 def test_command_prints_version_and_completions(shop: Shop) -> None:
@@ -597,6 +639,7 @@ def test_erase_reports_messages_that_may_be_left_in_queues(
     erased = shop.run("erase", "--customer", "001", "--yes", "--json", status=int(any(left)))
     assert tuple(json.loads(erased.out)["left"].values()) == left
     assert message in erased.err
+    assert ("do not redrive them: the orders would be stored again" in erased.err) == bool(left[1])
 
 
 @pytest.mark.parametrize(

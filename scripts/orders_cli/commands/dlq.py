@@ -236,9 +236,10 @@ class _Letters:
         """Select messages, report them and ask; return whether the command must act."""
         self._mode = mode
         self.chosen = {letter.message_id: letter for letter in self._selection.of(self.found, advised)}
-        others = Counter(
-            letter.reason.kind.name.lower() for letter in self.found if letter.message_id not in self.chosen
-        )
+        # --limit and --since may exclude messages of the selected kinds; the hint is not about these.
+        selectable = replace(self._selection, limit=None, since=None).of(self.found, advised)
+        ids = {letter.message_id for letter in selectable}
+        others = Counter(letter.reason.kind.name.lower() for letter in self.found if letter.message_id not in ids)
         if self.chosen and not mode.as_json:
             _print_groups(list(self.chosen.values()))
         if others:

@@ -149,10 +149,13 @@ def list_orders(
     it has an offset. An order appears here about a second after it was stored. The CSV is safe to open in a
     spreadsheet: a field that looks like a formula starts with an apostrophe.
     """
+    customer = customer.strip()
+    if not customer:
+        raise click.UsageError("--customer is empty: give the customer_id of the orders to list.")
     if since and until and since > until:
         raise click.UsageError("--since is later than --until.")
     items = target.find().table.items_of_customer(
-        customer.strip(),
+        customer,
         # Without --since or --until, the first or last possible moment.
         format_timestamp(since) if since else "0",
         format_timestamp(until) if until else "9999",

@@ -126,7 +126,7 @@ def _report(results: Iterable[tuple[int, Submission]], mode: Mode) -> int:
     is_complete = False
     try:
         label = "Checking" if mode.dry_run else "Submitting"
-        with progress(label, None) as advance:
+        with progress(label, None, is_shown=not mode.as_json) as advance:
             for line, submission in results:
                 tally[submission.verdict] += 1
                 advance(1)

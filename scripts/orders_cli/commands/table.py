@@ -51,6 +51,8 @@ def restore(*, copy: str, rate: int | None, mode: Mode, target: Target) -> int:
     by the order id. --rate limits the load on them.
     """
     copy = copy.strip()
+    if not copy:
+        raise click.UsageError("TABLE is empty: give the name of the restored copy.")
     system = target.find()
     own = system.outputs["orders_table_name"]
     if copy == own:
@@ -239,5 +241,6 @@ def _report_left(orders_queue_messages: int, dead_letters: int, hidden_dead_lett
     if dead_letters:
         letters = counted(dead_letters, "dead letter")
         report(f"{letters} of this customer: drop each with `orders dlq drop` (--order or --reason); delete its file")
+        report("do not redrive them: the orders would be stored again")
     if hidden_dead_letters:
         report(f"{counted(hidden_dead_letters, 'dead letter')} hidden by another reader: run this again in a minute")
