@@ -1,6 +1,6 @@
 # The commands of this project. `make help` lists them.
 
-PYTHON ?= python3
+override PYTHON := $(or $(PYTHON),python3)
 PY     := .venv/bin/python
 
 .DEFAULT_GOAL := help

@@ -51,17 +51,26 @@ class SetUpError(Exception):
 def set_up(purpose: str, root: Path = REPOSITORY) -> None:
     """Install the lock file for `purpose` into `root`/.venv, unless it is already installed."""
     environment = root / ".venv"
+    if not str(root).isprintable():
+        raise SetUpError("The path of this folder is not valid UTF-8. Rename or move the folder")
     if not is_complete(environment, purpose, root):
         if None in (importlib.util.find_spec("venv"), importlib.util.find_spec("ensurepip")):
             advice = "Install its venv package (Debian and Ubuntu: apt install python3-venv)"
             raise SetUpError(f"{sys.executable} cannot create virtual environments. {advice}")
-        if not str(root).isprintable():
-            raise SetUpError("The path of this folder is not valid UTF-8. Rename or move the folder")
         (root / ".local").mkdir(exist_ok=True)
         with (root / ".local" / "set-up.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                print("Waiting for another set-up of .venv", flush=True)
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            os.set_inheritable(lock.fileno(), True)  # a command that outlives this program keeps the lock
             if not is_complete(environment, purpose, root):  # another run may have completed it in the meantime
                 install(environment, root / LOCKS[purpose])
+    is_moved = f" {environment}\n" not in (environment / "pyvenv.cfg").read_text()
+    if is_moved and (environment / "bin" / "activate").exists():  # it contains the path
+        command = [str(environment / "bin" / "python"), "-I", "-m", "venv", "--without-pip", str(environment)]
+        follow(command, "The virtual environment .venv cannot be updated. Run `make clean`")
     for name, module in COMMANDS.items():
         unfinished = environment / "bin" / f"{name}.{os.getpid()}"
         unfinished.write_text(COMMAND.format(module=module))
@@ -78,7 +87,7 @@ def is_complete(environment: Path, purpose: str, root: Path) -> bool:
 def read_record(environment: Path) -> str:
     """Return the lock file that is installed completely; empty if there is none."""
     record = environment / RECORD
-    return record.read_text() if record.is_file() else ""
+    return record.read_text(errors="replace") if record.is_file() else ""
 
 
 def works(environment: Path) -> bool:
@@ -98,7 +107,8 @@ def install(environment: Path, lock: Path) -> None:
     record.unlink(missing_ok=True)
     if not recorded:
         print("Creating the virtual environment .venv", flush=True)
-        follow([sys.executable, "-m", "venv", "--clear", str(environment)], "The virtual environment cannot be created")
+        command = [sys.executable, "-m", "venv", "--clear", str(environment)]
+        follow(command, "The virtual environment .venv cannot be created. Fix the error above")
     print(f"Installing {lock.read_text().count('==')} packages from {lock.name}", flush=True)
     pip = [python, "-I", "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--progress-bar=off"]
     command = [*pip, "--require-hashes", "--requirement", str(lock)]
@@ -122,7 +132,13 @@ def follow(command: "list[str]", failure: str) -> None:
         variables["HOME"] = str(REPOSITORY / ".local")
     output, pipe = [], subprocess.PIPE
     with subprocess.Popen(
-        command, env=variables, stdin=subprocess.DEVNULL, stdout=pipe, stderr=subprocess.STDOUT, errors="replace"
+        command,
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        stdout=pipe,
+        stderr=subprocess.STDOUT,
+        close_fds=False,  # inherits the lock
+        errors="replace",
     ) as process:
         try:
             for line in process.stdout or ():

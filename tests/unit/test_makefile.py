@@ -30,7 +30,8 @@ def test_help_names_every_target_once() -> None:
 
 
 def test_old_python_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    _, _, check, *_ = shlex.split(make("--dry-run", "install"))
+    python, _, check, *_ = shlex.split(make("--dry-run", "install", "PYTHON="))
+    assert python == "python3"
     ast.parse(check, feature_version=(3, 4))
     old = SimpleNamespace(version_info=(3, 10, 8, "final", 0), executable="/usr/bin/python3", exit=sys.exit)
     monkeypatch.setitem(sys.modules, "sys", old)

@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -70,13 +72,16 @@ def test_environment_is_created_once_after_an_interruption_and_works_after_a_mov
     processes = [checkout.start() for _ in range(2)]
     ended = [process.communicate(timeout=120) for process in processes]
     created = "Creating the virtual environment .venv\nInstalling 1 packages from requirements-run.txt\n"
-    assert sorted(ended) == [("", ""), (created, "")]
+    assert sorted(ended) == [(created, ""), ("Waiting for another set-up of .venv\n", "")]
 
-    moved = checkout.root.rename(tmp_path / ("moved " * 40))
+    moved = checkout.root = checkout.root.rename(tmp_path / ("moved " * 40))
     (tmp_path / "link").symlink_to(moved / ".venv" / "bin" / "orders")
     program = moved / "scripts" / "orders_cli" / "program.py"
     assert output_of(tmp_path / "link", "list", "a b") == f"7 {program} ['list', 'a b']"
     assert output_of(moved / ".venv" / "bin" / "one") == "0 one"
+    assert checkout.start().communicate(timeout=60) == ("", "")
+    activate = f'. {shlex.quote(str(moved / ".venv" / "bin" / "activate"))}; echo "$VIRTUAL_ENV"; command -v one'
+    assert subprocess.check_output(["sh", "-c", activate], text=True) == f"{moved}/.venv\n{moved}/.venv/bin/one\n"
 
 
 LOCK = "one==1.0 \\\n    --hash=sha256:00\n"
@@ -85,20 +90,26 @@ LOCK = "one==1.0 \\\n    --hash=sha256:00\n"
 @pytest.mark.parametrize(
     ("record", "python", "creates", "left"),
     [
-        ("one==0.9", sys.executable, False, "one==0.9"),
-        ("one==0.9", "/removed/by/an/upgrade", True, ""),
-        ("", sys.executable, True, ""),
+        (b"one==0.9", sys.executable, False, "one==0.9"),
+        (b"\xff", sys.executable, False, "\ufffd"),
+        (b"one==0.9", "/removed/by/an/upgrade", True, ""),
+        (b"", sys.executable, True, ""),
     ],
 )
 def test_environment_without_python_or_record_is_created_again(
-    tmp_path: Path, record: str, python: str, creates: bool, left: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, record: bytes, python: str, creates: bool, left: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     environment, lock, commands = tmp_path / ".venv", tmp_path / "requirements-run.txt", list[str]()
     (environment / "bin").mkdir(parents=True)
     (environment / "bin" / "python").symlink_to(python)
-    (environment / set_up_venv.RECORD).write_text(record)
+    (environment / set_up_venv.RECORD).write_bytes(record)
     lock.write_text(LOCK)
-    monkeypatch.setattr(set_up_venv, "follow", lambda command, _: commands.append(" ".join(command)))
+
+    def follow(command: list[str], failure: str) -> None:
+        assert re.fullmatch(r".+ cannot .+\. (Check|Fix) .+", failure)
+        commands.append(" ".join(command))
+
+    monkeypatch.setattr(set_up_venv, "follow", follow)
     set_up_venv.install(environment, lock)
     assert [" venv --clear " in command for command in commands] == [True, False][not creates :]
     assert set_up_venv.read_record(environment) == LOCK
@@ -107,7 +118,7 @@ def test_environment_without_python_or_record_is_created_again(
         if "pip" in command:
             raise set_up_venv.SetUpError(failure)
 
-    (environment / set_up_venv.RECORD).write_text(record)
+    (environment / set_up_venv.RECORD).write_bytes(record)
     monkeypatch.setattr(set_up_venv, "follow", fail)
     with pytest.raises(set_up_venv.SetUpError, match=r"^pip cannot install requirements-run\.txt\. Check `pip config"):
         set_up_venv.install(environment, lock)
