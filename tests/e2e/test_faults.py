@@ -13,6 +13,8 @@ from faults.report import broken_promises, report, shortfalls
 from faults.request_faults import FAULTS
 from faults.run import FaultTest, running_fault_test
 from local_stack.report import Report
+from orders.adapters.dynamodb import DynamoDbOrderTable
+from orders.domain.order_id import random_order_id
 
 ORDERS = 60
 SEED = 1001  # not one of the default seeds
@@ -74,6 +76,15 @@ def test_no_order_is_lost_or_duplicated_under_faults(fault_test: FaultTest) -> N
     # While the emulator restarts, which takes longer on a busy machine, orders are rejected.
     assert result.counts.numbers["acknowledged"] > ORDERS / 2
     assert result.counts.numbers["stored"] >= result.counts.numbers["acknowledged"]
+
+    # A copy that is stored after the seed was counted.
+    backend = fault_test.backend
+    keyed = {each.order for each in plan.client_orders if each.key}
+    row = next(row for row in backend.rows() if row.order in keyed)
+    table = DynamoDbOrderTable(backend.client("dynamodb"), backend.outputs["orders_table_name"])
+    table.insert([dataclasses.replace(row, order_id=random_order_id(b"c" * 12))])
+    [failure] = fault_test.count_again(result).counts.failures
+    assert failure.startswith("duplicated: ")
 
 
 @pytest.mark.parametrize("bug", BUGS)

@@ -33,6 +33,8 @@ def main() -> int:
             for seed in config.seeds:
                 results.append(test.run(make_plan(seed, config.orders)))
                 terminal.line(seed_line(results[-1]))
+            terminal.step("Counting again")
+            results = [test.count_again(result) for result in results]
     except KeyboardInterrupt:
         interrupted = f"interrupted after {len(results)} seeds"
         _finish(terminal, results, [*broken_promises(results, config.orders), interrupted])

@@ -90,6 +90,13 @@ class FaultTest:
         counts = dataclasses.replace(counts, failures=(*stuck, *counts.failures))
         return SeedResult(plan, counts, injected, time.monotonic() - started)
 
+    def count_again(self, result: SeedResult) -> SeedResult:
+        """Return a seed's result with the failures since its end, such as an order that was stored twice."""
+        [context] = [each for each in self._contexts if each.plan is result.plan]
+        counts = self._count(context)
+        failures = dict.fromkeys((*result.counts.failures, *counts.failures))
+        return dataclasses.replace(result, counts=dataclasses.replace(counts, failures=tuple(failures)))
+
     def _place_orders_under_faults(self, context: Context) -> None:
         plan = context.plan
         self._proxy.faults_are_over.clear()
