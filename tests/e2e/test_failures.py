@@ -116,9 +116,11 @@ def test_second_dead_letter_sends_another_email(poisoned: Poisoned) -> None:
         lambda: datetime.now(UTC).minute != minute,
         seconds=60,
     )
-    sent = len(stack.mails_about(about_new))
+    sent, poison = len(stack.mails_about(about_new)), f"poison-{uuid.uuid4().hex}"
     with stack.quick_redelivery():
-        stack.send_to_queue(f"poison-{uuid.uuid4().hex}")
+        stack.send_to_queue(poison)
         wait_for("a further e-mail", lambda: len(stack.mails_about(about_new)) > sent, seconds=DLQ_SECONDS)
+        # SQS moves it after the e-mail, when its visibility timeout ends.
+        wait_for("the dead letter", lambda: poison in [each["Body"] for each in stack.dead_letters()], DLQ_SECONDS)
     assert stack.alarm_state(f"{stack.prefix}-orders-dlq") == "ALARM", "the first dead letter raised it"
     assert not [mail for mail in stack.mails_about(about_new) if not mail["Subject"].startswith("ALARM")]
