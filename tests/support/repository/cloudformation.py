@@ -1,6 +1,7 @@
 """The CloudFormation template, with its intrinsic functions resolved by the emulator's engine without a deployment."""
 
 from collections.abc import Mapping
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,10 @@ class Template:
 
     def resources(self, **parameters: str) -> dict[str, Document]:
         """Return the resources of a deployment with these parameters, resolved."""
+        # The engine's region is a context variable: in a copy, other tests do not see it.
+        return copy_context().run(self._resources, parameters)
+
+    def _resources(self, parameters: Mapping[str, str]) -> dict[str, Document]:
         set_request_region(REGION)
         values = self._values(parameters)
         conditions = engine._evaluate_conditions(self.document, values)
