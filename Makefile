@@ -47,7 +47,7 @@ help:
 	@echo "                       TERRAFORM=terraform-backend the Terraform folder"
 	@echo "                       SMOKE_WRITE=orders,alarms  allow orders, alarms, load"
 	@echo "                       SMOKE_PROD=yes             allow a deployment called prod"
-	@echo "  make bench         measure speed against a baseline; about five minutes"
+	@echo "  make bench         measure speed against a baseline; about three minutes"
 	@echo
 	@echo "Change"
 	@echo "  make install-test  install what tests and checks need; \`make test\` does it too"
