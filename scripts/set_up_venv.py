@@ -85,7 +85,7 @@ def is_complete(environment: Path, purpose: str, root: Path) -> bool:
 
 
 def read_record(environment: Path) -> str:
-    """Return the lock file that is installed completely; empty if there is none."""
+    """Return the lock file that is installed completely, or an empty text."""
     record = environment / RECORD
     return record.read_text(errors="replace") if record.is_file() else ""
 
@@ -101,7 +101,7 @@ def works(environment: Path) -> bool:
 
 
 def install(environment: Path, lock: Path) -> None:
-    """Create or update .venv. There is no record until the end, so an interrupted installation starts over."""
+    """Create or update .venv. The record is written last, so an interrupted installation starts over."""
     record, python = environment / RECORD, str(environment / "bin" / "python")
     recorded = read_record(environment) if works(environment) else ""
     record.unlink(missing_ok=True)

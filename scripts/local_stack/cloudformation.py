@@ -59,7 +59,7 @@ class Stack:
         return stack
 
     def description(self) -> dict[str, Any]:
-        """Return the stack's description; empty if there is no stack."""
+        """Return the stack's description, or an empty one if the stack does not exist."""
         stacks = self.cloudformation.describe_stacks()["Stacks"]
         return next((each for each in stacks if each["StackName"] == self.name), {})
 

@@ -107,7 +107,7 @@ def documents() -> Iterable[HostileRequest]:
             "UTF-16 with a byte order mark": order().decode().encode("utf-16"),
             "an invalid byte after the document": order() + b"\xff",
             "16 KiB of invalid bytes": b"\xff" * MAX_BODY_BYTES,
-            # The emulator's gateway replaces each byte with three and thus exceeds 16 KiB; the client sent less.
+            # The emulator's gateway replaces each byte with three, so the body exceeds 16 KiB; the client sent less.
             "6000 invalid bytes in a string": with_literal("product_id", b'"%b"' % (b"\xff" * 6000)),
             "a surrogate in a string": with_literal("product_id", b'"\xed\xa0\x80"'),
             "U+FFFD in a string": with_literal("product_id", '"\N{REPLACEMENT CHARACTER}"'.encode()),

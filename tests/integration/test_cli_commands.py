@@ -482,7 +482,7 @@ def test_submit_file_uses_secret_keys_and_prints_counts_when_interrupted(
         ("dlq redrive --notifications --rate 5", 2, "--from and --rate are for orders"),
         (f"dlq show --notifications --order {submitted().order_id}", 2, "--order does not apply to --notifications"),
         ("dlq redrive --order 00000000-0000-8000-8000-000000000000", 2, "its checksum is wrong"),
-        ("restore no-such-table --yes", 3, "There is no table no-such-table"),
+        ("restore no-such-table --yes", 3, "The table no-such-table does not exist"),
         ("restore order-processing-dev-orders", 2, "system's own table"),
         ("submit .", 1, "orders: . cannot be read (Is a directory)"),
         ("submit --customer 001", 2, "Give a FILE, or all of --customer"),

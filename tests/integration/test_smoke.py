@@ -59,7 +59,7 @@ def test_smoke_needs_a_deployment_and_permission_for_prod(monkeypatch: pytest.Mo
     for variables, reason in (
         ({}, "name one deployment, such as STACK="),
         ({"STACK": "nowhere", "TERRAFORM": "other"}, "name one deployment"),
-        ({"STACK": "nowhere"}, "there is no deployment to check: "),
+        ({"STACK": "nowhere"}, "the deployment to check was not found: "),
         ({"TERRAFORM": "other"}, "none of this system's outputs"),
         ({"TERRAFORM": "prod"}, "this is prod. Check another environment, or set SMOKE_PROD=yes"),
     ):

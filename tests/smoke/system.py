@@ -20,7 +20,7 @@ DAY = timedelta(days=1)
 
 
 class NoSystemError(Exception):
-    """There is no deployment to check; the text is the reason, without a period."""
+    """The deployment to check was not found; the text is the reason, without a period."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def find_system(variables: Mapping[str, str]) -> System:
             else outputs_of_terraform(REPOSITORY / str(terraform))
         )
     except (TerraformOutputError, ClientError, BotoCoreError) as error:
-        raise NoSystemError(f"there is no deployment to check: {error}") from error
+        raise NoSystemError(f"the deployment to check was not found: {error}") from error
     if "dashboard_name" not in outputs:
         raise NoSystemError("the deployment has none of this system's outputs")
     system = System(outputs)

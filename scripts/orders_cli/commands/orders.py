@@ -242,7 +242,7 @@ def notify(order_ids: tuple[str, ...], mode: Mode, target: Target) -> None:
         canonical = parse_order_id(order_id)
         item = system.table.item(canonical) if canonical else None
         if item is None:
-            raise OperatorError(f"There is no stored order {order_id}: nothing was sent. See `orders show`.", NOT_FOUND)
+            raise OperatorError(f"Order {order_id} is not stored; nothing was sent. See `orders show`.", NOT_FOUND)
         items.append(item)
     sent = 0
     if mode.dry_run:

@@ -106,7 +106,9 @@ def _require_restored(dynamodb: Any, name: str) -> None:
     except ClientError as error:
         if error_code(error) != "ResourceNotFoundException":
             raise
-        raise OperatorError(f"There is no table {name}: restore one first, see docs/runbook.md.", NOT_FOUND) from error
+        raise OperatorError(
+            f"The table {name} does not exist: restore one first, see docs/runbook.md.", NOT_FOUND
+        ) from error
     if status != "ACTIVE":
         raise OperatorError(
             f"{name} is still {status}: wait for it with `aws dynamodb wait table-exists --table-name {name}`."

@@ -1,6 +1,9 @@
 output "load_balancer" {
-  description = "The load balancer, for the DNS record."
-  value       = aws_lb.storefront
+  description = "DNS name and hosted zone of the load balancer."
+  value = {
+    dns_name = aws_lb.storefront.dns_name
+    zone_id  = aws_lb.storefront.zone_id
+  }
 }
 
 output "autoscaling_group_name" {
