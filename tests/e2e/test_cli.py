@@ -237,7 +237,7 @@ def test_notifications_are_sent_again_from_the_stream_and_by_order_id(
         announced = wait_for("the notification", read)
     assert order_id in [json.loads(message["Message"])["order_id"] for message in announced]
     missing = stack.message("nobody")["order_id"]
-    assert "no stored order" in orders.run("notify", order_id, missing, status=3).err
+    assert f"Order {missing} is not stored" in orders.run("notify", order_id, missing, status=3).err
     assert len(stack.events("notification", "order_notified", order_id)) == 3
 
 

@@ -1,5 +1,6 @@
 """The set-up of .venv, in a small checkout whose lock file pins one wheel of a local folder."""
 
+import fcntl
 import hashlib
 import os
 import re
@@ -69,6 +70,8 @@ def test_environment_is_created_once_after_an_interruption_and_works_after_a_mov
         _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (130, "\nset-up: stopped. Run this again to complete it.\n")
 
+    with (checkout.root / ".local" / "set-up.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a command of the interrupted set-up may outlive it
     processes = [checkout.start() for _ in range(2)]
     ended = [process.communicate(timeout=120) for process in processes]
     created = "Creating the virtual environment .venv\nInstalling 1 packages from requirements-run.txt\n"
