@@ -3,7 +3,6 @@
 import math
 import re
 import shlex
-from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import click
 from click.testing import CliRunner
 
 from planning import capacity as model
-from planning.capacity import Arrivals, SimulationResult, advised, duration, simulate
+from planning.capacity import SimulationResult, duration, simulate
 from planning.cost import BACKEND, PRICE_TABLE, PROFILES, Bill, Line, Part, Scenario
 from planning.settings import PlanningError, Settings
 
@@ -80,16 +79,7 @@ class Finite(click.FloatRange):
 
 
 _POSITIVE = Finite(min=0, min_open=True)
-
-
-def _common_options(command: Callable[..., None]) -> Callable[..., None]:
-    for option in (
-        click.option("--set", "assignments", metavar="NAME=VALUE", multiple=True, help="Change a setting."),
-        click.option("--gets-per-order", type=Finite(min=0), default=1, show_default=True),
-        click.option("--advise", is_flag=True, help="Raise one limit after another until the load passes."),
-    ):
-        command = option(command)
-    return command
+_SET = click.option("--set", "assignments", metavar="NAME=VALUE", multiple=True, help="Change a setting.")
 
 
 @planning.group(short_help="Compute the effect of a load on the deployment.")
@@ -103,40 +93,20 @@ def capacity() -> None:
 @capacity.command()
 @click.option("--rate", type=_POSITIVE, required=True, help="Orders per second.")
 @click.option("--for", "seconds", type=Duration(), default="1h", show_default=True)
-@_common_options
-def constant(rate: float, seconds: float, **options: Any) -> None:
+@_SET
+def constant(rate: float, seconds: float, assignments: tuple[str, ...]) -> None:
     """Simulate orders at a constant rate."""
-    _run(model.constant(rate, seconds), **options)
+    _print_result(simulate(model.constant(rate, seconds), parse_settings(assignments)))
 
 
 @capacity.command("flash-sale")
 @click.option("--base", type=_POSITIVE, default=1, show_default=True, help="Orders per second before and after.")
 @click.option("--peak", type=_POSITIVE, required=True, help="Orders per second during the sale.")
 @click.option("--for", "seconds", type=Duration(), default="5min", show_default=True)
-@_common_options
-def flash_sale(base: float, peak: float, seconds: float, **options: Any) -> None:
+@_SET
+def flash_sale(base: float, peak: float, seconds: float, assignments: tuple[str, ...]) -> None:
     """Simulate a sale that starts suddenly and then halves every minute."""
-    _run(model.flash_sale(base, peak, seconds), **options)
-
-
-def _run(arrivals: Arrivals, *, assignments: tuple[str, ...], gets_per_order: float, advise: bool) -> None:
-    settings = replace(parse_settings(assignments), status_requests_per_order=gets_per_order)
-    if not advise:
-        _print_result(simulate(arrivals, settings))
-        return
-    click.echo(arrivals.description)
-    for number, (result, limit, changes) in enumerate(advised(arrivals, settings), 1):
-        click.echo(
-            f"\n{number}. {result.throttled_429:,} rejected with 429, {result.rejected_503:,} with 503, "
-            f"{result.dead_lettered:,} dead letters;\n"
-            f"   backlog up to {result.peak_backlog:,}, oldest order {duration(result.oldest_order_seconds)}, "
-            f"drained {_drained(result)}"
-        )
-        if limit:
-            click.echo(f"   limit: {limit.effect}")
-            click.echo("   set:   " + " ".join(f"{name}={value}" for name, value in changes.items()))
-        for remaining in () if limit else result.limits:
-            click.echo(f"   left:  {remaining.effect}")
+    _print_result(simulate(model.flash_sale(base, peak, seconds), parse_settings(assignments)))
 
 
 def parse_settings(assignments: tuple[str, ...]) -> Settings:
@@ -172,6 +142,9 @@ def _parse_value(name: str, text: str) -> int | float | None:
 
 def _print_result(result: SimulationResult) -> None:
     click.echo(f"{result.profile}\n")
+    drained = "not before the end of the run"
+    if result.drain_seconds is not None:
+        drained = f"after {duration(result.drain_seconds)}"
     waits = f"{duration(result.wait_p50_seconds)} / {duration(result.wait_p99_seconds)}"
     for label, value in (
         ("orders offered", f"{result.offered:,}"),
@@ -182,7 +155,7 @@ def _print_result(result: SimulationResult) -> None:
         ("dead letters", f"{result.dead_lettered:,}"),
         ("peak backlog", f"{result.peak_backlog:,}"),
         ("oldest order", duration(result.oldest_order_seconds)),
-        ("drained", _drained(result)),
+        ("drained", drained),
         ("wait until processed, p50 / p99", waits),
         ("orders per batch, mean", f"{result.orders_per_batch:.1f}"),
         ("announced", f"{result.announced:,}"),
@@ -192,11 +165,6 @@ def _print_result(result: SimulationResult) -> None:
     click.echo("\nLimits reached, in order:" if result.limits else "\nNo limit is reached.")
     for limit, seconds in result.limits.items():
         click.echo(f"{duration(seconds):>10}  {limit.effect}\n{'':12}raised by: {limit.raised_by}")
-
-
-def _drained(result: SimulationResult) -> str:
-    seconds = result.drain_seconds
-    return "not before the end of the run" if seconds is None else f"after {duration(seconds)}"
 
 
 # --- Cost -------------------------------------------------------------------------------------------------------------

@@ -9,10 +9,10 @@ idle environments that Lambda reclaims.
 
 import math
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import Enum
-from typing import Any
 
 from planning.settings import Settings, gathered_orders, window_wait_seconds
 
@@ -20,9 +20,6 @@ _MAX_ARRIVAL_STEPS = 3_000
 _MAX_DRAIN_STEPS = 150_000
 # Shorter waits are noise, not the effect of a limit.
 _NOTABLE_WAIT_SECONDS = 1.0
-# Advice: headroom over the peak, and the maximum number of changes.
-_HEADROOM = 1.2
-_MAX_CHANGES = 12
 
 
 @dataclass(frozen=True)
@@ -32,13 +29,6 @@ class Arrivals:
     description: str
     step_seconds: float
     counts: list[int]
-
-    @property
-    def peak_rate(self) -> float:
-        """The peak in orders per second, averaged over one second or one step, whichever is longer."""
-        steps = max(1, round(1 / self.step_seconds))
-        windows = (sum(self.counts[start : start + steps]) for start in range(0, len(self.counts), steps))
-        return max(windows, default=0) / (steps * self.step_seconds)
 
 
 def constant(rate: float, seconds: float) -> Arrivals:
@@ -70,18 +60,8 @@ def _arrivals(description: str, rate: Callable[[float], float], seconds: float) 
 
 
 def duration(seconds: float) -> str:
-    """Return a duration in words: "45 s", "1 h 30 min", "2 d 4 h"."""
-    if seconds < 10 and round(seconds, 1) != round(seconds):
-        return f"{seconds:.1f} s"
-    left = round(seconds)
-    if left < 120:
-        return f"{left} s"
-    parts = []
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
-        if left >= length:
-            parts.append(f"{left // length} {unit}")
-            left %= length
-    return " ".join(parts[:2])
+    """Return a duration such as "1.2 s", or "0:11:27" from two minutes on."""
+    return f"{seconds:.3g} s" if seconds < 120 else str(timedelta(seconds=round(seconds)))
 
 
 class Limit(Enum):
@@ -488,59 +468,3 @@ class _Simulation:
         self.result.announced += announced
         if self._age(self._stream.oldest()) >= _NOTABLE_WAIT_SECONDS:
             self._record(Limit.STREAM_SHARDS)
-
-
-def advised(arrivals: Arrivals, settings: Settings) -> Iterator[tuple[SimulationResult, Limit | None, dict[str, Any]]]:
-    """Simulate, raise the first limit that can be raised, and repeat until none can.
-
-    Yields each result with that limit and the changed settings. The last result has no limit and no changes.
-    """
-    for _ in range(_MAX_CHANGES):
-        result = simulate(arrivals, settings)
-        remedies = {limit: _remedy(limit, arrivals.peak_rate, settings) for limit in result.limits}
-        limit = next((limit for limit, changes in remedies.items() if changes), None)
-        changes = remedies[limit] if limit else {}
-        yield result, limit, changes
-        if not changes:
-            return
-        settings = replace(settings, **changes)
-
-
-def _remedy(limit: Limit, rate: float, settings: Settings) -> dict[str, Any]:
-    """Return the settings that raise `limit` above a peak of `rate`, within the bounds of variables.tf and AWS."""
-    starting = rate * (settings.cold_start_seconds + settings.submission_seconds)
-    statuses = rate * settings.status_requests_per_order
-    changes: dict[str, Any] = {}
-    match limit:
-        case Limit.API_ROUTE:
-            burst = min(5_000, max(settings.api_throttling_burst_limit, _above(rate)))
-            changes = {"api_throttling_rate_limit": min(10_000, _above(rate)), "api_throttling_burst_limit": burst}
-        case Limit.API_ACCOUNT:
-            changes = {"api_requests_per_second": _above(rate + statuses)}
-        case Limit.LAMBDA_ACCOUNT:
-            executions = starting + statuses * settings.status_seconds + settings.processing_maximum_concurrency
-            by_requests = (rate + statuses) / settings.lambda_requests_per_second_per_concurrency
-            needed = _above(max(executions, by_requests))
-            changes = {"lambda_concurrency": max(settings.lambda_concurrency, needed)}
-        case Limit.SUBMISSION_RESERVED:
-            changes = {"submission_reserved_concurrency": _above(starting)}
-        case Limit.MAPPING_CONCURRENCY:
-            needed = _above(rate * settings.processing_cycle_seconds / settings.processing_batch_size)
-            needed = max(settings.processing_maximum_concurrency, needed)
-            changes = {"processing_maximum_concurrency": min(1_000, needed)}
-        case Limit.TABLE_WARMTH:
-            changes = {"table_warm_write_units": min(int(settings.table_write_units_per_second), _above(rate))}
-        case Limit.TABLE_QUOTA:
-            changes = {"table_write_units_per_second": _above(rate)}
-        case Limit.STREAM_SHARDS:
-            shards = max(1, settings.table_warm_write_units // int(settings.partition_write_units_per_second))
-            batches = rate * settings.notification_seconds / settings.notification_batch_size
-            changes = {"notification_parallelization_factor": min(10, math.ceil(batches * _HEADROOM / shards))}
-    return {name: value for name, value in changes.items() if getattr(settings, name) != value}
-
-
-def _above(value: float) -> int:
-    """Return `value` with headroom, rounded up to two digits."""
-    wanted = value * _HEADROOM
-    unit = int(10 ** max(0, math.floor(math.log10(max(wanted, 1))) - 1))
-    return math.ceil(wanted / unit) * unit

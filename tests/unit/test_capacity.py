@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from planning.__main__ import planning
-from planning.capacity import Arrivals, Limit, OnDemandTable, advised, constant, flash_sale, simulate
-from planning.settings import Settings, window_wait_seconds
+from planning.capacity import Arrivals, Limit, OnDemandTable, constant, simulate
+from planning.settings import Settings
 
 # Settings whose limits are never reached; a test lowers one.
 NO_LIMIT = Settings(
@@ -23,26 +23,6 @@ NO_LIMIT = Settings(
     table_warm_write_units=10**6,
     table_write_units_per_second=1e9,
 )
-# Concurrent batches × orders / cycle: ten batches of ten orders every 50 ms.
-CAPACITY = 10 * 10 / 0.05
-
-
-def evenly(*phases: tuple[int, float], step: float = 0.1) -> Arrivals:
-    """Return arrivals with a rate and a number of seconds for each phase."""
-    counts = [round(rate * step) for rate, seconds in phases for _ in range(round(seconds / step))]
-    return Arrivals("evenly", step, counts)
-
-
-def test_flash_sale_starts_suddenly_and_declines() -> None:
-    arrivals = flash_sale(10, 1000, 120)
-
-    def rate(start: float) -> float:
-        first, steps = round(start / arrivals.step_seconds), round(10 / arrivals.step_seconds)
-        return sum(arrivals.counts[first : first + steps]) / 10
-
-    assert [rate(45), rate(60), rate(169)] == [10, 1000, 1000]
-    assert rate(235) == pytest.approx(500, rel=0.1)
-    assert arrivals.peak_rate == 1000
 
 
 def test_table_accepts_twice_its_peak_after_30_minutes_up_to_its_quota() -> None:
@@ -88,7 +68,7 @@ def test_table_accepts_twice_its_peak_after_30_minutes_up_to_its_quota() -> None
 def test_simulation_reports_the_first_limit(
     rate: int, seconds: int, changes: dict[str, Any], limit: Limit, expected: dict[str, Any]
 ) -> None:
-    result = simulate(evenly((rate, seconds)), replace(NO_LIMIT, **changes))
+    result = simulate(constant(rate, seconds), replace(NO_LIMIT, **changes))
     assert next(iter(result.limits)) is limit
     assert {name: getattr(result, name) for name in expected} == expected
 
@@ -107,20 +87,10 @@ def test_order_becomes_a_dead_letter_after_five_visibility_timeouts(
     queued: int, changes: dict[str, Any], limit: Limit, seconds: int
 ) -> None:
     settings = replace(NO_LIMIT, table_warm_write_units=0, **changes)
-    result = simulate(evenly((0, 1), step=1), settings, queued=queued)
+    result = simulate(Arrivals("none", 1, [0]), settings, queued=queued)
     assert result.dead_lettered == queued
     assert result.drain_seconds == pytest.approx(seconds, abs=20)
     assert limit in result.limits
-
-
-def test_backlog_grows_above_capacity_and_drains_below_it() -> None:
-    result = simulate(evenly((3000, 100), (500, 200)), NO_LIMIT)
-    # In the first second the mapping scales from five batches to ten and stores 1,500 instead of 2,000.
-    assert result.peak_backlog == pytest.approx((3000 - CAPACITY) * 100 + 500, rel=0.01)
-    assert result.oldest_order_seconds == pytest.approx(result.peak_backlog / CAPACITY, rel=0.02)
-    empty = next(step for step in range(1000, len(result.backlog)) if result.backlog[step] == 0)
-    assert (empty - 1000) * 0.1 == pytest.approx(result.backlog[999] / (CAPACITY - 500), rel=0.01)
-    assert Limit.MAPPING_CONCURRENCY in result.limits
 
 
 def simulate_each_batch(arrivals: Arrivals, concurrency: int, size: int, cycle: float) -> tuple[float, int]:
@@ -154,59 +124,22 @@ def test_model_agrees_with_a_simulation_of_each_batch(rate: int, cycle: float) -
     assert result.peak_backlog == pytest.approx(most, rel=0.05, abs=rate * (cycle + 0.1))
 
 
-def test_mapping_adds_300_batches_per_minute() -> None:
-    settings = replace(NO_LIMIT, processing_maximum_concurrency=605, processing_seconds=10)
-    result = simulate(evenly((0, 1)), settings, queued=10**5)
-    # After 600 steps 305 batches run: 5 + 5 per second. Batches of ten take 10.02 s.
-    drained = result.backlog[0] - result.backlog[600]
-    assert drained == pytest.approx(10 * sum(5 + 0.5 * step for step in range(600)) * 0.1 / 10.02, rel=0.05)
-    assert next(iter(result.limits)) is Limit.MAPPING_RAMP
-
-
 def test_batches_are_full_only_with_a_backlog_or_a_window() -> None:
-    below = simulate(evenly((50, 60)), NO_LIMIT)
+    below = simulate(constant(50, 60), NO_LIMIT)
     assert below.orders_per_batch == pytest.approx(1)
     assert (below.stored, below.peak_backlog, below.wait_p99_seconds, below.limits) == (3000, 0, 0, {})
-    assert simulate(evenly((3000, 60)), NO_LIMIT).orders_per_batch == pytest.approx(10, rel=0.01)
-    gathered = simulate(evenly((10, 60)), replace(NO_LIMIT, processing_batch_window_seconds=2))
+    assert simulate(constant(3000, 60), NO_LIMIT).orders_per_batch == pytest.approx(10, rel=0.01)
+    gathered = simulate(constant(10, 60), replace(NO_LIMIT, processing_batch_window_seconds=2))
     # Each of five pollers receives two orders per second. The first waits 2 s, four later ones 1 s on average.
     assert gathered.orders_per_batch == pytest.approx(5, rel=0.05)
     assert gathered.wait_p50_seconds == pytest.approx((2 + 4 * 1) / 5)
 
 
-def test_wait_for_a_window_ends_when_the_batch_is_full() -> None:
-    # At 9 orders per second a batch of ten is full after one second.
-    assert window_wait_seconds(9, 20, 10) == pytest.approx((1 + 9 * 0.5) / 10)
-    assert window_wait_seconds(0, 20, 10) == 20
-
-
 def test_old_announcements_are_discarded() -> None:
     settings = replace(NO_LIMIT, table_warm_write_units=4000, notification_maximum_age_seconds=20)
-    result = simulate(evenly((1500, 100)), settings)
+    result = simulate(constant(1500, 100), settings)
     assert result.announcements_failed > 0
     assert result.announced + result.announcements_failed == 150_000
-
-
-def run(arguments: str) -> str:
-    return CliRunner().invoke(planning, ["capacity", *arguments.split()]).output
-
-
-def test_set_option_changes_a_setting() -> None:
-    assert "the API's throttle is reached: 429" in run("constant --rate 1000 --for 1min")
-    raised = "--set api_throttling_rate_limit=2000 --set processing_maximum_concurrency=10"
-    assert "No limit is reached" in run(f"constant --rate 1000 --for 1min {raised}")
-
-
-def test_advice_raises_limits_until_nothing_is_rejected() -> None:
-    rounds = list(advised(constant(3000, 30), Settings()))
-    changes = {name: value for _, _, changed in rounds for name, value in changed.items()}
-    assert changes["api_throttling_rate_limit"] >= 3000
-    assert changes["processing_maximum_concurrency"] >= 15
-    result, limit, changed = rounds[-1]
-    assert (result.throttled_429, limit, changed) == (0, None, {})
-    assert result.drain_seconds is not None
-    assert result.drain_seconds < 1
-    assert "set:   api_throttling_rate_limit=1800" in run("constant --rate 1500 --for 20s --advise")
 
 
 @pytest.mark.parametrize(
@@ -221,7 +154,6 @@ def test_advice_raises_limits_until_nothing_is_rejected() -> None:
         ("--set processing_reserved_concurrency=2000", "must not exceed lambda_concurrency"),
         ("--for soon", "is not a duration"),
         ("--rate nan", "is not a finite number"),
-        ("--gets-per-order inf", "is not a finite number"),
     ],
 )
 def test_invalid_value_is_rejected_in_one_sentence(arguments: str, message: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from planning.__main__ import PAGES, REPOSITORY, updated
+from planning.capacity import Limit, constant, simulate
 from planning.cost import PROFILES, SECONDS, Bill, Part
 from planning.settings import PlanningError, Settings, window_wait_seconds
 
@@ -48,13 +49,11 @@ def test_page_states_the_results_of_two_loads_that_it_does_not_show() -> None:
     [concurrency] = re.findall(r"^With `processing_maximum_concurrency=(\d+)` the same load has no dead", page, re.M)
     assert re.search("^dead letters +0$", output(f"{load}={concurrency}"), re.MULTILINE)
 
-    [sentence] = re.findall("^At twice the rate, `--advise` also raises .+$", page, re.MULTILINE)
-    assert "the account's concurrency and the stream's `notification_parallelization_factor`." in sentence
-    [shown] = re.findall("^\\$ orders-plan (capacity constant --rate 1000 [^\n]+)$(.+?)^```", page, re.M | re.S)
-    raised, also_raised = (
-        set(re.findall(r"(\w+)=", text)) for text in (shown[1], output(shown[0].replace("1000", "2000")))
-    )
-    assert also_raised - raised == {"lambda_concurrency", "notification_parallelization_factor"}
+    [text] = re.findall(r"^With (`api_throttling.+) no limit is reached\. At twice the\nrate", page, re.MULTILINE)
+    settings = {name: int(value) for name, value in re.findall(r"`(\w+)=(\d+)`", text)}
+    for factor, expected in ((1, []), (2, [Limit.LAMBDA_ACCOUNT, Limit.STREAM_SHARDS])):
+        raised = Settings(**{name: value * factor for name, value in settings.items()})
+        assert list(simulate(constant(1000 * factor, 600), raised).limits) == expected
 
 
 def test_page_shows_the_savings_of_a_batch_window() -> None:
