@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -356,7 +357,7 @@ def test_watch_ends_with_status_0_at_ctrl_c(shop: Shop, monkeypatch: pytest.Monk
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("orders_cli.commands.system.time.sleep", interrupt)
+    monkeypatch.setattr("orders_cli.commands.system.time", SimpleNamespace(sleep=interrupt))
     shop.send_dead_letters(*POISON)
     out = shop.run("watch").out
     assert "dead_letters=3" in out

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
@@ -169,7 +170,7 @@ def test_unreachable_endpoint_is_reported_after_three_retries(checkout: Path, mo
         monkeypatch.setenv(name, "test")
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
     pauses: list[float] = []
-    monkeypatch.setattr("botocore.endpoint.time.sleep", pauses.append)
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=pauses.append))
     with pytest.raises(EndpointConnectionError):
         find_system(Choice(stack="shop", region="eu-west-1"))
     assert len(pauses) == 3
