@@ -75,6 +75,8 @@ fault-test: install-test
 
 STEPS ?=
 check: install-test
+	@for step in $(STEPS); do grep -q "id: $$step\$$" .pre-commit-config.yaml || \
+	  { echo "make check: $$step is not an id in .pre-commit-config.yaml" >&2; exit 2; }; done
 	@PREK_HOME=.local/prek exec .venv/bin/prek run --stage manual --all-files $(STEPS)
 
 audit: install-test

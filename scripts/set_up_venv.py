@@ -53,6 +53,8 @@ def set_up(purpose: str, root: Path = REPOSITORY) -> None:
     environment = root / ".venv"
     if not str(root).isprintable():
         raise SetUpError("The path of this folder is not valid UTF-8. Rename or move the folder")
+    if environment.is_symlink():  # venv would clear the folder of the link
+        raise SetUpError(".venv is a symbolic link, but must be a folder. Delete the link")
     if not is_complete(environment, purpose, root):
         if None in (importlib.util.find_spec("venv"), importlib.util.find_spec("ensurepip")):
             advice = "Install its venv package (Debian and Ubuntu: apt install python3-venv)"

@@ -45,7 +45,7 @@ def patch_root_user(access_key_id: str, secret_access_key: str) -> None:
     iam_evaluator.resolve_credential = resolve_credential
     iam_evaluator.enforce = _enforce_signed
     lambda_runtime.execution_credentials = lambda_svc.execution_credentials = execution_credentials
-    # Without a route there is nothing to authorize: API Gateway responds with 404 to anyone.
+    # Without a route, API Gateway responds with 404 to anyone.
     ministack.app._execute_api_authorization_type = lambda *request: _execute_api_authorization_type(*request) or "NONE"
 
 

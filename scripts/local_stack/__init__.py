@@ -6,8 +6,11 @@
         stack.outputs["orders_table_name"], stack.client("dynamodb"), stack.storefront_url
 """
 
-from local_stack.machine import LocalStackError
-from local_stack.settings import Settings
-from local_stack.stack import LocalStack
+try:
+    from local_stack.machine import LocalStackError
+    from local_stack.settings import Settings
+    from local_stack.stack import LocalStack
+except KeyboardInterrupt:  # These imports are the first second of `make run`.
+    raise SystemExit(130) from None
 
 __all__ = ["LocalStack", "LocalStackError", "Settings"]

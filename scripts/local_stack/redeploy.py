@@ -3,9 +3,9 @@
 import base64
 import hashlib
 import re
-import subprocess
 import sys
 import tempfile
+import threading
 import time
 import zipfile
 from pathlib import Path
@@ -13,12 +13,14 @@ from pathlib import Path
 from build_lambda import BuildError, build
 from local_stack.environment import tool_environment
 from local_stack.machine import LocalStackError
+from local_stack.processes import Process
 from local_stack.report import Report
 from local_stack.settings import Settings
 
 FUNCTIONS = ("submission", "processing", "status", "notification")
 
 _IMPORT = "import importlib, sys; [importlib.import_module(f'orders.handlers.{name}').handler for name in sys.argv[1:]]"
+_IMPORT += "; print('imported')"  # not reached if a handler ends the program
 _IMPORT_SECONDS = 30
 
 # The longest timeout of a function: an invocation of a replaced version may take this long.
@@ -34,6 +36,7 @@ class Redeployment:
         self._environment = tool_environment(settings.connection)
         self._lambda = settings.connection.client("lambda")
         self._report = report
+        self.stopping = threading.Event()
         self._modified: dict[Path, int] = {}
         self._published: dict[str, str] = {}
         self._replaced: list[tuple[float, str, str]] = []
@@ -51,7 +54,8 @@ class Redeployment:
         try:
             self._deploy()
         except (BuildError, LocalStackError, OSError) as error:
-            self._report.line(f"lambda/ was not deployed, its previous version keeps running: {error}.")
+            if not self.stopping.is_set():
+                self._report.line(f"lambda/ was not deployed, its previous version keeps running: {error}.")
 
     def _deploy(self) -> None:
         started = time.monotonic()
@@ -65,7 +69,8 @@ class Redeployment:
         outdated = [function for function in FUNCTIONS if live[function]["CodeSha256"] != digest]
         if outdated:
             variables = [live[function]["Environment"]["Variables"].items() for function in outdated]
-            require_handlers(package, outdated, self._environment | dict(item for each in variables for item in each))
+            environment = self._environment | dict(item for each in variables for item in each)
+            require_handlers(package, outdated, environment, self.stopping)
             self._publish(outdated, content)
             self._report.line(f"lambda/ was deployed in {time.monotonic() - started:.1f} s.")
 
@@ -84,26 +89,22 @@ class Redeployment:
             self._lambda.delete_function(FunctionName=name, Qualifier=version)
 
 
-def require_handlers(package: Path, functions: list[str], environment: dict[str, str]) -> None:
-    """Raise LocalStackError if the handler of a function cannot be imported from the package."""
+def require_handlers(package: Path, functions: list[str], environment: dict[str, str], stop: threading.Event) -> None:
+    """Raise LocalStackError if the handler of a function cannot be imported from the package, or after `stop`."""
     with tempfile.TemporaryDirectory(prefix="redeploy-") as unpacked:
         with zipfile.ZipFile(package) as archive:
             archive.extractall(unpacked)
-        try:
-            imported = subprocess.run(
-                [sys.executable, "-P", "-c", _IMPORT, *functions],
-                env={**environment, "PYTHONPATH": unpacked},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=_IMPORT_SECONDS,
-                start_new_session=True,  # Ctrl-C must not reach it
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise LocalStackError(f"the import of its handlers takes longer than {_IMPORT_SECONDS} s") from error
-    if imported.returncode != 0:
-        reason = [f"exit status {imported.returncode}", *imported.stderr.splitlines()][-1].rstrip(".")
-        places = re.findall(rf'File "{re.escape(unpacked)}/(orders/.+)", line (\d+)', imported.stderr)
+        command = [sys.executable, "-P", "-c", _IMPORT, *functions]
+        variables = {**environment, "PYTHONPATH": unpacked}
+        with Process("The import", command, environment=variables, log=Path(unpacked, "log"), grace_seconds=0) as ran:
+            deadline = time.monotonic() + _IMPORT_SECONDS
+            while ran.exit_status is None and time.monotonic() < deadline and not stop.wait(0.02):
+                pass
+            status, output = ran.exit_status, ran.output
+    if status is None:
+        raise LocalStackError(f"the import of its handlers takes longer than {_IMPORT_SECONDS} s")
+    if not output.endswith("imported\n"):
+        reason = [f"exit status {status}", *output.splitlines()][-1].rstrip(".")
+        places = re.findall(rf'File "{re.escape(unpacked)}/(orders/.+)", line (\d+)', output)
         place = "lambda/{}, line {}: ".format(*places[-1]) if places else ""
         raise LocalStackError(f"{place}{reason}")

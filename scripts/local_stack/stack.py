@@ -154,6 +154,7 @@ class LocalStack:
             redeployment = Redeployment(settings.redeploy_from, settings, report)
             redeployment.step()
             self._repeat("The deployment of changes", redeployment.step, _REDEPLOY_SECONDS)
+            self._started.callback(redeployment.stopping.set)
 
         report.step("Serving the storefront")
         server, port = REPOSITORY / "frontend" / "server.py", settings.storefront_port

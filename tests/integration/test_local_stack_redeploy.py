@@ -116,3 +116,7 @@ def test_changed_code_is_deployed_and_broken_code_is_reported(tmp_path: Path, ch
     save("ACCEPTED")
     with LocalStack(settings, lines) as stack:
         assert status_of_new_order(stack) == "ACCEPTED"
+        started = tmp_path / "import"
+        handler.write_text(f"import time; open({str(started)!r}, 'w'); time.sleep(60)", encoding="utf-8")
+        wait_for("the import of the handler", started.exists, REDEPLOY_SECONDS)
+    assert "takes longer than" not in lines.seen[-1], "the stack waited for the import when it was stopped"

@@ -1,5 +1,6 @@
 """Packages whose handlers cannot be imported are rejected; links and disk errors do not stop redeployment."""
 
+import threading
 import zipfile
 from pathlib import Path
 from unittest.mock import MagicMock
@@ -16,7 +17,9 @@ from local_stack import LocalStackError, redeploy
         ("import missing", "lambda/orders/handlers/status.py, line 1: ModuleNotFoundError: No module named 'missing'"),
         ("", "AttributeError: module 'orders.handlers.status' has no attribute 'handler'"),
         ("raise SystemExit(3)", "exit status 3"),
+        ("raise SystemExit(0)", "exit status 0"),
         ("import time; time.sleep(9)", "the import of its handlers takes longer than 1 s"),
+        ("import time; time.sleep(10)", "the import of its handlers takes longer than 30 s"),  # make run is stopped
     ],
 )
 def test_handler_that_cannot_be_imported_is_rejected(
@@ -25,9 +28,12 @@ def test_handler_that_cannot_be_imported_is_rejected(
     package = tmp_path / "package.zip"
     with zipfile.ZipFile(package, "w") as archive:
         archive.writestr("orders/handlers/status.py", source)
-    monkeypatch.setattr(redeploy, "_IMPORT_SECONDS", 1 if "sleep" in source else 30)
+    monkeypatch.setattr(redeploy, "_IMPORT_SECONDS", 1 if "sleep(9)" in source else 30)
+    stop = threading.Event()
+    if "sleep(10)" in source:
+        stop.set()
     with pytest.raises(LocalStackError) as failure:
-        redeploy.require_handlers(package, ["status"], {})
+        redeploy.require_handlers(package, ["status"], {}, stop)
     assert str(failure.value) == reason
 
 

@@ -3,6 +3,8 @@
 import errno
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from unittest.mock import MagicMock
 
@@ -49,6 +51,14 @@ def test_program_reports_an_invalid_setting_in_one_sentence(
     output, errors = capsys.readouterr()
     assert (output, errors.count("\n")) == ("", 2)
     assert errors.startswith("\nmake run: PORT=abc is not a port")
+
+
+def test_program_ends_without_a_traceback_when_its_imports_are_interrupted(tmp_path: Path) -> None:
+    (tmp_path / "boto3.py").write_text("raise KeyboardInterrupt")
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{REPOSITORY / 'scripts'}"}
+    command = [sys.executable, "-m", "local_stack"]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (130, "")
 
 
 def test_unknown_deployment_is_rejected(tmp_path: Path) -> None:

@@ -29,6 +29,12 @@ def test_help_names_every_target_once() -> None:
     assert sorted([*named, "help"]) == sorted(targets)
 
 
+def test_unknown_step_of_check_is_reported() -> None:
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        make("check", "PYTHON=:", "STEPS=lint no-such-step")
+    assert failed.value.stderr.startswith("make check: no-such-step is not an id in .pre-commit-config.yaml\n")
+
+
 def test_old_python_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     python, _, check, *_ = shlex.split(make("--dry-run", "install", "PYTHON="))
     assert python == "python3"

@@ -147,6 +147,7 @@ def test_larger_lock_includes_the_smaller_ones() -> None:
     [
         (b"shop", "ensurepip", r"cannot create virtual environments\. .*python3-venv"),
         (b"caf\xe9", "", "is not valid UTF-8"),
+        (b"link", "", r"^\.venv is a symbolic link, .* Delete the link$"),
     ],
 )
 def test_missing_prerequisite_is_reported(
@@ -155,6 +156,8 @@ def test_missing_prerequisite_is_reported(
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == module else object())
     root = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + folder))
     root.mkdir()
+    if folder == b"link":
+        (root / ".venv").symlink_to(tmp_path)
     (root / "requirements-run.txt").touch()
     (root / "requirements-test.txt").touch()
     with pytest.raises(set_up_venv.SetUpError, match=reason):
