@@ -1,10 +1,8 @@
 """Deploy the backend to the emulator: build the Lambda package, select the tool, and recover its state."""
 
 import shutil
-from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 
 from build_lambda import BuildError, build
 from local_stack.cloudformation import CloudFormationDeployment
@@ -13,15 +11,7 @@ from local_stack.report import Report
 from local_stack.settings import Settings
 from local_stack.terraform import TerraformDeployment
 
-
-class Deployment(Protocol):
-    """The backend, deployed with one tool. Creating the object raises LocalStackError unless the tool is installed."""
-
-    def deploy(self, zip_path: Path, report: Report) -> Mapping[str, str]:
-        """Create or update the backend; return its outputs."""
-
-
-DEPLOYMENTS: Mapping[str, Callable[[Settings, Path, RunLock], Deployment]] = {
+DEPLOYMENTS: dict[str, type[CloudFormationDeployment | TerraformDeployment]] = {
     "cloudformation": CloudFormationDeployment,
     "terraform": TerraformDeployment,
 }
@@ -36,7 +26,7 @@ def built_package(report: Report) -> Path:
         raise LocalStackError(f"The Lambda package could not be built: {error}.") from error
 
 
-def deployment_by(settings: Settings, directory: Path, lock: RunLock) -> Deployment:
+def deployment_by(settings: Settings, directory: Path, lock: RunLock) -> CloudFormationDeployment | TerraformDeployment:
     """Return the deployment that the settings select; raise LocalStackError if it or its tool does not exist."""
     if settings.deploy not in DEPLOYMENTS:
         names = " or ".join(sorted(DEPLOYMENTS))

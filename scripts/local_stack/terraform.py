@@ -55,7 +55,7 @@ class TerraformDeployment:
         """Apply the configuration; return the outputs."""
         self.copy_source()
         self._write_variables(zip_path)
-        report.progress("getting the provider")
+        report.line("  Installing the provider")
         Path(self._environment["TF_PLUGIN_CACHE_DIR"]).mkdir(parents=True, exist_ok=True)
         try:
             terraform_provider.init("terraform", self.directory, self._environment, report.line)

@@ -78,10 +78,6 @@ class Finite(click.FloatRange):
         return number
 
 
-_POSITIVE = Finite(min=0, min_open=True)
-_SET = click.option("--set", "assignments", metavar="NAME=VALUE", multiple=True, help="Change a setting.")
-
-
 @planning.group(short_help="Compute the effect of a load on the deployment.")
 def capacity() -> None:
     """Compute the effect of a load: backlog, drain time, rejected orders and the first limit.
@@ -91,22 +87,12 @@ def capacity() -> None:
 
 
 @capacity.command()
-@click.option("--rate", type=_POSITIVE, required=True, help="Orders per second.")
+@click.option("--rate", type=Finite(min=0, min_open=True), required=True, help="Orders per second.")
 @click.option("--for", "seconds", type=Duration(), default="1h", show_default=True)
-@_SET
+@click.option("--set", "assignments", metavar="NAME=VALUE", multiple=True, help="Change a setting.")
 def constant(rate: float, seconds: float, assignments: tuple[str, ...]) -> None:
     """Simulate orders at a constant rate."""
     _print_result(simulate(model.constant(rate, seconds), parse_settings(assignments)))
-
-
-@capacity.command("flash-sale")
-@click.option("--base", type=_POSITIVE, default=1, show_default=True, help="Orders per second before and after.")
-@click.option("--peak", type=_POSITIVE, required=True, help="Orders per second during the sale.")
-@click.option("--for", "seconds", type=Duration(), default="5min", show_default=True)
-@_SET
-def flash_sale(base: float, peak: float, seconds: float, assignments: tuple[str, ...]) -> None:
-    """Simulate a sale that starts suddenly and then halves every minute."""
-    _print_result(simulate(model.flash_sale(base, peak, seconds), parse_settings(assignments)))
 
 
 def parse_settings(assignments: tuple[str, ...]) -> Settings:

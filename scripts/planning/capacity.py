@@ -32,31 +32,13 @@ class Arrivals:
 
 
 def constant(rate: float, seconds: float) -> Arrivals:
-    return _arrivals(f"{rate:,.6g} orders/s for {duration(seconds)}", lambda _: rate, seconds)
-
-
-def flash_sale(base_rate: float, peak_rate: float, seconds: float) -> Arrivals:
-    """Return a sale that starts after a minute: `peak_rate` for `seconds`, then halving every minute to `base_rate`."""
-
-    def rate(second: float) -> float:
-        after = second - 60 - seconds
-        if second < 60:
-            return base_rate
-        return peak_rate if after < 0 else max(base_rate, peak_rate * 0.5 ** (after / 60))
-
-    fading = 60 * math.log2(max(peak_rate / max(base_rate, peak_rate / 1024), 1))
-    description = f"{base_rate:,.6g} orders/s, a sale of {peak_rate:,.6g} orders/s for {duration(seconds)}"
-    return _arrivals(description, rate, 60 + seconds + fading)
-
-
-def _arrivals(description: str, rate: Callable[[float], float], seconds: float) -> Arrivals:
     step = math.ceil(seconds / _MAX_ARRIVAL_STEPS * 10) / 10
     counts, owed = [], 0.0
-    for index in range(max(1, round(seconds / step))):
-        owed += rate((index + 0.5) * step) * step
+    for _ in range(max(1, round(seconds / step))):
+        owed += rate * step
         counts.append(int(owed + 1e-9))
         owed -= counts[-1]
-    return Arrivals(description, step, counts)
+    return Arrivals(f"{rate:,.6g} orders/s for {duration(seconds)}", step, counts)
 
 
 def duration(seconds: float) -> str:
