@@ -27,9 +27,7 @@ _DEFAULT = re.compile(r"^  default +=(.*)$", re.MULTILINE)
 _END_OF_SENTENCE = re.compile(r"(?<=[.])(?<!e\.g\.)\s+")
 _BLOCK = re.compile(r"(<!-- ([\w-]+), by `make docs` -->\n).*?(<!-- end -->)", re.DOTALL)
 
-
-Setting = tuple[str, str]
-"""The cell with the default of a variable or a parameter, and its description."""
+Setting = tuple[str, str]  # the cell with the default, and the description
 
 
 def default_cell(default: object) -> str:
@@ -58,8 +56,7 @@ def variables(folder: str) -> dict[str, Setting]:
 def parameters() -> dict[str, Setting]:
     # The rest of the template has tags that are not plain YAML.
     section = re.search(r"^Parameters:\n(?:(?:[ #].*)?\n)+", TEMPLATE.read_text(encoding="utf-8"), re.MULTILINE)
-    if section is None:
-        raise ValueError(f"{TEMPLATE.name} has no section Parameters")
+    assert section is not None
     found = yaml.safe_load(section[0])["Parameters"]
     return {name: (default_cell(each.get("Default")), meaning(each["Description"])) for name, each in found.items()}
 

@@ -17,7 +17,7 @@ from ministack.services.cloudformation import provisioners
 _OF_ONE_METRIC = ("Namespace", "MetricName", "Dimensions", "Statistic", "ExtendedStatistic", "Period", "Unit")
 
 
-def patch_alarms() -> None:
+def patch() -> None:
     """Keep an alarm's Metrics, stop ministack's evaluation, and compare dimensions in every query."""
     put_alarm = cloudwatch._put_metric_alarm
     alarm_record = provisioners._cw_metric_alarm_record

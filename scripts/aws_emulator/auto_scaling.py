@@ -34,7 +34,7 @@ _parse_template = ec2._parse_lt_data
 _template_xml = ec2._lt_data_xml
 
 
-def patch_auto_scaling() -> None:
+def patch() -> None:
     """Support target groups of Auto Scaling groups, and report the health of their instances."""
     autoscaling._ACTION_MAP["CreateAutoScalingGroup"] = _create_group_with_targets
     autoscaling._instances_xml = _instances_xml_with_targets

@@ -13,7 +13,7 @@ _END_OF_LINES = "\x1e"
 _RESPONSE_SENT = "        _real_stdout.flush()\n\nrun()\n"
 
 
-def patch_function_logs() -> None:
+def patch() -> None:
     """Mark the end of an invocation's log lines."""
     script = lambda_runtime._PYTHON_WORKER_SCRIPT
     assert script.endswith(_RESPONSE_SENT)

@@ -63,7 +63,7 @@ _extract_resource_arn = iam_actions.extract_resource_arn
 _transaction_checks = iam_actions.dynamodb_transaction_checks
 
 
-def patch_iam() -> None:
+def patch() -> None:
     """Check the same actions and resources as AWS."""
     iam_actions.extract_iam_action = _action
     iam_actions.extract_resource_arn = _resource

@@ -50,7 +50,7 @@ def _event(line: str) -> dict[str, Any] | None:
     return event if isinstance(event, dict) else None
 
 
-def patch_metric_filters() -> None:
+def patch() -> None:
     """Evaluate the metric filters of a log group for each line that it receives."""
     deliver = cloudwatch_logs._fanout_to_subscription_filters
 

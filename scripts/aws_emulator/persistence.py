@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from logging.handlers import BufferingHandler
 from pathlib import Path
 
 from ministack.core import persistence
@@ -12,26 +13,17 @@ SAVED = "saved"
 """The file that is touched in the state directory after a complete save."""
 
 
-class _Failures(logging.Handler):
-    """Collects the errors that ministack logs."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.texts: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.texts.append(record.getMessage())
-
-
 @contextmanager
 def state_on_disk(directory: Path) -> Iterator[None]:
     """Exit with a message if the state in `directory` cannot be read, or if it cannot be saved at the end."""
     require_readable_state(directory)
-    failures = _Failures()
+    failures = BufferingHandler(capacity=1000)
+    failures.setLevel(logging.ERROR)
     persistence.logger.addHandler(failures)
     yield
-    if failures.texts:
-        sys.exit(f"The state could not be saved completely under {directory}: {'; '.join(failures.texts)}")
+    if failures.buffer:
+        reasons = "; ".join(record.getMessage() for record in failures.buffer)
+        sys.exit(f"The state could not be saved completely under {directory}: {reasons}")
     directory.mkdir(parents=True, exist_ok=True)
     (directory / SAVED).touch()
 

@@ -7,6 +7,7 @@ each request gets the header X-Forwarded-Proto, as from a proxy that terminates 
 import json
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,13 @@ import hypercorn.asyncio
 import ministack.app
 from ministack.core import persistence
 
-from aws_emulator.alarms import patch_alarms
-from aws_emulator.auto_scaling import patch_auto_scaling
-from aws_emulator.function_logs import patch_function_logs
+from aws_emulator import root_user
 from aws_emulator.guard import Guard
-from aws_emulator.iam import patch_iam
-from aws_emulator.metric_filters import patch_metric_filters
 from aws_emulator.persistence import state_on_disk
-from aws_emulator.queues import patch_queues
-from aws_emulator.resources import patch_resources
-from aws_emulator.root_user import patch_root_user
-from aws_emulator.stream_mappings import patch_stream_mappings
-from aws_emulator.tables import patch_tables
-from aws_emulator.workers import patch_workers
+
+# Imported before any is applied, because each keeps functions of ministack.
+_PATCHES = "alarms auto_scaling function_logs iam metric_filters queues resources stream_mappings tables workers"
+PATCHES = [import_module(f"aws_emulator.{name}") for name in _PATCHES.split()]
 
 # ministack closes a connection that was idle for 75 s. On a busy machine, a request that arrives at this moment may be
 # executed without a response, and its SDK retries it. The Terraform provider closes idle connections itself after 90 s:
@@ -97,17 +92,9 @@ def main() -> None:
     access_key_id, secret_access_key = os.environ.pop("ROOT_ACCESS_KEY_ID"), os.environ.pop("ROOT_SECRET_ACCESS_KEY")
     origins = frozenset(os.environ.pop("STOREFRONT_ORIGINS").split())
     send_responses_at_once()
-    patch_root_user(access_key_id, secret_access_key)
-    patch_alarms()
-    patch_auto_scaling()
-    patch_function_logs()
-    patch_iam()
-    patch_metric_filters()
-    patch_queues()
-    patch_resources()
-    patch_stream_mappings()
-    patch_tables()
-    patch_workers()
+    root_user.patch(access_key_id, secret_access_key)
+    for module in PATCHES:
+        module.patch()
     keep_connections()
     ministack.app.app = guarded(ministack.app.app, Guard(access_key_id, origins))
     with state_on_disk(Path(persistence.STATE_DIR)):

@@ -28,7 +28,7 @@ _ACTIONS = (
 _STEPS = ("_expire_retained", "_dlq_sweep", "_collect_msgs")
 
 
-def patch_queues() -> None:
+def patch() -> None:
     """Make each change of a queue atomic for other threads."""
     # Reentrant, because the steps call each other.
     sqs._queues_lock = threading.RLock()

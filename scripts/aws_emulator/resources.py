@@ -31,7 +31,7 @@ _handle_request = apigateway.handle_request
 _subscribe = sns._subscribe
 
 
-def patch_resources() -> None:
+def patch() -> None:
     """Create and delete these resources as AWS does."""
     _reject_existing_name("AWS::DynamoDB::Table", "TableName", lambda name: name in dynamodb._tables)
     _reject_existing_name("AWS::SQS::Queue", "QueueName", lambda name: name in sqs._queue_name_to_url)

@@ -23,7 +23,7 @@ _execute_api_authorization_type = ministack.app._execute_api_authorization_type
 _resolve_credential = iam_evaluator.resolve_credential
 
 
-def patch_root_user(access_key_id: str, secret_access_key: str) -> None:
+def patch(access_key_id: str, secret_access_key: str) -> None:
     """Make these the only credentials of root."""
 
     def is_root(key_id: str) -> bool:

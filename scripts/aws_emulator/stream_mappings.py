@@ -82,7 +82,7 @@ def first_failure(response: Any, sequence_numbers: Sequence[str]) -> int | None:
         return 0
 
 
-def patch_stream_mappings() -> None:
+def patch() -> None:
     """Replace ministack's poller of tables' streams."""
     lambda_svc._poll_dynamodb_streams = _poll
     lambda_svc._send_ddb_stream_failure_record = holding_the_lock(lambda_svc._send_ddb_stream_failure_record)

@@ -19,7 +19,7 @@ _get_state = dynamodb.get_state
 _load_persisted_state = dynamodb.load_persisted_state
 
 
-def patch_tables() -> None:
+def patch() -> None:
     """Check inserts, and save streams with their tables."""
     dynamodb._partiql_insert = _insert
     dynamodb.get_state = _state_with_streams

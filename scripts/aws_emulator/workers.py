@@ -23,7 +23,7 @@ _turns: defaultdict[str, threading.Condition] = defaultdict(lambda: threading.Co
 """The condition that waiting requests of a function use, by ministack's key of the function's workers."""
 
 
-def patch_workers() -> None:
+def patch() -> None:
     """Make requests wait for a worker while other workers start."""
     # Reentrant, because the ministack functions called below take the lock again.
     lambda_runtime._lock = threading.RLock()

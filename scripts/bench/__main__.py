@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 import signal
 import sys
 import tempfile
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import build_lambda
-from bench.cold_starts import can_count_instructions, start_instructions, start_times
+from bench.cold_starts import start_instructions, start_times
 from bench.measurement import Measurement, markdown_table
 from bench.throughput import Throughput
 from local_stack import LocalStack, LocalStackError, Settings
@@ -61,7 +62,7 @@ def measure() -> Iterator[Measurement]:
             archive.extractall(folder)
         print("Cold starts")
         yield from start_times(folder, rounds=25)
-        if can_count_instructions():
+        if shutil.which("valgrind"):
             yield from start_instructions(folder)
         else:
             print("  Skipped: instructions of cold starts, because valgrind is not installed")

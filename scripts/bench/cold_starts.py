@@ -7,7 +7,6 @@ here: `-B` writes no bytecode, and the virtual environment holds boto3's bytecod
 import os
 import random
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -79,11 +78,6 @@ def start_instructions(folder: Path) -> Iterator[Measurement]:
     for function, service in SERVICES.items():
         name = f"instructions of a cold start, {function}"
         yield Measurement(name, "M", [counts[function]], [counts[service]], BASELINE, TARGETS[function])
-
-
-def can_count_instructions() -> bool:
-    """Return whether valgrind is installed."""
-    return shutil.which("valgrind") is not None
 
 
 def _commands(folder: Path) -> dict[str, list[str]]:

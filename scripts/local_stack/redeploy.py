@@ -10,14 +10,12 @@ import time
 import zipfile
 from pathlib import Path
 
-from build_lambda import BuildError, build
+from build_lambda import HANDLERS, BuildError, build
 from local_stack.environment import tool_environment
 from local_stack.machine import LocalStackError
 from local_stack.processes import Process
 from local_stack.report import Report
 from local_stack.settings import Settings
-
-FUNCTIONS = ("submission", "processing", "status", "notification")
 
 _IMPORT = "import importlib, sys; [importlib.import_module(f'orders.handlers.{name}').handler for name in sys.argv[1:]]"
 _IMPORT += "; print('imported')"  # not reached if a handler ends the program
@@ -32,7 +30,7 @@ class Redeployment:
 
     def __init__(self, directory: Path, settings: Settings, report: Report) -> None:
         self._directory = directory
-        self._names = {function: f"{settings.project}-{settings.environment}-{function}" for function in FUNCTIONS}
+        self._names = {function: f"{settings.project}-{settings.environment}-{function}" for function in HANDLERS}
         self._environment = tool_environment(settings.connection)
         self._lambda = settings.connection.client("lambda")
         self._report = report
@@ -66,7 +64,7 @@ class Redeployment:
             function: self._lambda.get_function_configuration(FunctionName=name, Qualifier="live")
             for function, name in self._names.items()
         }
-        outdated = [function for function in FUNCTIONS if live[function]["CodeSha256"] != digest]
+        outdated = [function for function in HANDLERS if live[function]["CodeSha256"] != digest]
         if outdated:
             variables = [live[function]["Environment"]["Variables"].items() for function in outdated]
             environment = self._environment | dict(item for each in variables for item in each)

@@ -4,14 +4,14 @@ import math
 import re
 import shlex
 from dataclasses import fields, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 from click.testing import CliRunner
 
-from planning import capacity as model
-from planning.capacity import SimulationResult, duration, simulate
+from planning.capacity import simulate
 from planning.cost import BACKEND, PRICE_TABLE, PROFILES, Bill, Line, Part, Scenario
 from planning.settings import PlanningError, Settings
 
@@ -92,46 +92,12 @@ def capacity() -> None:
 @click.option("--set", "assignments", metavar="NAME=VALUE", multiple=True, help="Change a setting.")
 def constant(rate: float, seconds: float, assignments: tuple[str, ...]) -> None:
     """Simulate orders at a constant rate."""
-    _print_result(simulate(model.constant(rate, seconds), parse_settings(assignments)))
-
-
-def parse_settings(assignments: tuple[str, ...]) -> Settings:
-    """Return the defaults with each NAME=VALUE applied; raise PlanningError for an unknown name or invalid value."""
-    changes: dict[str, Any] = {}
-    for assignment in assignments:
-        name, equals, text = assignment.partition("=")
-        if not equals or name not in _DEFAULTS:
-            raise PlanningError(
-                f"{assignment!r} is not a setting: write NAME=VALUE, with a name from scripts/planning/settings.py."
-            )
-        changes[name] = _parse_value(name, text)
-    settings = replace(Settings(), **changes)
-    if settings.processing_maximum_concurrency < 2:
-        raise PlanningError("processing_maximum_concurrency must be at least 2, AWS's minimum.")
-    if (settings.processing_reserved_concurrency or 0) > settings.lambda_concurrency:
-        raise PlanningError("processing_reserved_concurrency must not exceed lambda_concurrency.")
-    return settings
-
-
-def _parse_value(name: str, text: str) -> int | float | None:
-    if text == "null" and _DEFAULTS[name] is None:
-        return None
-    is_whole = not isinstance(_DEFAULTS[name], float)
-    try:
-        value = int(text) if is_whole else float(text)
-    except ValueError:
-        raise PlanningError(f"{name} must be a {'whole ' if is_whole else ''}number, not {text!r}.") from None
-    if not 0 <= value < float("inf") or (value == 0 and name.endswith("_seconds") and "window" not in name):
-        raise PlanningError(f"{name} must not be {text}.")
-    return value
-
-
-def _print_result(result: SimulationResult) -> None:
-    click.echo(f"{result.profile}\n")
+    result = simulate(rate, seconds, parse_settings(assignments))
+    click.echo(f"{rate:,.6g} orders/s for {_duration(seconds)}\n")
     drained = "not before the end of the run"
     if result.drain_seconds is not None:
-        drained = f"after {duration(result.drain_seconds)}"
-    waits = f"{duration(result.wait_p50_seconds)} / {duration(result.wait_p99_seconds)}"
+        drained = f"after {_duration(result.drain_seconds)}"
+    waits = f"{_duration(result.wait_p50_seconds)} / {_duration(result.wait_p99_seconds)}"
     for label, value in (
         ("orders offered", f"{result.offered:,}"),
         ("accepted", f"{result.accepted:,}"),
@@ -140,7 +106,7 @@ def _print_result(result: SimulationResult) -> None:
         ("stored", f"{result.stored:,}"),
         ("dead letters", f"{result.dead_lettered:,}"),
         ("peak backlog", f"{result.peak_backlog:,}"),
-        ("oldest order", duration(result.oldest_order_seconds)),
+        ("oldest order", _duration(result.oldest_order_seconds)),
         ("drained", drained),
         ("wait until processed, p50 / p99", waits),
         ("orders per batch, mean", f"{result.orders_per_batch:.1f}"),
@@ -149,8 +115,38 @@ def _print_result(result: SimulationResult) -> None:
     ):
         click.echo(f"{label:32}{value:>20}")
     click.echo("\nLimits reached, in order:" if result.limits else "\nNo limit is reached.")
-    for limit, seconds in result.limits.items():
-        click.echo(f"{duration(seconds):>10}  {limit.effect}\n{'':12}raised by: {limit.raised_by}")
+    for limit, reached in result.limits.items():
+        click.echo(f"{_duration(reached):>10}  {limit.effect}\n{'':12}raised by: {limit.raised_by}")
+
+
+def _duration(seconds: float) -> str:
+    """Return a duration such as "1.2 s", or "0:11:27" from two minutes on."""
+    return f"{seconds:.3g} s" if seconds < 120 else str(timedelta(seconds=round(seconds)))
+
+
+def parse_settings(assignments: tuple[str, ...]) -> Settings:
+    """Return the defaults with each NAME=VALUE applied; raise PlanningError for an unknown name or invalid value."""
+    changes: dict[str, Any] = {}
+    for assignment in assignments:
+        name, _, text = assignment.partition("=")
+        if name not in _DEFAULTS:
+            raise PlanningError(f"{name!r} is not a setting: use a name from scripts/planning/settings.py.")
+        default = _DEFAULTS[name]
+        kind = float if isinstance(default, float) else int
+        try:
+            changes[name] = None if text == "null" and default is None else kind(text)
+        except ValueError:
+            whole = "whole " if kind is int else ""
+            raise PlanningError(f"{name} must be a {whole}number, not {text!r}: write {name}=NUMBER.") from None
+        least = 1e-9 if name.endswith("_seconds") and "window" not in name else 0
+        if changes[name] is not None and not least <= changes[name] < float("inf"):
+            raise PlanningError(f"{name} must not be {text}.")
+    settings = replace(Settings(), **changes)
+    if settings.processing_maximum_concurrency < 2:
+        raise PlanningError("processing_maximum_concurrency must be at least 2, AWS's minimum.")
+    if (settings.processing_reserved_concurrency or 0) > settings.lambda_concurrency:
+        raise PlanningError("processing_reserved_concurrency must not exceed lambda_concurrency.")
+    return settings
 
 
 # --- Cost -------------------------------------------------------------------------------------------------------------
@@ -195,8 +191,6 @@ def show(profile: str | None, orders: int | None, batch_window: int, **options: 
         for line in lines:
             click.echo(f"  {line.name:34}{_calculation(line)}\n  {'':34}{line.reason}")
     click.echo(f"\ntotal {month.total():,.2f}")
-    if scenario.orders:
-        click.echo(f"per extra million orders {month.per_million():,.2f}")
 
 
 def _print_overview() -> None:
@@ -217,8 +211,6 @@ def _print_overview() -> None:
             amounts(part.value.partition(":")[0], part)
     amounts("backend", *BACKEND)
     amounts("backend and storefront")
-    each = [f"{month.per_million(*BACKEND):,.2f}" if month.scenario.orders else "" for month in months]
-    row("backend, per extra million", each)
 
 
 def _calculation(line: Line) -> str:

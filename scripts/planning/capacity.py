@@ -11,7 +11,6 @@ import math
 from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from enum import Enum
 
 from planning.settings import Settings, gathered_orders, window_wait_seconds
@@ -20,30 +19,6 @@ _MAX_ARRIVAL_STEPS = 3_000
 _MAX_DRAIN_STEPS = 150_000
 # Shorter waits are noise, not the effect of a limit.
 _NOTABLE_WAIT_SECONDS = 1.0
-
-
-@dataclass(frozen=True)
-class Arrivals:
-    """Orders sent to the API: `counts[i]` of them in the step that starts at `i * step_seconds`."""
-
-    description: str
-    step_seconds: float
-    counts: list[int]
-
-
-def constant(rate: float, seconds: float) -> Arrivals:
-    step = math.ceil(seconds / _MAX_ARRIVAL_STEPS * 10) / 10
-    counts, owed = [], 0.0
-    for _ in range(max(1, round(seconds / step))):
-        owed += rate * step
-        counts.append(int(owed + 1e-9))
-        owed -= counts[-1]
-    return Arrivals(f"{rate:,.6g} orders/s for {duration(seconds)}", step, counts)
-
-
-def duration(seconds: float) -> str:
-    """Return a duration such as "1.2 s", or "0:11:27" from two minutes on."""
-    return f"{seconds:.3g} s" if seconds < 120 else str(timedelta(seconds=round(seconds)))
 
 
 class Limit(Enum):
@@ -84,14 +59,13 @@ class Limit(Enum):
 class SimulationResult:
     """The result of one run. Numbers are orders unless the name has a unit."""
 
-    profile: str
     offered: int = 0
     accepted: int = 0
     throttled_429: int = 0
     rejected_503: int = 0
     stored: int = 0
     dead_lettered: int = 0
-    peak_backlog: int = 0
+    peak_backlog: int = 0  # in the queue, visible or in flight
     oldest_order_seconds: float = 0.0
     drain_seconds: float | None = None  # from the last arrival; None if the run ended first
     wait_p50_seconds: float = 0.0
@@ -99,9 +73,7 @@ class SimulationResult:
     orders_per_batch: float = 0.0
     announced: int = 0
     announcements_failed: int = 0
-    peak_announcements_waiting: int = 0
     limits: dict[Limit, float] = field(default_factory=dict)  # seconds until each was first met, in that order
-    backlog: list[int] = field(default_factory=list)  # orders in the queue, visible or in flight, at each step's end
 
 
 class TokenBucket:
@@ -195,22 +167,24 @@ class _Backlog:
 
     def drop_older_than(self, step: int) -> int:
         dropped = 0
-        for groups in (self._returned, self._fresh):
-            while groups and groups[0].since < step:
-                dropped += groups.popleft().count
+        while self._fresh and self._fresh[0].since < step:
+            dropped += self._fresh.popleft().count
         self.count -= dropped
         return dropped
 
 
-def simulate(arrivals: Arrivals, settings: Settings, *, queued: int = 0) -> SimulationResult:
-    """Run the model until no order waits; `queued` orders are in the queue at the start."""
-    return _Simulation(arrivals, settings, queued).run()
+def simulate(rate: float, seconds: float, settings: Settings) -> SimulationResult:
+    """Send `rate` orders per second for `seconds`, and run the model until no order waits."""
+    return _Simulation(rate, seconds, settings).run()
 
 
 class _Simulation:
-    def __init__(self, arrivals: Arrivals, settings: Settings, queued: int) -> None:
-        self.settings, self.arrivals, self.seconds = settings, arrivals, arrivals.step_seconds
-        self.result = SimulationResult(arrivals.description)
+    def __init__(self, rate: float, seconds: float, settings: Settings) -> None:
+        self.settings, self.result = settings, SimulationResult()
+        self.seconds = math.ceil(seconds / _MAX_ARRIVAL_STEPS * 10) / 10
+        self._orders_per_step = rate * self.seconds
+        self._orders_owed = 0.0
+        self._last = max(1, round(seconds / self.seconds)) - 1
         self.step = self.done_step = 0
         self._events = defaultdict[int, list[Callable[[], None]]](list)
         names = ("submission", "processing")
@@ -226,7 +200,6 @@ class _Simulation:
         self._warm = self._starting = 0
 
         self.queue = _Backlog()
-        self.queue.add(0, queued)
         self.concurrency = float(settings.pollers)
         self.in_flight = 0  # received and not stored: hidden until the visibility timeout
         self._batches = self._batches_owed = 0.0
@@ -238,27 +211,25 @@ class _Simulation:
         self._announcement_batches_owed = 0.0
 
     def run(self) -> SimulationResult:
-        last = len(self.arrivals.counts) - 1
         while True:
             for action in self._events.pop(self.step, ()):
                 action()
             if self.step and self.step % self._steps(self.settings.table_doubling_seconds) == 0:
                 self._table.warm_up()
-            self._accept(self.arrivals.counts[self.step] if self.step <= last else 0)
+            self._accept()
             self._process()
             self._announce()
 
             result = self.result
-            result.backlog.append(self.queue.count + self.in_flight)
+            backlog = self.queue.count + self.in_flight
+            result.peak_backlog = max(result.peak_backlog, backlog)
             result.oldest_order_seconds = max(result.oldest_order_seconds, self._age(self.queue.oldest()))
-            result.peak_announcements_waiting = max(result.peak_announcements_waiting, self._stream.count)
-            waiting = self.queue.count + self.in_flight + self._stream.count
-            if self.step >= last and (not waiting or self.step > last + _MAX_DRAIN_STEPS):
+            waiting = backlog + self._stream.count
+            if self.step >= self._last and (not waiting or self.step > self._last + _MAX_DRAIN_STEPS):
                 break
             self.step += 1
         if not waiting:
-            result.drain_seconds = max(0, self.done_step - last) * self.seconds
-        result.peak_backlog = max(result.backlog)
+            result.drain_seconds = max(0, self.done_step - self._last) * self.seconds
         result.wait_p50_seconds, result.wait_p99_seconds = self._wait_percentile(0.5), self._wait_percentile(0.99)
         result.orders_per_batch = result.stored / self._batches if self._batches else 0.0
         return result
@@ -290,8 +261,12 @@ class _Simulation:
 
     # API Gateway and submission.
 
-    def _accept(self, offered: int) -> None:
-        settings, result = self.settings, self.result
+    def _accept(self) -> None:
+        settings, result, offered = self.settings, self.result, 0
+        if self.step <= self._last:
+            self._orders_owed += self._orders_per_step
+            offered = int(self._orders_owed + 1e-9)
+            self._orders_owed -= offered
         admitted, statuses = self._admit(offered)
         accepted = self._submit(admitted, statuses)
         result.offered += offered

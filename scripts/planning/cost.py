@@ -10,6 +10,7 @@ import tomllib
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
+from functools import partial
 from pathlib import Path
 
 from planning.settings import Settings, gathered_orders
@@ -71,10 +72,6 @@ _LOG_COMPRESSION = 0.15
 _DATA_KEY_SECONDS, _KEY_REQUESTS = 300, 2 + 1 + 2 + 3
 # A load balancer's capacity unit (https://aws.amazon.com/elasticloadbalancing/pricing/); a visit opens six connections.
 _CONNECTIONS_PER_UNIT, _GB_PER_UNIT_HOUR, _CONNECTIONS_PER_VISIT = 25, 1, 6
-# A T4g instance in unlimited mode pays for CPU time above its baseline: 10 % of each of a t4g.micro's two vCPUs.
-# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/burstable-credits-baseline-concepts.html
-_VCPUS, _BASELINE_VCPUS = 2, 0.2
-_CPU_SECONDS_PER_VISIT = 0.005  # assumed: about ten small files from Apache
 
 # The log metrics with a value in every hour. The others are billed only for hours with a failure.
 HOURLY_METRICS = ("OrdersAccepted", "OrdersRefused", "OrdersStored", "OrdersNotified", "OrdersDeadLettered")
@@ -168,14 +165,13 @@ BACKEND = tuple(part for part in Part if part is not Part.STOREFRONT)
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the bill; a fixed line does not depend on the number of orders."""
+    """One line of the bill."""
 
     part: Part
     name: str
     quantity: Decimal
     price: Price
     reason: str
-    is_fixed: bool
 
     @property
     def amount(self) -> Decimal:
@@ -196,17 +192,10 @@ class Bill:
         """Return the total of these parts, or of the whole bill."""
         return sum((line.amount for line in self.lines if not parts or line.part in parts), Decimal(0))
 
-    def per_million(self, *parts: Part) -> Decimal:
-        """Return the cost of a million orders without the fixed lines, or 0 if there are no orders."""
-        if not self.scenario.orders:
-            return Decimal(0)
-        lines = [line for line in self.lines if not line.is_fixed and (not parts or line.part in parts)]
-        return sum((line.amount for line in lines), Decimal(0)) * 1_000_000 / self.scenario.orders
-
-    def _add(self, part: Part, name: str, quantity: float, price: str, reason: str, *, fixed: bool = False) -> None:
+    def _add(self, part: Part, name: str, quantity: float, price: str, reason: str) -> None:
         exact = Decimal(repr(round(quantity, 9)))
         if exact:
-            self.lines.append(Line(part, name, exact, PRICES[price], reason, fixed))
+            self.lines.append(Line(part, name, exact, PRICES[price], reason))
 
     def _add_backend(self) -> None:
         add, scenario, settings = self._add, self.scenario, self.scenario.settings
@@ -236,7 +225,7 @@ class Bill:
         add(Part.PATH, "SQS: ReceiveMessage", batches, "sqs_request", per_batch)
         add(Part.PATH, "SQS: DeleteMessageBatch", batches, "sqs_request", per_batch)
         empty, reason = empty_receives(orders, settings.pollers), f"{settings.pollers} pollers wait 20 s at a time"
-        add(Part.PATH, "SQS: empty receives", empty, "sqs_request", f"{reason}, all month", fixed=True)
+        add(Part.PATH, "SQS: empty receives", empty, "sqs_request", f"{reason}, all month")
 
         # Table
         units = math.ceil(item_bytes / 1024)
@@ -259,11 +248,11 @@ class Bill:
 
         # Key
         if scenario.has_customer_key:
-            add(Part.KEY, "KMS: key", 1, "kms_key", "one", fixed=True)
+            add(Part.KEY, "KMS: key", 1, "kms_key", "one")
             active = 1 - math.exp(-orders / SECONDS * _DATA_KEY_SECONDS)
             reason = f"{_KEY_REQUESTS} in each five minutes with an order; data keys are cached that long"
             requests = _KEY_REQUESTS * SECONDS / _DATA_KEY_SECONDS * active
-            add(Part.KEY, "KMS: requests", requests, "kms_request", reason, fixed=True)
+            add(Part.KEY, "KMS: requests", requests, "kms_request", reason)
 
     def _add_monitoring(self, orders: float, gets: float, batches: float, announced: float) -> None:
         add, days = self._add, self.scenario.log_retention_days
@@ -283,11 +272,11 @@ class Bill:
             reason = "the first invocation per second and function, 5 % of the others"
             add(Part.MONITORING, "X-Ray: traces", traces, "xray_trace", reason)
         metrics, reason = len(HOURLY_METRICS) if orders else 0, "metric filters with a value in every hour"
-        add(Part.MONITORING, "metrics", metrics, "cloudwatch_metric", reason, fixed=True)
-        add(Part.MONITORING, "alarms", ALARM_METRICS, "cloudwatch_alarm", "by metric", fixed=True)
+        add(Part.MONITORING, "metrics", metrics, "cloudwatch_metric", reason)
+        add(Part.MONITORING, "alarms", ALARM_METRICS, "cloudwatch_alarm", "by metric")
         dashboards = 0 if self.scenario.has_free_dashboard else 1
         reason = "free if it is one of the account's first three"
-        add(Part.MONITORING, "dashboard", dashboards, "cloudwatch_dashboard", reason, fixed=True)
+        add(Part.MONITORING, "dashboard", dashboards, "cloudwatch_dashboard", reason)
 
     def _add_function(self, part: Part, name: str, count: float, seconds: float) -> None:
         add, scenario, memory_mb = self._add, self.scenario, MEMORY_MB[name]
@@ -300,7 +289,7 @@ class Bill:
         add(part, f"{name}: GB-seconds", billed_seconds * memory_gb, "lambda_gb_second", reason)
         if is_restored:
             cached, reason = SECONDS * memory_gb, "one published version all month; each older one costs as much"
-            add(part, f"{name}: snapshot cached", cached, "lambda_snapstart_cache_gb_second", reason, fixed=True)
+            add(part, f"{name}: snapshot cached", cached, "lambda_snapstart_cache_gb_second", reason)
             add(part, f"{name}: snapshot restored", starts * memory_gb, "lambda_snapstart_restore_gb", share)
 
     def _add_storefront(self) -> None:
@@ -310,23 +299,16 @@ class Bill:
         page_gb = visits * PAGE_BYTES / _GB
         by_connections = visits * _CONNECTIONS_PER_VISIT / SECONDS / _CONNECTIONS_PER_UNIT
         units = max(by_connections, page_gb / HOURS / _GB_PER_UNIT_HOUR)
-        included = INSTANCES * _BASELINE_VCPUS * HOURS
-        busy = min(visits * _CPU_SECONDS_PER_VISIT / 3600, INSTANCES * _VCPUS * HOURS)
-
-        def add(name: str, quantity: float, price: str, reason: str, *, fixed: bool = True) -> None:
-            self._add(Part.STOREFRONT, name, quantity, price, reason, fixed=fixed)
-
+        add = partial(self._add, Part.STOREFRONT)
         per_order = f"{scenario.visits_per_order:g} visits per order"
         add("load balancer", HOURS, "load_balancer_hour", f"{HOURS} hours")
         reason = f"{per_order}, by connections or bytes, whichever is more"
-        add("load balancer: capacity units", units * HOURS, "load_balancer_capacity_hour", reason, fixed=False)
+        add("load balancer: capacity units", units * HOURS, "load_balancer_capacity_hour", reason)
         add("instances", INSTANCES * HOURS, "ec2_instance_hour", f"{INSTANCES} t4g.micro; by min_size, instance_type")
-        above, reason = max(0.0, busy - included), f"{included:,.0f} vCPU hours are included"
-        add("instances: CPU above the baseline", above, "ec2_cpu_credit_vcpu_hour", reason, fixed=False)
         add("volumes", INSTANCES * VOLUME_GB, "ebs_volume_gb_month", f"{INSTANCES} of {VOLUME_GB} GB")
         reason = f"{ZONES} of the load balancer, {own} of instances, {gateways} of NAT gateways"
         add("public addresses", (ZONES + own + gateways) * HOURS, "vpc_public_address_hour", reason)
         add("NAT gateways", gateways * HOURS, "vpc_nat_gateway_hour", "one per zone, for instances_are_private")
         reason = f"{per_order}, {PAGE_BYTES:,} bytes each"
-        add("page to browsers", page_gb, "ec2_transfer_out_gb", reason, fixed=False)
+        add("page to browsers", page_gb, "ec2_transfer_out_gb", reason)
         add("alarms of the storefront", STOREFRONT_ALARM_METRICS, "cloudwatch_alarm", "metrics of four alarms")

@@ -49,6 +49,16 @@ def order_ids(stack: LocalStack) -> set[str]:
     return {item["order_id"]["S"] for item in stack.client("dynamodb").scan(TableName="orders")["Items"]}
 
 
+def stream_of(stack: LocalStack) -> list[tuple[str, str]]:
+    """Return the sequence number and the order's ID of each record in the table's stream, oldest first."""
+    arn = stack.client("dynamodb").describe_table(TableName="orders")["Table"]["LatestStreamArn"]
+    streams = stack.client("dynamodbstreams")
+    [shard] = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
+    start = streams.get_shard_iterator(StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")
+    records = streams.get_records(ShardIterator=start["ShardIterator"])["Records"]
+    return [(each["dynamodb"]["SequenceNumber"], each["dynamodb"]["Keys"]["order_id"]["S"]) for each in records]
+
+
 def assert_nothing_is_left(stack: LocalStack) -> None:
     directory = stack.settings.local_directory
     # Every process of the run holds the lock.
@@ -154,6 +164,7 @@ def test_orders_and_emails_are_kept_when_a_signal_or_kill_stops_the_program(
     wait_for("the end of its processes", is_released)
     with pytest.raises(LocalStackError, match="was deleted while the system ran"), new_stack() as last:
         assert_described(last)
+        assert [order_id for _, order_id in sorted(stream_of(last))] == ["SIGTERM", "SIGKILL"]
         assert order_ids(last) == {"SIGTERM", "SIGKILL"}
         # After a restart, only new state changes send e-mails.
         subscriptions = last.client("sns").list_subscriptions()["Subscriptions"]
@@ -176,11 +187,19 @@ def test_lost_orders_are_reported_at_once_and_at_the_next_start(new_stack: Calla
     assert_nothing_is_left(stack)
 
     screen = io.StringIO()
-    with pytest.raises(LocalStackError, match="Stopped, but orders of this run may be lost"), new_stack(Report(screen)):
+    lost = r"(?s)Stopped, but orders of this run may be lost\..* could not be saved completely .* save dynamodb"
+    with pytest.raises(LocalStackError, match=lost), new_stack(Report(screen)):
         # The emulator cannot save, because a directory has the file's name.
         (emulator / "state" / "dynamodb.json").mkdir(parents=True)
     assert "ended before the emulator could save its state: the orders of that run are lost." in screen.getvalue()
     assert "The emulator has lost its state (was it killed?), so a new backend is created." in screen.getvalue()
+
+    (emulator / "state" / "dynamodb.json").rmdir()
+    state = emulator / "state" / "sqs.json"
+    state.write_text("half of it")
+    with pytest.raises(LocalStackError, match=r"sqs\.json cannot be read: .* Repair it, or move .*state away"):
+        new_stack().__enter__()
+    assert state.read_text() == "half of it"
 
 
 def test_interrupted_first_deployment_leaves_nothing_running(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from ministack.services import sns, sqs
 
-from aws_emulator.queues import patch_queues
+from aws_emulator import queues
 
 
 class ListReadDuringASend(list[Any]):
@@ -30,7 +30,7 @@ def queue_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         monkeypatch.setattr(sqs, name, getattr(sqs, name))
     monkeypatch.setattr(sqs, "_HANDLERS", dict(sqs._HANDLERS))
     monkeypatch.setattr(sns, "_deliver_to_sqs", sns._deliver_to_sqs)
-    patch_queues()
+    queues.patch()
     yield sqs._act_create_queue({"QueueName": "orders"}, "")["QueueUrl"]
     sqs.reset()
 

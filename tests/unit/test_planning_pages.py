@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from planning.__main__ import PAGES, REPOSITORY, updated
-from planning.capacity import Limit, constant, simulate
+from planning.capacity import Limit, simulate
 from planning.cost import PROFILES, SECONDS, Bill, Part
 from planning.settings import PlanningError, Settings, window_wait_seconds
 
@@ -53,7 +53,7 @@ def test_page_states_the_results_of_two_loads_that_it_does_not_show() -> None:
     settings = {name: int(value) for name, value in re.findall(r"`(\w+)=(\d+)`", text)}
     for factor, expected in ((1, []), (2, [Limit.LAMBDA_ACCOUNT, Limit.STREAM_SHARDS])):
         raised = Settings(**{name: value * factor for name, value in settings.items()})
-        assert list(simulate(constant(1000 * factor, 600), raised).limits) == expected
+        assert list(simulate(1000 * factor, 600, raised).limits) == expected
 
 
 def test_page_shows_the_savings_of_a_batch_window() -> None:

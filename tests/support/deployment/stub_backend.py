@@ -69,6 +69,7 @@ class StubBackend:
                 KeySchema=[{"AttributeName": "order_id", "KeyType": "HASH"}],
                 AttributeDefinitions=[{"AttributeName": "order_id", "AttributeType": "S"}],
                 BillingMode="PAY_PER_REQUEST",
+                StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
             )
         return "orders"
 
