@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from orders_cli.dead_letters import DeadLetter, Kind, Reason
 from orders_cli.errors import OperatorError
@@ -65,23 +65,18 @@ def _sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def read_archive(path: Path) -> list[DeadLetter]:
-    """Return the messages of an archive.
+def read_archive(file: BinaryIO) -> list[DeadLetter]:
+    """Return the messages of an archive; raise OperatorError if the file is not one.
 
-    An incomplete last line is skipped: its message was not dropped. Raises OperatorError if the file cannot be read or
-    is not an archive.
+    An incomplete last line is skipped: its message was not dropped.
     """
-    try:
-        lines = path.read_bytes().splitlines(keepends=True)
-    except OSError as error:
-        raise OperatorError(f"{path} cannot be read ({error.strerror}).") from error
-    return [_read(path, number, line) for number, line in enumerate(lines, start=1) if line.endswith(b"\n")]
+    return [_read(file.name, number, line) for number, line in enumerate(file, start=1) if line.endswith(b"\n")]
 
 
-def _read(path: Path, number: int, line: bytes) -> DeadLetter:
+def _read(name: str, number: int, line: bytes) -> DeadLetter:
     try:
         entry = json.loads(line)
-        message_id, body, reason = (entry[name] for name in ("message_id", "body", "reason"))
+        message_id, body, reason = (entry[key] for key in ("message_id", "body", "reason"))
         if not all(isinstance(text, str) and text for text in (message_id, body, reason)):
             raise TypeError
         sent_at = datetime.fromisoformat(entry["sent_at"])
@@ -90,5 +85,5 @@ def _read(path: Path, number: int, line: bytes) -> DeadLetter:
         return DeadLetter(message_id, entry.get("order_id"), sent_at, 0, Reason(reason, Kind.UNKNOWN), body=body)
     except (ValueError, KeyError, TypeError) as error:
         raise OperatorError(
-            f"Line {number} of {path} is not a dropped message. Name a file that `orders dlq drop` wrote."
+            f"Line {number} of {name} is not a dropped message. Name a file that `orders dlq drop` wrote."
         ) from error

@@ -63,25 +63,22 @@ class Mode:
     yes: bool
     as_json: bool
 
-    def confirm(self, question: str) -> None:
-        if self.yes:
+    def confirm(self, question: str | None) -> None:
+        """Ask the question, if there is one; raise OperatorError unless the answer is yes."""
+        if self.yes or question is None:
             return
         if not sys.stdin.isatty():
             raise OperatorError("Nothing was done: without a terminal, confirm with --yes.")
         if not click.confirm(question, err=True):
             raise OperatorError("Nothing was done.")
 
-    def should_do(self, what: str, question: str) -> bool:
+    def should_do(self, what: str, question: str | None) -> bool:
         """Ask before a change; with --dry-run, only report what would be done."""
         if self.dry_run:
             report(f"{what}; nothing was done")
         else:
             self.confirm(question)
         return not self.dry_run
-
-    def confirm_in_production(self, system: System, what: str) -> None:
-        if system.is_production and not self.dry_run:
-            self.confirm(f"This is {system.name}. {what}?")
 
 
 def changes_system(function: Any) -> Any:

@@ -11,9 +11,8 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from orders.adapters.order_schema import ORDER_RULES
 from orders.domain.errors import DocumentUnreadableError
 from orders.domain.json_document import read_json_document
 from orders_cli.errors import OperatorError
@@ -25,15 +24,11 @@ _UTF8_BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True)
 class OrderLine:
-    """A line of the file. If `is_valid` is false, the API returns the errors.
-
-    `unreadable` is the reason why the line cannot be sent.
-    """
+    """A line of the file. `unreadable` is the reason why it cannot be sent."""
 
     line: int
     body: bytes = b""
     idempotency_key: str = ""
-    is_valid: bool = False
     unreadable: str | None = None
 
 
@@ -67,12 +62,7 @@ def read_orders(stream: BinaryIO, batch: str, secret: str) -> Iterator[OrderLine
         line_key = hmac.new(key, f"{equal_lines[digest]}\0".encode() + digest, hashlib.sha256).hexdigest()
         equal_lines[digest] += 1
         # A JSON line is sent unchanged: the API validates it.
-        yield order_line(document, line_key, number=number, body=text if is_json else None)
-
-
-def order_line(document: Any, key: str, *, number: int = 1, body: bytes | None = None) -> OrderLine:
-    body = json.dumps(document).encode("ascii") if body is None else body
-    return OrderLine(number, body, key, ORDER_RULES.is_order(document))
+        yield OrderLine(number, text if is_json else json.dumps(document).encode("ascii"), line_key)
 
 
 def _read_row(text: bytes, columns: Sequence[str], delimiter: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, TypeVar
 
 from orders_cli.console import Advance
@@ -79,19 +79,21 @@ class Queue:
             self._call(self.sqs.change_message_visibility_batch, handles, entries)
 
         with ThreadPoolExecutor(RECEIVERS) as pool:
-            list(_started(pool, change, _parts(receipt_handles)))
+            list(_started(pool, change, batches(receipt_handles)))
 
     def send(self, messages: Sequence[Message]) -> list[Message]:
         """Send the bodies of messages; return the messages that SQS accepted."""
         sent = []
-        for batch in chain.from_iterable(map(_within_size_limit, _parts(messages))):
-            sent += self._call(self.sqs.send_message_batch, batch, [{"MessageBody": each["Body"]} for each in batch])
+        for batch in batches(messages):
+            size = sum(len(message["Body"].encode()) for message in batch)
+            for part in [batch] if size <= _BATCH_BYTES else batches(batch, 1):
+                sent += self._call(self.sqs.send_message_batch, part, [{"MessageBody": each["Body"]} for each in part])
         return sent
 
     def delete(self, messages: Sequence[Message]) -> list[Message]:
         """Delete messages; return those that SQS deleted."""
         deleted = []
-        for batch in _parts(messages):
+        for batch in batches(messages):
             entries = [{"ReceiptHandle": message["ReceiptHandle"]} for message in batch]
             deleted += self._call(self.sqs.delete_message_batch, batch, entries)
         return deleted
@@ -115,13 +117,10 @@ def _started(pool: ThreadPoolExecutor, call: Callable[[Item], Read], items: Iter
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _parts(things: Sequence[Any], size: int = BATCH_SIZE) -> Iterator[Sequence[Any]]:
-    return (things[start : start + size] for start in range(0, len(things), size))
-
-
-def _within_size_limit(batch: Sequence[Message]) -> Iterable[Sequence[Message]]:
-    size = sum(len(message["Body"].encode()) for message in batch)
-    return [batch] if size <= _BATCH_BYTES else ([message] for message in batch)
+def batches(items: Iterable[Item], size: int = BATCH_SIZE) -> Iterator[list[Item]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
 
 
 class Sweep:
@@ -217,11 +216,13 @@ class RateLimit:
         self.step = max(1, min(step, int(per_second or step)))
         self._next = time.monotonic()
 
-    def wait(self, number: int) -> None:
-        now = time.monotonic()
-        if self._next > now:
-            time.sleep(self._next - now)
-        self._next = max(self._next, now) + self._interval * number
+    def batches(self, items: Iterable[Item]) -> Iterator[list[Item]]:
+        """Yield batches of items, each as soon as the limit allows."""
+        for batch in batches(items, self.step):
+            now = time.monotonic()
+            time.sleep(max(0.0, self._next - now))
+            self._next = max(self._next, now) + self._interval * len(batch)
+            yield batch
 
 
 def move(message_ids: AbstractSet[str], source: Queue, transfer: Transfer, rate_limit: RateLimit) -> Generator[int]:
@@ -238,16 +239,8 @@ def move(message_ids: AbstractSet[str], source: Queue, transfer: Transfer, rate_
     with Sweep(source, receivers=receivers, visibility_seconds=seconds) as sweep:
         for batch in sweep:
             wanted = [message for message in batch if message["MessageId"] in remaining]
-            for messages in _parts(wanted, rate_limit.step):
-                rate_limit.wait(len(messages))
+            for messages in rate_limit.batches(wanted):
                 yield sweep.delete(transfer(messages))
             remaining -= {message["MessageId"] for message in wanted}
             if not remaining:
                 break
-
-
-def send_again(messages: Sequence[Message], target: Queue, rate_limit: RateLimit) -> Generator[int]:
-    """Send messages to `target`; yield their numbers."""
-    for batch in _parts(messages, rate_limit.step):
-        rate_limit.wait(len(batch))
-        yield len(target.send(batch))

@@ -55,9 +55,8 @@ class System:
     def name(self) -> str:
         return self.outputs["orders_table_name"].removesuffix(_TABLE_SUFFIX)
 
-    @property
-    def is_production(self) -> bool:
-        return self.name.endswith("-prod")
+    def question_in_production(self, action: str) -> str | None:
+        return f"This is {self.name}. {action}?" if self.name.endswith("-prod") else None
 
     @property
     def metrics_namespace(self) -> str:

@@ -10,6 +10,7 @@ import os
 import re
 import stat
 import subprocess
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -31,7 +32,7 @@ from orders_cli.options import utc_now
 from orders_cli.order_api import Submission, Verdict
 from orders_cli.order_file import read_orders
 from orders_cli.program import run
-from orders_cli.queue import Queue, RateLimit
+from orders_cli.queue import Queue
 from orders_cli.system import System
 from orders_cli.table import OrdersTable
 from support.machine.orders_command import COMMAND, Finished
@@ -340,7 +341,7 @@ def test_interrupted_command_prints_counts_and_hides_no_message(
         if next(calls) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(RateLimit, "wait", interrupt)
+    monkeypatch.setattr("orders_cli.queue.time", SimpleNamespace(monotonic=time.monotonic, sleep=interrupt))
     monkeypatch.setattr(OrdersTable, "delete", interrupt)
     err = shop.run(*command.split(), "--yes", status=130).err
     [done] = map(int, re.findall(r"orders: (\d+) \w+ (?:redriven|dropped|restored|deleted)", err))
@@ -476,7 +477,7 @@ def test_submit_file_uses_secret_keys_and_prints_counts_when_interrupted(
             1,
             "missing/new cannot be created (No such file or directory). Name another",
         ),
-        ("dlq redrive --yes --from missing", 1, "missing cannot be read (No such file or directory)"),
+        ("dlq redrive --yes --from missing", 2, "'missing': No such file or directory"),
         ("dlq redrive --yes --from existing", 1, "Line 1 of existing is not a dropped message"),
         ("dlq redrive --yes --from local-time", 1, "Line 1 of local-time is not a dropped message. Name a file that"),
         ("dlq redrive --yes --from incomplete", 0, "there is nothing to redrive in incomplete"),
@@ -485,9 +486,9 @@ def test_submit_file_uses_secret_keys_and_prints_counts_when_interrupted(
         ("dlq redrive --order 00000000-0000-8000-8000-000000000000", 2, "its checksum is wrong"),
         ("restore no-such-table --yes", 3, "The table no-such-table does not exist"),
         ("restore order-processing-dev-orders", 2, "system's own table"),
-        ("submit .", 1, "orders: . cannot be read (Is a directory)"),
+        ("submit .", 2, "'.': Is a directory"),
         ("submit --customer 001", 2, "Give a FILE, or all of --customer"),
-        ("submit file --customer 001", 2, "Give either a FILE or one order"),
+        ("submit existing --customer 001", 2, "Give either a FILE or one order"),
         ("submit -", 2, "need a --batch"),
         (f"submit --batch b {ONE_ORDER}", 2, "--batch applies only to a FILE"),
         (f"submit --key späte {ONE_ORDER}", 2, "An Idempotency-Key is 1 to 255 visible ASCII characters"),

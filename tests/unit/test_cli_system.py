@@ -125,15 +125,15 @@ def test_terraform_runs_in_its_directory_with_the_named_profile(
 
 
 @pytest.mark.parametrize(
-    ("table", "namespace", "is_production"),
+    ("table", "namespace", "question"),
     [
-        ("order-processing-prod-orders", "order-processing/prod", True),
-        ("shop-prod-dev-orders", "shop-prod/dev", False),
+        ("order-processing-prod-orders", "order-processing/prod", "This is order-processing-prod. Pause?"),
+        ("shop-prod-dev-orders", "shop-prod/dev", None),
     ],
 )
-def test_environment_comes_from_resource_names(table: str, namespace: str, is_production: bool) -> None:
+def test_environment_comes_from_resource_names(table: str, namespace: str, question: str | None) -> None:
     system = System("here", {**OUTPUTS, "orders_table_name": table}, lambda service: service)
-    assert (system.metrics_namespace, system.is_production) == (namespace, is_production)
+    assert (system.metrics_namespace, system.question_in_production("Pause")) == (namespace, question)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
@@ -17,7 +17,7 @@ from orders_cli.dead_letters import DROPPED, REDRIVEN, DeadLetter, Kind, Selecti
 from orders_cli.errors import FAILED, NOT_FOUND, OperatorError
 from orders_cli.notifications import ExpiredError, failed_notification, new_orders, notify
 from orders_cli.options import FILE, Mode, Moment, OrderId, Target, changes_system, on_system, utc_now
-from orders_cli.queue import Message, RateLimit, Transfer, move, peek, send_again
+from orders_cli.queue import Message, RateLimit, Transfer, move, peek
 from orders_cli.system import System
 
 _KIND = click.Choice([*(kind.name.lower() for kind in Kind), "all"])
@@ -111,10 +111,12 @@ def show_letters(selection: Selection, as_json: bool, target: Target) -> int:
 
 @dlq.command("redrive", short_help="Move dead letters back to be processed.")
 @_selects
-@click.option("--from", "file", type=FILE, help="Redrive the messages of a file that `drop` wrote.")
+@click.option("--from", "file", type=click.File("rb"), help="Redrive the messages of a file that `drop` wrote.")
 @click.option("--rate", type=click.IntRange(1), help="Maximum number per second.")
 @changes_system
-def redrive_letters(*, selection: Selection, file: Path | None, rate: int | None, mode: Mode, target: Target) -> int:
+def redrive_letters(
+    *, selection: Selection, file: BinaryIO | None, rate: int | None, mode: Mode, target: Target
+) -> int:
     """Move dead letters back to the orders queue, to be processed again.
 
     The command reports what it would do, then asks. Fix the cause first: a message that fails again returns after five
@@ -151,7 +153,8 @@ def redrive_letters(*, selection: Selection, file: Path | None, rate: int | None
         return messages
 
     if file:
-        moves = send_again([{"Body": letter.body} for letter in letters.chosen.values()], orders_queue, rate_limit)
+        bodies = [{"Body": letter.body} for letter in letters.chosen.values()]
+        moves = (len(orders_queue.send(batch)) for batch in rate_limit.batches(bodies))
     elif selection.notifications:
         moves = letters.move(notify_again, RateLimit(step=1, seconds_each=_SECONDS_PER_ENTRY))
     else:
@@ -208,7 +211,7 @@ class _Letters:
     """The messages of a dead-letter queue or archive, the selected ones, and the results of moving them."""
 
     def __init__(
-        self, system: System, selection: Selection, *, archive: Path | None = None, with_bodies: bool = False
+        self, system: System, selection: Selection, *, archive: BinaryIO | None = None, with_bodies: bool = False
     ) -> None:
         self.queue = system.queue("notifications_dlq" if selection.notifications else "orders_dlq")
         self.chosen: dict[str, DeadLetter] = {}
@@ -216,7 +219,7 @@ class _Letters:
         self._selection = selection
         self._is_started = False
         if archive:
-            self.name, self.found = str(archive), read_archive(archive)
+            self.name, self.found = archive.name, read_archive(archive)
             return
 
         def read(message: Message) -> DeadLetter:

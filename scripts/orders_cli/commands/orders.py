@@ -19,7 +19,7 @@ from orders_cli.errors import FAILED, NOT_FOUND, OperatorError
 from orders_cli.log import LOG_DAYS, LogEvent
 from orders_cli.notifications import BATCH_SIZE
 from orders_cli.options import Mode, Moment, Target, changes_system, on_system, utc_now
-from orders_cli.queue import peek
+from orders_cli.queue import batches, peek
 from orders_cli.system import System
 from orders_cli.table import Item, read_order
 
@@ -244,15 +244,12 @@ def notify(order_ids: tuple[str, ...], mode: Mode, target: Target) -> None:
         if item is None:
             raise OperatorError(f"Order {order_id} is not stored; nothing was sent. See `orders show`.", NOT_FOUND)
         items.append(item)
-    sent = 0
-    if mode.dry_run:
-        report(f"{counted(len(items), 'order')} would be notified; nothing was done")
-    else:
-        mode.confirm_in_production(system, f"Notify all subscribers of {counted(len(items), 'order')}")
+    sent, number = 0, counted(len(items), "order")
+    question = system.question_in_production(f"Notify all subscribers of {number}")
+    if mode.should_do(f"{number} would be notified", question):
         try:
             with progress("Notifying", len(items)) as advance:
-                for start in range(0, len(items), BATCH_SIZE):
-                    batch = items[start : start + BATCH_SIZE]
+                for batch in batches(items, BATCH_SIZE):
                     notifications.notify(system, batch)
                     sent += len(batch)
                     advance(len(batch))

@@ -1,5 +1,6 @@
 """`orders submit`: one order, or a file of them."""
 
+import json
 import os
 import re
 import sys
@@ -7,20 +8,20 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from threading import Event
 from typing import BinaryIO
 
 import click
 
+from orders.adapters.order_schema import ORDER_RULES
 from orders_cli.console import counted, print_json, print_line, print_table, progress, report
-from orders_cli.errors import FAILED, OperatorError
+from orders_cli.errors import FAILED
 from orders_cli.options import Mode, Target, changes_system
 from orders_cli.order_api import OrderApi, Submission, Verdict
-from orders_cli.order_file import OrderLine, order_line, read_orders
+from orders_cli.order_file import OrderLine, read_orders
+from orders_cli.queue import batches
 
 _VISIBLE_ASCII = re.compile("[!-~]+")
 _FAILURES = (Verdict.REFUSED, Verdict.NOT_SUBMITTED)
@@ -31,7 +32,7 @@ _CHUNK = 100
 
 
 @click.command(short_help="Submit one order, or a file of them.")
-@click.argument("file", required=False)
+@click.argument("file", type=click.File("rb"), required=False)
 @click.option("--customer", "customer_id", help="One order: its customer_id.")
 @click.option("--product", "product_id", help="One order: its product_id.")
 @click.option("--quantity", help="One order: its quantity.")
@@ -40,7 +41,7 @@ _CHUNK = 100
 @click.option("--batch", help="Name of the batch. Default: the file's name; required for standard input.")
 @changes_system
 def submit(
-    *, file: str | None, key: str | None, batch: str | None, mode: Mode, target: Target, **order: str | None
+    *, file: BinaryIO | None, key: str | None, batch: str | None, mode: Mode, target: Target, **order: str | None
 ) -> int:
     """Submit one order, or all orders of FILE (- is standard input), to the API.
 
@@ -71,17 +72,20 @@ def submit(
             raise click.UsageError("An Idempotency-Key is 1 to 255 visible ASCII characters.")
     elif key or any(value is not None for value in order.values()):
         raise click.UsageError("Give either a FILE or one order, not both.")
-    elif file == "-" and not batch:
+    elif not batch and sys.stdin and file is sys.stdin.buffer:
         raise click.UsageError("Orders on standard input need a --batch, in place of a file's name.")
-    with _open(file) as stream:
-        system = target.find()
-        what = "an order" if file is None else f"the orders of {file}"
-        mode.confirm_in_production(system, f"Submit {what}")
-        api = None if mode.dry_run else OrderApi(system.outputs["api_endpoint"], token=token, sleep=stopped.wait)
-        if stream is None:
-            return _report_one(_submit(order_line(order, str(key)), api), mode)
-        lines = read_orders(stream, batch or Path(str(file)).name, system.table.table_id)
-        return _report(_submit_lines(lines, api, stopped), mode)
+    else:
+        batch = batch or Path(file.name).name
+    system, api = target.find(), None
+    if not mode.dry_run:
+        what = f"the orders of {batch}" if file else "an order"
+        mode.confirm(system.question_in_production(f"Submit {what}"))
+        api = OrderApi(system.outputs["api_endpoint"], token=token, sleep=stopped.wait)
+    if file is None:
+        line = OrderLine(1, json.dumps(order).encode("ascii"), str(key))
+        return _report_one(_submit(line, api), mode)
+    lines = read_orders(file, str(batch), system.table.table_id)
+    return _report(_submit_lines(lines, api, stopped), mode)
 
 
 def _submit_lines(lines: Iterable[OrderLine], api: OrderApi | None, stopped: Event) -> Iterator[tuple[int, Submission]]:
@@ -90,10 +94,9 @@ def _submit_lines(lines: Iterable[OrderLine], api: OrderApi | None, stopped: Eve
     Without an `api` nothing is sent. An early end, such as Ctrl-C, sets `stopped` to end the retries of `api`, and then
     waits for the responses in flight.
     """
-    remaining = iter(lines)
     pool = ThreadPoolExecutor(_CONCURRENCY)
     try:
-        while chunk := list(islice(remaining, _CHUNK)):
+        for chunk in batches(lines, _CHUNK):
             results = pool.map(partial(_submit, api=api), chunk)
             yield from zip([line.line for line in chunk], results, strict=True)
     finally:
@@ -106,7 +109,8 @@ def _submit(line: OrderLine, api: OrderApi | None) -> Submission:
         return Submission(Verdict.REFUSED, {"code": "UNREADABLE_LINE", "detail": line.unreadable})
     if api:
         return api.submit(line.body, line.idempotency_key)
-    return Submission(Verdict.VALID) if line.is_valid else Submission(Verdict.REFUSED, {"code": "VALIDATION_FAILED"})
+    is_valid = ORDER_RULES.is_order(json.loads(line.body))
+    return Submission(Verdict.VALID) if is_valid else Submission(Verdict.REFUSED, {"code": "VALIDATION_FAILED"})
 
 
 def _report_one(submission: Submission, mode: Mode) -> int:
@@ -152,12 +156,3 @@ def _why(submission: Submission) -> str:
     # API Gateway's own errors have a message.
     reason = errors or document.get("detail") or document.get("message")
     return " ".join(part for part in (document.get("code"), reason) if part)
-
-
-def _open(file: str | None) -> AbstractContextManager[BinaryIO | None]:
-    if file in (None, "-"):
-        return nullcontext(sys.stdin.buffer if file else None)
-    try:
-        return open(file, "rb")
-    except OSError as error:
-        raise OperatorError(f"{file} cannot be read ({error.strerror}).") from error

@@ -161,12 +161,11 @@ def resume(mode: Mode, target: Target) -> None:
 
 
 def _set(system: System, wanted: str, mode: Mode, what: str) -> None:
-    mode.confirm_in_production(system, what)
     functions = system.client("lambda")
     uuid = str(_mapping(system, "processing")["UUID"])
     before = _wait(functions, uuid, _STABLE)
-    if mode.dry_run:
-        report(f"processing is {before.lower()} and would be {wanted.lower()}; nothing was done")
+    would = f"processing is {before.lower()} and would be {wanted.lower()}"
+    if not mode.should_do(would, system.question_in_production(what)):
         return
     if before != wanted:
         functions.update_event_source_mapping(UUID=uuid, Enabled=wanted == "Enabled")

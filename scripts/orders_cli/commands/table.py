@@ -1,11 +1,10 @@
 """`orders restore` and `orders erase`: insert lost orders again, and delete those of a customer."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
-from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from botocore.exceptions import ClientError
@@ -18,7 +17,7 @@ from orders_cli.console import Advance, counted, print_fields, print_json, print
 from orders_cli.dead_letters import dead_letter, is_of_customer
 from orders_cli.errors import FAILED, NOT_FOUND, OperatorError, error_code
 from orders_cli.options import FILE, Mode, Target, changes_system, utc_now
-from orders_cli.queue import Message, RateLimit, peek
+from orders_cli.queue import Message, RateLimit, batches, peek
 from orders_cli.table import Item, OrdersTable, id_of, order_or_none
 
 _NOT_CHECKED = (
@@ -32,8 +31,6 @@ _NOT_CHECKED = (
 
 # BatchGetItem's limit.
 _PAGE_SIZE = 100
-
-Thing = TypeVar("Thing")
 
 
 @click.command(short_help="Insert lost orders from a restored copy of the table.")
@@ -79,8 +76,7 @@ def restore(*, copy: str, rate: int | None, mode: Mode, target: Target) -> int:
         try:
             with progress("Restoring", missing) as advance:
                 # An insert never overwrites, so this can be interrupted and run again.
-                for orders in _pages(_missing(source, table), rate_limit.step):
-                    rate_limit.wait(len(orders))
+                for orders in rate_limit.batches(_missing(source, table)):
                     results.update(map(type, store.insert(orders).values()))
                     advance(len(orders))
         except StoreUnavailableError as error:
@@ -134,7 +130,7 @@ def _compare(source: OrdersTable, table: OrdersTable, advance: Advance) -> tuple
 
 def _pairs(source: OrdersTable, table: OrdersTable) -> Iterator[tuple[Item, Item | None]]:
     """Yield each item of `source` with the item of the same id in `table`."""
-    for page in _pages(source.all_items(), _PAGE_SIZE):
+    for page in batches(source.all_items(), _PAGE_SIZE):
         stored = table.items([id_of(item) for item in page])
         yield from ((item, stored.get(id_of(item))) for item in page)
 
@@ -142,12 +138,6 @@ def _pairs(source: OrdersTable, table: OrdersTable) -> Iterator[tuple[Item, Item
 def _missing(source: OrdersTable, table: OrdersTable) -> Iterator[ProcessedOrder]:
     pairs = _pairs(source, table)
     return (order for item, stored in pairs if stored is None and (order := order_or_none(item)))
-
-
-def _pages(things: Iterable[Thing], size: int) -> Iterator[list[Thing]]:
-    iterator = iter(things)
-    while page := list(islice(iterator, size)):
-        yield page
 
 
 @click.command(short_help="Delete a customer's stored orders.")
@@ -209,11 +199,8 @@ def erase(*, customer: str, file: Path | None, mode: Mode, target: Target) -> in
         ids = ", ".join(dead_letters) or None
         print_fields({"customer": customer, "stored orders": len(items), "submitted": period, "dead letters": ids})
     orders = counted(len(items), "stored order")
-    if mode.dry_run:
-        report(f"would delete {orders}; nothing was done")
-    else:
-        if items:
-            mode.confirm(f"Delete {orders} of this customer from {system.name}?")
+    question = f"Delete {orders} of this customer from {system.name}?" if items else None
+    if mode.should_do(f"would delete {orders}", question):
         with new_archive(path) as append:
             try:
                 with progress("Deleting", len(items)) as advance:
