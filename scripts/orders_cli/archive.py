@@ -82,7 +82,7 @@ def _read(name: str, number: int, line: bytes) -> DeadLetter:
         sent_at = datetime.fromisoformat(entry["sent_at"])
         if sent_at.tzinfo is None:
             raise ValueError
-        return DeadLetter(message_id, entry.get("order_id"), sent_at, 0, Reason(reason, Kind.UNKNOWN), body=body)
+        return DeadLetter(message_id, entry.get("order_id"), sent_at, 0, Reason(reason, Kind.REFUSED), body=body)
     except (ValueError, KeyError, TypeError) as error:
         raise OperatorError(
             f"Line {number} of {name} is not a dropped message. Name a file that `orders dlq drop` wrote."

@@ -96,7 +96,7 @@ def on_system(function: Any, options: Iterable[Any] = (_JSON,)) -> Any:
         if sum(named) > 1:
             raise click.UsageError("--local, --terraform and --stack each name a system: give one of them.")
         if named[0] and (target.region or target.profile):
-            raise click.UsageError("The local stack has no --region and no --profile.")
+            raise click.UsageError("--region and --profile do not apply to the local stack.")
         if "dry_run" in given:
             click.get_current_context().meta[IGNORES_CLOSED_OUTPUT] = True
             given["mode"] = Mode(**{field.name: given.pop(field.name) for field in fields(Mode)})

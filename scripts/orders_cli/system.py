@@ -156,7 +156,7 @@ def _stack_system(name: str, choice: Choice) -> System:
         if error_code(error) != "ValidationError":
             raise
         raise OperatorError(
-            f"There is no CloudFormation stack {name} in {region}: check it for typos, and choose its region and "
+            f"The CloudFormation stack {name} does not exist in {region}: check its name, and choose its region and "
             "account with --region and --profile."
         ) from error
     return System(f"the CloudFormation stack {name} in {region}", outputs, connect)

@@ -250,7 +250,7 @@ def test_missing_stack_and_rejected_credentials_are_reported(stack: DeployedStac
     listed = ["list", "--customer", "001", "--stack"]
     missing = on_aws(stack, *listed, "order-procesing-dev")
     assert (missing.status, missing.out) == (1, "")
-    assert "There is no CloudFormation stack order-procesing-dev in us-east-1" in missing.err
+    assert "The CloudFormation stack order-procesing-dev does not exist in us-east-1" in missing.err
     unknown = {"AWS_ACCESS_KEY_ID": "AKIAUNKNOWN", "AWS_SECRET_ACCESS_KEY": "unknown"}
     rejected = on_aws(stack, *listed, "order-processing-dev", **unknown)
     assert rejected.status == 1

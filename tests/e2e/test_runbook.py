@@ -63,9 +63,9 @@ EXPECTED = {
     "orders pause": "processing is disabled",
     "orders resume": "processing is enabled",
     "orders watch": r"accepted=\d+ .*waiting=\d+ .*dead_letters=\d+",
-    "orders dlq redrive --notifications": "there is nothing to redrive",
-    "orders dlq drop --notifications": "there is nothing to drop",
-    "orders dlq redrive --reason": "there is nothing to redrive",
+    "orders dlq redrive --notifications": "0 messages to redrive",
+    "orders dlq drop --notifications": "0 messages to drop",
+    "orders dlq redrive --reason": "0 messages to redrive",
 }
 EMPTY = "the dead-letter queue is empty"
 

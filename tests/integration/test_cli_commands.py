@@ -251,8 +251,8 @@ def dead_orders(number: int) -> list[str]:
     [
         ("list", 0, "is empty"),
         ("show", 3, "No message in the dead-letter queue"),
-        ("redrive --yes", 0, "there is nothing to redrive in the dead-letter queue"),
-        ("drop --yes --to dropped.jsonl", 0, "there is nothing to drop in the dead-letter queue"),
+        ("redrive --yes", 0, "0 messages to redrive in the dead-letter queue"),
+        ("drop --yes --to dropped.jsonl", 0, "0 messages to drop in the dead-letter queue"),
     ],
 )
 def test_dlq_commands_report_an_empty_queue_and_hidden_messages(
@@ -300,7 +300,9 @@ def test_dead_letters_are_listed_redriven_dropped_and_sent_from_a_file(shop: Sho
     assert "1 message redriven" in shop.run("dlq", "redrive", "--yes").err
     assert shop.visible() == []
 
-    shop.run("dlq", "redrive", "--from", "dropped.jsonl", "--limit", "2", "--yes")
+    again = shop.run("dlq", "redrive", "--from", "dropped.jsonl", "--limit", "2", "--yes")
+    assert "the message is not JSON" in again.out
+    assert "no reason logged" not in again.out
     assert set(orders) < set(shop.visible("orders_queue_url")) < {*POISON, *orders}
     assert len(Path("dropped.jsonl").read_text().splitlines()) == 3
 
@@ -480,7 +482,7 @@ def test_submit_file_uses_secret_keys_and_prints_counts_when_interrupted(
         ("dlq redrive --yes --from missing", 2, "'missing': No such file or directory"),
         ("dlq redrive --yes --from existing", 1, "Line 1 of existing is not a dropped message"),
         ("dlq redrive --yes --from local-time", 1, "Line 1 of local-time is not a dropped message. Name a file that"),
-        ("dlq redrive --yes --from incomplete", 0, "there is nothing to redrive in incomplete"),
+        ("dlq redrive --yes --from incomplete", 0, "0 messages to redrive in incomplete"),
         ("dlq redrive --notifications --rate 5", 2, "--from and --rate are for orders"),
         (f"dlq show --notifications --order {submitted().order_id}", 2, "--order does not apply to --notifications"),
         ("dlq redrive --order 00000000-0000-8000-8000-000000000000", 2, "its checksum is wrong"),
@@ -498,7 +500,7 @@ def test_submit_file_uses_secret_keys_and_prints_counts_when_interrupted(
         ("restore \N{NO-BREAK SPACE}", 2, "TABLE is empty"),
         ("list --customer 001 --since 1d --until 2d", 2, "--since is later than --until"),
         ("list --customer 001 --local --stack x", 2, "each name a system: give one of them"),
-        ("list --customer 001 --local --profile x", 2, "has no --region and no --profile"),
+        ("list --customer 001 --local --profile x", 2, "--region and --profile do not apply to the local stack"),
         ('trace a"b', 2, "This is not an id"),
     ],
 )

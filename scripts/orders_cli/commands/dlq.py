@@ -2,7 +2,7 @@
 
 import functools
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import fields, replace
 from pathlib import Path
@@ -133,7 +133,6 @@ def redrive_letters(
     if selection.notifications and (file or rate):
         raise click.UsageError("--from and --rate are for orders, not for --notifications.")
     system = target.find()
-    orders_queue, rate_limit = system.queue("orders_queue"), RateLimit(rate)
     letters = _Letters(system, selection, archive=file)
     if not letters.confirm(REDRIVEN, mode, "redrive", f"back to {system.name}"):
         return letters.report("redriven")
@@ -152,15 +151,11 @@ def redrive_letters(
         notified += len(items)
         return messages
 
-    if file:
-        bodies = [{"Body": letter.body} for letter in letters.chosen.values()]
-        moves = (len(orders_queue.send(batch)) for batch in rate_limit.batches(bodies))
-    elif selection.notifications:
-        moves = letters.move(notify_again, RateLimit(step=1, seconds_each=_SECONDS_PER_ENTRY))
-    else:
-        moves = letters.move(orders_queue.send, rate_limit)
     try:
-        letters.follow("Redriving", moves)
+        if selection.notifications:
+            letters.move("Redriving", notify_again, RateLimit(step=1, seconds_each=_SECONDS_PER_ENTRY))
+        else:
+            letters.move("Redriving", system.queue("orders_queue").send, RateLimit(rate))
     finally:
         status = letters.report("redriven", f"notified {counted(notified, 'order')}" if selection.notifications else "")
         if expired:
@@ -201,7 +196,7 @@ def drop_letters(*, selection: Selection, file: Path | None, mode: Mode, target:
                 append([{**letter.document(), **dropped, "body": body} for letter, body in letters_of])
                 return messages
 
-            letters.follow("Dropping", letters.move(archive, RateLimit()))
+            letters.move("Dropping", archive, RateLimit())
     finally:
         status = letters.report("dropped", file=path)
     return status
@@ -217,7 +212,7 @@ class _Letters:
         self.chosen: dict[str, DeadLetter] = {}
         self.hidden = self._moved = 0
         self._selection = selection
-        self._is_started = False
+        self._is_archive, self._is_started = bool(archive), False
         if archive:
             self.name, self.found = archive.name, read_archive(archive)
             return
@@ -250,16 +245,17 @@ class _Letters:
             report(f"not selected: {kinds} (select them by --kind, --reason or --order)")
         number = counted(len(self.chosen), "message")
         if not self.chosen:
-            report(f"there is nothing to {action} in {self.name}")
+            report(f"{number} to {action} in {self.name}")
         else:
             would, question = f"would {action} {number} {where}", f"{action.capitalize()} {number} {where}?"
             self._is_started = mode.should_do(would, question)
         return self._is_started
 
-    def move(self, transfer: Transfer, rate_limit: RateLimit) -> Generator[int]:
-        return move(self.chosen.keys(), self.queue, transfer, rate_limit)
-
-    def follow(self, label: str, moves: Generator[int]) -> None:
+    def move(self, label: str, transfer: Transfer, rate_limit: RateLimit) -> None:
+        moves = move(self.chosen.keys(), self.queue, transfer, rate_limit)
+        if self._is_archive:
+            bodies = [{"Body": letter.body} for letter in self.chosen.values()]
+            moves = (len(transfer(batch)) for batch in rate_limit.batches(bodies))
         with closing(moves), progress(label, len(self.chosen)) as advance:
             for number in moves:
                 self._moved += number

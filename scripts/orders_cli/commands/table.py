@@ -67,7 +67,7 @@ def restore(*, copy: str, rate: int | None, mode: Mode, target: Target) -> int:
         f"{len(different):,} different"
     )
     if not missing:
-        report("there is nothing to restore")
+        report("0 orders to restore")
     elif mode.should_do(
         f"{counted(missing, 'order')} would be restored",
         f"Restore {counted(missing, 'order')} in {system.name}'s table, and repeat their notifications?",
