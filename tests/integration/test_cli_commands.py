@@ -591,12 +591,21 @@ def test_error_is_printed_without_a_traceback(
     assert "Traceback" not in err
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full does not exist")
-def test_full_disk_is_reported_in_one_line() -> None:
-    with Path("/dev/full").open("w") as full:
-        finished = subprocess.run([COMMAND, "--help"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert finished.returncode == 1
-    assert finished.stderr == "orders: The output cannot be written (No space left on device).\n"
+@pytest.mark.parametrize(
+    ("output", "status", "message"),
+    [
+        (">/dev/full", 1, "orders: The output cannot be written (No space left on device).\n"),
+        (">&-", 0, ""),
+        (">&- 2>&-", 0, ""),
+    ],
+    ids=["full disk", "closed output", "closed output and errors"],
+)
+def test_output_that_cannot_be_written_is_reported_in_one_line(output: str, status: int, message: str) -> None:
+    if "/dev/full" in output and not Path("/dev/full").exists():
+        pytest.skip("/dev/full does not exist")
+    command = ["sh", "-c", f'"$0" --help {output}', COMMAND]
+    finished = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    assert (finished.returncode, finished.stderr) == (status, message)
 
 
 # erase
