@@ -106,12 +106,10 @@ def printable(text: str) -> str:
 @contextmanager
 def progress(label: str, total: int | None, *, is_shown: bool = True) -> Iterator[Advance]:
     """Show a progress bar on a terminal that can redraw a line."""
-    if not (is_shown and sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")):
-        yield lambda _: None
-        return
+    hidden = not (is_shown and sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown"))
     # Without a total, click requires an iterable and reads only its length.
     unknown = itertools.repeat(None) if total is None else None
-    with click.progressbar(unknown, length=total, label=label, show_pos=True, file=sys.stderr) as bar:
+    with click.progressbar(unknown, total, label, hidden=hidden, show_pos=True, file=sys.stderr) as bar:
         yield bar.update
 
 

@@ -14,7 +14,7 @@ import click
 
 from orders.domain.order_id import parse_order_id
 from orders_cli.console import IGNORES_CLOSED_OUTPUT, report
-from orders_cli.errors import OperatorError
+from orders_cli.errors import NOT_FOUND, OperatorError
 from orders_cli.system import Choice, System, find_system
 
 # On the local stack these are ignored.
@@ -114,8 +114,18 @@ class OrderId(click.ParamType[str]):
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if (order_id := parse_order_id(str(value).strip())) is None:
-            self.fail("this is not an order id (its checksum is wrong). Check it for typos.")
+            raise OperatorError(f"{value} is not an order id: its checksum is wrong. Check it for typos.", NOT_FOUND)
         return order_id
+
+
+def not_empty(_context: click.Context, parameter: click.Parameter, text: str) -> str:
+    """Check a required text; spaces around it do not matter."""
+    if not text.strip():
+        raise click.BadParameter("it is empty.", param=parameter)
+    return text.strip()
+
+
+customer_option = click.option("--customer", required=True, callback=not_empty, help="The customer_id.")
 
 
 def utc_now() -> datetime:

@@ -112,15 +112,14 @@ def find_system(choice: Choice) -> System:
 
 
 def _local_system(stack_file: Path) -> System:
-    name = _shown(stack_file)
     try:
         description: dict[str, str] = json.loads(stack_file.read_text(encoding="utf-8"))
         credentials = Credentials(description["access_key_id"], description["secret_access_key"])
         connection = AwsConnection(description["endpoint_url"], description["region"], credentials)
-    except FileNotFoundError:
-        raise OperatorError(f"No local stack is running: {name} does not exist. Start it with `make run`.") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise OperatorError(f"{name} does not describe a local stack: start it again with `make run`.") from error
+        raise OperatorError(
+            f"{stack_file} does not exist, or does not describe a local stack: start one with `make run`."
+        ) from error
     origin = f"the local stack at {connection.endpoint_url}"
     return System(origin, description, _clients(connection.client), is_local=True)
 
@@ -131,18 +130,18 @@ def _terraform_system(directory: Path, choice: Choice) -> System:
         outputs = outputs_of_terraform(directory, choice.profile)
     except TerraformOutputError as error:
         raise OperatorError(
-            f"Terraform cannot read its outputs in {_shown(directory)} ({error}): run `terraform output` there to see "
+            f"Terraform cannot read its outputs in {directory} ({error}): run `terraform output` there to see "
             f"why, {instead}."
         ) from error
     if not outputs:
         raise OperatorError(
-            f"No system was found: Terraform has applied nothing in {_shown(directory)}. Start a local stack with "
+            f"No system was found: Terraform has applied nothing in {directory}. Start a local stack with "
             f"`make run`, {instead}."
         )
     # An ARN names the region that Terraform has deployed to.
     arn = outputs.get("alerts_topic_arn", "").split(":")
     connect = _connect(choice.profile, choice.region or (arn[3] if len(arn) > 3 else None))
-    return System(f"the Terraform deployment of {_shown(directory)}", outputs, connect)
+    return System(f"the Terraform deployment of {directory}", outputs, connect)
 
 
 def _stack_system(name: str, choice: Choice) -> System:
@@ -183,8 +182,3 @@ def _clients(create: Callable[[str], Any]) -> Callable[[str], Any]:
         return created
 
     return client
-
-
-def _shown(path: Path) -> str:
-    shown = os.path.relpath(path)
-    return str(path) if shown.startswith("..") else shown

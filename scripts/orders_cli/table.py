@@ -39,11 +39,8 @@ class OrdersTable:
         self.dynamodb.delete_item(TableName=self.table_name, Key={"order_id": {"S": order_id}})
 
     def find(self, order_id: str) -> ProcessedOrder | None:
-        item = self.item(order_id)
+        item = self.items([order_id]).get(order_id)
         return None if item is None else read_order(item)
-
-    def item(self, order_id: str) -> dict[str, Any] | None:
-        return self.items([order_id]).get(order_id)
 
     def items(self, order_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return the items of at most a hundred ids, by id."""

@@ -18,7 +18,7 @@ from orders_cli.dead_letters import dead_letter, with_reasons
 from orders_cli.errors import FAILED, NOT_FOUND, OperatorError
 from orders_cli.log import LOG_DAYS, LogEvent
 from orders_cli.notifications import BATCH_SIZE
-from orders_cli.options import Mode, Moment, Target, changes_system, on_system, utc_now
+from orders_cli.options import Mode, Moment, OrderId, Target, changes_system, customer_option, on_system, utc_now
 from orders_cli.queue import batches, peek
 from orders_cli.system import System
 from orders_cli.table import Item, read_order
@@ -36,7 +36,7 @@ _STORED = ("order_stored", "order_duplicate")
 
 
 @click.command(short_help="Show an order or its location.")
-@click.argument("order_id")
+@click.argument("order_id", type=OrderId())
 @on_system
 def show(order_id: str, as_json: bool, target: Target) -> int:
     """Show the order ORDER_ID, or its location.
@@ -52,10 +52,7 @@ def show(order_id: str, as_json: bool, target: Target) -> int:
     The exit status is 3 for the last three statuses and for an id whose checksum is wrong. It is 1 if the order may be
     among hidden dead letters.
     """
-    canonical = parse_order_id(order_id.strip())
-    if canonical is None:
-        raise OperatorError("This is not an order id: its checksum is wrong. Check it for typos.", NOT_FOUND)
-    fields, exit_status = _locate(target.find(), canonical, utc_now())
+    fields, exit_status = _locate(target.find(), order_id, utc_now())
     if as_json:
         print_json(fields, indent=2)
     else:
@@ -123,7 +120,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 
 
 @click.command("list", short_help="List a customer's stored orders.")
-@click.option("--customer", required=True, help="The customer_id.")
+@customer_option
 @click.option("--since", type=Moment(), help="Only orders submitted at this moment or later.")
 @click.option("--until", type=Moment(is_end=True), help="Only orders submitted by the end of this day or second.")
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="Maximum number of orders.")
@@ -149,9 +146,6 @@ def list_orders(
     it has an offset. An order appears here about a second after it was stored. The CSV is safe to open in a
     spreadsheet: a field that looks like a formula starts with an apostrophe.
     """
-    customer = customer.strip()
-    if not customer:
-        raise click.UsageError("--customer is empty: give the customer_id of the orders to list.")
     if since and until and since > until:
         raise click.UsageError("--since is later than --until.")
     items = target.find().table.items_of_customer(
@@ -161,14 +155,15 @@ def list_orders(
         format_timestamp(until) if until else "9999",
         page_size=min(limit + 1, _LARGEST_PAGE),
     )
-    number, rows, damaged = 0, [], []
+    number, rows, is_damaged = 0, [], False
     if form == "csv" and not as_json:
         write(_csv_line(_COLUMNS))
     for item in islice(items, limit):
         try:
             document = read_order(item).to_document()
         except OperatorError as error:
-            damaged.append(str(error))
+            report(str(error))
+            is_damaged = True
             continue
         number += 1
         row = [document[name] for name in _COLUMNS]
@@ -182,9 +177,7 @@ def list_orders(
         print_table([column.upper() for column in _COLUMNS], rows)
     more = "there are more: raise --limit, or choose a period with --since and --until"
     report(counted(number, "order") if next(items, None) is None else more)
-    for sentence in damaged:
-        report(sentence)
-    return FAILED if damaged else 0
+    return FAILED if is_damaged else 0
 
 
 def _csv_line(fields: Iterable[object]) -> str:
@@ -196,9 +189,8 @@ def _csv_line(fields: Iterable[object]) -> str:
 
 @click.command(short_help="Show what the functions logged about an order.")
 @click.argument("some_id", metavar="ID")
-@click.option("--since", type=Moment(), help=f"Search no further back. Default: {LOG_DAYS} days.")
 @on_system
-def trace(some_id: str, since: datetime | None, as_json: bool, target: Target) -> None:
+def trace(some_id: str, as_json: bool, target: Target) -> None:
     """Show the events that the four functions logged about an order, in chronological order.
 
     ID is an order id, the request_id of an API error, or the id of a message in a queue. An event holds ids and codes,
@@ -209,7 +201,7 @@ def trace(some_id: str, since: datetime | None, as_json: bool, target: Target) -
         raise click.UsageError("This is not an id: give the id of an order, a request or a message.")
     order_id = parse_order_id(some_id)
     wanted = order_id or some_id
-    events = target.find().log.trace(wanted, since=since or utc_now() - timedelta(days=LOG_DAYS))
+    events = target.find().log.trace(wanted, since=utc_now() - timedelta(days=LOG_DAYS))
     if not events:
         hint = "" if order_id else ", which is not an order id either: check it for typos"
         raise OperatorError(f"No event contains {some_id}{hint}.", NOT_FOUND)
@@ -218,17 +210,16 @@ def trace(some_id: str, since: datetime | None, as_json: bool, target: Target) -
             shown = {"time": format_timestamp(event.time), "function": event.function, "event": event.name}
             print_json({**shown, **event.fields})
     else:
-        rows = [[format_timestamp(event.time), event.function, event.name, _details(event, wanted)] for event in events]
+        rows = []
+        for event in events:
+            details = " ".join(f"{name}={value}" for name, value in event.fields.items() if value != wanted)
+            rows.append([format_timestamp(event.time), event.function, event.name, details])
         print_table(("TIME", "FUNCTION", "EVENT", "DETAILS"), rows)
     report(f"{counted(len(events), 'event')} in {(events[-1].time - events[0].time).total_seconds():.1f} s")
 
 
-def _details(event: LogEvent, wanted: str) -> str:
-    return " ".join(f"{name}={value}" for name, value in event.fields.items() if value != wanted)
-
-
 @click.command(short_help="Repeat the notifications of stored orders.")
-@click.argument("order_ids", nargs=-1, required=True, metavar="ORDER_ID...")
+@click.argument("order_ids", type=OrderId(), nargs=-1, required=True, metavar="ORDER_ID...")
 @changes_system
 def notify(order_ids: tuple[str, ...], mode: Mode, target: Target) -> None:
     """Repeat the notifications of stored orders, through the deployed notification function.
@@ -238,12 +229,10 @@ def notify(order_ids: tuple[str, ...], mode: Mode, target: Target) -> None:
     """
     system = target.find()
     items: list[Item] = []
-    for order_id in dict.fromkeys(order_id.strip() for order_id in order_ids):
-        canonical = parse_order_id(order_id)
-        item = system.table.item(canonical) if canonical else None
-        if item is None:
+    for order_id in dict.fromkeys(order_ids):
+        if order_id not in (stored := system.table.items([order_id])):
             raise OperatorError(f"Order {order_id} is not stored; nothing was sent. See `orders show`.", NOT_FOUND)
-        items.append(item)
+        items.append(stored[order_id])
     sent, number = 0, counted(len(items), "order")
     question = system.question_in_production(f"Notify all subscribers of {number}")
     if mode.should_do(f"{number} would be notified", question):

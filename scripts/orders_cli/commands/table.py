@@ -16,7 +16,7 @@ from orders_cli.archive import new_archive, require_new
 from orders_cli.console import Advance, counted, print_fields, print_json, print_table, progress, report
 from orders_cli.dead_letters import dead_letter, is_of_customer
 from orders_cli.errors import FAILED, NOT_FOUND, OperatorError, error_code
-from orders_cli.options import FILE, Mode, Target, changes_system, utc_now
+from orders_cli.options import FILE, Mode, Target, changes_system, customer_option, not_empty, utc_now
 from orders_cli.queue import Message, RateLimit, batches, peek
 from orders_cli.table import Item, OrdersTable, id_of, order_or_none
 
@@ -34,7 +34,7 @@ _PAGE_SIZE = 100
 
 
 @click.command(short_help="Insert lost orders from a restored copy of the table.")
-@click.argument("copy", metavar="TABLE")
+@click.argument("copy", metavar="TABLE", callback=not_empty)
 @click.option("--rate", type=click.IntRange(1), help="Maximum number of orders per second.")
 @changes_system
 def restore(*, copy: str, rate: int | None, mode: Mode, target: Target) -> int:
@@ -47,9 +47,6 @@ def restore(*, copy: str, rate: int | None, mode: Mode, target: Target) -> int:
     The table's stream treats a restored order as new, so its notification is repeated. Subscribers recognize repeats
     by the order id. --rate limits the load on them.
     """
-    copy = copy.strip()
-    if not copy:
-        raise click.UsageError("TABLE is empty: give the name of the restored copy.")
     system = target.find()
     own = system.outputs["orders_table_name"]
     if copy == own:
@@ -141,7 +138,7 @@ def _missing(source: OrdersTable, table: OrdersTable) -> Iterator[ProcessedOrder
 
 
 @click.command(short_help="Delete a customer's stored orders.")
-@click.option("--customer", required=True, help="The customer_id.")
+@customer_option
 @click.option("--to", "file", type=FILE, help="The receipt to create. Default: named after the time.")
 @changes_system
 def erase(*, customer: str, file: Path | None, mode: Mode, target: Target) -> int:
@@ -156,9 +153,6 @@ def erase(*, customer: str, file: Path | None, mode: Mode, target: Target) -> in
     The receipt contains counts and times, but no id of a customer or order. Name its file after the request, not after
     the customer. The required permissions are in docs/erasure-policy.json.
     """
-    customer = customer.strip()
-    if not customer:
-        raise click.UsageError("--customer is empty: give the customer_id of the orders to delete.")
     if file:
         require_new(file)
     system, started = target.find(), utc_now()
