@@ -18,11 +18,6 @@ Append = Callable[[Sequence[Mapping[str, Any]]], None]
 """Writes entries and syncs them to disk."""
 
 
-def require_new(path: Path) -> None:
-    if os.path.lexists(path):
-        raise OperatorError(f"{path} already exists and is not overwritten. Name another file with --to.")
-
-
 @contextmanager
 def new_archive(path: Path) -> Iterator[Append]:
     """Create a file that only its owner can read, and yield a function that appends entries to it.

@@ -83,16 +83,10 @@ def table_lines(columns: Sequence[str], rows: Sequence[Sequence[str]], width: in
 
 
 def _vertical(fields: Sequence[tuple[str, str]], width: int | None) -> list[str]:
+    wrapper = textwrap.TextWrapper(width or sys.maxsize, break_long_words=False, break_on_hyphens=False)
+    wrapper.subsequent_indent = _GAP
     indent = max(len(name) for name, _ in fields) + len(_GAP)
-    width, lines = width or sys.maxsize, []
-    for name, value in fields:
-        wrapped = textwrap.wrap(value, max(width - indent, 1), break_long_words=False, break_on_hyphens=False)
-        first, *more = wrapped or [""]
-        if indent + max(map(len, (first, *more))) > width:
-            lines += [name, *(_GAP + line for line in (first, *more))]
-        else:
-            lines += [f"{name.ljust(indent)}{first}".rstrip(), *(" " * indent + line for line in more)]
-    return lines
+    return [line for name, value in fields for line in wrapper.wrap(f"{name.ljust(indent)}{value}")]
 
 
 def printable(text: str) -> str:

@@ -125,7 +125,16 @@ def not_empty(_context: click.Context, parameter: click.Parameter, text: str) ->
     return text.strip()
 
 
+def _new_file(_context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
+    if path and os.path.lexists(path):
+        raise click.BadParameter(f"{path} already exists and is not overwritten. Name another file.", param=parameter)
+    return path
+
+
 customer_option = click.option("--customer", required=True, callback=not_empty, help="The customer_id.")
+new_file_option = click.option(
+    "--to", "file", type=FILE, callback=_new_file, help="The file to create. Default: named after the time."
+)
 
 
 def utc_now() -> datetime:

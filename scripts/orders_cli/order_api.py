@@ -107,10 +107,10 @@ class OrderApi:
 
 
 def _pause(number: int, retry_after: str) -> float:
-    """Return a backoff with jitter, at least as long as Retry-After."""
-    backoff = min(0.25 * 2.0**number, _LONGEST_BACKOFF_SECONDS)
+    """Return the seconds of Retry-After, plus a backoff with jitter."""
+    backoff = random.uniform(0.5, 1) * min(0.25 * 2.0**number, _LONGEST_BACKOFF_SECONDS)  # noqa: S311
     minimum = float(retry_after) if retry_after.isascii() and retry_after.isdigit() else 0.0
-    return min(max(minimum, backoff / 2) + random.uniform(0, backoff / 2), _LONGEST_PAUSE_SECONDS)  # noqa: S311
+    return min(minimum + backoff, _LONGEST_PAUSE_SECONDS)
 
 
 def _read(response: HttpResponse) -> Submission:

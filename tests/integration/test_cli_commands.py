@@ -472,7 +472,7 @@ def test_submit_file_uses_secret_keys_and_prints_counts_when_interrupted(
     [
         ("show nonsense", 3, "checksum is wrong. Check it for typos"),
         ("show 00000000-0000-8000-8000-000000000000", 3, "checksum is wrong. Check it for typos"),
-        ("dlq drop --yes --to existing", 1, "existing already exists and is not overwritten"),
+        ("dlq drop --yes --to existing", 2, "existing already exists and is not overwritten"),
         (
             "dlq drop --yes --to missing/new",
             1,
@@ -590,7 +590,7 @@ def test_error_is_printed_without_a_traceback(
 def test_output_that_cannot_be_written_is_reported_in_one_line(output: str, status: int, message: str) -> None:
     if "/dev/full" in output and not Path("/dev/full").exists():
         pytest.skip("/dev/full does not exist")
-    command = ["sh", "-c", f'"$0" --help {output}', COMMAND]
+    command = ["sh", "-c", f'"$0" --help {output}', str(COMMAND)]
     finished = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
     assert (finished.returncode, finished.stderr) == (status, message)
 
@@ -615,7 +615,7 @@ def test_erase_deletes_only_the_orders_of_the_customer(shop: Shop) -> None:
     assert json.loads(receipt.read_text())["orders_deleted"] == 3
     assert not [text for text in ("001", *(order_of(n).order_id for n in range(3))) if text in receipt.read_text()]
 
-    assert "already exists" in shop.run("erase", "--customer", "001", "--to", receipt, status=1).err
+    assert "already exists" in shop.run("erase", "--customer", "001", "--to", receipt, status=2).err
     assert "0 orders deleted" in shop.run("erase", "--customer", "001", "--to", "second.json").err
 
 

@@ -11,12 +11,12 @@ from typing import Any, BinaryIO
 import click
 
 from orders.domain.order import format_timestamp
-from orders_cli.archive import new_archive, read_archive, require_new
+from orders_cli.archive import new_archive, read_archive
 from orders_cli.console import counted, print_fields, print_json, print_line, print_table, progress, report
 from orders_cli.dead_letters import DROPPED, REDRIVEN, DeadLetter, Kind, Selection, dead_letter, groups_of, with_reasons
 from orders_cli.errors import FAILED, NOT_FOUND, OperatorError
 from orders_cli.notifications import ExpiredError, failed_notification, new_orders, notify
-from orders_cli.options import FILE, Mode, Moment, OrderId, Target, changes_system, on_system, utc_now
+from orders_cli.options import Mode, Moment, OrderId, Target, changes_system, new_file_option, on_system, utc_now
 from orders_cli.queue import Message, RateLimit, Transfer, move, peek
 from orders_cli.system import System
 
@@ -166,7 +166,7 @@ def redrive_letters(
 
 @dlq.command("drop", short_help="Write dead letters to a file and delete them.")
 @_selects
-@click.option("--to", "file", type=FILE, help="The file to create. Default: named after the time.")
+@new_file_option
 @changes_system
 def drop_letters(*, selection: Selection, file: Path | None, mode: Mode, target: Target) -> int:
     """Remove dead letters from the queue after writing them to a file.
@@ -178,8 +178,6 @@ def drop_letters(*, selection: Selection, file: Path | None, mode: Mode, target:
 
     With --notifications, entries of notifications are dropped. This cannot be undone: use `orders notify` instead.
     """
-    if file:
-        require_new(file)
     system = target.find()
     now = utc_now()
     dropped = {"dropped_at": format_timestamp(now)}

@@ -12,11 +12,11 @@ from botocore.exceptions import ClientError
 from orders.adapters.dynamodb import DynamoDbOrderTable
 from orders.domain.errors import StoreUnavailableError
 from orders.domain.order import AlreadyExists, Inserted, ProcessedOrder, Rejected, format_timestamp
-from orders_cli.archive import new_archive, require_new
+from orders_cli.archive import new_archive
 from orders_cli.console import Advance, counted, print_fields, print_json, print_table, progress, report
 from orders_cli.dead_letters import dead_letter, is_of_customer
 from orders_cli.errors import FAILED, NOT_FOUND, OperatorError, error_code
-from orders_cli.options import FILE, Mode, Target, changes_system, customer_option, not_empty, utc_now
+from orders_cli.options import Mode, Target, changes_system, customer_option, new_file_option, not_empty, utc_now
 from orders_cli.queue import Message, RateLimit, batches, peek
 from orders_cli.table import Item, OrdersTable, id_of, order_or_none
 
@@ -139,7 +139,7 @@ def _missing(source: OrdersTable, table: OrdersTable) -> Iterator[ProcessedOrder
 
 @click.command(short_help="Delete a customer's stored orders.")
 @customer_option
-@click.option("--to", "file", type=FILE, help="The receipt to create. Default: named after the time.")
+@new_file_option
 @changes_system
 def erase(*, customer: str, file: Path | None, mode: Mode, target: Target) -> int:
     """Delete the stored orders of a customer, and write a receipt.
@@ -153,8 +153,6 @@ def erase(*, customer: str, file: Path | None, mode: Mode, target: Target) -> in
     The receipt contains counts and times, but no id of a customer or order. Name its file after the request, not after
     the customer. The required permissions are in docs/erasure-policy.json.
     """
-    if file:
-        require_new(file)
     system, started = target.find(), utc_now()
     path = file or Path(f"{system.name}-erasure-{started:%Y%m%dT%H%M%SZ}.json")
     table, deleted = system.table, 0
