@@ -15,25 +15,10 @@ import click
 from orders.domain.order_id import parse_order_id
 from orders_cli.console import IGNORES_CLOSED_OUTPUT, report
 from orders_cli.errors import NOT_FOUND, OperatorError
-from orders_cli.system import Choice, System, find_system
-
-# On the local stack these are ignored.
-_USER_VARIABLES = ("AWS_PROFILE", "AWS_SESSION_TOKEN")
+from orders_cli.system import Target
 
 _AGO = re.compile(r"(\d{1,6})\s?([smhdw])", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-
-
-class Target(Choice):
-    """The system that the options select. A command calls `find` after it has checked its own options."""
-
-    def find(self) -> System:
-        system = find_system(self)
-        report(f"using {system.name}, {system.origin}")
-        ignored = [name for name in _USER_VARIABLES if os.environ.get(name)]
-        if system.is_local and ignored:
-            report(f"{' and '.join(ignored)} {'is' if len(ignored) == 1 else 'are'} ignored: this is the local stack")
-        return system
 
 
 FILE = click.Path(path_type=Path)

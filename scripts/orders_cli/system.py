@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from deployed_outputs import TerraformOutputError, outputs_of_stack, outputs_of_terraform
 from local_stack.aws import AwsConnection, Credentials
 from local_stack.settings import REPOSITORY
+from orders_cli.console import report
 from orders_cli.errors import OperatorError, error_code
 from orders_cli.log import EventLog
 from orders_cli.queue import Queue
@@ -26,6 +27,9 @@ TERRAFORM_DIRECTORY = REPOSITORY / "terraform-backend"
 
 _NEEDED_OUTPUTS = {"api_endpoint", "orders_table_name", "orders_queue_url", "orders_dlq_url", "notifications_dlq_url"}
 _TABLE_SUFFIX = "-orders"
+
+# On the local stack these are ignored.
+_USER_VARIABLES = ("AWS_PROFILE", "AWS_SESSION_TOKEN")
 
 # A person is waiting, so a wrong endpoint must fail within seconds.
 _RETRIES: Any = {"mode": "standard", "total_max_attempts": 4}
@@ -86,7 +90,7 @@ class System:
 
 
 @dataclass(frozen=True)
-class Choice:
+class Target:
     """The options that select a system."""
 
     local: bool = False
@@ -96,19 +100,24 @@ class Choice:
     region: str | None = None
     profile: str | None = None
 
+    def find(self) -> System:
+        """Find the selected system, and print it; a command checks its own options before.
 
-def find_system(choice: Choice) -> System:
-    """Return the selected system; raise OperatorError if there is none.
-
-    The default is the local stack, or else the system that Terraform applied in terraform-backend/. A region or a
-    profile means AWS, so the local stack is skipped.
-    """
-    if choice.stack:
-        return _stack_system(choice.stack, choice)
-    is_on_aws = choice.terraform or choice.region or choice.profile
-    if choice.local or choice.stack_file or (STACK_FILE.exists() and not is_on_aws):
-        return _local_system(choice.stack_file or STACK_FILE)
-    return _terraform_system(choice.terraform or TERRAFORM_DIRECTORY, choice)
+        The default is the local stack, or else the system that Terraform applied in terraform-backend/. A region or a
+        profile means AWS, so the local stack is skipped.
+        """
+        is_on_aws = self.terraform or self.region or self.profile
+        if self.stack:
+            system = _stack_system(self.stack, self)
+        elif self.local or self.stack_file or (STACK_FILE.exists() and not is_on_aws):
+            system = _local_system(self.stack_file or STACK_FILE)
+        else:
+            system = _terraform_system(self.terraform or TERRAFORM_DIRECTORY, self)
+        report(f"using {system.name}, {system.origin}")
+        ignored = [name for name in _USER_VARIABLES if os.environ.get(name)]
+        if system.is_local and ignored:
+            report(f"{' and '.join(ignored)} {'is' if len(ignored) == 1 else 'are'} ignored: this is the local stack")
+        return system
 
 
 def _local_system(stack_file: Path) -> System:
@@ -124,10 +133,10 @@ def _local_system(stack_file: Path) -> System:
     return System(origin, description, _clients(connection.client), is_local=True)
 
 
-def _terraform_system(directory: Path, choice: Choice) -> System:
+def _terraform_system(directory: Path, target: Target) -> System:
     instead = "or name another directory with --terraform, or a CloudFormation stack with --stack"
     try:
-        outputs = outputs_of_terraform(directory, choice.profile)
+        outputs = outputs_of_terraform(directory, target.profile)
     except TerraformOutputError as error:
         raise OperatorError(
             f"Terraform cannot read its outputs in {directory} ({error}): run `terraform output` there to see "
@@ -140,12 +149,12 @@ def _terraform_system(directory: Path, choice: Choice) -> System:
         )
     # An ARN names the region that Terraform has deployed to.
     arn = outputs.get("alerts_topic_arn", "").split(":")
-    connect = _connect(choice.profile, choice.region or (arn[3] if len(arn) > 3 else None))
+    connect = _connect(target.profile, target.region or (arn[3] if len(arn) > 3 else None))
     return System(f"the Terraform deployment of {directory}", outputs, connect)
 
 
-def _stack_system(name: str, choice: Choice) -> System:
-    connect = _connect(choice.profile, choice.region)
+def _stack_system(name: str, target: Target) -> System:
+    connect = _connect(target.profile, target.region)
     cloudformation = connect("cloudformation")
     region = cloudformation.meta.region_name
     try:

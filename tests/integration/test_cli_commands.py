@@ -26,7 +26,6 @@ from orders.domain.errors import StoreUnavailableError
 from orders.domain.message import write_message
 from orders.domain.order import AlreadyExists, Inserted, InsertResult, Order, ProcessedOrder, Rejected, format_timestamp
 from orders.domain.order_id import derived_order_id
-from orders_cli import options
 from orders_cli.options import utc_now
 from orders_cli.order_api import Submission, Verdict
 from orders_cli.order_file import read_orders
@@ -134,9 +133,9 @@ def shop(
     tmp_path: Path,
 ) -> Shop:
     system = Shop(request.param, capsys)
-    monkeypatch.setattr(
-        options, "find_system", lambda _: System("a system on moto", system.outputs, system.connect, is_local=True)
-    )
+    found = System("a system on moto", system.outputs, system.connect, is_local=True)
+    monkeypatch.setattr("orders_cli.system._local_system", lambda _: found)
+    monkeypatch.setattr("orders_cli.system.STACK_FILE", tmp_path)
     # moto does not support PartiQL INSERT with parameters.
     monkeypatch.setattr(DynamoDbOrderTable, "insert", lambda _, orders: {each.order_id: Inserted() for each in orders})
     # moto also waits during long polling.
@@ -572,7 +571,7 @@ def test_error_is_printed_without_a_traceback(
     def fail(_: object) -> Callable[..., Any]:
         raise error
 
-    monkeypatch.setattr(options, "find_system", fail)
+    monkeypatch.setattr("orders_cli.system._local_system", fail)
     err = shop.run("list", "--customer", "001", status=status).err
     assert message in err
     assert "Traceback" not in err

@@ -11,7 +11,7 @@ import orders_cli.system as system_module
 from deployed_outputs import outputs_of_terraform
 from local_stack.machine import free_port
 from orders_cli.errors import OperatorError
-from orders_cli.system import Choice, System, find_system
+from orders_cli.system import System, Target
 
 OUTPUTS = {
     "api_endpoint": "https://api.example",
@@ -60,7 +60,7 @@ def test_running_local_stack_is_preferred_with_its_own_credentials(
     monkeypatch.setenv("AWS_SESSION_TOKEN", "left over")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     write_stack_file(checkout)
-    system = find_system(Choice())
+    system = Target().find()
     assert (system.is_local, system.name) == (True, "order-processing-dev")
     assert system.origin == "the local stack at http://127.0.0.1:4566"
     assert system.client("sqs").meta.endpoint_url == "http://127.0.0.1:4566"
@@ -68,15 +68,15 @@ def test_running_local_stack_is_preferred_with_its_own_credentials(
     assert (credentials.access_key, credentials.secret_key, credentials.token) == ("LKIAEXAMPLE", "local", None)
 
 
-@pytest.mark.parametrize("choice", [Choice(profile="shop"), Choice(region="eu-west-1")])
-def test_profile_or_region_selects_aws(checkout: Path, monkeypatch: pytest.MonkeyPatch, choice: Choice) -> None:
+@pytest.mark.parametrize("target", [Target(profile="shop"), Target(region="eu-west-1")])
+def test_profile_or_region_selects_aws(checkout: Path, monkeypatch: pytest.MonkeyPatch, target: Target) -> None:
     connections: list[tuple[str | None, str | None]] = []
     monkeypatch.setattr(system_module, "_connect", lambda *given: connections.append(given))
     write_stack_file(checkout)
     put_terraform(monkeypatch, checkout, terraform_output())
-    system = find_system(choice)
+    system = target.find()
     assert (system.is_local, system.origin) == (False, f"the Terraform deployment of {checkout}/terraform-backend")
-    assert connections == [(choice.profile, choice.region or "eu-north-1")]
+    assert connections == [(target.profile, target.region or "eu-north-1")]
 
 
 @pytest.mark.parametrize("text", [None, "", "[]", "{}", "nonsense", '{"endpoint_url": "http://127.0.0.1:1"}'])
@@ -84,7 +84,7 @@ def test_invalid_stack_file_is_reported(checkout: Path, text: str | None) -> Non
     if text is not None:
         (checkout / ".local" / "stack.json").write_text(text)
     with pytest.raises(OperatorError, match="does not describe a local stack"):
-        find_system(Choice(local=True))
+        Target(local=True).find()
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_unusable_terraform_outputs_are_reported(
     else:
         put_terraform(monkeypatch, checkout, script)
     with pytest.raises(OperatorError, match=message):
-        find_system(Choice())
+        Target().find()
 
 
 def test_terraform_runs_in_its_directory_with_the_named_profile(
@@ -163,7 +163,7 @@ def test_invalid_endpoint_is_reported(
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
     write_stack_file(checkout, endpoint)
     with pytest.raises(OperatorError, match=f"{message}.*: check AWS_ENDPOINT_URL"):
-        find_system(Choice(local=True) if is_local else Choice(stack="shop", region="eu-west-1")).client("sqs")
+        (Target(local=True) if is_local else Target(stack="shop", region="eu-west-1")).find().client("sqs")
 
 
 def test_unreachable_endpoint_is_reported_after_three_retries(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,5 +173,5 @@ def test_unreachable_endpoint_is_reported_after_three_retries(checkout: Path, mo
     pauses: list[float] = []
     monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=pauses.append))
     with pytest.raises(EndpointConnectionError):
-        find_system(Choice(stack="shop", region="eu-west-1"))
+        Target(stack="shop", region="eu-west-1").find()
     assert len(pauses) == 3

@@ -16,9 +16,9 @@ from orders_cli.console import counted, print_fields, print_json, print_line, pr
 from orders_cli.dead_letters import DROPPED, REDRIVEN, DeadLetter, Kind, Selection, dead_letter, groups_of, with_reasons
 from orders_cli.errors import FAILED, NOT_FOUND, OperatorError
 from orders_cli.notifications import ExpiredError, failed_notification, new_orders, notify
-from orders_cli.options import Mode, Moment, OrderId, Target, changes_system, new_file_option, on_system, utc_now
+from orders_cli.options import Mode, Moment, OrderId, changes_system, new_file_option, on_system, utc_now
 from orders_cli.queue import Message, RateLimit, Transfer, move, peek
-from orders_cli.system import System
+from orders_cli.system import System, Target
 
 _KIND = click.Choice([*(kind.name.lower() for kind in Kind), "all"])
 

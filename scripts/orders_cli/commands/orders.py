@@ -18,9 +18,9 @@ from orders_cli.dead_letters import dead_letter, with_reasons
 from orders_cli.errors import FAILED, NOT_FOUND, OperatorError
 from orders_cli.log import LOG_DAYS, LogEvent
 from orders_cli.notifications import BATCH_SIZE
-from orders_cli.options import Mode, Moment, OrderId, Target, changes_system, customer_option, on_system, utc_now
+from orders_cli.options import Mode, Moment, OrderId, changes_system, customer_option, on_system, utc_now
 from orders_cli.queue import batches, peek
-from orders_cli.system import System
+from orders_cli.system import System, Target
 from orders_cli.table import Item, read_order
 
 # Orders and messages have UUIDs; request ids come from API Gateway, such as JKJaXmPLvHcESHA=.

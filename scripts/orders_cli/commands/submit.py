@@ -18,10 +18,11 @@ import click
 from orders.adapters.order_schema import ORDER_RULES
 from orders_cli.console import counted, print_json, print_line, print_table, progress, report
 from orders_cli.errors import FAILED
-from orders_cli.options import Mode, Target, changes_system
+from orders_cli.options import Mode, changes_system
 from orders_cli.order_api import OrderApi, Submission, Verdict
 from orders_cli.order_file import OrderLine, read_orders
 from orders_cli.queue import batches
+from orders_cli.system import Target
 
 _VISIBLE_ASCII = re.compile("[!-~]+")
 _FAILURES = (Verdict.REFUSED, Verdict.NOT_SUBMITTED)

@@ -13,9 +13,9 @@ from orders.domain.order import format_timestamp
 from orders_cli.console import print_fields, print_json, print_line, print_table, report
 from orders_cli.errors import OperatorError
 from orders_cli.log import event_counts, metric_values
-from orders_cli.options import Mode, Target, changes_system, on_system, utc_now
+from orders_cli.options import Mode, changes_system, on_system, utc_now
 from orders_cli.queue import Depth
-from orders_cli.system import System
+from orders_cli.system import System, Target
 
 # How long a change of an event source mapping may take, and how often its state is read.
 _WAIT_SECONDS = 300

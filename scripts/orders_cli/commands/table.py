@@ -16,8 +16,9 @@ from orders_cli.archive import new_archive
 from orders_cli.console import Advance, counted, print_fields, print_json, print_table, progress, report
 from orders_cli.dead_letters import dead_letter, is_of_customer
 from orders_cli.errors import FAILED, NOT_FOUND, OperatorError, error_code
-from orders_cli.options import Mode, Target, changes_system, customer_option, new_file_option, not_empty, utc_now
+from orders_cli.options import Mode, changes_system, customer_option, new_file_option, not_empty, utc_now
 from orders_cli.queue import Message, RateLimit, batches, peek
+from orders_cli.system import Target
 from orders_cli.table import Item, OrdersTable, id_of, order_or_none
 
 _NOT_CHECKED = (
