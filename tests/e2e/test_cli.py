@@ -44,6 +44,7 @@ def test_order_is_submitted_shown_listed_and_traced(stack: DeployedStack, orders
     order_id = submitted.out.strip()
     assert parse_order_id(order_id) == order_id
     assert "using order-processing-dev, the local stack at http://127.0.0.1:" in submitted.err
+    assert "AWS_PROFILE is ignored: this is the local stack" in submitted.err
     processed = stack.wait_until_processed(order_id)
     assert orders.run("submit", *order, "--key", "the-key").out.strip() == order_id
 

@@ -24,23 +24,7 @@ from support.sample_orders import submitted
 from support.stub_aws.logs import FakeLogs
 
 SENT = datetime(2025, 4, 25, 10, tzinfo=UTC)
-NOT_JSON = Reason("the message is not JSON", Kind.UNREADABLE)
 LATER = Reason(MessageVersionUnknownError.REASON, Kind.LATER)
-
-
-@pytest.mark.parametrize(
-    ("body", "order_id", "reason"),
-    [
-        (write_message(submitted()), submitted().order_id, UNKNOWN),
-        ("poison", None, NOT_JSON),
-        (write_message(submitted()).replace(f'"version":{VERSION}', '"version":99'), None, LATER),
-    ],
-    ids=["order", "poison", "later version"],
-)
-def test_dead_letter_has_an_order_id_or_a_reason(body: str, order_id: str | None, reason: Reason) -> None:
-    attributes = {"SentTimestamp": str(int(SENT.timestamp() * 1000)), "ApproximateReceiveCount": "6"}
-    message = {"MessageId": "m1", "Body": body, "Attributes": attributes}
-    assert dead_letter(message) == DeadLetter("m1", order_id, SENT, 6, reason)
 
 
 def log_of(*lines: str) -> EventLog:
@@ -59,7 +43,14 @@ def test_log_search_returns_ids_and_codes_of_events_and_skips_other_lines() -> N
     assert found == LogEvent(SENT, "processing", "order_failed", {"order_id": "o1", "receives": 5})
 
 
-ORDER, POISON = DeadLetter("m1", "o1", SENT, 6), DeadLetter("m1", None, SENT, 6, NOT_JSON)
+def letter_with(body: str) -> DeadLetter:
+    attributes = {"SentTimestamp": str(int(SENT.timestamp() * 1000)), "ApproximateReceiveCount": "6"}
+    return dead_letter({"MessageId": "m1", "Body": body, "Attributes": attributes})
+
+
+MESSAGE, ID = write_message(submitted()), submitted().order_id
+ORDER, POISON = letter_with(MESSAGE), letter_with("poison")
+OF_LATER_RELEASE = letter_with(MESSAGE.replace(f'"version":{VERSION}', '"version":99'))
 
 
 def event(reason: str, name: str = "order_failed", **ids: str) -> dict[str, Any]:
@@ -70,32 +61,34 @@ def event(reason: str, name: str = "order_failed", **ids: str) -> dict[str, Any]
     ("letter", "events", "text", "kind"),
     [
         (ORDER, [], UNKNOWN.text, Kind.UNKNOWN),
-        (POISON, [], NOT_JSON.text, Kind.UNREADABLE),
+        (POISON, [], "the message is not JSON", Kind.UNREADABLE),
+        (OF_LATER_RELEASE, [], LATER.text, Kind.LATER),
         (
             ORDER,
-            [event(reason, message_id="m1", order_id="o1") for reason in ("first", "last")],
+            [event(reason, message_id="m1", order_id=ID) for reason in ("first", "last")],
             "last",
             Kind.REFUSED,
         ),
         (ORDER, [event("forged", "order_conflict", message_id="m1")], "forged", Kind.CONFLICT),
         (POISON, [event(LATER.text, message_id="m1")], LATER.text, Kind.LATER),
         # A moved message is identified by its order id. An event with its own message id takes precedence.
-        (ORDER, [event("moved", message_id="m0", order_id="o1")], "moved", Kind.REFUSED),
+        (ORDER, [event("moved", message_id="m0", order_id=ID)], "moved", Kind.REFUSED),
         (
             ORDER,
-            [event("own", message_id="m1", order_id="o1"), event("moved", message_id="m0", order_id="o1")],
+            [event("own", message_id="m1", order_id=ID), event("moved", message_id="m0", order_id=ID)],
             "own",
             Kind.REFUSED,
         ),
         (ORDER, [event("another", message_id="m2", order_id="o2"), event("no id")], UNKNOWN.text, Kind.UNKNOWN),
-        (ORDER, [event("", "order_duplicate", message_id="m1", order_id="o1")], UNKNOWN.text, Kind.UNKNOWN),
+        (ORDER, [event("", "order_duplicate", message_id="m1", order_id=ID)], UNKNOWN.text, Kind.UNKNOWN),
     ],
 )
 def test_reason_is_the_last_logged_failure(
     letter: DeadLetter, events: list[dict[str, Any]], text: str, kind: Kind
 ) -> None:
     [found] = with_reasons([letter], log_of(*map(json.dumps, events)))
-    assert found.reason == Reason(text, kind)
+    order_id = ID if letter is ORDER else None
+    assert found == DeadLetter("m1", order_id, SENT, 6, Reason(text, kind))
 
 
 ACCESS = Reason("ClientError(AccessDeniedException)", Kind.REFUSED)

@@ -53,30 +53,20 @@ def terraform_output(outputs: dict[str, str] = OUTPUTS) -> str:
     return f"cat <<'END'\n{document}\nEND"
 
 
-def test_running_local_stack_is_preferred_with_its_own_credentials(
-    checkout: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("target", [Target(), Target(profile="shop"), Target(region="eu-west-1")])
+def test_local_stack_is_selected_unless_a_profile_or_region_is_given(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, target: Target
 ) -> None:
-    monkeypatch.setenv("AWS_PROFILE", "does-not-exist")
-    monkeypatch.setenv("AWS_SESSION_TOKEN", "left over")
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    write_stack_file(checkout)
-    system = Target().find()
-    assert (system.is_local, system.name) == (True, "order-processing-dev")
-    assert system.origin == "the local stack at http://127.0.0.1:4566"
-    assert system.client("sqs").meta.endpoint_url == "http://127.0.0.1:4566"
-    credentials = system.client("sqs")._request_signer._credentials
-    assert (credentials.access_key, credentials.secret_key, credentials.token) == ("LKIAEXAMPLE", "local", None)
-
-
-@pytest.mark.parametrize("target", [Target(profile="shop"), Target(region="eu-west-1")])
-def test_profile_or_region_selects_aws(checkout: Path, monkeypatch: pytest.MonkeyPatch, target: Target) -> None:
     connections: list[tuple[str | None, str | None]] = []
     monkeypatch.setattr(system_module, "_connect", lambda *given: connections.append(given))
     write_stack_file(checkout)
     put_terraform(monkeypatch, checkout, terraform_output())
     system = target.find()
-    assert (system.is_local, system.origin) == (False, f"the Terraform deployment of {checkout}/terraform-backend")
-    assert connections == [(target.profile, target.region or "eu-north-1")]
+    if target == Target():
+        assert (system.is_local, system.origin) == (True, "the local stack at http://127.0.0.1:4566")
+    else:
+        assert system.origin == f"the Terraform deployment of {checkout}/terraform-backend"
+        assert connections == [(target.profile, target.region or "eu-north-1")]
 
 
 @pytest.mark.parametrize("text", [None, "", "[]", "{}", "nonsense", '{"endpoint_url": "http://127.0.0.1:1"}'])
@@ -138,19 +128,15 @@ def test_environment_comes_from_resource_names(table: str, namespace: str, quest
 
 
 @pytest.mark.parametrize(
-    ("variables", "region"),
-    [
-        ({"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "us-west-2"}, "eu-west-1"),
-        ({"AWS_REGION": "", "AWS_DEFAULT_REGION": "us-west-2"}, "us-west-2"),
-    ],
+    ("option", "variable", "region"),
+    [("eu-north-1", "eu-west-1", "eu-north-1"), (None, "eu-west-1", "eu-west-1"), (None, "", "us-west-2")],
 )
-def test_region_variables_are_read_in_order(
-    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], region: str
+def test_region_comes_from_the_option_or_the_first_variable(
+    monkeypatch: pytest.MonkeyPatch, option: str | None, variable: str, region: str
 ) -> None:
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    assert system_module._connect(None, None)("sqs").meta.region_name == region
-    assert system_module._connect(None, "eu-north-1")("sqs").meta.region_name == "eu-north-1"
+    monkeypatch.setenv("AWS_REGION", variable)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-2")
+    assert system_module._connect(None, option)("sqs").meta.region_name == region
 
 
 @pytest.mark.parametrize(
