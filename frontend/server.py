@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 STOREFRONT: Final = Path(__file__).resolve().parent
+LOOPBACK: Final = "127.0.0.1"
 
 CONTENT_TYPES: Final = {
     ".html": "text/html; charset=utf-8",
@@ -90,7 +91,7 @@ class Storefront:
         self.headers: Final = security_headers(origin)
 
     def find(self, path: str) -> Resource | None:
-        """Return the resource at `path` (without query), or None if there is none."""
+        """Return the resource at `path` (without query), or None if no public file has this path."""
         if path == "/health":
             return Resource(b"ok\n", TEXT, "no-store")
         if PICTURE_PATH.fullmatch(path):
@@ -131,8 +132,6 @@ class StorefrontRequestHandler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Send a resource."""
         hosts = self.headers.get_all("Host", [])
-        if self.request_version == "HTTP/0.9":
-            return self.send_error(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
         if len(hosts) > 1 or (self.request_version != "HTTP/1.0" and not hosts):
             return self.send_error(HTTPStatus.BAD_REQUEST)
         # Another name can point here by DNS rebinding: then a foreign page would be same-origin with this one.
@@ -165,7 +164,7 @@ class StorefrontRequestHandler(BaseHTTPRequestHandler):
         for name, value in {**headers, **content, **self.server.storefront.headers}.items():
             self.send_header(name, value)
         self.end_headers()
-        if getattr(self, "command", None) != "HEAD":
+        if self.command != "HEAD":
             self.wfile.write(body)
 
     def version_string(self) -> str:
@@ -175,27 +174,21 @@ class StorefrontRequestHandler(BaseHTTPRequestHandler):
 class StorefrontServer(ThreadingHTTPServer):
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], storefront: Storefront) -> None:
+    def __init__(self, port: int, storefront: Storefront) -> None:
         self.storefront = storefront
-        super().__init__(address, StorefrontRequestHandler)
-
-    @property
-    def url(self) -> str:
-        return "http://{}:{}".format(*self.server_address[:2])
+        super().__init__((LOOPBACK, port), StorefrontRequestHandler)
 
     def server_bind(self) -> None:
         """Bind without the base class's reverse DNS lookup, which can take seconds."""
         socketserver.TCPServer.server_bind(self)
 
     def is_own_host(self, header: str) -> bool:
-        """Return whether a Host header names this machine: loopback, or the address of `--host`."""
+        """Return whether a Host header names this machine."""
         host = re.sub(r":[0-9]*$", "", header.strip().lower()).strip("[]")
-        own = str(self.server_address[0])
-        if host in ("localhost", own) or host.endswith(".localhost"):
+        if host == "localhost" or host.endswith(".localhost"):
             return True
         with contextlib.suppress(ValueError):
-            # A page of another site cannot have an IP address of this machine as its origin.
-            return ipaddress.ip_address(host).is_loopback or not ipaddress.ip_address(own).is_loopback
+            return ipaddress.ip_address(host).is_loopback
         return False
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -204,11 +197,7 @@ class StorefrontServer(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
-def fail(reason: str) -> NoReturn:
-    sys.exit(f"storefront: {reason}")
-
-
-def start(host: str, port_text: str, api_url: str | None) -> StorefrontServer:
+def start(port_text: str, api_url: str | None) -> StorefrontServer:
     """Return a listening server, or exit with the reason."""
     try:
         storefront = Storefront(STOREFRONT, api_url)
@@ -216,16 +205,18 @@ def start(host: str, port_text: str, api_url: str | None) -> StorefrontServer:
         fail("The API URL is not valid. Use http(s)://host[:port][/path] without query, user name or password.")
     if not re.fullmatch(r"[0-9]{1,5}", port_text) or int(port_text) > 65535:
         fail("The port is not valid. Use a number from 0 to 65535.")
-    port = int(port_text)
     try:
-        return StorefrontServer((host, port), storefront)
+        return StorefrontServer(int(port_text), storefront)
     except OSError as error:
-        fail(f"Cannot listen on {host!a} port {port}: {error.strerror or error}. Choose another --host or --port.")
+        fail(f"Cannot listen on {LOOPBACK} port {port_text}: {error.strerror}. Choose another --port.")
+
+
+def fail(reason: str) -> NoReturn:
+    sys.exit(f"storefront: {reason}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Serve the storefront on this machine.")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument(
         "--port", default=os.environ.get("PORT") or "8080", help="port; 0 for any (default: $PORT or 8080)"
     )
@@ -233,8 +224,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--api-url", default=os.environ.get("ORDERS_API_URL"), help="order API (default: $ORDERS_API_URL)"
     )
     options = parser.parse_args(arguments)
-    with contextlib.suppress(KeyboardInterrupt), start(options.host, options.port, options.api_url) as server:
-        print(f"The storefront is at {server.url}")
+    with contextlib.suppress(KeyboardInterrupt), start(options.port, options.api_url) as server:
+        print(f"The storefront is at http://{LOOPBACK}:{server.server_address[1]}")
         if not options.api_url:
             print("No order API is set, so the page cannot take orders. Set it with --api-url or ORDERS_API_URL.")
         sys.stdout.flush()

@@ -27,7 +27,7 @@ def load_server() -> ModuleType:
 @contextmanager
 def served(api_url: str, host: str = "127.0.0.1") -> Iterator[str]:
     """Serve the storefront under a host name of loopback; yield its URL."""
-    server = load_server().start("127.0.0.1", "0", api_url)
+    server = load_server().start("0", api_url)
     if host != "127.0.0.1":
         server.is_own_host = lambda header: True
     # Requests between two tests would be logged to the terminal.
