@@ -1,9 +1,7 @@
 """Chromium, the storefront and a scripted order API; each test has its own API and an empty browser storage."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,19 +9,7 @@ from playwright.sync_api import Browser, Page
 
 from browser.fake_order_api import URL, FakeOrderApi
 from browser.visit import Visit
-from support.chromium import found_chromium
 from support.storefront.server import served
-
-_HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without Chromium, skip one test instead of all."""
-    if found_chromium() or os.environ.get("CI") == "true":
-        return
-    skipped = [item for item in items if _HERE in item.path.parents][1:]
-    config.hook.pytest_deselected(items=skipped)
-    items[:] = [item for item in items if item not in skipped]
 
 
 @pytest.fixture
@@ -38,15 +24,10 @@ def storefront_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def _shared_page(chromium: Browser) -> Iterator[Page]:
+def _shared_visit(chromium: Browser, storefront_url: str) -> Iterator[Visit]:
     # Creating a page takes three times as long as reusing one.
     with closing(chromium.new_context(locale="en-GB")) as context:
-        yield context.new_page()
-
-
-@pytest.fixture(scope="module")
-def _shared_visit(_shared_page: Page, storefront_url: str) -> Visit:
-    return Visit(_shared_page, storefront_url, URL)
+        yield Visit(context.new_page(), storefront_url, URL)
 
 
 def _reset(page: Page, url: str) -> None:
@@ -62,9 +43,9 @@ def _reset(page: Page, url: str) -> None:
 
 
 @pytest.fixture
-def stopped_page(_shared_page: Page, storefront_url: str) -> Iterator[Page]:
+def stopped_page(_shared_visit: Visit, storefront_url: str) -> Iterator[Page]:
     """A page that can import the storefront's modules. Only the test advances its clock."""
-    page = _shared_page
+    page = _shared_visit.page
     page.goto(f"{storefront_url}/health")
     page.clock.install(time="2026-03-01T10:00:00Z")
     page.clock.pause_at("2026-03-01T11:00:00Z")

@@ -13,18 +13,18 @@ from playwright.sync_api import Browser, BrowserContext
 
 from local_stack import LocalStack
 from local_stack.aws import ANONYMOUS, Credentials
+from support.sample_orders import SAMPLE_BODY
 
-HOSTILE = "hostile"
-
-# Query parameters that an attacker can guess.
-GUESSED = {
-    "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
-    "X-Amz-Credential": "test/20250425/us-east-1/iam/aws4_request",
-    "X-Amz-Date": "20250425T100000Z",
-    "X-Amz-SignedHeaders": "host",
-    "X-Amz-Signature": "0" * 64,
-}
-
+# A signature that an attacker can guess.
+GUESSED = urlencode(
+    {
+        "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+        "X-Amz-Credential": "test/20250425/us-east-1/iam/aws4_request",
+        "X-Amz-Date": "20250425T100000Z",
+        "X-Amz-SignedHeaders": "host",
+        "X-Amz-Signature": "0" * 64,
+    }
+)
 
 Request = tuple[str, str, str | None]
 """Method, URL and body."""
@@ -32,20 +32,10 @@ Request = tuple[str, str, str | None]
 
 def requests(stack: LocalStack) -> Iterator[Request]:
     aws, api = stack.endpoint_url, stack.api_url
-    trust = {"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}}
-    role = urlencode({"Action": "CreateRole", "RoleName": HOSTILE, "AssumeRolePolicyDocument": json.dumps(trust)})
-    message = {"Action": "SendMessage", "QueueUrl": stack.outputs["orders_queue_url"], "MessageBody": HOSTILE}
-    function = {"FunctionName": HOSTILE, "Runtime": "python3.13", "Handler": "a.b", "Role": "arn:aws:iam::0:role/x"}
-    order = {"customer_id": HOSTILE, "product_id": "Banana", "quantity": 1, "order_date": "2025-04-25"}
-    existing = f"{stack.settings.project}-{stack.settings.environment}-processing"
-    yield "POST", f"{aws}/", role
-    yield "POST", f"{aws}/?{urlencode(GUESSED)}", role
-    yield "POST", f"{aws}/", urlencode(message)
-    yield "POST", f"{aws}/2015-03-31/functions", json.dumps(function)
-    yield "POST", f"{aws}/2015-03-31/functions/{existing}/invocations?{urlencode(GUESSED)}", "{}"
+    yield "POST", f"{aws}/", urlencode({"Action": "CreateRole", "RoleName": "hostile"})
+    yield "POST", f"{aws}/2015-03-31/functions?{GUESSED}", json.dumps({"FunctionName": "hostile"})
     yield "POST", f"{aws}/_ministack/reset", None
-    yield "GET", f"{aws}/_ministack/sqs/messages", None
-    yield "POST", f"{api}/orders", json.dumps(order)
+    yield "POST", f"{api}/orders", SAMPLE_BODY.decode()
     yield "GET", f"{api}/orders/00000000-0000-8000-8000-000000000000", None
 
 
@@ -98,40 +88,22 @@ def hostile_context(chromium: Browser, chromium_options: dict[str, Any]) -> Iter
         yield context
 
 
-def effects(stack: LocalStack) -> dict[str, Any]:
-    """Return the resources that a successful request would create."""
-    messages = stack.client("sqs").receive_message(
-        QueueUrl=stack.outputs["orders_dlq_url"], VisibilityTimeout=0, WaitTimeSeconds=0, MaxNumberOfMessages=10
-    )
-    orders = stack.client("dynamodb").scan(TableName=stack.outputs["orders_table_name"])["Items"]
-    return {
-        "roles": [role["RoleName"] for role in stack.client("iam").list_roles()["Roles"]],
-        "functions": [function["FunctionName"] for function in stack.client("lambda").list_functions()["Functions"]],
-        "orders": [order["order_id"] for order in orders if order["customer_id"]["S"] == HOSTILE],
-        "messages": [each["Body"] for each in messages.get("Messages", []) if HOSTILE in each["Body"]],
-    }
-
-
 def test_page_of_another_origin_has_no_access(hostile_context: BrowserContext, local_stack: LocalStack) -> None:
-    before = effects(local_stack)
     for origin in ("http://hostile.example", "http://localhost:1"):
         page = HostilePage(hostile_context, origin)
         for request in requests(local_stack):
             assert page.send(*request) == {"unreadable"}, request
-        assert len(page.statuses) > 20
+        assert len(page.statuses) > 15
         assert set(page.statuses) == {403}
-    assert effects(local_stack) == before
 
 
 def test_page_has_no_access_after_dns_rebinding(hostile_context: BrowserContext, local_stack: LocalStack) -> None:
-    before = effects(local_stack)
     port = local_stack.settings.aws_port
     page = HostilePage(hostile_context, f"http://hostile.example:{port}")
     for method, url, body in requests(local_stack):
         same_origin = urlsplit(url)._replace(netloc=f"hostile.example:{port}").geturl()
         assert page.send(method, same_origin, body) == {"403"}, url
     assert set(page.statuses) == {403}
-    assert effects(local_stack) == before
 
 
 @pytest.mark.parametrize(("service", "operation"), [("iam", "list_roles"), ("s3", "list_buckets")])

@@ -26,16 +26,11 @@ _ARGUMENTS = [
 ]
 
 
-def found_chromium() -> str | None:
-    return next((name for name in _CHROMIUMS if shutil.which(name)), None)
-
-
 @pytest.fixture(scope="session")
 def chromium_options() -> dict[str, Any]:
     """The options with which Playwright starts Chromium."""
-    executable = require_program(
-        found_chromium() or "chromium", "install it for the browser tests (apt-get install chromium)"
-    )
+    found = next(filter(shutil.which, _CHROMIUMS), "chromium")
+    executable = require_program(found, "install it for the browser tests (apt-get install chromium)")
     # Chromium's sandbox does not run as root.
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     return {"executable_path": executable, "args": _ARGUMENTS + sandbox}
