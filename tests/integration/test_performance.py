@@ -1,4 +1,4 @@
-"""Machine-independent performance: each function's modules and calls to AWS.
+"""Machine-independent performance: each function's modules, calls to AWS and bytes.
 
 `make bench` measures times and rates.
 """
@@ -14,8 +14,11 @@ from typing import Any
 import pytest
 
 from bench.cold_starts import ENVIRONMENT, PYTHON, SERVICES, START_BASELINE, START_FUNCTION
+from planning.cost import ORDER_BYTES
 from support.deployment.package import lambda_zip
 from support.repository.files import REPOSITORY
+from support.sample_orders import processed
+from support.stub_aws.events import item_of
 
 # jsonschema and its dependencies are loaded only to report an invalid order.
 LOADED_LATE = {"jsonschema", "attr", "attrs", "referencing", "rpds"}
@@ -45,64 +48,56 @@ print(json.dumps({
 }))
 """
 
-# Records the calls of real clients, and returns responses without a network.
+# Records the calls to AWS instead of making them. The log has the output of the import, because the logger keeps it.
 HANDLE_EVENTS = """
 import importlib, io, json, sys
 sys.path[:0] = sys.argv[1:3]
-import botocore.handlers
-from botocore.awsrequest import AWSResponse
-from orders.domain.order import Order, ProcessedOrder, SubmittedOrder
-from orders.domain.order_id import random_order_id
+from contextlib import redirect_stdout
+from dataclasses import replace
+import botocore.client
+from support.sample_orders import SAMPLE_BODY, processed, submitted
 from support.stub_aws.events import http_event, item_of, sqs_event, stream_event
 
-order = Order("001", "Banana", 1, "2025-04-25")
-time = "2025-04-25T10:00:00.000Z"
-ids = [random_order_id(bytes([number] * 12)) for number in range(10)]
-batch = sqs_event(**{order_id: SubmittedOrder(order_id, order, time, "request") for order_id in ids})
-stored = [ProcessedOrder(order_id, order, time, time) for order_id in ids]
-published = "".join(f"<member><Id>{number}</Id><MessageId>m</MessageId></member>" for number in range(10))
+batch, request_id = [str(place) for place in range(10)], "JKJaXmPLvHcESHA="
+messages = sqs_event(**{
+    f"059f36b4-87a3-44ab-83d2-66197540000{place}": replace(submitted(place), request_id=request_id) for place in batch
+})
 responses = {
     "SendMessage": {"MessageId": "m"},
-    "BatchExecuteStatement": {"Responses": [{} for _ in ids]},
-    "BatchGetItem": {"Responses": {"orders": [item_of(each) for each in stored]}},
-    "GetItem": {"Item": item_of(stored[0])},
-    "PublishBatch": f"<PublishBatchResponse><PublishBatchResult><Successful>{published}</Successful>"
-    "</PublishBatchResult></PublishBatchResponse>",
+    "BatchExecuteStatement": {"Responses": [{} for _ in batch]},
+    "BatchGetItem": {"Responses": {"orders": [item_of(processed(place)) for place in batch]}},
+    "GetItem": {"Item": item_of(processed())},
+    "PublishBatch": {"Failed": [], "Successful": [{"Id": place} for place in batch]},
 }
-duplicates = {"BatchExecuteStatement": {"Responses": [{"Error": {"Code": "DuplicateItem"}} for _ in ids]}}
-body = json.dumps(vars(order))
+duplicates = {"BatchExecuteStatement": {"Responses": [{"Error": {"Code": "DuplicateItem"}} for _ in batch]}}
 events = {
-    "submission": {"an order": (http_event(body), {}), "an invalid request": (http_event("{}"), {})},
-    "processing": {"ten new orders": (batch, {}), "ten duplicates": (batch, duplicates)},
-    "status": {"an order id": (http_event(order_id=ids[0]), {}), "a mistyped id": (http_event(order_id="1"), {})},
-    "notification": {"ten stored orders": (stream_event(*stored), {})},
+    "submission": {"an order": (http_event(SAMPLE_BODY.decode()), {}), "an invalid request": (http_event("{}"), {})},
+    "processing": {"ten new orders": (messages, {}), "ten duplicates": (messages, duplicates)},
+    "status": {
+        "an order id": (http_event(order_id=processed().order_id), {}), "a mistyped id": (http_event(order_id="1"), {})
+    },
+    "notification": {"ten stored orders": (stream_event(*map(processed, batch)), {})},
 }
-calls = []
 
-class Body(io.BytesIO):
-    def stream(self, *_, **__):
-        yield self.read()
+def call(client, action, parameters):
+    calls.append(parameters)
+    return responses[action]
 
-def respond(request, event_name, **_):
-    operation = event_name.rpartition(".")[2]
-    calls.append(operation)
-    content = responses[operation]
-    return AWSResponse(
-        request.url, 200, {}, Body((content if isinstance(content, str) else json.dumps(content)).encode())
-    )
-
-botocore.handlers.BUILTIN_HANDLERS.append(("before-send", respond))
-function = sys.argv[3]
-handler = importlib.import_module(f"orders.handlers.{function}").handler
-counts, modules = {}, []
-for name, (event, changed) in events[function].items():
-    responses.update(changed)
-    calls.clear()
-    result = handler(event, None)
-    assert result.get("statusCode", 0) < 500 and not result.get("batchItemFailures"), result
-    counts[name] = len(calls)
-    modules = modules or sorted(sys.modules)
-print(json.dumps({"calls": counts, "modules": modules}))
+botocore.client.BaseClient._make_api_call = call
+function, reports = sys.argv[3], {}
+with redirect_stdout(io.StringIO()) as log:
+    handler = importlib.import_module(f"orders.handlers.{function}").handler
+    for name, (event, changed) in events[function].items():
+        if "requestContext" in event:
+            event["requestContext"]["requestId"] = request_id
+        responses.update(changed)
+        calls, before = [], log.tell()
+        response = handler(event, None)
+        assert response.get("statusCode", 0) < 500 and not response.get("batchItemFailures"), response
+        reports[name] = {
+            "calls": calls, "response": response, "log": log.tell() - before, "modules": sorted(sys.modules)
+        }
+print(json.dumps(reports))
 """
 
 
@@ -136,7 +131,7 @@ def starts(task: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def handled(task: Path) -> dict[str, Any]:
-    """Each function's calls to AWS, and the modules loaded for the first event."""
+    """Of each function, a report by event."""
     with ThreadPoolExecutor(2) as runners:
         tests = REPOSITORY / "tests"
         return dict(
@@ -146,7 +141,31 @@ def handled(task: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("function", SERVICES)
 def test_function_makes_only_necessary_calls(function: str, handled: dict[str, Any]) -> None:
-    assert handled[function]["calls"] == CALLS[function]
+    assert {event: len(report["calls"]) for event, report in handled[function].items()} == CALLS[function]
+
+
+def test_cost_model_bytes_equal_those_of_the_handlers(handled: dict[str, Any]) -> None:
+    def texts(value: Any) -> list[str]:
+        return [value] if isinstance(value, str) else [text for each in value.values() for text in texts(each)]
+
+    first = {function: next(iter(reports.values())) for function, reports in handled.items()}
+    entry = first["notification"]["calls"][0]["PublishBatchRequestEntries"][0]
+    response = first["submission"]["response"]
+    assert {
+        "message": len(first["submission"]["calls"][0]["MessageBody"]),
+        # Names and text in UTF-8. A number has half a byte per digit and one more byte:
+        # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+        "item": sum(
+            len(name) + (len(value["S"]) if "S" in value else len(value["N"]) // 2 + 2)
+            for name, value in item_of(processed()).items()
+        ),
+        "announcement": sum(len(text.encode()) for text in [*texts(entry), *entry["MessageAttributes"]]),
+        "response": len(response["body"]) + sum(len(k) + len(v) + 4 for k, v in response["headers"].items()),
+        "submission_log": first["submission"]["log"],
+        "status_log": first["status"]["log"],
+        "processing_log": first["processing"]["log"] // 10,
+        "notification_log": first["notification"]["log"] // 10,
+    } == ORDER_BYTES
 
 
 @pytest.mark.parametrize("function", SERVICES)
@@ -175,7 +194,7 @@ def test_cold_start_opens_no_connection_and_lists_no_services(function: str, sta
 
 @pytest.mark.parametrize("function", SERVICES)
 def test_valid_event_loads_no_other_function_and_no_jsonschema(function: str, handled: dict[str, Any]) -> None:
-    loaded = set(handled[function]["modules"])
+    loaded = set(next(iter(handled[function].values()))["modules"])
 
     assert {f"orders.handlers.{other}" for other in SERVICES} & loaded == {f"orders.handlers.{function}"}
     used = {"submission": {"orders.use_cases.submit_order"}, "processing": {"orders.use_cases.process_messages"}}
