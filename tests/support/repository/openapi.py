@@ -5,18 +5,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 from pathlib import Path
 from typing import Any
 
 import yaml
-from referencing import Registry
-from referencing.jsonschema import DRAFT202012
 
 from support.repository.files import REPOSITORY
 
 PATH = REPOSITORY / "docs" / "openapi.yaml"
-URI = PATH.as_uri()
 
 _METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 
@@ -71,15 +68,8 @@ def responses() -> Iterator[Response]:
 def resolved(value: dict[str, Any]) -> dict[str, Any]:
     """Return the target of a reference within the document; return anything else unchanged."""
     while "$ref" in value:
-        value = registry().resolver(URI).lookup(value["$ref"]).contents
+        value = reduce(dict.__getitem__, value["$ref"].removeprefix("#/").split("/"), document())
     return value
-
-
-@cache
-def registry() -> Registry[Any]:
-    """Return the registry that resolves references within the document."""
-    located: Registry[Any] = Registry().with_resource(URI, DRAFT202012.create_resource(document()))
-    return located
 
 
 def generate_client(package: Path) -> None:
