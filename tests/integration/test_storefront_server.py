@@ -15,12 +15,11 @@ from typing import Any
 
 import pytest
 
-from support.storefront.server import FRONTEND, load_server, served
+import server
+from support.storefront.server import FRONTEND, served
 
 API_URL = "http://localhost:4566/_aws/execute-api/abc/$default"
 DEADLINE_SECONDS = 30
-
-server: Any = load_server()
 
 
 @pytest.fixture(scope="module")
@@ -107,14 +106,15 @@ def test_response_has_type_caching_and_security_headers(
 
 
 def test_changed_file_makes_a_new_release(folder: Path) -> None:
-    storefront = server.Storefront(folder, API_URL)
+    storefront: Any = server.Storefront(folder, API_URL)
     release = release_of(storefront.find("/").body)
     (folder / "view.js").write_text("// changed\n")
     changed = release_of(storefront.find("/").body)
     assert changed != release
     assert storefront.find(f"/{changed}/view.js").body == storefront.find("/view.js").body == b"// changed\n"
     assert storefront.find(f"/{release}/view.js") is None
-    assert release_of(server.Storefront(folder, None).find("/").body) != changed
+    without_api: Any = server.Storefront(folder, None)
+    assert release_of(without_api.find("/").body) != changed
 
 
 NOT_PUBLIC = r"""index.html main.js // //main.js /images /images/ /server.py /.hidden.js /main.js~ /#main.js# /notes.txt
