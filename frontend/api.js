@@ -1,4 +1,4 @@
-/** A client of the order API. Every request returns one of a few outcomes, even without a response; nothing throws. */
+/** A client of the order API. Every request returns one of a few outcomes, even without a response; it never throws. */
 
 import { readRetryAfter } from "./backoff.js";
 

@@ -6,7 +6,6 @@
 
 import { SUBMIT_TIMEOUT_SECONDS } from "./api.js";
 import { AUTOMATIC_ATTEMPTS, retryDelay } from "./backoff.js";
-import { sameOrder } from "./rules.js";
 
 /** After a reload, an older submission is not retried without asking the customer. */
 const RESUME_WITHIN_MS = 10 * 60 * 1000;
@@ -16,9 +15,6 @@ const NETWORK_FAILURES = ["offline", "unreachable", "timeout"];
 
 /** While the browser reports no network, retry this often: the report can be wrong. */
 const OFFLINE_RETRY_SECONDS = 30;
-
-/** If the same order is placed again within this time after its acceptance, it is a double click. */
-const DOUBLE_CLICK_MS = 1000;
 
 /** If a tab crashes, its hold expires this long after its next attempt was due. */
 const HOLD_MARGIN_MS = 2000 + SUBMIT_TIMEOUT_SECONDS * 1000;
@@ -57,7 +53,6 @@ export class Submissions {
   #isClosing = false;
   #attempts = 0;
   #timer = 0;
-  #accepted = { order: null, at: -Infinity };
 
   constructor({ api, storage, onChange }) {
     this.#api = api;
@@ -80,8 +75,6 @@ export class Submissions {
 
   /** Place an order, unless another submission turns out to be pending. */
   place(order) {
-    const { order: last, at } = this.#accepted;
-    if (last !== null && performance.now() - at < DOUBLE_CLICK_MS && sameOrder(order, last)) return;
     this.follow();
     if (this.#submission !== null) return;
     // The first write already names the holder: other tabs must not take the submission over.
@@ -205,7 +198,6 @@ export class Submissions {
     this.#storage.saveOrder(record);
     this.#storage.prune();
     this.#storage.deleteSubmission(key);
-    this.#accepted = { order, at: performance.now() };
     this.#end();
     this.#onChange({ phase: "accepted", record });
     this.follow();

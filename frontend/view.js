@@ -40,8 +40,7 @@ export function announce(text) {
 /** Register the handlers of the customer's actions. */
 export function listen({ submit, startOver, clear, forget }) {
   form.addEventListener("submit", () => {
-    const isDoubleClick = isUntouched && performance.now() - changedAt < DOUBLE_CLICK_MS;
-    if (placeButton.ariaDisabled !== "true" && !isDoubleClick) submit();
+    if (placeButton.ariaDisabled !== "true") submit();
   });
   startOverButton.addEventListener("click", startOver);
   parts.clear.addEventListener("click", clear);
@@ -52,7 +51,6 @@ export function listen({ submit, startOver, clear, forget }) {
 form.addEventListener("submit", (event) => event.preventDefault());
 
 form.addEventListener("input", () => {
-  isUntouched = false;
   pressed = null;
   showPick();
 });
@@ -66,9 +64,8 @@ const SAME_PLACE_PX = 20;
 
 /** Where the place button was last clicked, or null. */
 let pressed = null;
-/** When the page last emptied the form or scrolled, and whether the customer has left the form unchanged since. */
+/** When the page last emptied the form or scrolled. */
 let changedAt = -Infinity;
-let isUntouched = false;
 
 for (const type of ["mousedown", "click"]) document.addEventListener(type, dropDoubleClick, { capture: true });
 
@@ -246,7 +243,6 @@ function showClearAction() {
 /** Empty the form after its order was accepted, or restore its earlier content. */
 export function resetForm(order) {
   fillForm(order);
-  isUntouched = true;
   changedAt = performance.now();
 }
 
@@ -265,7 +261,6 @@ export function focusOrder(orderId) {
 export function showStorageWarning() {
   parts.storageWarning.hidden = false;
   parts.storageHint.hidden = true;
-  parts.historyEmpty.textContent = "No orders yet.";
 }
 
 function newReceipt(record) {

@@ -161,19 +161,6 @@ def test_rejected_submission_is_deleted_and_the_next_has_a_new_key(tab: Tab) -> 
     assert tab.respond("accepted", orderId=IDS[0])[1] != first[1]
 
 
-def test_only_the_same_order_within_a_second_is_a_double_click(tab: Tab, stopped_page: Page) -> None:
-    tab.call("place", ORDER)
-    tab.respond("accepted", orderId=IDS[0])
-    stopped_page.clock.run_for(999)
-    tab.call("place", ORDER)
-    assert tab.requests == 0
-    tab.call("place", PEAR)
-    assert tab.respond("accepted", orderId=IDS[1])[0] == PEAR
-    stopped_page.clock.run_for(1000)
-    tab.call("place", PEAR)
-    assert tab.requests == 1
-
-
 @pytest.mark.parametrize("outcome", ["unconfirmed", "accepted", "rejected"])
 def test_order_abandoned_in_another_tab_is_not_sent_again(tab: Tab, other: Tab, outcome: str) -> None:
     tab.call("place", ORDER)

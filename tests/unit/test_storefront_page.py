@@ -8,14 +8,8 @@ from support.sample_orders import ORDER_SCHEMA
 from support.storefront.server import FRONTEND
 
 PAGE = (FRONTEND / "index.html").read_text()
-STYLE = (FRONTEND / "style.css").read_text()
 MODULES = {path.name: path.read_text() for path in FRONTEND.glob("*.js")}
 PICTURES = sorted((FRONTEND / "images").glob("*.svg"))
-
-
-def test_sources_reference_no_other_origin() -> None:
-    sources = "\n".join([PAGE, STYLE, *MODULES.values()])
-    assert re.findall(r"(?:https?:)?//[\w-]+\.[\w.-]+", sources) == []
 
 
 def test_modules_never_turn_text_into_markup_or_code() -> None:
@@ -40,9 +34,9 @@ def test_images_have_no_scripts_and_are_those_of_the_page() -> None:
         assert picture.stat().st_size < 5_000, picture.name
 
 
-def test_style_sheet_uses_no_ids_and_exactly_its_own_variables() -> None:
-    assert re.findall(r"!important|^\s*#[\w-]+[^;{]*\{", STYLE, re.MULTILINE) == []
-    assert set(re.findall(r"(?<![\w-])(--[\w-]+):", STYLE)) == set(re.findall(r"var\((--[\w-]+)", STYLE))
+def test_style_sheet_declares_exactly_the_variables_that_it_uses() -> None:
+    style = (FRONTEND / "style.css").read_text()
+    assert set(re.findall(r"(?<![\w-])(--[\w-]+):", style)) == set(re.findall(r"var\((--[\w-]+)", style))
 
 
 def test_every_product_on_the_page_is_valid() -> None:
