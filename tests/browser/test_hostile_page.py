@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext
 
 from local_stack import LocalStack
 from local_stack.aws import ANONYMOUS, Credentials
+from support.deployment.api import DeployedApi
 from support.sample_orders import SAMPLE_BODY
 
 # A signature that an attacker can guess.
@@ -93,7 +94,7 @@ def test_page_of_another_origin_has_no_access(hostile_context: BrowserContext, l
         page = HostilePage(hostile_context, origin)
         for request in requests(local_stack):
             assert page.send(*request) == {"unreadable"}, request
-        assert len(page.statuses) > 15
+        assert len(page.statuses) > 10
         assert set(page.statuses) == {403}
 
 
@@ -106,16 +107,25 @@ def test_page_has_no_access_after_dns_rebinding(hostile_context: BrowserContext,
     assert set(page.statuses) == {403}
 
 
-@pytest.mark.parametrize(("service", "operation"), [("iam", "list_roles"), ("s3", "list_buckets")])
+@pytest.mark.parametrize(
+    ("service", "operation"), [("iam", "list_roles"), ("sqs", "list_queues"), ("s3", "list_buckets")]
+)
 def test_only_the_access_key_of_this_checkout_is_accepted(
     local_stack: LocalStack, service: str, operation: str
 ) -> None:
     own = local_stack.connection.credentials
+    # While a function runs, it has credentials, which ministack derives from these two ARNs.
+    DeployedApi(local_stack.api_url).send("GET", "/orders/unknown")
+    name = f"{local_stack.settings.project}-{local_stack.settings.environment}-status"
+    function = local_stack.client("lambda").get_function_configuration(FunctionName=name, Qualifier="live")
+    digest = hashlib.sha256(f"{function['FunctionArn']}:{function['Role']}".encode()).hexdigest()
+    secret, token = (hashlib.sha256(f"{name}:{digest}".encode()).hexdigest() for name in ("secret", "token"))
     unknown = {"InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "403"}
     mismatch = {"SignatureDoesNotMatch", "InvalidSignatureException", "403"}
     rejected = [
         (Credentials("test", "test"), unknown),
         (replace(own, access_key="AKIAIOSFODNN7EXAMPLE"), unknown),
+        (Credentials(f"ASIA{digest[:16].upper()}", secret, token), unknown),
         (replace(own, secret_key="test"), mismatch),
         (Credentials("000000000000", "test"), mismatch),
         (ANONYMOUS, {"MissingAuthenticationToken", "MissingAuthenticationTokenException", "AccessDenied", *unknown}),
@@ -127,18 +137,3 @@ def test_only_the_access_key_of_this_checkout_is_accepted(
         assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] in (400, 403)
         assert error.value.response["Error"]["Code"] in codes, credentials.access_key
     getattr(local_stack.client(service), operation)()
-
-
-def test_function_credentials_cannot_be_derived_from_arns(local_stack: LocalStack) -> None:
-    name = f"{local_stack.settings.project}-{local_stack.settings.environment}-processing"
-    configuration = local_stack.client("lambda").get_function_configuration(FunctionName=name)
-    digest = hashlib.sha256(f"{configuration['FunctionArn']}:{configuration['Role']}".encode()).hexdigest()
-    derived = Credentials(
-        f"ASIA{digest[:16].upper()}",
-        hashlib.sha256(f"secret:{digest}".encode()).hexdigest(),
-        hashlib.sha256(f"token:{digest}".encode()).hexdigest(),
-    )
-    with pytest.raises(ClientError, match="security token included in the request is invalid"):
-        replace(local_stack.connection, credentials=derived).client("sqs").receive_message(
-            QueueUrl=local_stack.outputs["orders_queue_url"]
-        )

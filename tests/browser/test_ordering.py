@@ -10,6 +10,7 @@ from browser.fake_order_api import DROP, DROP_ACCEPTED, HANG, URL, FakeOrderApi,
 from browser.visit import Visit
 from support.sample_orders import SAMPLE_BODY
 
+MARKUP = "<img src=x onerror=alert(1)>"
 UNAVAILABLE = problem(503, "QUEUE_UNAVAILABLE", "Please try again.", retry_after=600)
 
 
@@ -128,6 +129,10 @@ def test_rejection_is_shown_in_the_summary_and_at_its_field(visit: Visit, api: F
     documents: list[tuple[dict[str, Any], list[str]]] = [
         ({"code": "VALIDATION_FAILED", "errors": errors}, ["Quantity must be in stock", "/coupon is required"]),
         ({"code": "INVALID_JSON", "detail": "No JSON.", "request_id": "r-7"}, ["No JSON. (Reference: r-7)"]),
+        (
+            {"code": "x", "errors": [{"pointer": pointer, "detail": MARKUP} for pointer in ("/quantity", MARKUP)]},
+            [f"Quantity {MARKUP}", f"{MARKUP} {MARKUP}"],
+        ),
         ({"code": "", "title": "", "detail": "", "errors": []}, ["The shop rejected this order without a reason."]),
     ]
     for document, texts in documents:

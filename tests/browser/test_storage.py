@@ -15,8 +15,6 @@ from support.waiting import wait_for
 
 MARKUP = '<img src=x onerror="window.injected = true"><script>window.injected = true</script>'
 BIDI = "\u202eevil\u2066\u200f\u2069\u061c"
-LONG = "A" * 10_000
-HOSTILE = [MARKUP, BIDI, LONG, "\x00\x1b[31m", "javascript:window.injected=true", "{{7*7}}${7*7}"]
 WARNING = "Your browser does not allow this page to store data."
 
 ORDER_ID = derived_order_id(SAMPLE_ORDER, "one")
@@ -39,25 +37,6 @@ def numbered(items: list[Any]) -> dict[str, Any]:
     ids = [derived_order_id(SAMPLE_ORDER, str(number)) for number in range(len(items))]
     pairs = zip(ids, items, strict=True)
     return {f"order:{id_}": {**item, "order_id": id_} if isinstance(item, dict) else item for id_, item in pairs}
-
-
-def expect_inert(visit: Visit) -> None:
-    visit.expect_no_sideways_scrolling()
-    assert visit.page.evaluate("window.injected === undefined")
-    assert visit.page.locator("img[onerror], script:not([src])").count() == 0
-    assert not set(visit.page.locator("body").inner_text()) & set("\u202e\u2066\u2069\u200f\u061c\x00\x1b")
-
-
-def test_hostile_response_is_shown_as_truncated_plain_text(visit: Visit, api: FakeOrderApi) -> None:
-    visit.fill()
-    for value in HOSTILE:
-        errors = [{"pointer": "/quantity", "detail": value}, {"pointer": value, "detail": value}, value, None]
-        api.script.append(problem(422, value, value, errors=errors, request_id=value, title=value))
-        visit.place_button.click()
-        expect(visit.summary.get_by_role("link")).to_contain_text("Quantity")
-        expect(visit.place_button).to_have_text("Place order")
-        expect_inert(visit)
-        assert len(visit.summary.inner_text()) < 1000
 
 
 FORGED_RECORDS: dict[str, list[Any]] = {
@@ -88,7 +67,7 @@ def test_forged_records_are_deleted_and_never_used(visit: Visit, api: FakeOrderA
             items = {}
     expect(visit.page.get_by_text("No orders yet.")).to_be_visible()
     expect(visit.page.get_by_label("Customer ID")).to_have_value("")
-    expect_inert(visit)
+    assert visit.page.evaluate("window.injected === undefined")
     assert (api.polls, api.submissions) == ([], [])
 
 
@@ -175,21 +154,11 @@ def test_page_with_ten_thousand_orders_reads_each_once(new_visit: Callable[..., 
     api.processes = False
     waiting = {**RECORD, "state": "ACCEPTED", "processed_at": None}
     write_storage(visit, numbered([waiting] * 10_000))
-    hidden = visit.page.get_by_text("9900 older orders are not shown.")
-    for state, count in (("ACCEPTED", 1), ("PROCESSED", 0)):  # finished orders are deleted
-        visit.page.evaluate(
-            """(state) => {
-              for (const key of Object.keys(localStorage)) {
-                localStorage.setItem(key, localStorage.getItem(key).replace("ACCEPTED", state));
-              }
-            }""",
-            state,
-        )
-        visit.page.reload()
-        expect(visit.place_button).to_be_enabled(timeout=10_000)
-        # Three calls for each order: its key twice and its value.
-        assert visit.page.evaluate("storageCalls") < 31_000, state
-        expect(visit.receipts).to_have_count(100)
-        expect(hidden).to_have_count(count)
+    visit.page.reload()
+    expect(visit.place_button).to_be_enabled(timeout=10_000)
+    # Three calls for each order: its key twice and its value.
+    assert visit.page.evaluate("storageCalls") < 31_000
+    expect(visit.receipts).to_have_count(100)
+    expect(visit.page.get_by_text("9900 older orders are not shown.")).to_be_visible()
     visit.place(product="Pear")
     visit.expect_accepted("2 × Pear")
