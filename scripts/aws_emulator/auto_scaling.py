@@ -51,9 +51,6 @@ def _create_group_with_targets(parameters: Parameters) -> Any:
         group = autoscaling._asgs[autoscaling._p(parameters, "AutoScalingGroupName")]
         group["TargetGroupARNs"] = autoscaling._parse_member_list(parameters, "TargetGroupARNs")
         group["DefaultInstanceWarmup"] = autoscaling._p(parameters, "DefaultInstanceWarmup")
-        template = ec2._launch_templates.get(group["LaunchTemplate"].get("LaunchTemplateId", ""))
-        if template:
-            group["LaunchTemplate"]["LaunchTemplateName"] = template["LaunchTemplateName"]
     return response
 
 
@@ -73,8 +70,6 @@ def _instances_xml_with_targets(group: Parameters) -> str:
 
 def _describe_target_health(parameters: Parameters) -> Any:
     arn = alb._p(parameters, "TargetGroupArn")
-    if arn not in alb._tgs:
-        return alb._error("TargetGroupNotFound", f"Target group '{arn}' not found.")
     requested = {target["Id"] for target in alb._parse_targets_param(parameters)}
     members = "".join(
         f"<member><Target><Id>{instance['InstanceId']}</Id><Port>{alb._tgs[arn]['Port']}</Port></Target>"

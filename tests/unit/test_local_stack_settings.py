@@ -42,17 +42,6 @@ def test_invalid_setting_is_rejected(variable: str, text: str, reason: str) -> N
     assert str(rejected.value).startswith((f"{variable}={text} ", "PORT and AWS_PORT"))
 
 
-def test_program_reports_an_invalid_setting_in_one_sentence(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("PORT", "abc")
-    monkeypatch.setattr(signal, "signal", lambda *_: None)
-    assert program.main() == 1
-    output, errors = capsys.readouterr()
-    assert (output, errors.count("\n")) == ("", 2)
-    assert errors.startswith("\nmake run: PORT=abc is not a port")
-
-
 def test_program_ends_without_a_traceback_when_its_imports_are_interrupted(tmp_path: Path) -> None:
     (tmp_path / "boto3.py").write_text("raise KeyboardInterrupt")
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{REPOSITORY / 'scripts'}"}
@@ -66,19 +55,22 @@ def test_unknown_deployment_is_rejected(tmp_path: Path) -> None:
         deployment_by(Settings(deploy="pulumi"), tmp_path, lock)
 
 
-@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC, errno.ECONNRESET])
-def test_unwritable_folder_is_reported_in_one_sentence(
-    number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC, errno.ECONNRESET, None])
+def test_failure_is_reported_in_one_sentence(
+    number: int | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    error = OSError(number, os.strerror(number), str(Path.cwd() / ".local" / "stack.json"))
-    monkeypatch.setattr(program, "LocalStack", MagicMock(side_effect=error))
     monkeypatch.setattr(signal, "signal", lambda *_: None)
+    if number is None:
+        monkeypatch.setenv("PORT", "abc")
+        expected = "PORT=abc is not a port: give a whole number from 1 to 65535, such as PORT=8080."
+    else:
+        error = OSError(number, os.strerror(number), str(Path.cwd() / ".local" / "stack.json"))
+        monkeypatch.setattr(program, "LocalStack", MagicMock(side_effect=error))
+        advice = "check the permissions and the free space of the project's folder, and try again."
+        expected = f".local/stack.json cannot be written ({os.strerror(number)}): {advice}"
     if number == errno.ECONNRESET:  # not a disk error
         with pytest.raises(ConnectionResetError):
             program.main()
         return
     assert program.main() == 1
-    assert capsys.readouterr().err == (
-        f"\nmake run: .local/stack.json cannot be written ({os.strerror(number)}): "
-        "check the permissions and the free space of the project's folder, and try again.\n"
-    )
+    assert capsys.readouterr() == ("", f"\nmake run: {expected}\n")
