@@ -2,8 +2,6 @@
 #
 #   entry point ── submission ── orders queue ── processing ── orders table ── notification ── order-completed
 #   (HTTP API)  └─ status ────────────────────────────────────────┘
-#
-# Its monitoring is in monitoring.tf.
 
 # --- Naming and lookups ---
 
@@ -23,7 +21,6 @@ locals {
     notifications_dlq = "${local.prefix}-notifications-dlq"
   }
 
-  # After this many receives a message is moved to the dead-letter queue.
   maximum_receives = 5
 
   # Composed from names, because a queue's policy contains the queue's own ARN, and orders and orders_dlq refer to each other. The
@@ -134,7 +131,6 @@ resource "aws_sqs_queue" "orders" {
   })
 }
 
-# Orders that were received five times and not stored.
 resource "aws_sqs_queue" "orders_dlq" {
   name = local.queue_names.orders_dlq
 
@@ -274,7 +270,7 @@ data "aws_iam_policy_document" "function_trust" {
   lifecycle {
     precondition {
       condition     = fileexists(local.lambda_zip_path)
-      error_message = "There is no package of the functions at ${local.lambda_zip_path}. Build it in the project's folder with `make build TARGET=${var.lambda_architecture}`, or set lambda_zip_path if it is elsewhere."
+      error_message = "The package of the functions, ${local.lambda_zip_path}, does not exist. Build it in the project's folder with `make build TARGET=${var.lambda_architecture}`, or set lambda_zip_path if it is elsewhere."
     }
   }
 }
@@ -477,18 +473,9 @@ resource "aws_cloudwatch_log_group" "access" {
 }
 
 locals {
-  authorization_type = var.jwt_issuer == null ? "NONE" : "JWT"
-
-  # A route without its own limits uses those of the stage.
   route_limits = {
-    (aws_apigatewayv2_route.submission.route_key) = {
-      rate  = var.submission_throttling_rate_limit
-      burst = var.submission_throttling_burst_limit
-    }
-    (aws_apigatewayv2_route.status.route_key) = {
-      rate  = var.status_throttling_rate_limit
-      burst = var.status_throttling_burst_limit
-    }
+    (aws_apigatewayv2_route.submission.route_key) = [var.submission_throttling_rate_limit, var.submission_throttling_burst_limit]
+    (aws_apigatewayv2_route.status.route_key)     = [var.status_throttling_rate_limit, var.status_throttling_burst_limit]
   }
 }
 
@@ -506,12 +493,12 @@ resource "aws_apigatewayv2_stage" "default" {
 
   # A route's settings replace all settings of the stage.
   dynamic "route_settings" {
-    for_each = { for route, limits in local.route_limits : route => limits if limits.rate != null || limits.burst != null }
+    for_each = { for route, limits in local.route_limits : route => limits if limits[0] != null || limits[1] != null }
 
     content {
       route_key              = route_settings.key
-      throttling_rate_limit  = coalesce(route_settings.value.rate, var.api_throttling_rate_limit)
-      throttling_burst_limit = coalesce(route_settings.value.burst, var.api_throttling_burst_limit)
+      throttling_rate_limit  = coalesce(route_settings.value[0], var.api_throttling_rate_limit)
+      throttling_burst_limit = coalesce(route_settings.value[1], var.api_throttling_burst_limit)
     }
   }
 
@@ -549,7 +536,7 @@ resource "aws_apigatewayv2_route" "submission" {
   api_id    = aws_apigatewayv2_api.orders.id
   route_key = "POST /orders"
 
-  authorization_type = local.authorization_type
+  authorization_type = var.jwt_issuer == null ? "NONE" : "JWT"
   authorizer_id      = one(aws_apigatewayv2_authorizer.jwt[*].id)
 
   target = "integrations/${aws_apigatewayv2_integration.submission.id}"
@@ -575,7 +562,7 @@ resource "aws_apigatewayv2_route" "status" {
   api_id    = aws_apigatewayv2_api.orders.id
   route_key = "GET /orders/{order_id}"
 
-  authorization_type = local.authorization_type
+  authorization_type = var.jwt_issuer == null ? "NONE" : "JWT"
   authorizer_id      = one(aws_apigatewayv2_authorizer.jwt[*].id)
 
   target = "integrations/${aws_apigatewayv2_integration.status.id}"
@@ -601,11 +588,6 @@ resource "aws_apigatewayv2_domain_name" "orders" {
     security_policy = "TLS_1_2"
     ip_address_type = "dualstack"
   }
-
-  # A new domain works before the old one is removed.
-  lifecycle {
-    create_before_destroy = true
-  }
 }
 
 resource "aws_apigatewayv2_api_mapping" "orders" {
@@ -615,6 +597,7 @@ resource "aws_apigatewayv2_api_mapping" "orders" {
   domain_name = aws_apigatewayv2_domain_name.orders[0].id
   stage       = aws_apigatewayv2_stage.default.id
 
+  # A new domain works before the old one is removed.
   lifecycle {
     create_before_destroy = true
   }

@@ -1,8 +1,8 @@
 # Alarms and metrics, along an order's path. A new alarm needs a section of the same name in the runbook.
 
-# --- Monitoring: alarms ---
-
 locals {
+  metric_namespace = "${var.project}/${var.environment}"
+
   functions = {
     submission   = module.submission
     processing   = module.processing
@@ -13,48 +13,57 @@ locals {
   # A failed order is delivered again after the visibility timeout. With a shorter evaluation range, an alarm would return
   # to OK between two deliveries. 20 s are for the batch window.
   redelivery_minutes = ceil((6 * var.processing_timeout_seconds + 20) / 60)
+}
+
+module "monitoring" {
+  source = "./modules/monitoring"
+
+  backend = {
+    prefix           = local.prefix
+    alerts_topic_arn = aws_sns_topic.alerts.arn
+    runbook_url      = var.runbook_url
+    metric_namespace = local.metric_namespace
+    api_id           = aws_apigatewayv2_api.orders.id
+    queue_names      = local.queue_names
+    function_names   = { for name, function in local.functions : name => function.function_name }
+  }
 
   alarms = merge(
     {
       api-5xx = {
-        description         = "The API returned a 5xx status. A customer could not place or follow an order. Look first at the request in ${aws_cloudwatch_log_group.access.name}, then find its request_id in the functions' logs."
-        metric              = { namespace = "AWS/ApiGateway", name = "5xx", dimensions = { ApiId = aws_apigatewayv2_api.orders.id } }
-        evaluation_periods  = 5
-        datapoints_to_alarm = 1
+        description = "The API returned a 5xx status. A customer could not place or follow an order. Look first at the request in ${aws_cloudwatch_log_group.access.name}, then find its request_id in the functions' logs."
+        metric      = { namespace = "AWS/ApiGateway", name = "5xx", dimensions = { ApiId = aws_apigatewayv2_api.orders.id } }
+        evaluation  = { periods = 5, datapoints = 1 }
       }
 
       api-4xx = {
-        description         = "The API returned more than ${var.client_errors_alarm_per_minute} responses per minute with a 4xx status (including 429) in three of five minutes. Customers' orders may be rejected, or a client floods the API. Look first at status, route and source_ip in ${aws_cloudwatch_log_group.access.name}."
-        metric              = { namespace = "AWS/ApiGateway", name = "4xx", dimensions = { ApiId = aws_apigatewayv2_api.orders.id } }
-        threshold           = var.client_errors_alarm_per_minute
-        evaluation_periods  = 5
-        datapoints_to_alarm = 3
+        description = "The API returned more than ${var.client_errors_alarm_per_minute} responses per minute with a 4xx status (including 429) in three of five minutes. Customers' orders may be rejected, or a client floods the API. Look first at status, route and source_ip in ${aws_cloudwatch_log_group.access.name}."
+        metric      = { namespace = "AWS/ApiGateway", name = "4xx", dimensions = { ApiId = aws_apigatewayv2_api.orders.id } }
+        threshold   = var.client_errors_alarm_per_minute
+        evaluation  = { periods = 5, datapoints = 3 }
       }
 
       # In a quiet minute p99 is the slowest request, often a cold start: one such minute is normal, three of five are
       # not. CloudWatch's option to ignore percentiles with few samples would ignore p99 below 1000 requests per minute.
       api-slow = {
-        description         = "API p99 latency exceeded ${var.latency_alarm_threshold_ms} ms in three of the last five minutes. Customers wait or give up. Look first at function_latency_ms in ${aws_cloudwatch_log_group.access.name}: it separates our functions' time from API Gateway's."
-        metric              = { namespace = "AWS/ApiGateway", name = "Latency", dimensions = { ApiId = aws_apigatewayv2_api.orders.id }, statistic = "p99" }
-        threshold           = var.latency_alarm_threshold_ms
-        evaluation_periods  = 5
-        datapoints_to_alarm = 3
+        description = "API p99 latency exceeded ${var.latency_alarm_threshold_ms} ms in three of the last five minutes. Customers wait or give up. Look first at function_latency_ms in ${aws_cloudwatch_log_group.access.name}: it separates our functions' time from API Gateway's."
+        metric      = { namespace = "AWS/ApiGateway", name = "Latency", dimensions = { ApiId = aws_apigatewayv2_api.orders.id }, statistic = "p99" }
+        threshold   = var.latency_alarm_threshold_ms
+        evaluation  = { periods = 5, datapoints = 3 }
       }
 
       api-flood = {
-        description         = "The API received more than ${var.requests_alarm_per_minute} requests per minute in three of five minutes. Every request costs money, and customers may be throttled. Look first at source_ip, route and status in ${aws_cloudwatch_log_group.access.name}."
-        metric              = { namespace = "AWS/ApiGateway", name = "Count", dimensions = { ApiId = aws_apigatewayv2_api.orders.id } }
-        threshold           = var.requests_alarm_per_minute
-        evaluation_periods  = 5
-        datapoints_to_alarm = 3
+        description = "The API received more than ${var.requests_alarm_per_minute} requests per minute in three of five minutes. Every request costs money, and customers may be throttled. Look first at source_ip, route and status in ${aws_cloudwatch_log_group.access.name}."
+        metric      = { namespace = "AWS/ApiGateway", name = "Count", dimensions = { ApiId = aws_apigatewayv2_api.orders.id } }
+        threshold   = var.requests_alarm_per_minute
+        evaluation  = { periods = 5, datapoints = 3 }
       }
 
       orders-flood = {
-        description         = "More than ${var.orders_alarm_per_minute} orders per minute were accepted in three of five minutes. Unwanted orders are also stored, announced and billed. Look first at source_ip in ${aws_cloudwatch_log_group.access.name}."
-        metric              = { namespace = local.metric_namespace, name = "OrdersAccepted" }
-        threshold           = var.orders_alarm_per_minute
-        evaluation_periods  = 5
-        datapoints_to_alarm = 3
+        description = "More than ${var.orders_alarm_per_minute} orders per minute were accepted in three of five minutes. Unwanted orders are also stored, announced and billed. Look first at source_ip in ${aws_cloudwatch_log_group.access.name}."
+        metric      = { namespace = local.metric_namespace, name = "OrdersAccepted" }
+        threshold   = var.orders_alarm_per_minute
+        evaluation  = { periods = 5, datapoints = 3 }
       }
 
       # Also raised for a disabled or missing mapping. The metric excludes messages received three times or more:
@@ -68,10 +77,9 @@ locals {
       # Partial batch failures do not count as Lambda errors. A single failure raises no alarm, because the next delivery
       # may succeed.
       processing-failing = {
-        description         = "Orders could not be stored in two different minutes, so retries do not resolve it. Each is delivered up to five times before it moves to ${local.queue_names.orders_dlq}; its customer sees it as pending. Look first at reason and error of order_failed and request_failed in the log of ${module.processing.function_name}."
-        metric              = { namespace = local.metric_namespace, name = "ProcessingFailed" }
-        evaluation_periods  = max(5, 2 * local.redelivery_minutes + 2)
-        datapoints_to_alarm = 2
+        description = "Orders could not be stored in two different minutes, so retries do not resolve it. Each is delivered up to five times before it moves to ${local.queue_names.orders_dlq}; its customer sees it as pending. Look first at reason and error of order_failed and request_failed in the log of ${module.processing.function_name}."
+        metric      = { namespace = local.metric_namespace, name = "ProcessingFailed" }
+        evaluation  = { periods = max(5, 2 * local.redelivery_minutes + 2), datapoints = 2 }
       }
 
       # Missing data is ignored, because SQS may stop a metric six hours after the last action on a queue.
@@ -94,15 +102,14 @@ locals {
         expression         = "FILL((FILL(stored, 0) - FILL(notified, 0)) / (FILL(stored, 0) + FILL(notified, 0)), REPEAT)"
         threshold          = 0.01
         period_seconds     = 5 * 60
-        evaluation_periods = 3
+        evaluation         = { periods = 3 }
         treat_missing_data = "ignore"
       }
 
       notification-failing = {
-        description         = "Stored orders could not be announced in at least two of the last ten minutes. The orders are safe; Lambda retries each announcement for up to an hour before it moves to ${local.queue_names.notifications_dlq}. Look first at error of notification_failed in the log of ${module.notification.function_name}."
-        metric              = { namespace = local.metric_namespace, name = "NotificationFailed" }
-        evaluation_periods  = 10
-        datapoints_to_alarm = 2
+        description = "Stored orders could not be announced in at least two of the last ten minutes. The orders are safe; Lambda retries each announcement for up to an hour before it moves to ${local.queue_names.notifications_dlq}. Look first at error of notification_failed in the log of ${module.notification.function_name}."
+        metric      = { namespace = local.metric_namespace, name = "NotificationFailed" }
+        evaluation  = { periods = 10, datapoints = 2 }
       }
 
       notifications-dlq = {
@@ -113,11 +120,10 @@ locals {
 
       # A failed notification of this alarm is counted too. A long evaluation range and no OK notification avoid a loop.
       alerts-undelivered = {
-        description         = "An alarm could not be delivered to a subscriber of ${aws_sns_topic.alerts.name}. The on-call engineer may miss failed orders. Look first at the topic's subscriptions: one may have been deleted, or its address may bounce."
-        metric              = { namespace = "AWS/SNS", name = "NumberOfNotificationsFailed", dimensions = { TopicName = aws_sns_topic.alerts.name } }
-        evaluation_periods  = 15
-        datapoints_to_alarm = 1
-        notify_when_ok      = false
+        description    = "An alarm could not be delivered to a subscriber of ${aws_sns_topic.alerts.name}. The on-call engineer may miss failed orders. Look first at the topic's subscriptions: one may have been deleted, or its address may bounce."
+        metric         = { namespace = "AWS/SNS", name = "NumberOfNotificationsFailed", dimensions = { TopicName = aws_sns_topic.alerts.name } }
+        evaluation     = { periods = 15, datapoints = 1 }
+        notify_when_ok = false
       }
     },
 
@@ -136,21 +142,19 @@ locals {
 
     {
       for name, function in local.functions : "${name}-errors" => {
-        description         = "${function.function_name} failed with an unexpected error, timed out, or ran out of memory. Its orders are delivered again, or customers receive a 5xx status. Look first at its log, then roll back or fix the code."
-        runbook_section     = "function-errors"
-        metric              = { namespace = "AWS/Lambda", name = "Errors", dimensions = { FunctionName = function.function_name } }
-        evaluation_periods  = name == "processing" ? max(5, local.redelivery_minutes + 2) : 5
-        datapoints_to_alarm = 1
+        description     = "${function.function_name} failed with an unexpected error, timed out, or ran out of memory. Its orders are delivered again, or customers receive a 5xx status. Look first at its log, then roll back or fix the code."
+        runbook_section = "function-errors"
+        metric          = { namespace = "AWS/Lambda", name = "Errors", dimensions = { FunctionName = function.function_name } }
+        evaluation      = { periods = name == "processing" ? max(5, local.redelivery_minutes + 2) : 5, datapoints = 1 }
       }
     },
 
     {
       for name, function in local.functions : "${name}-throttles" => {
-        description         = "${function.function_name} was throttled: its reserved concurrency, or the account's, is exhausted. Customers receive a 503 status, or valid orders move to the dead-letter queue. Look first at the concurrent executions of all functions in the account."
-        runbook_section     = "function-throttles"
-        metric              = { namespace = "AWS/Lambda", name = "Throttles", dimensions = { FunctionName = function.function_name } }
-        evaluation_periods  = 5
-        datapoints_to_alarm = 1
+        description     = "${function.function_name} was throttled: its reserved concurrency, or the account's, is exhausted. Customers receive a 503 status, or valid orders move to the dead-letter queue. Look first at the concurrent executions of all functions in the account."
+        runbook_section = "function-throttles"
+        metric          = { namespace = "AWS/Lambda", name = "Throttles", dimensions = { FunctionName = function.function_name } }
+        evaluation      = { periods = 5, datapoints = 1 }
       }
     },
 
@@ -161,17 +165,11 @@ locals {
         metric              = { namespace = local.metric_namespace, name = "OrdersAccepted" }
         comparison_operator = "LessThanThreshold"
         threshold           = 1
-        evaluation_periods  = var.no_orders_alarm_minutes
+        evaluation          = { periods = var.no_orders_alarm_minutes }
         treat_missing_data  = "breaching"
       }
     },
   )
-}
-
-# --- Monitoring: metrics of the orders ---
-
-locals {
-  metric_namespace = "${var.project}/${var.environment}"
 
   # Filters count log events, so the code needs no metrics library. The local stack and the tests evaluate the patterns
   # too, and support only comparisons of fields joined by &&.
@@ -194,24 +192,5 @@ locals {
 
     # DynamoDB reports throttling and missing permissions for each order.
     ProcessingFailedByOrder = { log_group_name = module.processing.log_group_name, pattern = "{ $.message = \"order_failed\" }", metric_name = "ProcessingFailed" }
-  }
-}
-
-# --- Monitoring: module ---
-
-module "monitoring" {
-  source = "./modules/monitoring"
-
-  alarms         = local.alarms
-  metric_filters = local.metric_filters
-
-  backend = {
-    prefix           = local.prefix
-    alerts_topic_arn = aws_sns_topic.alerts.arn
-    runbook_url      = var.runbook_url
-    metric_namespace = local.metric_namespace
-    api_id           = aws_apigatewayv2_api.orders.id
-    queue_names      = local.queue_names
-    function_names   = { for name, function in local.functions : name => function.function_name }
   }
 }

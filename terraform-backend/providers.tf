@@ -9,8 +9,6 @@ terraform {
       version = "~> 5.100"
     }
   }
-
-  # State is a local file; backend.tf.example keeps it in S3 for a team.
 }
 
 provider "aws" {

@@ -131,7 +131,6 @@ variable "lambda_zip_path" {
     error_message = "Give the path of a .zip file, or leave lambda_zip_path out to use the package that `make build` writes."
   }
 
-  # A package for the other processor deploys, and then every request fails.
   validation {
     condition     = !can(regex("(arm64|x86_64)[.]zip$", var.lambda_zip_path)) || can(regex("${var.lambda_architecture}[.]zip$", var.lambda_zip_path))
     error_message = "The package named by lambda_zip_path is built for the other processor. Set lambda_architecture to the one in its name, or leave lambda_zip_path out."

@@ -43,23 +43,6 @@ data "aws_subnet" "existing" {
   }
 }
 
-locals {
-  created_network = [for created in module.network : {
-    vpc_id                   = created.vpc_id
-    load_balancer_subnet_ids = created.public_subnet_ids
-    load_balancer_zones      = created.zones
-    instance_subnet_ids      = var.instances_are_private ? created.private_subnet_ids : created.public_subnet_ids
-    instance_zones           = created.zones
-  }]
-  existing_network = [for existing in var.existing_network[*] : {
-    vpc_id                   = existing.vpc_id
-    load_balancer_subnet_ids = existing.load_balancer_subnet_ids
-    load_balancer_zones      = [for id in existing.load_balancer_subnet_ids : data.aws_subnet.existing[id].availability_zone]
-    instance_subnet_ids      = existing.instance_subnet_ids
-    instance_zones           = [for id in existing.instance_subnet_ids : data.aws_subnet.existing[id].availability_zone]
-  }]
-}
-
 # --- Web servers ---
 
 data "aws_ami" "debian" {
@@ -77,20 +60,14 @@ data "aws_ami" "debian" {
 locals {
   http_port = 80
 
-  # Apache keeps idle connections longer than the load balancer. Otherwise the load balancer may send a request on a
-  # connection that Apache is closing, and the customer gets a 502.
-  idle_timeout    = 60
-  keep_alive_secs = 75
-
   user_data = templatefile("${path.module}/templates/user_data.sh.tftpl", {
-    listen_address  = "*:${local.http_port}"
-    api_url         = replace(var.api_url, "/[/]+$/", "") # as frontend/server.py writes it
-    api_origin      = regex("^https?://[^/]+", var.api_url)
-    repository_url  = var.repository_url
-    repository_ref  = var.repository_ref
-    is_https        = local.is_https
-    keep_alive_secs = local.keep_alive_secs
-    agent_url       = "https://s3.${data.aws_region.current.name}.${data.aws_partition.current.dns_suffix}/amazon-ssm-${data.aws_region.current.name}/latest"
+    listen_address = "*:${local.http_port}"
+    api_url        = replace(var.api_url, "/[/]+$/", "") # as frontend/server.py writes it
+    api_origin     = regex("^https?://[^/]+", var.api_url)
+    repository_url = var.repository_url
+    repository_ref = var.repository_ref
+    is_https       = local.is_https
+    agent_url      = "https://s3.${data.aws_region.current.name}.${data.aws_partition.current.dns_suffix}/amazon-ssm-${data.aws_region.current.name}/latest"
 
     # AWS's public key, without its ASCII armor. It expires on 2027-11-25; AWS publishes the next one on
     # https://docs.aws.amazon.com/systems-manager/latest/userguide/verify-agent-signature.html
@@ -101,8 +78,12 @@ locals {
 module "web_servers" {
   source = "./modules/web_servers"
 
-  prefix  = local.prefix
-  network = one(concat(local.created_network, local.existing_network))
+  prefix = local.prefix
+
+  network = one(concat(module.network[*].network, [for existing in var.existing_network[*] : merge(existing, {
+    load_balancer_zones = [for id in existing.load_balancer_subnet_ids : data.aws_subnet.existing[id].availability_zone]
+    instance_zones      = [for id in existing.instance_subnet_ids : data.aws_subnet.existing[id].availability_zone]
+  })]))
 
   load_balancer = {
     allowed_cidrs       = var.allowed_cidrs
@@ -119,7 +100,7 @@ module "web_servers" {
     user_data        = local.user_data
     has_public_ip    = !var.instances_are_private
     http_port        = local.http_port
-    idle_timeout     = local.idle_timeout
+    idle_timeout     = 60 # less than Apache's KeepAliveTimeout
 
     min_size                 = var.min_size
     max_size                 = var.max_size
@@ -144,7 +125,7 @@ resource "aws_route53_record" "storefront" {
   alias {
     name                   = module.web_servers.load_balancer.dns_name
     zone_id                = module.web_servers.load_balancer.zone_id
-    evaluate_target_health = false # there is no other target
+    evaluate_target_health = false # the only target
   }
 }
 

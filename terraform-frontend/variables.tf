@@ -159,7 +159,6 @@ variable "domain_name" {
     error_message = "Give a complete name in lower case without scheme, port or slash, e.g. \"shop.example.com\", as domain_name."
   }
 
-  # No certificate can be issued for the load balancer's own name.
   validation {
     condition     = var.domain_name != null || var.certificate_arn == null && var.hosted_zone_id == null
     error_message = "Set domain_name to the name of certificate_arn and of the record in hosted_zone_id, or leave both out: browsers reject a certificate under the load balancer's own name."
@@ -304,7 +303,7 @@ variable "max_size" {
 
   validation {
     condition     = var.min_size >= 1 && var.max_size >= var.min_size && var.max_size <= 100 && floor(var.max_size) == var.max_size && floor(var.min_size) == var.min_size
-    error_message = "Choose a whole number of at least 1, preferably 2, as min_size, and a whole number from min_size to 100 as max_size: with min_size 0 there is no storefront."
+    error_message = "Choose a whole number of at least 1, preferably 2, as min_size, and a whole number from min_size to 100 as max_size: with min_size 0 the storefront is down."
   }
 }
 

@@ -1,6 +1,4 @@
 # For tests: nothing is protected, and logs are kept for a week.
-#
-#   terraform apply -var-file=profiles/dev.tfvars -var notification_email=you@your-shop.example
 
 environment = "dev"
 

@@ -1,7 +1,5 @@
 # The deployment for customers' orders. Replace each FILL IN, which Terraform rejects, and keep the file in your
 # repository. cloudformation/parameters/prod.json has the same settings.
-#
-#   terraform apply -var-file=profiles/prod.tfvars
 
 environment = "prod"
 

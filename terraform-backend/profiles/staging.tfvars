@@ -1,6 +1,4 @@
 # A rehearsal of prod: nothing is protected or reserved.
-#
-#   terraform apply -var-file=profiles/staging.tfvars -var notification_email=you@your-shop.example
 
 environment = "staging"
 

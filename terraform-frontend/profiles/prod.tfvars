@@ -1,7 +1,4 @@
-# The storefront for customers. Replace each FILL IN, which Terraform rejects, and keep
-# the file in your repository.
-#
-#   terraform apply -var-file=profiles/prod.tfvars
+# The storefront for customers. Replace each FILL IN, which Terraform rejects, and keep the file in your repository.
 
 environment = "prod"
 

@@ -97,7 +97,7 @@ KEY_PROPERTIES = [("SQS::Queue", "KmsMasterKeyId"), ("SNS::Topic", "KmsMasterKey
 KEY_PROPERTIES += [("Lambda::Function", "KmsKeyArn"), ("DynamoDB::Table", "SSESpecification/KMSMasterKeyId")]
 MANY = {"ProcessingMaximumConcurrency": "50"}
 
-# Parameters, a path below a resource or below all resources of a type, and its value; None if there is none.
+# Parameters, a path below a resource or below all resources of a type, and its value; None if it is absent.
 SETTINGS: list[tuple[dict[str, str], str, Any]] = [
     *(({}, f"AWS::{kind}/Properties/{name}", None) for kind, name in KEY_PROPERTIES),
     *(({"KmsKeyArn": KEY}, f"AWS::{kind}/Properties/{name}", KEY) for kind, name in KEY_PROPERTIES),

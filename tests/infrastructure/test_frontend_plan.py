@@ -74,7 +74,7 @@ def test_unusable_zones_subnets_and_image_are_reported(
         "network": {**VARIABLES, "existing_network": network},
         "image": {name: value for name, value in VARIABLES.items() if name != "ami_id"},
     }
-    errors = SideBySide(REPOSITORY / "terraform-frontend", tmp_path, emulator.environment, sets).errors()
+    errors = SideBySide(REPOSITORY / "terraform-frontend", tmp_path, emulator.environment, sets).errors(sets)
     expected = {
         "zones that offer a1.medium as availability_zones (eu-west-1b, eu-west-1c)",
         "one subnet for each zone",
@@ -96,7 +96,7 @@ def test_optional_resources_exist_only_when_chosen(resources: Resources, prod: R
 
 def test_load_balancer_depends_on_the_internet_gateway(frontend_plan: Plan) -> None:
     network = frontend_plan.configuration["module_calls"]["network"]["module"]
-    dependencies = network["outputs"]["public_subnet_ids"]["depends_on"]
+    dependencies = network["outputs"]["network"]["depends_on"]
     assert {"aws_route.internet", "aws_route_table_association.public"} <= set(dependencies)
 
 

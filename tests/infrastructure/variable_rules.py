@@ -30,12 +30,6 @@ class Case:
         return {**self.others, self.variable: self.value}
 
 
-def cases(variable: str, advice: str, values: str | Sequence[Any], **others: Any) -> list[Case]:
-    """Return a case for each value; "|" separates strings."""
-    each_value = values.split("|") if isinstance(values, str) else values
-    return [Case(variable, value, advice, others) for value in each_value]
-
-
 def defaults_of(folder: str) -> dict[str, str | None]:
     """Return each variable's default in Terraform's language, or None if a value is required."""
     cells = {name: cell for name, (cell, _) in variables(folder).items()}

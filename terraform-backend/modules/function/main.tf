@@ -3,25 +3,19 @@
 locals {
   function_name = "${var.shared.prefix}-${var.function.name}"
 
-  log_permissions = {
-    WriteOwnLog = { actions = ["logs:CreateLogStream", "logs:PutLogEvents"], resources = ["${aws_cloudwatch_log_group.this.arn}:*"] }
-  }
-
-  # X-Ray's actions apply to all resources.
-  trace_permissions = var.shared.tracing_enabled ? {
-    SendTraces = { actions = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"], resources = ["*"] }
-  } : {}
-
   # Every function reads encrypted data: its environment, a message, the table or its stream.
-  key_actions     = merge(var.function.key_permissions, { DecryptWithCustomerKey = ["kms:Decrypt"] })
-  key_permissions = { for sid, actions in local.key_actions : sid => { actions = actions, resources = var.shared.kms_key_arn[*] } if var.shared.kms_key_arn != null }
+  key_actions = merge(var.function.key_permissions, { DecryptWithCustomerKey = ["kms:Decrypt"] })
 
-  permissions = merge(var.function.permissions, local.log_permissions, local.trace_permissions, local.key_permissions)
+  permissions = merge(
+    var.function.permissions,
+    { WriteOwnLog = { actions = ["logs:CreateLogStream", "logs:PutLogEvents"], resources = ["${aws_cloudwatch_log_group.this.arn}:*"] } },
+    # X-Ray's actions apply to all resources.
+    { for sid in ["SendTraces"] : sid => { actions = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"], resources = ["*"] } if var.shared.tracing_enabled },
+    { for sid, actions in local.key_actions : sid => { actions = actions, resources = var.shared.kms_key_arn[*] } if var.shared.kms_key_arn != null },
+  )
 }
 
 data "aws_region" "current" {}
-
-# --- Log ---
 
 # Lambda would create it without a retention period.
 resource "aws_cloudwatch_log_group" "this" {
@@ -29,8 +23,6 @@ resource "aws_cloudwatch_log_group" "this" {
   retention_in_days = var.shared.log_retention_days
   kms_key_id        = var.shared.kms_key_arn
 }
-
-# --- Role ---
 
 # Roles are global. The region in the name allows the same deployment in two regions.
 resource "aws_iam_role" "this" {
@@ -57,8 +49,6 @@ resource "aws_iam_role_policy" "this" {
   role   = aws_iam_role.this.id
   policy = data.aws_iam_policy_document.this.json
 }
-
-# --- Function ---
 
 resource "aws_lambda_function" "this" {
   function_name = local.function_name

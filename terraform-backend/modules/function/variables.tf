@@ -13,11 +13,7 @@ variable "shared" {
 }
 
 variable "function" {
-  description = <<-EOT
-    The function. Its name is the last part of every resource name, and the name of the handler's module. permissions, by
-    Sid, are granted to its role in addition to logs and traces. key_permissions, by Sid, are actions on the
-    customer-managed key.
-  EOT
+  description = "The function. Its name is the last part of every resource name, and the name of the handler's module. permissions, by Sid, are granted to its role in addition to logs and traces. key_permissions, by Sid, are actions on the customer-managed key."
   type = object({
     name                  = string
     description           = string

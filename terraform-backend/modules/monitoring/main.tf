@@ -41,8 +41,8 @@ resource "aws_cloudwatch_metric_alarm" "this" {
     }
   }
 
-  evaluation_periods  = each.value.evaluation_periods
-  datapoints_to_alarm = each.value.datapoints_to_alarm
+  evaluation_periods  = each.value.evaluation.periods
+  datapoints_to_alarm = each.value.evaluation.datapoints
   comparison_operator = each.value.comparison_operator
   threshold           = each.value.threshold
   treat_missing_data  = each.value.treat_missing_data
@@ -78,6 +78,9 @@ locals {
   queue     = var.backend.queue_names.orders
   functions = var.backend.function_names
 
+  # Lines in the graphs of the alarms' metrics.
+  thresholds = { for name, alarm in var.alarms : name => { horizontal = [{ label = name, value = alarm.threshold }] } }
+
   # The first two rows show an order's path from left to right: the traffic and the latency of each part. The third row
   # shows failures and the path as a whole.
   dashboard_rows = [
@@ -90,19 +93,9 @@ locals {
       { title = "Dead letters: messages", stat = "Maximum", metrics = [for queue in ["orders_dlq", "notifications_dlq"] : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", var.backend.queue_names[queue]]] },
     ],
     [
-      {
-        title       = "API: p99 latency, ms"
-        stat        = "p99"
-        metrics     = [["AWS/ApiGateway", "Latency", "ApiId", var.backend.api_id]]
-        annotations = { horizontal = [{ label = "api-slow", value = var.alarms.api-slow.threshold }] }
-      },
+      { title = "API: p99 latency, ms", stat = "p99", metrics = [["AWS/ApiGateway", "Latency", "ApiId", var.backend.api_id]], annotations = local.thresholds.api-slow },
       { title = "Submission: p99 duration, ms", stat = "p99", metrics = [["AWS/Lambda", "Duration", "FunctionName", local.functions.submission]] },
-      {
-        title       = "Orders queue: age of the oldest order, s"
-        stat        = "Maximum"
-        metrics     = [["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", local.queue]]
-        annotations = { horizontal = [{ label = "orders-waiting", value = var.alarms.orders-waiting.threshold }] }
-      },
+      { title = "Orders queue: age of the oldest order, s", stat = "Maximum", metrics = [["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", local.queue]], annotations = local.thresholds.orders-waiting },
       { title = "Processing: p99 duration, ms", stat = "p99", metrics = [["AWS/Lambda", "Duration", "FunctionName", local.functions.processing]] },
       { title = "Notification: age of the oldest order, ms", stat = "Maximum", metrics = [["AWS/Lambda", "IteratorAge", "FunctionName", local.functions.notification]] },
       { title = "Functions: errors and throttles", stat = "Sum", metrics = [for pair in setproduct(["Errors", "Throttles"], values(local.functions)) : ["AWS/Lambda", pair[0], "FunctionName", pair[1]]] },

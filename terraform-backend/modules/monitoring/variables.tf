@@ -27,8 +27,7 @@ variable "alarms" {
     expression = optional(string)
 
     period_seconds      = optional(number, 60)
-    evaluation_periods  = optional(number, 1)
-    datapoints_to_alarm = optional(number)
+    evaluation          = optional(object({ periods = number, datapoints = optional(number) }), { periods = 1 })
     comparison_operator = optional(string, "GreaterThanThreshold")
     threshold           = optional(number, 0)
     treat_missing_data  = optional(string, "notBreaching")

@@ -2,8 +2,6 @@
 
 data "aws_region" "current" {}
 
-# --- Zones ---
-
 # All zones of the region in any state: an outage of a zone must not change a plan.
 data "aws_availability_zones" "region" {
   filter {

@@ -1,26 +1,13 @@
-# Each list of subnets depends on its routes: a load balancer needs the internet gateway, and an instance needs internet
-# access when it starts.
+output "network" {
+  description = "The network, its subnets, and the zones of the subnets in the same order."
+  value = {
+    vpc_id                   = aws_vpc.storefront.id
+    load_balancer_subnet_ids = values(aws_subnet.public)[*].id
+    load_balancer_zones      = local.zones
+    instance_subnet_ids      = var.network.has_private_subnets ? values(aws_subnet.private)[*].id : values(aws_subnet.public)[*].id
+    instance_zones           = local.zones
+  }
 
-output "vpc_id" {
-  description = "The network."
-  value       = aws_vpc.storefront.id
-}
-
-output "zones" {
-  description = "Zones of the subnets."
-  value       = local.zones
-}
-
-output "public_subnet_ids" {
-  description = "Subnets with a route to the internet gateway."
-  value       = values(aws_subnet.public)[*].id
-
-  depends_on = [aws_route.internet, aws_route_table_association.public]
-}
-
-output "private_subnet_ids" {
-  description = "Subnets with a route to a NAT gateway."
-  value       = values(aws_subnet.private)[*].id
-
-  depends_on = [aws_route.nat, aws_route_table_association.private]
+  # A load balancer needs the internet gateway, and an instance needs internet access when it starts.
+  depends_on = [aws_route.internet, aws_route.nat, aws_route_table_association.private, aws_route_table_association.public]
 }

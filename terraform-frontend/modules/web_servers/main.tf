@@ -12,7 +12,8 @@ locals {
 
 # --- Security groups ---
 
-# A changed description replaces a group. The old one is in use until the new one exists, hence name_prefix.
+# A changed description replaces a group. The old one is in use until the new one exists, hence name_prefix and
+# create_before_destroy, which the Auto Scaling group imposes on everything it depends on.
 
 resource "aws_security_group" "load_balancer" {
   name_prefix = "${var.prefix}-load-balancer-"
@@ -20,10 +21,6 @@ resource "aws_security_group" "load_balancer" {
   vpc_id      = var.network.vpc_id
 
   tags = { Name = "${var.prefix}-load-balancer" }
-
-  lifecycle {
-    create_before_destroy = true
-  }
 }
 
 resource "aws_vpc_security_group_ingress_rule" "customers" {
@@ -55,10 +52,6 @@ resource "aws_security_group" "web_server" {
   vpc_id      = var.network.vpc_id
 
   tags = { Name = "${var.prefix}-web-server" }
-
-  lifecycle {
-    create_before_destroy = true
-  }
 }
 
 resource "aws_vpc_security_group_ingress_rule" "from_load_balancer" {
@@ -134,10 +127,6 @@ resource "aws_lb_target_group" "web_servers" {
   }
 
   tags = { Name = "${var.prefix}-web-servers" }
-
-  lifecycle {
-    create_before_destroy = true
-  }
 }
 
 resource "aws_lb_listener" "http" {
@@ -298,6 +287,9 @@ resource "aws_launch_template" "web_server" {
 locals {
   # The group of every release has this tag; its name differs.
   group_tag = "${var.prefix}-storefront"
+
+  # A new group starts with the current number of servers. Otherwise every release would reduce a busy shop's capacity.
+  capacity = min(var.instance.max_size, max(var.instance.min_size, values(data.aws_autoscaling_group.running)[*].desired_capacity...))
 }
 
 # The groups that run now: none at the first apply, two after a failed release.
@@ -312,11 +304,6 @@ data "aws_autoscaling_group" "running" {
   for_each = toset(data.aws_autoscaling_groups.running.names)
 
   name = each.key
-}
-
-locals {
-  # A new group starts with the current number of servers. Otherwise every release would reduce a busy shop's capacity.
-  capacity = min(var.instance.max_size, max(var.instance.min_size, values(data.aws_autoscaling_group.running)[*].desired_capacity...))
 }
 
 resource "aws_autoscaling_group" "storefront" {
@@ -342,7 +329,6 @@ resource "aws_autoscaling_group" "storefront" {
     version = aws_launch_template.web_server.latest_version
   }
 
-  # Tags of the group itself; instances get theirs from the launch template.
   dynamic "tag" {
     for_each = merge(data.aws_default_tags.current.tags, { Name = local.group_tag })
 
@@ -407,7 +393,7 @@ locals {
       comparison_operator = "GreaterThanThreshold"
       threshold           = 0
       datapoints_to_alarm = 3
-      missing_data        = "notBreaching" # without servers there is no data; missing-hosts covers that
+      missing_data        = "notBreaching" # without servers data is missing; missing-hosts covers that
     }
 
     missing-hosts = {
@@ -474,7 +460,7 @@ resource "aws_cloudwatch_metric_alarm" "errors" {
   datapoints_to_alarm = 3
   comparison_operator = "GreaterThanThreshold"
   threshold           = 5
-  treat_missing_data  = "notBreaching" # without errors there is no data
+  treat_missing_data  = "notBreaching" # without errors data is missing
 
   metric_query {
     id          = "percentage"

@@ -5,7 +5,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +59,10 @@ class Resources(dict[str, dict[str, Any]]):
 
 @dataclass(frozen=True)
 class Plan:
+    """A plan of a root module, or the part of a module that the root calls."""
+
     resources: Resources
     """The planned state of all resources, without values that are known only after apply."""
-    changes: tuple[Change, ...]
-    """The resources that change."""
     data: Resources
     """All data sources. Those that are read during apply have only the values that are known."""
     configuration: Values = field(repr=False)
@@ -73,42 +73,37 @@ class Plan:
     """The warnings of the whole run."""
 
     @classmethod
-    def read(cls, document: Values, warnings: Iterable[str], module: str = "") -> "Plan":
-        """Return the plan in Terraform's JSON, or its part for a module that the root calls.
+    def read(cls, document: Values, warnings: Iterable[str], module: str | None = None) -> "Plan":
+        """Return a plan in Terraform's JSON.
 
         https://developer.hashicorp.com/terraform/internals/json-format#plan-representation
         """
-        changes = [_change(raw) for raw in document["resource_changes"] if raw["mode"] == "managed"]
+        prefix = f"module.{module}." if module else ""
+
+        def within(resources: Iterable[tuple[str, dict[str, Any]]]) -> Resources:
+            return Resources({key.removeprefix(prefix): each for key, each in resources if key.startswith(prefix)})
+
         read_already = document.get("prior_state", {}).get("values", {}).get("root_module", {})
-        read_during_apply = {
-            raw["address"]: raw["change"]["after"] for raw in document["resource_changes"] if raw["mode"] == "data"
-        }
-        plan = cls(
-            Resources(_resources(document["planned_values"]["root_module"])),
-            tuple(change for change in changes if change.actions != ("no-op",)),
-            Resources({**dict(_resources(read_already, "data")), **read_during_apply}),
-            document["configuration"]["root_module"],
+        read_during_apply = [raw for raw in document["resource_changes"] if raw["mode"] == "data"]
+        root = document["configuration"]["root_module"]
+        return cls(
+            within(_resources(document["planned_values"]["root_module"])),
+            within(
+                [
+                    *_resources(read_already, "data"),
+                    *((raw["address"], raw["change"]["after"]) for raw in read_during_apply),
+                ]
+            ),
+            root["module_calls"][module]["module"] if module else root,
             document,
             tuple(warnings),
         )
-        return plan._part(module) if module else plan
 
-    def _part(self, module: str) -> "Plan":
-        prefix = f"module.{module}."
-
-        def within(resources: Resources) -> Resources:
-            named = resources.items()
-            return Resources({key.removeprefix(prefix): each for key, each in named if key.startswith(prefix)})
-
-        changes = (each for each in self.changes if each.address.startswith(prefix))
-        return Plan(
-            within(self.resources),
-            tuple(replace(each, address=each.address.removeprefix(prefix)) for each in changes),
-            within(self.data),
-            self.configuration["module_calls"][module]["module"],
-            self.document,
-            self.warnings,
-        )
+    @property
+    def changes(self) -> list[Change]:
+        """The resources that change, in the whole run."""
+        changes = [_change(raw) for raw in self.document["resource_changes"] if raw["mode"] == "managed"]
+        return [change for change in changes if change.actions != ("no-op",)]
 
 
 class TerraformRoot:
@@ -149,8 +144,7 @@ class TerraformRoot:
         """Plan with these variables; raises TerraformError."""
         path = str(self.directory / "tests.tfplan")
         events = self._changed("plan", variables, f"-out={path}")
-        warnings = _diagnostics(events, "warning")
-        return Plan.read(json.loads(self._run("show", "-json", path)), warnings)
+        return Plan.read(json.loads(self._run("show", "-json", path)), _diagnostics(events, "warning"))
 
     def planned_actions(self, variables: Values) -> dict[str, str]:
         """Plan without refreshing the state; return the action for each resource that changes."""
@@ -195,24 +189,21 @@ class TerraformRoot:
         """
         path = self.directory / "tests.tfvars.json"
         path.write_text(json.dumps(variables))
-        status, out, err = self._call(command, "-json", "-input=false", f"-var-file={path}", *options)
+        arguments = ("-json", "-no-color", "-input=false", f"-var-file={path}", *options)
+        status, out, err = self._terraform.cmd(command, *arguments)
         events = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
         if status != 0 and not _diagnostics(events, "error"):
             raise TerraformError(f"terraform {command} failed\n{out}\n{err}")
         return events
 
-    def _run(self, *arguments: str) -> str:
-        status, out, err = self._call(*arguments)
-        if status != 0:
-            raise TerraformError(f"terraform {arguments[0]} failed\n{out}\n{err}")
-        return out
-
-    def _call(self, command: str, *arguments: str) -> tuple[int, str, str]:
+    def _run(self, command: str, *arguments: str) -> str:
         status, out, err = self._terraform.cmd(command, "-no-color", *arguments)
-        return status, out, err
+        if status != 0:
+            raise TerraformError(f"terraform {command} failed\n{out}\n{err}")
+        return str(out)
 
 
-class SideBySide:
+class SideBySide(TerraformRoot):
     """A root module that calls a Terraform folder once for each named set of variables, because each run is slow.
 
     Values come from a variable, because Terraform reports invalid constants before it evaluates rules that compare two
@@ -225,22 +216,17 @@ class SideBySide:
         self.sets = sets
         root = directory / "source"
         shutil.copytree(source, root / "called", ignore=personal_files)
-        if (source / ".terraform.lock.hcl").exists():
-            shutil.copy(source / ".terraform.lock.hcl", root)
+        shutil.copy(source / ".terraform.lock.hcl", root)
         for name, values in sets.items():
             arguments = {each: f"${{var.{name}.{each}}}" for each in values}
             call = {"variable": {name: {"type": "any"}}, "module": {name: {"source": "./called", **arguments}}}
             (root / f"{name}.tf.json").write_text(json.dumps(call))
-        self._root = TerraformRoot(root, directory / "root", environment)
+        super().__init__(root, directory / "root", environment)
 
     def plans(self) -> dict[str, Plan]:
         """Plan all sets; raises TerraformError."""
-        plan = self._root.plan(self.sets)
+        plan = self.plan(self.sets)
         return {name: Plan.read(plan.document, plan.warnings, name) for name in self.sets}
-
-    def errors(self) -> list[str]:
-        """Plan all sets and return their errors."""
-        return self._root.errors(self.sets)
 
 
 def _diagnostics(events: Iterable[Any], severity: str) -> list[str]:
