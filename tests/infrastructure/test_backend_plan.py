@@ -72,26 +72,15 @@ OPTIONAL = {
 }
 
 
-@pytest.fixture(scope="module")
-def resources(plan: Plan) -> Resources:
-    return plan.resources
-
-
-@pytest.fixture(scope="module")
-def production(production_plan: Plan) -> Resources:
-    return production_plan.resources
-
-
 @pytest.mark.parametrize(("path", "default", "chosen"), SETTINGS)
-def test_variable_sets_its_attribute(
-    resources: Resources, production: Resources, path: str, default: Any, chosen: Any
-) -> None:
-    for deployed, expected in ((resources, default), (production, chosen)):
-        found = deployed.at(path)
+def test_variable_sets_its_attribute(plan: Plan, production_plan: Plan, path: str, default: Any, chosen: Any) -> None:
+    for deployed, expected in ((plan, default), (production_plan, chosen)):
+        found = deployed.resources.at(path)
         assert found == [expected] * (len(found) or 1)
 
 
-def test_optional_resources_exist_only_when_chosen(resources: Resources, production: Resources) -> None:
+def test_optional_resources_exist_only_when_chosen(plan: Plan, production_plan: Plan) -> None:
+    resources, production = plan.resources, production_plan.resources
     assert production.keys() - resources.keys() == OPTIONAL
     assert resources.keys() <= production.keys()
     assert resources["aws_apigatewayv2_stage.default"]["route_settings"] == []
@@ -107,8 +96,8 @@ def test_destroy_deletes_the_table_before_the_queues(plan: Plan) -> None:
     assert set(table["depends_on"]) == {"aws_sqs_queue.orders", "aws_sqs_queue.orders_dlq"}
 
 
-def test_alarm_description_fits_cloudwatch_when_names_are_longest(production: Resources) -> None:
-    for address, alarm in production.of_type("aws_cloudwatch_metric_alarm").items():
+def test_alarm_description_fits_cloudwatch_when_names_are_longest(production_plan: Plan) -> None:
+    for address, alarm in production_plan.resources.of_type("aws_cloudwatch_metric_alarm").items():
         description = alarm["alarm_description"].replace("order-processing-prod", f"{'p' * 25}-staging")
         assert RUNBOOK_URL in description, address
         # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
@@ -122,7 +111,9 @@ def test_roles_may_use_the_customer_key_only_when_chosen(plan: Plan, production_
         assert {resource for each in with_kms for resource in each["resources"]} == keys
 
 
-def test_environments_and_regions_share_no_name(resources: Resources, production: Resources) -> None:
+def test_environments_and_regions_share_no_name(plan: Plan, production_plan: Plan) -> None:
+    resources, production = plan.resources, production_plan.resources
+
     def names(deployed: Resources) -> set[str]:
         kinds = ("name", "function_name", "alarm_name", "dashboard_name")
         # These names are unique only within a log group, a function or an API.

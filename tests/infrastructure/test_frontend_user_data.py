@@ -87,6 +87,9 @@ def test_script_logs_its_steps_and_the_commit(apache: WebServer) -> None:
     for step in steps:
         assert f" storefront: {step}" in log, step
     assert " of 5 failed: " not in log, "no step was retried"
+    assert "policy-rc.d denied execution of start" in log, (
+        "an instance whose installation fails must not become healthy"
+    )
 
 
 def is_agent_installed(installation: Installation) -> bool:
@@ -109,15 +112,6 @@ def test_only_public_files_are_installed(apache: WebServer) -> None:
     expected |= {f"{release_of(apache.port)}/{name}" for name in code}
     placed = {str(file.relative_to(site)) for file in site.rglob("*") if file.is_file() and file.suffix != ".gzip"}
     assert placed == expected
-
-
-def test_page_is_served_with_the_api_url(apache: WebServer) -> None:
-    release = release_of(apache.port)
-    assert fetch(apache.port, "/").body.replace(f"{release}/".encode(), b"") == (FRONTEND / "index.html").read_bytes()
-    assert fetch(apache.port, f"/{release}/main.js").body == (FRONTEND / "main.js").read_bytes()
-    for path in ("/config.js", f"/{release}/config.js"):
-        assert fetch(apache.port, path).body == f'export default {{ apiUrl: "{API_URL}" }};\n'.encode()
-    assert fetch(apache.port, "/health").body == b"ok\n"
 
 
 def test_page_places_an_order_in_chromium(apache: WebServer, chromium: Browser) -> None:
@@ -148,11 +142,6 @@ def machine(apache: WebServer) -> Iterator[Path]:
     """A copy of the installed machine, on which Apache does not run."""
     with web_server.new_machine(apache.installation.root) as root:
         yield root
-
-
-def test_apache_is_not_started_by_its_package(apache: WebServer) -> None:
-    # Otherwise an instance whose installation fails later would become healthy.
-    assert "policy-rc.d denied execution of start" in apache.installation.log
 
 
 def assert_failed(installation: Installation, reason: str) -> None:

@@ -1,7 +1,4 @@
-"""Invariants of every deployment, checked on the template. test_parity.py verifies that Terraform deploys the same.
-
-To add an invariant, add a function that yields each affected resource and whether the invariant holds for it.
-"""
+"""Invariants of every deployment, checked on the template. test_parity.py verifies that Terraform deploys the same."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -24,8 +21,6 @@ DAY_SECONDS = 24 * 60 * 60
 
 # X-Ray's actions apply to all resources.
 ACTIONS_WITHOUT_RESOURCE = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
-
-INVARIANTS: dict[str, Callable[["System"], Checks]] = {}
 
 
 class System:
@@ -61,10 +56,17 @@ class System:
         arns |= {failure_destination(each) for each in self.of("Lambda::EventSourceMapping").values()}
         return {each["QueueName"] for each in self.of("SQS::Queue").values() if queue_arn_of(each) in arns}
 
-    def resource_policy(self, kind: str, holders: str, holder: str) -> list[Properties]:
-        """Return the statements of the resource policy of a queue or topic."""
+    def names(self, kind: str, property_: str) -> Iterator[tuple[str, str]]:
+        """Yield the ID and the name of each resource of a type."""
+        return ((id_, each[property_]) for id_, each in self.of(kind).items())
+
+    def denies_insecure_transport(self, kind: str, holders: str, holder: str, action: str, resource: str) -> bool:
+        """Return whether the resource policy of a queue or topic has the statement."""
         policies = [policy for policy in self.of(kind).values() if holder in policy[holders]]
-        return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+        return {
+            **{"Sid": "DenyInsecureTransport", "Effect": "Deny", "Principal": "*", "Action": action},
+            **{"Resource": resource, "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
+        } in [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
 
     def permissions(self) -> Iterator[tuple[str, Properties]]:
         """Yield each statement of each function's role."""
@@ -104,11 +106,9 @@ def is_raised_by_any_message(alarm: Properties, queue: str) -> bool:
     )
 
 
-def denies_insecure_transport(policy: list[Properties], action: str, resource: str) -> bool:
-    return {
-        **{"Sid": "DenyInsecureTransport", "Effect": "Deny", "Principal": "*", "Action": action},
-        **{"Resource": resource, "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
-    } in policy
+def is_secure(domain: Properties) -> bool:
+    [configuration] = domain["DomainNameConfigurations"]
+    return (configuration["SecurityPolicy"], configuration["IpAddressType"]) == ("TLS_1_2", "dualstack")
 
 
 @cache
@@ -126,241 +126,181 @@ def links_its_section(alarm: str, description: str) -> bool:
     return is_new_dead_letter or alarm.endswith("-" + link[1].removeprefix("function-"))
 
 
-def invariant(sentence: str) -> Callable[[Callable[[System], Checks]], None]:
-    def add(checks: Callable[[System], Checks]) -> None:
-        INVARIANTS[sentence] = checks
-
-    return add
-
-
-@invariant("the visibility timeout is at least six times the function's timeout, and 20 s longer with a batch window")
-def _(system: System) -> Checks:
-    for id_, mapping, queue, function in system.mappings_of_queues():
-        batching = 20 if int(mapping["MaximumBatchingWindowInSeconds"]) else 0
-        yield id_, int(queue["VisibilityTimeout"]) >= 6 * int(function["Timeout"]) + batching
-
-
-@invariant("a message moves to a dead-letter queue after exactly five receives")
-def _(system: System) -> Checks:
-    for id_, _, queue, _ in system.mappings_of_queues():
-        policy = queue.get("RedrivePolicy", {})
-        exists = system.queue(policy.get("deadLetterTargetArn")) is not None
-        yield id_, exists and policy["maxReceiveCount"] == 5
-
-
-@invariant("a dead-letter queue retains messages longer than their source queue")
-def _(system: System) -> Checks:
-    for id_, queue, dead_letters in system.queues_with_dead_letters():
-        yield id_, dead_letters.get("MessageRetentionPeriod", 0) > queue["MessageRetentionPeriod"]
-
-
-@invariant("a dead-letter queue accepts messages from its source queue only")
-def _(system: System) -> Checks:
-    for id_, queue, dead_letters in system.queues_with_dead_letters():
-        sources = dead_letters.get("RedriveAllowPolicy", {}).get("sourceQueueArns")
-        yield id_, sources == [queue_arn_of(queue)]
-
-
-@invariant("every queue denies insecure transport")
-def _(system: System) -> Checks:
-    for id_, queue in system.of("SQS::Queue").items():
-        policy = system.resource_policy("SQS::QueuePolicy", "Queues", queue_url(queue["QueueName"]))
-        yield id_, denies_insecure_transport(policy, "sqs:*", queue_arn_of(queue))
-
-
-@invariant("every topic denies insecure transport")
-def _(system: System) -> Checks:
-    for id_, topic in system.of("SNS::Topic").items():
-        topic_arn = arn("sns", topic["TopicName"])
-        policy = system.resource_policy("SNS::TopicPolicy", "Topics", topic_arn)
-        yield id_, denies_insecure_transport(policy, "sns:Publish", topic_arn)
-
-
-@invariant("a topic accepts this account's alarms only")
-def _(system: System) -> Checks:
-    for id_, policy in system.of("SNS::TopicPolicy").items():
-        for statement in policy["PolicyDocument"]["Statement"]:
-            if statement["Sid"] == "AcceptAlarmsOfThisAccount" or statement["Effect"] == "Allow":
-                is_alarms = statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
-                condition = statement["Condition"].get("StringEquals", {})
-                yield id_, is_alarms and condition.keys() == {"aws:SourceAccount"}
-
-
-@invariant("every queue is encrypted")
-def _(system: System) -> Checks:
-    for id_, queue in system.of("SQS::Queue").items():
-        yield id_, bool(queue.get("SqsManagedSseEnabled") or queue.get("KmsMasterKeyId"))
-
-
-@invariant("every table is encrypted")
-def _(system: System) -> Checks:
-    for id_, table in system.of("DynamoDB::Table").items():
-        yield id_, table.get("SSESpecification", {}).get("SSEEnabled", False)
-
-
-@invariant("every table has point-in-time recovery")
-def _(system: System) -> Checks:
-    for id_, table in system.of("DynamoDB::Table").items():
-        yield id_, table.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled", False)
-
-
-@invariant("every event source mapping reports batch item failures")
-def _(system: System) -> Checks:
-    for id_, mapping in system.of("Lambda::EventSourceMapping").items():
-        yield id_, mapping.get("FunctionResponseTypes") == ["ReportBatchItemFailures"]
-
-
-@invariant("the concurrency of a queue's mapping is limited")
-def _(system: System) -> Checks:
-    for id_, mapping, _, _ in system.mappings_of_queues():
-        yield id_, "MaximumConcurrency" in mapping.get("ScalingConfig", {})
-
-
-@invariant("a queue's mapping uses at most the function's reserved concurrency")
-def _(system: System) -> Checks:
-    for id_, mapping, _, function in system.mappings_of_queues():
-        reserved = function.get("ReservedConcurrentExecutions")
-        maximum = mapping.get("ScalingConfig", {}).get("MaximumConcurrency", 1000)
-        yield id_, reserved is None or int(maximum) <= int(reserved)
-
-
-@invariant("a stream's mapping limits retries and sends failed records to a queue")
-def _(system: System) -> Checks:
-    for id_, mapping in system.of("Lambda::EventSourceMapping").items():
-        if "/stream/" in mapping["EventSourceArn"]:
-            has_destination = system.queue(failure_destination(mapping)) is not None
-            yield id_, has_destination and mapping.get("MaximumRetryAttempts", -1) != -1
-
-
-@invariant("every dead-letter queue has an alarm on its visible messages")
-def _(system: System) -> Checks:
-    for queue in system.dead_letter_queues():
-        yield queue, any(is_raised_by_any_message(alarm, queue) for alarm in system.of("CloudWatch::Alarm").values())
-
-
-@invariant("every alarm on visible messages monitors an existing dead-letter queue")
-def _(system: System) -> Checks:
-    for id_, alarm in system.of("CloudWatch::Alarm").items():
-        if is_dead_letter_alarm(alarm):
-            yield id_, any(is_raised_by_any_message(alarm, queue) for queue in system.dead_letter_queues())
-
-
-@invariant("every alarm notifies a topic with an e-mail subscription")
-def _(system: System) -> Checks:
-    subscriptions = system.of("SNS::Subscription").values()
-    mailed = {each["TopicArn"] for each in subscriptions if each["Protocol"] == "email"}
-    for id_, alarm in system.of("CloudWatch::Alarm").items():
-        topics = alarm.get("AlarmActions", [])
-        yield id_, bool(topics) and mailed.issuperset(topics)
-
-
-@invariant("every alarm names the first check and ends in a link to its section of the runbook")
-def _(system: System) -> Checks:
-    for id_, alarm in system.of("CloudWatch::Alarm").items():
-        description = alarm["AlarmDescription"]
-        names_a_check = " Look first " in description and "order-processing-" in description
-        yield id_, names_a_check and links_its_section(alarm["AlarmName"], description)
-
-
-@invariant("every alarm notifies when it ends, except those of single events")
-def _(system: System) -> Checks:
-    for id_, alarm in system.of("CloudWatch::Alarm").items():
-        is_event = re.search("alerts-undelivered|dead-letter-(even|odd)-minute", alarm["AlarmName"])
-        yield id_, alarm.get("OKActions", []) == ([] if is_event else alarm["AlarmActions"])
-
-
-@invariant("an alarm evaluates at most one day")
-def _(system: System) -> Checks:
-    for id_, alarm in system.of("CloudWatch::Alarm").items():
-        period = alarm.get("Period") or alarm["Metrics"][0]["MetricStat"]["Period"]
-        yield id_, 0 < int(period) * int(alarm["EvaluationPeriods"]) <= DAY_SECONDS
-
-
-@invariant("missing data breaches only alarms on too few events")
-def _(system: System) -> Checks:
-    for id_, alarm in system.of("CloudWatch::Alarm").items():
-        expects_events = alarm["ComparisonOperator"].startswith("LessThan")
-        yield id_, expects_events == (alarm["TreatMissingData"] == "breaching")
-
-
-@invariant("every alarm on a log metric has a metric filter")
-def _(system: System) -> Checks:
-    filters = [each["MetricTransformations"][0] for each in system.of("Logs::MetricFilter").values()]
-    counted = {(each["MetricNamespace"], each["MetricName"]) for each in filters}
-    for id_, alarm in system.of("CloudWatch::Alarm").items():
-        if not metrics_of(alarm)[0][0].startswith("AWS/"):
-            yield id_, counted.issuperset(metrics_of(alarm))
-
-
-@invariant("every log metric is counted in a function's log group")
-def _(system: System) -> Checks:
-    logs = {each.get("LoggingConfig", {}).get("LogGroup") for each in system.of("Lambda::Function").values()}
-    for id_, metric_filter in system.of("Logs::MetricFilter").items():
-        yield id_, metric_filter["LogGroupName"] in logs
-
-
-# A default value is billed in hours without a matching event.
-@invariant("only the dead-letter metric, whose alarms need zeros, has a default value")
-def _(system: System) -> Checks:
-    for id_, metric_filter in system.of("Logs::MetricFilter").items():
-        [metric] = metric_filter["MetricTransformations"]
-        yield id_, metric.get("DefaultValue") == (0 if metric["MetricName"] == "OrdersDeadLettered" else None)
-
-
-@invariant("a function checks the customer's claim if and only if its route requires a token")
-def _(system: System) -> Checks:
-    for id_, route in system.of("ApiGatewayV2::Route").items():
-        function = system.of("Lambda::Function")[id_.replace("Route", "Function")]
-        checks_claim = "JWT_CUSTOMER_CLAIM" in function["Environment"]["Variables"]
-        yield id_, checks_claim == (route["AuthorizationType"] == "JWT")
-
-
-@invariant("an API has either its default endpoint or a domain with TLS 1.2 over IPv4 and IPv6")
-def _(system: System) -> Checks:
-    domains = [each["DomainNameConfigurations"][0] for each in system.of("ApiGatewayV2::DomainName").values()]
-    is_secure = all((each["SecurityPolicy"], each["IpAddressType"]) == ("TLS_1_2", "dualstack") for each in domains)
-    for id_, api in system.of("ApiGatewayV2::Api").items():
-        yield id_, bool(api.get("DisableExecuteApiEndpoint")) == bool(domains) and is_secure
-
-
-@invariant("every throttling limit is at least 1")
-def _(system: System) -> Checks:
-    for id_, stage in system.of("ApiGatewayV2::Stage").items():
-        for settings in (stage["DefaultRouteSettings"], *stage["RouteSettings"].values()):
-            limits = (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"])
-            yield id_, all(float(limit) >= 1 for limit in limits)
-
-
-@invariant("no function has a reserved concurrency of 0")
-def _(system: System) -> Checks:
-    for id_, function in system.of("Lambda::Function").items():
-        yield id_, function.get("ReservedConcurrentExecutions") != 0
-
-
-@invariant("a role allows no action wildcard")
-def _(system: System) -> Checks:
-    for name, statement in system.permissions():
-        yield name, not any("*" in action for action in as_list(statement["Action"]))
-
-
-@invariant("a role allows no resource wildcard if the actions support resources")
-def _(system: System) -> Checks:
-    for name, statement in system.permissions():
-        has_none = ACTIONS_WITHOUT_RESOURCE.issuperset(as_list(statement["Action"]))
-        yield name, has_none or "*" not in as_list(statement["Resource"])
-
-
-@invariant("every log group has a retention period")
-def _(system: System) -> Checks:
-    for id_, log in system.of("Logs::LogGroup").items():
-        yield id_, "RetentionInDays" in log
-
-
-@invariant("every function writes to a log group of the system")
-def _(system: System) -> Checks:
-    logs = {each["LogGroupName"] for each in system.of("Logs::LogGroup").values()}
-    for id_, function in system.of("Lambda::Function").items():
-        yield id_, function.get("LoggingConfig", {}).get("LogGroup") in logs
+def each(kind: str, holds: Callable[[Properties], bool]) -> Callable[[System], Checks]:
+    """Return the checks of a condition on each resource of a type."""
+    return lambda system: ((id_, holds(properties)) for id_, properties in system.of(kind).items())
+
+
+# By sentence: each affected resource, and whether the invariant holds for it.
+INVARIANTS: dict[str, Callable[[System], Checks]] = {
+    # Queues, topics and the table
+    "the visibility timeout is at least six times the function's timeout, and 20 s longer with a batch window": lambda s: (
+        (id_, int(queue["VisibilityTimeout"]) >= 6 * int(function["Timeout"]) + batching)
+        for id_, mapping, queue, function in s.mappings_of_queues()
+        for batching in [20 if int(mapping["MaximumBatchingWindowInSeconds"]) else 0]
+    ),
+    "a message moves to a dead-letter queue after exactly five receives": lambda s: (
+        (id_, s.queue(policy.get("deadLetterTargetArn")) is not None and policy["maxReceiveCount"] == 5)
+        for id_, _, queue, _ in s.mappings_of_queues()
+        for policy in [queue.get("RedrivePolicy", {})]
+    ),
+    "a dead-letter queue retains messages longer than their source queue": lambda s: (
+        (id_, dead_letters.get("MessageRetentionPeriod", 0) > queue["MessageRetentionPeriod"])
+        for id_, queue, dead_letters in s.queues_with_dead_letters()
+    ),
+    "a dead-letter queue accepts messages from its source queue only": lambda s: (
+        (id_, dead_letters.get("RedriveAllowPolicy", {}).get("sourceQueueArns") == [queue_arn_of(queue)])
+        for id_, queue, dead_letters in s.queues_with_dead_letters()
+    ),
+    "every queue denies insecure transport": lambda s: (
+        (id_, s.denies_insecure_transport("SQS::QueuePolicy", "Queues", queue_url(name), "sqs:*", arn("sqs", name)))
+        for id_, name in s.names("SQS::Queue", "QueueName")
+    ),
+    "every topic denies insecure transport": lambda s: (
+        (id_, s.denies_insecure_transport("SNS::TopicPolicy", "Topics", topic, "sns:Publish", topic))
+        for id_, name in s.names("SNS::Topic", "TopicName")
+        for topic in [arn("sns", name)]
+    ),
+    "a topic accepts this account's alarms only": lambda s: (
+        (id_, statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"} and conditions == {"aws:SourceAccount"})
+        for id_, policy in s.of("SNS::TopicPolicy").items()
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Sid"] == "AcceptAlarmsOfThisAccount" or statement["Effect"] == "Allow"
+        for conditions in [statement["Condition"].get("StringEquals", {}).keys()]
+    ),
+    "every queue is encrypted": each(
+        "SQS::Queue", lambda queue: bool(queue.get("SqsManagedSseEnabled") or queue.get("KmsMasterKeyId"))
+    ),
+    "every table is encrypted": each(
+        "DynamoDB::Table", lambda table: table.get("SSESpecification", {}).get("SSEEnabled", False)
+    ),
+    "every table has point-in-time recovery": each(
+        "DynamoDB::Table",
+        lambda table: table.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled", False),
+    ),
+    # Functions and their event source mappings
+    "every event source mapping reports batch item failures": each(
+        "Lambda::EventSourceMapping",
+        lambda mapping: mapping.get("FunctionResponseTypes") == ["ReportBatchItemFailures"],
+    ),
+    "the concurrency of a queue's mapping is limited": lambda s: (
+        (id_, "MaximumConcurrency" in mapping.get("ScalingConfig", {})) for id_, mapping, _, _ in s.mappings_of_queues()
+    ),
+    "a queue's mapping uses at most the function's reserved concurrency": lambda s: (
+        (
+            id_,
+            reserved is None or int(mapping.get("ScalingConfig", {}).get("MaximumConcurrency", 1000)) <= int(reserved),
+        )
+        for id_, mapping, _, function in s.mappings_of_queues()
+        for reserved in [function.get("ReservedConcurrentExecutions")]
+    ),
+    "a stream's mapping limits retries and sends failed records to a queue": lambda s: (
+        (id_, s.queue(failure_destination(mapping)) is not None and mapping.get("MaximumRetryAttempts", -1) != -1)
+        for id_, mapping in s.of("Lambda::EventSourceMapping").items()
+        if "/stream/" in mapping["EventSourceArn"]
+    ),
+    "no function has a reserved concurrency of 0": each(
+        "Lambda::Function", lambda function: function.get("ReservedConcurrentExecutions") != 0
+    ),
+    "every function writes to a log group of the system": lambda s: (
+        (
+            id_,
+            function.get("LoggingConfig", {}).get("LogGroup")
+            in dict(s.names("Logs::LogGroup", "LogGroupName")).values(),
+        )
+        for id_, function in s.of("Lambda::Function").items()
+    ),
+    "every log group has a retention period": each("Logs::LogGroup", lambda log: "RetentionInDays" in log),
+    "a role allows no action wildcard": lambda s: (
+        (name, not any("*" in action for action in as_list(statement["Action"]))) for name, statement in s.permissions()
+    ),
+    "a role allows no resource wildcard if the actions support resources": lambda s: (
+        (
+            name,
+            ACTIONS_WITHOUT_RESOURCE.issuperset(as_list(allowed["Action"])) or "*" not in as_list(allowed["Resource"]),
+        )
+        for name, allowed in s.permissions()
+    ),
+    # The API
+    "a function checks the customer's claim if and only if its route requires a token": lambda s: (
+        (id_, ("JWT_CUSTOMER_CLAIM" in function["Environment"]["Variables"]) == (route["AuthorizationType"] == "JWT"))
+        for id_, route in s.of("ApiGatewayV2::Route").items()
+        for function in [s.of("Lambda::Function")[id_.replace("Route", "Function")]]
+    ),
+    "an API has either its default endpoint or a domain with TLS 1.2 over IPv4 and IPv6": lambda s: (
+        (id_, bool(api.get("DisableExecuteApiEndpoint")) == bool(domains) and all(domains))
+        for id_, api in s.of("ApiGatewayV2::Api").items()
+        for domains in [[is_secure(domain) for domain in s.of("ApiGatewayV2::DomainName").values()]]
+    ),
+    "every throttling limit is at least 1": each(
+        "ApiGatewayV2::Stage",
+        lambda stage: all(
+            float(settings[f"Throttling{limit}Limit"]) >= 1
+            for settings in (stage["DefaultRouteSettings"], *stage["RouteSettings"].values())
+            for limit in ("Rate", "Burst")
+        ),
+    ),
+    # Alarms and metrics
+    "every dead-letter queue has an alarm on its visible messages": lambda s: (
+        (queue, any(is_raised_by_any_message(alarm, queue) for alarm in s.of("CloudWatch::Alarm").values()))
+        for queue in s.dead_letter_queues()
+    ),
+    "every alarm on visible messages monitors an existing dead-letter queue": lambda s: (
+        (id_, any(is_raised_by_any_message(alarm, queue) for queue in s.dead_letter_queues()))
+        for id_, alarm in s.of("CloudWatch::Alarm").items()
+        if is_dead_letter_alarm(alarm)
+    ),
+    "every alarm notifies a topic with an e-mail subscription": lambda s: (
+        (id_, bool(topics) and mailed.issuperset(topics))
+        for mailed in [{each["TopicArn"] for each in s.of("SNS::Subscription").values() if each["Protocol"] == "email"}]
+        for id_, alarm in s.of("CloudWatch::Alarm").items()
+        for topics in [alarm.get("AlarmActions", [])]
+    ),
+    "every alarm names the first check and ends in a link to its section of the runbook": each(
+        "CloudWatch::Alarm",
+        lambda alarm: (
+            all(words in alarm["AlarmDescription"] for words in (" Look first ", "order-processing-"))
+            and links_its_section(alarm["AlarmName"], alarm["AlarmDescription"])
+        ),
+    ),
+    "every alarm notifies when it ends, except those of single events": each(
+        "CloudWatch::Alarm",
+        lambda alarm: (
+            alarm.get("OKActions", [])
+            == ([] if re.search("alerts-undelivered|-(even|odd)-minute", alarm["AlarmName"]) else alarm["AlarmActions"])
+        ),
+    ),
+    "an alarm evaluates at most one day": each(
+        "CloudWatch::Alarm",
+        lambda alarm: (
+            0
+            < int(alarm.get("Period") or alarm["Metrics"][0]["MetricStat"]["Period"]) * int(alarm["EvaluationPeriods"])
+            <= DAY_SECONDS
+        ),
+    ),
+    "missing data breaches only alarms on too few events": each(
+        "CloudWatch::Alarm",
+        lambda alarm: alarm["ComparisonOperator"].startswith("LessThan") == (alarm["TreatMissingData"] == "breaching"),
+    ),
+    "every alarm on a log metric has a metric filter": lambda s: (
+        (id_, counted.issuperset(metrics_of(alarm)))
+        for transformations in [[each["MetricTransformations"][0] for each in s.of("Logs::MetricFilter").values()]]
+        for counted in [{(each["MetricNamespace"], each["MetricName"]) for each in transformations}]
+        for id_, alarm in s.of("CloudWatch::Alarm").items()
+        if not metrics_of(alarm)[0][0].startswith("AWS/")
+    ),
+    "every log metric is counted in a function's log group": lambda s: (
+        (id_, each["LogGroupName"] in logs)
+        for logs in [{f.get("LoggingConfig", {}).get("LogGroup") for f in s.of("Lambda::Function").values()}]
+        for id_, each in s.of("Logs::MetricFilter").items()
+    ),
+    # A default value is billed in hours without a matching event.
+    "only the dead-letter metric, whose alarms need zeros, has a default value": lambda s: (
+        (id_, metric.get("DefaultValue") == (0 if metric["MetricName"] == "OrdersDeadLettered" else None))
+        for id_, each in s.of("Logs::MetricFilter").items()
+        for metric in each["MetricTransformations"]
+    ),
+}
 
 
 def violations(resources: Mapping[str, Properties]) -> Iterator[tuple[str, str]]:

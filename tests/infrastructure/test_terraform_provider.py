@@ -24,45 +24,30 @@ esac
 """
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """A Terraform folder with a lock file and the fake Terraform."""
-    folder = tmp_path / "root"
-    folder.mkdir()
-    lock = f'\nprovider "{PROVIDER}" {{\n  version     = "5.100.0"\n  constraints = "~> 5.100"\n}}\n'
-    (folder / ".terraform.lock.hcl").write_text(lock)
-    (folder / "terraform").write_text(FAKE_TERRAFORM)
-    (folder / "terraform").chmod(0o755)
-    return folder
-
-
-@pytest.fixture
-def mirrors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """The folders that are searched for a mirror; the second has the locked version."""
-    folders = [tmp_path / "old", tmp_path / "mirror"]
-    (folders[0] / PROVIDER / "5.99.0").mkdir(parents=True)
-    (folders[1] / PROVIDER / "5.100.0").mkdir(parents=True)
-    monkeypatch.setattr(terraform_provider, "mirror_candidates", lambda: folders)
-    return folders
-
-
-def test_mirror_is_used_and_reported_when_the_registry_fails(root: Path, mirrors: list[Path]) -> None:
-    messages: list[str] = []
-    init(str(root / "terraform"), root, os.environ, messages.append)
-    first, second = (root / "calls").read_text().splitlines()
-    assert "-plugin-dir" not in first
-    assert f"-plugin-dir={mirrors[1]}" in second
-    [message] = messages
-    assert str(mirrors[1]) in message
-
-
-def test_error_lists_searched_folders_without_registry_and_mirror(
-    root: Path, mirrors: list[Path], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("has_mirror", [True, False])
+def test_mirror_is_used_when_the_registry_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_mirror: bool
 ) -> None:
-    monkeypatch.setattr(terraform_provider, "mirror_candidates", lambda: mirrors[:1])
-    with pytest.raises(TerraformInitError, match="could not connect") as error:
-        init(str(root / "terraform"), root, os.environ)
-    assert str(mirrors[0]) in str(error.value)
+    root, candidates = tmp_path / "root", [tmp_path / "old", tmp_path / "mirror"]
+    (candidates[0] / PROVIDER / "5.99.0").mkdir(parents=True)
+    (candidates[1] / PROVIDER / "5.100.0").mkdir(parents=True)
+    monkeypatch.setattr(terraform_provider, "mirror_candidates", lambda: candidates if has_mirror else candidates[:1])
+    root.mkdir()
+    (root / ".terraform.lock.hcl").write_text(f'provider "{PROVIDER}" {{\n  version = "5.100.0"\n}}\n')
+    (root / "terraform").write_text(FAKE_TERRAFORM)
+    (root / "terraform").chmod(0o755)
+    messages: list[str] = []
+    if has_mirror:
+        init(str(root / "terraform"), root, os.environ, messages.append)
+        first, second = (root / "calls").read_text().splitlines()
+        assert "-plugin-dir" not in first
+        assert f"-plugin-dir={candidates[1]}" in second
+        [message] = messages
+        assert str(candidates[1]) in message
+    else:
+        with pytest.raises(TerraformInitError, match="could not connect") as error:
+            init(str(root / "terraform"), root, os.environ)
+        assert str(candidates[0]) in str(error.value), "the searched folders must be listed"
 
 
 def test_platform_without_a_checksum_in_the_lock_file_is_initialized(tmp_path: Path) -> None:
