@@ -35,16 +35,14 @@ VALID: dict[str, list[Any]] = {
     "order_date": ["0001-01-01", "2000-02-29", "2024-02-29", "9999-12-31"],
 }
 INVALID: dict[str, list[Any]] = {
+    # test_validation.py tests every character.
     "customer_id": [
-        *("", " ", "c" * 65, "c" * 10_000, "a b", ".a", "-a", "__proto__", "a,b", "a/b", "../../etc/passwd", 'a"b'),
-        "a\\b",
-        *("001\n", "001\r", "001\0", "001\x7f", "００１", "\u0660\u0660\u0661", "\u0430001", "e\u0301", "a\u200db"),
-        *("a\u202eb", "a\u2028b", "é", "\N{BANANA}", "1' OR '1'='1", "${7*7}", 1, *_ANY_INVALID),
+        *("", " ", "c" * 65, "c" * 10_000, "a b", ".a", "__proto__", "../../etc/passwd", "1' OR '1'='1", 1),
+        *("001\n", "001\r", "001\0", "００１", "\u0430001", "e\u0301", "a\u202eb", *_ANY_INVALID),
     ],
     "product_id": [
-        *("", " ", "p" * 129, " Banana", "Banana ", "Banana\n", "Ban\tana", "Banana\0", "Granny\u00a0Smith"),
-        *("Ba\u00adnana", "Banane\u0301", "\u202eananaB", "Ｂanana", "<script>alert(1)</script>", "=1+1", 1),
-        *_ANY_INVALID,
+        *("", " ", "p" * 129, " Banana", "Banana ", "Banana\n", "Ban\tana", "Granny\u00a0Smith", "=1+1", 1),
+        *("Banane\u0301", "\u202eananaB", "<script>alert(1)</script>", *_ANY_INVALID),
     ],
     "quantity": [
         *(0, -1, 10_000, 2**64, 1.0, 9999.0, 1e3, 0.5, 1e-300, 10**4299),
