@@ -72,7 +72,7 @@ def test_accepted_order_is_queued_and_response_has_its_location(submission: Modu
     [message] = drain_queue(submission)
     assert before.isoformat(timespec="milliseconds")[:23] <= message.pop("submitted_at")[:23]
     assert message == {"version": 1, "order_id": order_id, "order": asdict(SAMPLE_ORDER), "request_id": "request-1"}
-    assert logged("order_id", "request_id") == [("order_accepted", order_id, "request-1")]
+    assert logged("levelname", "order_id", "request_id") == [("order_accepted", "INFO", order_id, "request-1")]
 
 
 def test_identical_orders_without_a_key_get_different_ids(submission: ModuleType) -> None:

@@ -1,4 +1,4 @@
-"""docs/openapi.yaml is valid, and agrees with the package `orders`."""
+"""docs/openapi.yaml agrees with the package `orders`. `make check` validates it as OpenAPI."""
 
 import json
 import re
@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker
-from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from orders.domain.order_id import parse_order_id
 from orders.handlers.http import _TITLES
@@ -37,10 +36,6 @@ def problems_of(module: Path) -> set[tuple[int, str]]:
         (int(status), code) for status, code in re.findall(r'(?:problem|HttpError)\(\s*(\d{3}),\s*"([A-Z_]+)"', text)
     }
     return found | {(READING_STATUS, code) for code in re.findall(r'DocumentUnreadableError\(\s*"([A-Z_]+)"', text)}
-
-
-def test_document_is_valid_openapi() -> None:
-    OpenAPIV31SpecValidator(document()).validate()
 
 
 def test_documented_codes_are_those_of_the_functions() -> None:
