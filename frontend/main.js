@@ -72,16 +72,17 @@ function errorsOf({ detail, errors, requestId }) {
   return [{ field: null, detail: requestId ? `${detail} (Reference: ${requestId})` : detail }];
 }
 
-/** The notice for a submission that is neither accepted nor rejected. */
+/** The notice for the phase of the submission, or nothing. */
 function noticeOf({ phase, order, reason, delay, maybePlaced }) {
+  if (phase === "accepted" || phase === "rejected" || phase === "idle") return "";
   const name = view.formatOrder(order);
-  const risk = maybePlaced ? " If you start over, this order may already have been placed." : "";
-  if (phase === "elsewhere") {
-    return `Another tab is sending your order for ${name}. You can place the next order when that is done.${risk}`;
-  }
   if (phase === "withdrawn") {
     const placed = maybePlaced ? " It may have been placed." : "";
     return `You finished your order for ${name} in another tab, or started over there.${placed}`;
+  }
+  const risk = " If you start over, this order may already have been placed.";
+  if (phase === "elsewhere") {
+    return `Another tab is sending your order for ${name}. You can place the next order when that is done.${risk}`;
   }
   const why = reason ? `${REASONS[reason]} ` : "";
   const once = storage.isPersistent
@@ -92,7 +93,7 @@ function noticeOf({ phase, order, reason, delay, maybePlaced }) {
     const when = delay === null ? "as soon as you are back online" : `again in ${formatDelay(delay)}`;
     return `${why}Your order for ${name} ${kept}will be sent ${when}. ${once}`;
   }
-  return `${why}Your order for ${name} is not confirmed yet. Try again when you like. ${once}${risk}`;
+  return `${why}Your order for ${name} is not confirmed yet. Try again when you like. ${once}${maybePlaced ? risk : ""}`;
 }
 
 /** The note on an order in the list, or nothing. */
@@ -153,70 +154,20 @@ async function open() {
   /** The form's content before it showed an order of another tab or visit, or null. */
   let draft = null;
 
-  /** Show the pending order in the form. */
-  function showPending(order, phase) {
+  /** Show this tab's pending order in the form, or the earlier content again. */
+  function showOrder({ phase, order }) {
     const present = view.readForm();
-    if (!sameOrder(present, order)) {
+    if (phase === "sending" || phase === "waiting" || phase === "stopped") {
+      if (sameOrder(present, order)) return;
       if (!sameOrder(present, emptyOrder())) draft ??= present;
       view.fillForm(order);
-    }
-    view.showPhase(phase);
-  }
-
-  function restoreDraft() {
-    if (draft !== null) view.fillForm(draft);
-    draft = null;
-  }
-
-  const handlers = {
-    sending({ order }) {
-      showPending(order, "sending");
-      slowResponse = setTimeout(
-        () => view.showNotice("The shop is responding slowly. Your order is being sent; do not press again."),
-        SLOW_RESPONSE_SECONDS * 1000,
-      );
-    },
-    waiting: showUnconfirmed,
-    stopped: showUnconfirmed,
-    elsewhere(change) {
-      restoreDraft();
-      view.showPhase("elsewhere");
-      view.showNotice(noticeOf({ ...change, maybePlaced: true }));
-    },
-    accepted({ record }) {
-      storage.saveCustomerId(record.order.customer_id);
-      view.showPhase("editing");
-      view.showNotice("");
+    } else if (phase === "accepted") {
       view.resetForm(draft ?? emptyOrder());
       draft = null;
-      showHistory(tracking);
-      view.announce(`Order accepted: ${view.formatOrder(record.order)}.`);
-      if (isPlacedHere) view.focusOrder(record.order_id);
-      isPlacedHere = false;
-      tracking.follow();
-    },
-    rejected({ order, outcome }) {
-      view.showPhase("editing");
-      view.showNotice("");
-      view.fillForm(order);
-      view.showErrors(errorsOf(outcome));
-    },
-    withdrawn(change) {
-      restoreDraft();
-      view.showPhase("editing");
-      view.showNotice(noticeOf(change));
-    },
-    idle() {
-      restoreDraft();
-      view.showPhase("editing");
-      view.showNotice("");
-    },
-  };
-
-  function showUnconfirmed(change) {
-    showPending(change.order, "unconfirmed");
-    view.showNotice(noticeOf(change));
-    if (!storage.isPersistent) view.showStorageWarning();
+    } else if (draft !== null && phase !== "rejected") {
+      view.fillForm(draft);
+      draft = null;
+    }
   }
 
   const submissions = new Submissions({
@@ -224,7 +175,26 @@ async function open() {
     storage,
     onChange(change) {
       clearTimeout(slowResponse);
-      handlers[change.phase](change);
+      showOrder(change);
+      view.showPhase(change.phase);
+      // While sending, the last notice stays.
+      if (change.phase !== "sending") view.showNotice(noticeOf(change));
+      if (!storage.isPersistent) view.showStorageWarning();
+      if (change.phase === "sending") {
+        slowResponse = setTimeout(
+          () => view.showNotice("The shop is responding slowly. Your order is being sent; do not press again."),
+          SLOW_RESPONSE_SECONDS * 1000,
+        );
+      } else if (change.phase === "accepted") {
+        const { record } = change;
+        showHistory(tracking);
+        view.announce(`Order accepted: ${view.formatOrder(record.order)}.`);
+        if (isPlacedHere) view.focusOrder(record.order_id);
+        isPlacedHere = false;
+        tracking.follow();
+      } else if (change.phase === "rejected") {
+        view.showErrors(errorsOf(change.outcome));
+      }
     },
   });
 

@@ -196,6 +196,7 @@ export class Submissions {
     };
     // In this order: if the page closes in between, a retry with the stored key gets the same order.
     this.#storage.saveOrder(record);
+    this.#storage.saveCustomerId(order.customer_id);
     this.#storage.prune();
     this.#storage.deleteSubmission(key);
     this.#end();

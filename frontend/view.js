@@ -174,12 +174,13 @@ function inputOf(field) {
 }
 
 /**
- * Show the state of the submission. `phase` is "editing"; "sending" or "unconfirmed", which lock the form; or
- * "elsewhere", while another tab sends. The last two can be abandoned.
+ * Show the phase of the submission (see submission.js). This tab's pending order locks the form; every pending order can
+ * be abandoned, except while this tab sends it.
  */
 export function showPhase(phase) {
-  const locked = phase === "sending" || phase === "unconfirmed";
-  const canStartOver = phase === "unconfirmed" || phase === "elsewhere";
+  const isUnconfirmed = phase === "waiting" || phase === "stopped";
+  const locked = phase === "sending" || isUnconfirmed;
+  const canStartOver = isUnconfirmed || phase === "elsewhere";
   // A disabled element loses the focus.
   if (locked && shelf.contains(document.activeElement)) placeButton.focus();
   shelf.disabled = locked;
@@ -187,8 +188,7 @@ export function showPhase(phase) {
   for (const input of [quantity, customerId, orderDate]) input.readOnly = locked;
   parts.forget.disabled = phase === "sending";
   placeButton.ariaDisabled = String(phase === "sending");
-  const texts = { sending: "Placing your order…", unconfirmed: "Try again now" };
-  placeButton.textContent = texts[phase] ?? "Place order";
+  placeButton.textContent = phase === "sending" ? "Placing your order…" : isUnconfirmed ? "Try again now" : "Place order";
   if (!canStartOver && document.activeElement === startOverButton) placeButton.focus();
   startOverButton.hidden = !canStartOver;
 }

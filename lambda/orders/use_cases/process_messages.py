@@ -88,8 +88,6 @@ def _insert(submitted: Collection[SubmittedOrder], now: datetime, store: OrderSt
     orders: dict[str, ProcessedOrder] = {}
     for each in submitted:
         orders.setdefault(each.order_id, ProcessedOrder(each.order_id, each.order, each.submitted_at, processed_at))
-    if not orders:
-        return {}
     try:
         return dict(store.insert(list(orders.values())))
     except Exception as error:
