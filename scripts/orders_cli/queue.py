@@ -22,7 +22,7 @@ Read = TypeVar("Read")
 BATCH_SIZE = 10
 _BATCH_BYTES = 256 * 1024
 
-RECEIVERS = 8
+_RECEIVERS = 8
 
 # A long poll queries every SQS server, so an empty response is reliable.
 _WAIT_SECONDS = 1
@@ -74,35 +74,34 @@ class Queue:
         return list(response.get("Messages", []))
 
     def change_visibility(self, receipt_handles: Sequence[str], seconds: int) -> None:
-        def change(handles: Sequence[str]) -> None:
-            entries = [{"ReceiptHandle": handle, "VisibilityTimeout": seconds} for handle in handles]
-            self._call(self.sqs.change_message_visibility_batch, handles, entries)
+        def change(handles: list[str]) -> None:
+            call = self.sqs.change_message_visibility_batch
+            self._call(call, [handles], lambda handle: {"ReceiptHandle": handle, "VisibilityTimeout": seconds})
 
-        with ThreadPoolExecutor(RECEIVERS) as pool:
+        with ThreadPoolExecutor(_RECEIVERS) as pool:
             list(_started(pool, change, batches(receipt_handles)))
 
     def send(self, messages: Sequence[Message]) -> list[Message]:
-        """Send the bodies of messages; return the messages that SQS accepted."""
-        sent = []
-        for batch in batches(messages):
-            size = sum(len(message["Body"].encode()) for message in batch)
-            for part in [batch] if size <= _BATCH_BYTES else batches(batch, 1):
-                sent += self._call(self.sqs.send_message_batch, part, [{"MessageBody": each["Body"]} for each in part])
-        return sent
+        """Send the bodies of at most ten messages; return the messages that SQS accepted."""
+        size = sum(len(message["Body"].encode()) for message in messages)
+        parts = batches(messages, BATCH_SIZE if size <= _BATCH_BYTES else 1)
+        return self._call(self.sqs.send_message_batch, parts, lambda message: {"MessageBody": message["Body"]})
 
     def delete(self, messages: Sequence[Message]) -> list[Message]:
         """Delete messages; return those that SQS deleted."""
-        deleted = []
-        for batch in batches(messages):
-            entries = [{"ReceiptHandle": message["ReceiptHandle"]} for message in batch]
-            deleted += self._call(self.sqs.delete_message_batch, batch, entries)
-        return deleted
+        call, parts = self.sqs.delete_message_batch, batches(messages)
+        return self._call(call, parts, lambda message: {"ReceiptHandle": message["ReceiptHandle"]})
 
-    def _call(self, call: Callable[..., Any], batch: Sequence[Any], entries: Iterable[dict[str, Any]]) -> list[Any]:
-        """Make a batch call; return the parts of the batch that were successful."""
-        numbered = [{"Id": str(place), **entry} for place, entry in enumerate(entries)]
-        response = call(QueueUrl=self.url, Entries=numbered)
-        return [batch[int(success["Id"])] for success in response.get("Successful", [])]
+    def _call(
+        self, call: Callable[..., Any], parts: Iterable[list[Item]], entry: Callable[[Item], dict[str, Any]]
+    ) -> list[Item]:
+        """Make a batch call for each part, with an entry for each item; return the items that were successful."""
+        done: list[Item] = []
+        for part in parts:
+            entries = [{"Id": str(place), **entry(item)} for place, item in enumerate(part)]
+            response = call(QueueUrl=self.url, Entries=entries)
+            done += [part[int(success["Id"])] for success in response.get("Successful", [])]
+        return done
 
 
 def _started(pool: ThreadPoolExecutor, call: Callable[[Item], Read], items: Iterable[Item]) -> Iterator[Read]:
@@ -126,15 +125,18 @@ def batches(items: Iterable[Item], size: int = BATCH_SIZE) -> Iterator[list[Item
 class Sweep:
     """One pass over all visible messages of a queue. At its end, messages that were not deleted are visible again.
 
-    `receivers` is the number of threads. If the process is killed, SQS makes the messages visible after
-    `visibility_seconds`. The default is at least a minute, and long enough to receive all messages.
+    `number` messages are to be moved, each in `seconds_each`. If the process is killed, SQS makes the messages visible
+    after a timeout that is at least a minute, and long enough to receive all messages and to move these.
     """
 
-    def __init__(self, queue: Queue, *, receivers: int = RECEIVERS, visibility_seconds: float | None = None) -> None:
+    def __init__(self, queue: Queue, *, number: int = 0, seconds_each: float = 0.0) -> None:
         self._queue = queue
-        self._receivers = receivers
         self._start = queue.depth()
-        seconds = seconds_to_receive(self._start.visible) if visibility_seconds is None else visibility_seconds
+        visible, self._receivers = self._start.visible, _RECEIVERS
+        seconds = _SHORTEST_VISIBILITY_SECONDS + visible / _SLOWEST_RECEIVES_PER_SECOND + number * seconds_each
+        # To move all messages, receive ten at a time: only these stay hidden if this process is killed.
+        if number >= max(visible, 1):
+            self._receivers, seconds = 1, _SHORT_VISIBILITY_SECONDS + BATCH_SIZE * seconds_each
         self._visibility_seconds = min(int(seconds), _LONGEST_VISIBILITY_SECONDS)
         self._seen: set[str] = set()
         # Receipt handles of all hidden messages, including those of an interrupted receive.
@@ -191,11 +193,6 @@ class Sweep:
         return len(deleted)
 
 
-def seconds_to_receive(number: int) -> float:
-    """Return the visibility timeout that hides each of `number` messages until all are received."""
-    return _SHORTEST_VISIBILITY_SECONDS + number / _SLOWEST_RECEIVES_PER_SECOND
-
-
 def peek(queue: Queue, read: Callable[[Message], Read], advance: Advance = lambda _: None) -> tuple[list[Read], int]:
     """Return what `read` returns for each visible message, and how many more are hidden."""
     found: list[Read] = []
@@ -230,13 +227,8 @@ def move(message_ids: AbstractSet[str], source: Queue, transfer: Transfer, rate_
 
     A message that returns to `source` has a new id, so it is not moved again.
     """
-    visible = source.depth().visible
-    # To move all messages, receive ten at a time: only these stay hidden if this process is killed.
-    receivers, seconds = RECEIVERS, seconds_to_receive(visible) + rate_limit.seconds_each * len(message_ids)
-    if len(message_ids) >= visible:
-        receivers, seconds = 1, _SHORT_VISIBILITY_SECONDS + rate_limit.seconds_each * BATCH_SIZE
     remaining = set(message_ids)
-    with Sweep(source, receivers=receivers, visibility_seconds=seconds) as sweep:
+    with Sweep(source, number=len(message_ids), seconds_each=rate_limit.seconds_each) as sweep:
         for batch in sweep:
             wanted = [message for message in batch if message["MessageId"] in remaining]
             for messages in rate_limit.batches(wanted):
