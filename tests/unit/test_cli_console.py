@@ -5,7 +5,7 @@ from datetime import timedelta
 import click
 import pytest
 
-from orders_cli.commands.orders import _csv_line
+from orders_cli.commands.orders import _csv
 from orders_cli.console import print_fields, print_table, table_lines
 from orders_cli.options import Moment, utc_now
 
@@ -52,4 +52,4 @@ def test_invalid_moment_is_rejected_with_an_example(text: str) -> None:
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
 def test_csv_field_never_starts_a_formula(start: str) -> None:
-    assert _csv_line([f"{start}1"]).startswith("\"'")
+    assert _csv([[f"{start}1"]]).startswith("\"'")

@@ -63,12 +63,7 @@ def event(reason: str, name: str = "order_failed", **ids: str) -> dict[str, Any]
         (ORDER, [], UNKNOWN.text, Kind.UNKNOWN),
         (POISON, [], "the message is not JSON", Kind.UNREADABLE),
         (OF_LATER_RELEASE, [], LATER.text, Kind.LATER),
-        (
-            ORDER,
-            [event(reason, message_id="m1", order_id=ID) for reason in ("first", "last")],
-            "last",
-            Kind.REFUSED,
-        ),
+        (ORDER, [event(reason, message_id="m1", order_id=ID) for reason in ("first", "last")], "last", Kind.REFUSED),
         (ORDER, [event("forged", "order_conflict", message_id="m1")], "forged", Kind.CONFLICT),
         (POISON, [event(LATER.text, message_id="m1")], LATER.text, Kind.LATER),
         # A moved message is identified by its order id. An event with its own message id takes precedence.

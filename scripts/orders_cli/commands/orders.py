@@ -155,36 +155,32 @@ def list_orders(
         format_timestamp(until) if until else "9999",
         page_size=min(limit + 1, _LARGEST_PAGE),
     )
-    number, rows, is_damaged = 0, [], False
-    if form == "csv" and not as_json:
-        write(_csv_line(_COLUMNS))
+    documents, is_damaged = [], False
     for item in islice(items, limit):
         try:
-            document = read_order(item).to_document()
+            documents.append(read_order(item).to_document())
         except OperatorError as error:
             report(str(error))
             is_damaged = True
-            continue
-        number += 1
-        row = [document[name] for name in _COLUMNS]
-        if as_json:
+    rows = [[document[name] for name in _COLUMNS] for document in documents]
+    if as_json:
+        for document in documents:
             print_json(document)
-        elif form == "csv":
-            write(_csv_line(row))
-        else:
-            rows.append(row)
-    if form == "table" and not as_json:
+    elif form == "csv":
+        write(_csv([_COLUMNS, *rows]))
+    else:
         print_table([column.upper() for column in _COLUMNS], rows)
     more = "there are more: raise --limit, or choose a period with --since and --until"
-    report(counted(number, "order") if next(items, None) is None else more)
+    report(counted(len(documents), "order") if next(items, None) is None else more)
     return FAILED if is_damaged else 0
 
 
-def _csv_line(fields: Iterable[object]) -> str:
-    line = io.StringIO()
-    escaped = [f"'{field}" if str(field).startswith(_FORMULA_STARTS) else field for field in fields]
-    csv.writer(line, quoting=csv.QUOTE_ALL).writerow(escaped)
-    return line.getvalue()
+def _csv(rows: Iterable[Iterable[object]]) -> str:
+    file = io.StringIO()
+    for row in rows:
+        escaped = [f"'{field}" if str(field).startswith(_FORMULA_STARTS) else field for field in row]
+        csv.writer(file, quoting=csv.QUOTE_ALL).writerow(escaped)
+    return file.getvalue()
 
 
 @click.command(short_help="Show what the functions logged about an order.")

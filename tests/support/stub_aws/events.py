@@ -49,10 +49,7 @@ def stream_event(*orders: ProcessedOrder, event_name: str = "INSERT") -> dict[st
     """Return a batch of the table's stream; sequence numbers count from 100."""
     return {
         "Records": [
-            {
-                "eventName": event_name,
-                "dynamodb": {"SequenceNumber": str(100 + place), "NewImage": item_of(order)},
-            }
+            {"eventName": event_name, "dynamodb": {"SequenceNumber": str(100 + place), "NewImage": item_of(order)}}
             for place, order in enumerate(orders)
         ]
     }
