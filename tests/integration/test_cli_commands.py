@@ -181,11 +181,12 @@ def test_list_selects_a_period_and_prints_the_newest_order_first(
 
 
 def test_list_csv_escapes_formulas(shop: Shop) -> None:
-    shop.store(order_of(0, product_id="-1+cmd|' /C calc'!A0"), order_of(1, product_id='a "b", c'))
+    formulas = [f"{start}1+cmd|' /C calc'!A0" for start in "=+-@\t\r\n＝＋－＠"]
+    shop.store(*(order_of(number, product_id=product) for number, product in enumerate([*formulas, 'a "b", c'])))
     listed = shop.run("list", "--customer", "001", "--format", "csv")
-    rows = list(csv.DictReader(io.StringIO(listed.out, newline="")))
-    assert [row["product_id"] for row in rows] == ['a "b", c', "'-1+cmd|' /C calc'!A0"]
-    assert [row["order_id"] for row in rows] == [order_of(1).order_id, order_of(0).order_id]
+    text, *escaped = csv.DictReader(io.StringIO(listed.out, newline=""))
+    assert (text["product_id"], text["order_id"]) == ('a "b", c', order_of(len(formulas)).order_id)
+    assert [row["product_id"] for row in reversed(escaped)] == [f"'{formula}" for formula in formulas]
 
 
 def test_damaged_item_is_reported_by_its_id(shop: Shop) -> None:

@@ -5,7 +5,6 @@ from datetime import timedelta
 import click
 import pytest
 
-from orders_cli.commands.orders import _csv
 from orders_cli.console import print_fields, print_table, table_lines
 from orders_cli.options import Moment, utc_now
 
@@ -48,8 +47,3 @@ def test_moment_may_be_relative() -> None:
 def test_invalid_moment_is_rejected_with_an_example(text: str) -> None:
     with pytest.raises(click.BadParameter, match="is not a moment: write 2025-04-25"):
         Moment().convert(text, None, None)
-
-
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
-def test_csv_field_never_starts_a_formula(start: str) -> None:
-    assert _csv([[f"{start}1"]]).startswith("\"'")

@@ -36,12 +36,9 @@ class FakeSqs:
     def get_queue_attributes(self, *, QueueUrl: str, AttributeNames: list[str]) -> dict[str, Any]:  # noqa: N803
         self._called("GetQueueAttributes")
         visible = len(self.visible_bodies(QueueUrl))
-        everything = {
-            "ApproximateNumberOfMessages": str(visible),
-            "ApproximateNumberOfMessagesNotVisible": str(len(self.queues[QueueUrl]) - visible),
-            "ApproximateNumberOfMessagesDelayed": "0",
+        return {
+            "Attributes": dict(zip(AttributeNames, (visible, len(self.queues[QueueUrl]) - visible, 0), strict=True))
         }
-        return {"Attributes": {name: everything[name] for name in AttributeNames}}
 
     def receive_message(self, **request: Any) -> dict[str, Any]:
         self._called("ReceiveMessage")
@@ -52,7 +49,7 @@ class FakeSqs:
             message["visible"] = self.now + request["VisibilityTimeout"]
             message["receives"] += 1
             message["handle"] = f"{message['id']}/{message['receives']}"
-        return {"Messages": [_seen(message) for message in received]} if received else {}
+        return {"Messages": [{"MessageId": m["id"], "ReceiptHandle": m["handle"], "Body": m["body"]} for m in received]}
 
     def change_message_visibility_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
         self._called("ChangeMessageVisibilityBatch")
@@ -86,16 +83,6 @@ class FakeSqs:
     def _called(self, name: str) -> None:
         self.calls.append(name)
         self.before_call(len(self.calls))
-
-
-def _seen(message: dict[str, Any]) -> dict[str, Any]:
-    attributes = {"SentTimestamp": "0", "ApproximateReceiveCount": str(message["receives"])}
-    return {
-        "MessageId": message["id"],
-        "ReceiptHandle": message["handle"],
-        "Body": message["body"],
-        "Attributes": attributes,
-    }
 
 
 def aws_error(code: str, operation: str = "ReceiveMessage", message: str = "") -> ClientError:
