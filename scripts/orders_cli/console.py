@@ -23,23 +23,19 @@ Advance = Callable[[int], None]
 """Reports the number of newly completed items."""
 
 
-# Set in the context of a command that must continue after standard output was closed, because it changes something.
-IGNORES_CLOSED_OUTPUT = "orders_cli.ignores_closed_output"
-
-
 def discard_output() -> None:
     """Send the rest of standard output to the null device. Otherwise Python fails again when it flushes at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def write(text: str) -> None:
-    """Write text to standard output. If that was closed, end the command unless it must continue."""
+    """Write text to standard output. If that was closed, end the command, unless it changes something."""
     try:
         click.echo(text, nl=False)
     except BrokenPipeError:
         discard_output()
         context = click.get_current_context()
-        if not context.meta.get(IGNORES_CLOSED_OUTPUT):
+        if "dry_run" not in context.params:
             context.exit(128 + signal.SIGPIPE)
 
 

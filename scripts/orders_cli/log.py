@@ -69,27 +69,20 @@ def _read(function: str, event: dict[str, Any]) -> LogEvent | None:
     return LogEvent(datetime.fromtimestamp(event["timestamp"] / 1000, UTC), function, line["message"], fields)
 
 
-Metric = tuple[str, str, dict[str, str], str]
-"""Namespace, name, dimensions and statistic."""
-
-
 def event_counts(cloudwatch: Any, namespace: str, since: datetime, now: datetime) -> dict[str, int]:
     """Return the numbers of events from the metric filters. On AWS they lag by a minute or two."""
-    metrics: dict[str, Metric] = {event: (namespace, f"Orders{event.capitalize()}", {}, "Sum") for event in _COUNTED}
-    values = metric_values(cloudwatch, metrics, since.replace(second=0, microsecond=0), now)
+    metrics = {event: {"Namespace": namespace, "MetricName": f"Orders{event.capitalize()}"} for event in _COUNTED}
+    values = metric_values(cloudwatch, metrics, "Sum", since.replace(second=0, microsecond=0), now)
     counts = {event: int(sum(found)) for event, found in values.items()}
     failed_attempts = counts.pop("failed") + counts.pop("conflict")
     return {**counts, "failed_attempts": failed_attempts}
 
 
 def metric_values(
-    cloudwatch: Any, metrics: Mapping[str, Metric], since: datetime, now: datetime
+    cloudwatch: Any, metrics: Mapping[str, Mapping[str, Any]], statistic: str, since: datetime, now: datetime
 ) -> dict[str, list[float]]:
-    queries = []
-    for key, (namespace, name, dimensions, statistic) in metrics.items():
-        pairs = [{"Name": dimension, "Value": value} for dimension, value in dimensions.items()]
-        metric = {"Namespace": namespace, "MetricName": name, "Dimensions": pairs}
-        queries.append({"Id": key, "MetricStat": {"Metric": metric, "Period": _METRIC_SECONDS, "Stat": statistic}})
+    read = {"Period": _METRIC_SECONDS, "Stat": statistic}
+    queries = [{"Id": key, "MetricStat": {"Metric": metric, **read}} for key, metric in metrics.items()]
     pages = cloudwatch.get_paginator("get_metric_data").paginate(
         MetricDataQueries=queries, StartTime=since, EndTime=now + timedelta(seconds=_METRIC_SECONDS)
     )

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from orders.domain.order_id import parse_order_id
-from orders_cli.console import IGNORES_CLOSED_OUTPUT, report
+from orders_cli.console import report
 from orders_cli.errors import NOT_FOUND, OperatorError
 from orders_cli.system import Target
 
@@ -83,7 +83,6 @@ def on_system(function: Any, options: Iterable[Any] = (_JSON,)) -> Any:
         if named[0] and (target.region or target.profile):
             raise click.UsageError("--region and --profile do not apply to the local stack.")
         if "dry_run" in given:
-            click.get_current_context().meta[IGNORES_CLOSED_OUTPUT] = True
             given["mode"] = Mode(**{field.name: given.pop(field.name) for field in fields(Mode)})
         return function(*arguments, target=target, **given)
 

@@ -39,17 +39,14 @@ def read_orders(stream: BinaryIO, batch: str, secret: str) -> Iterator[OrderLine
     So the same file always means the same orders, even after lines were moved or corrected. Two equal lines are two
     orders. Nobody without the secret can use one of the keys first.
     """
-    texts = ((number, line.removeprefix(_UTF8_BOM).strip(b" \t\r\n")) for number, line in enumerate(stream, start=1))
+    texts = (line.removeprefix(_UTF8_BOM).strip(b" \t\r\n") for line in stream)
+    lines = ((number, text) for number, text in enumerate(texts, start=1) if text)
     header: tuple[Sequence[str], str] | None = None
-    is_json, equal_lines, key = False, Counter[bytes](), f"{secret}\0{batch}".encode()
-    for number, text in texts:
-        if not text:
+    equal_lines, key = Counter[bytes](), f"{secret}\0{batch}".encode()
+    for place, (number, text) in enumerate(lines):
+        if place == 0 and not text.startswith(b"{"):
+            header = _header(text)
             continue
-        if not is_json and header is None:
-            is_json = text.startswith(b"{")
-            if not is_json:
-                header = _header(text)
-                continue
         try:
             document = read_json_document(text) if header is None else _read_row(text, *header)
         except DocumentUnreadableError as error:
@@ -62,7 +59,7 @@ def read_orders(stream: BinaryIO, batch: str, secret: str) -> Iterator[OrderLine
         line_key = hmac.new(key, f"{equal_lines[digest]}\0".encode() + digest, hashlib.sha256).hexdigest()
         equal_lines[digest] += 1
         # A JSON line is sent unchanged: the API validates it.
-        yield OrderLine(number, text if is_json else json.dumps(document).encode("ascii"), line_key)
+        yield OrderLine(number, text if header is None else json.dumps(document).encode("ascii"), line_key)
 
 
 def _read_row(text: bytes, columns: Sequence[str], delimiter: str) -> dict[str, str]:

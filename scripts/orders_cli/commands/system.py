@@ -72,9 +72,9 @@ def status(as_json: bool, target: Target) -> None:
 
 
 def _oldest_seconds(system: System, since: datetime, now: datetime) -> int | None:
-    queue = {"QueueName": system.outputs["orders_queue_url"].rpartition("/")[2]}
-    metric = {"oldest": ("AWS/SQS", "ApproximateAgeOfOldestMessage", queue, "Maximum")}
-    values = metric_values(system.client("cloudwatch"), metric, since, now)["oldest"]
+    queue = {"Name": "QueueName", "Value": system.outputs["orders_queue_url"].rpartition("/")[2]}
+    metric = {"Namespace": "AWS/SQS", "MetricName": "ApproximateAgeOfOldestMessage", "Dimensions": [queue]}
+    values = metric_values(system.client("cloudwatch"), {"oldest": metric}, "Maximum", since, now)["oldest"]
     return int(values[0]) if values else None
 
 
