@@ -52,34 +52,27 @@ def client(service: str) -> Any:
 class Shop:
     """A system on moto with queues, table and logs, but no functions and no API. `run` runs a command on it."""
 
-    def __init__(self, environment: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
-        self.sqs, self.dynamodb = client("sqs"), client("dynamodb")
-        self.logs = FakeLogs()
-        name = f"order-processing-{environment}"
-        dlq = self.sqs.create_queue(QueueName=f"{name}-orders-dlq")["QueueUrl"]
-        arn = self.sqs.get_queue_attributes(QueueUrl=dlq, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        redrive = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": "5"})}
-        self.outputs = {
-            "api_endpoint": "http://api.invalid",
-            "orders_table_name": f"{name}-orders",
-            "orders_queue_url": self.sqs.create_queue(QueueName=f"{name}-orders", Attributes=redrive)["QueueUrl"],
-            "orders_dlq_url": dlq,
-            "notifications_dlq_url": self.sqs.create_queue(QueueName=f"{name}-notifications-dlq")["QueueUrl"],
-        }
-        customer_key = {"AttributeName": "customer_id", "KeyType": "HASH"}
-        index = {
-            "IndexName": "by_customer",
-            "KeySchema": [customer_key, {"AttributeName": "submitted_at", "KeyType": "RANGE"}],
-            "Projection": {"ProjectionType": "ALL"},
-        }
-        self._create_table(f"{name}-orders", "order_id", "customer_id", "submitted_at", GlobalSecondaryIndexes=[index])
+        self.sqs, self.dynamodb, self.logs = client("sqs"), client("dynamodb"), FakeLogs()
+        self.outputs = {"api_endpoint": "http://api.invalid", "orders_table_name": "order-processing-dev-orders"}
+        for output in ("orders_queue_url", "orders_dlq_url", "notifications_dlq_url"):
+            self.outputs[output] = self.sqs.create_queue(QueueName=output)["QueueUrl"]
+        self._create_table(self.outputs["orders_table_name"])
 
-    def _create_table(self, name: str, *fields: str, **more: Any) -> None:
-        attributes = [{"AttributeName": field, "AttributeType": "S"} for field in fields]
-        key = [{"AttributeName": "order_id", "KeyType": "HASH"}]
-        table = {"TableName": name, "KeySchema": key, "AttributeDefinitions": attributes}
-        self.dynamodb.create_table(**table, BillingMode="PAY_PER_REQUEST", **more)
+    def _create_table(self, name: str) -> None:
+        key, *index = ({"AttributeName": field, "KeyType": "HASH"} for field in ("order_id", "customer_id"))
+        index.append({"AttributeName": "submitted_at", "KeyType": "RANGE"})
+        by_customer = {"IndexName": "by_customer", "KeySchema": index, "Projection": {"ProjectionType": "ALL"}}
+        self.dynamodb.create_table(
+            TableName=name,
+            KeySchema=[key],
+            AttributeDefinitions=[
+                {"AttributeName": each["AttributeName"], "AttributeType": "S"} for each in (key, *index)
+            ],
+            GlobalSecondaryIndexes=[by_customer],
+            BillingMode="PAY_PER_REQUEST",
+        )
 
     def run(self, *arguments: str | Path, status: int = 0) -> Finished:
         """Run a command; require this exit status."""
@@ -92,9 +85,9 @@ class Shop:
     def connect(self, service: str) -> Any:
         return self.logs if service == "logs" else client(service)
 
-    def store(self, *orders: ProcessedOrder) -> None:
+    def store(self, *orders: ProcessedOrder, table: str = "order-processing-dev-orders") -> None:
         for order in orders:
-            self.dynamodb.put_item(TableName=self.outputs["orders_table_name"], Item=item_of(order))
+            self.dynamodb.put_item(TableName=table, Item=item_of(order))
 
     def stored(self) -> dict[str, Any]:
         items = self.dynamodb.scan(TableName=self.outputs["orders_table_name"])["Items"]
@@ -102,9 +95,8 @@ class Shop:
 
     def copy(self, *orders: ProcessedOrder) -> str:
         """Create a table with `orders`, like one that DynamoDB restored; return its name."""
-        self._create_table("copy", "order_id")
-        for order in orders:
-            self.dynamodb.put_item(TableName="copy", Item=item_of(order))
+        self._create_table("copy")
+        self.store(*orders, table="copy")
         return "copy"
 
     def send_dead_letters(self, *bodies: str, queue: str = "orders_dlq_url") -> None:
@@ -125,15 +117,9 @@ class Shop:
         return sorted(message["Body"] for message in response.get("Messages", []))
 
 
-@pytest.fixture(params=["dev"])
-def shop(
-    request: pytest.FixtureRequest,
-    aws: None,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-) -> Shop:
-    system = Shop(request.param, capsys)
+@pytest.fixture
+def shop(aws: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Shop:
+    system = Shop(capsys)
     found = System("a system on moto", system.outputs, system.connect, is_local=True)
     monkeypatch.setattr("orders_cli.system._local_system", lambda _: found)
     monkeypatch.setattr("orders_cli.system.STACK_FILE", tmp_path)
@@ -405,10 +391,10 @@ def api(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 ONE_ORDER = "--customer 001 --product Banana --quantity 1 --date 2025-04-25"
 
 
-@pytest.mark.parametrize("shop", ["prod"], indirect=True)
 def test_submit_asks_for_confirmation_in_production(
     shop: Shop, api: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    shop.outputs["orders_table_name"] = "order-processing-prod-orders"
     assert "confirm with --yes" in shop.run("submit", *ONE_ORDER.split(), status=1).err
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr(
