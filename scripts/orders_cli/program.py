@@ -71,8 +71,9 @@ for command in (status, submit, show, list_orders, watch, trace, dlq, pause, res
 
 def main() -> NoReturn:
     # Python sets a closed stream to None.
-    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: SIM115
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # Keep ignoring signals that nohup or a shell's `&` ignores.
         if signal.getsignal(number) is not signal.SIG_IGN:

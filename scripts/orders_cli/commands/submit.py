@@ -73,7 +73,7 @@ def submit(
             raise click.UsageError("An Idempotency-Key is 1 to 255 visible ASCII characters.")
     elif key or any(value is not None for value in order.values()):
         raise click.UsageError("Give either a FILE or one order, not both.")
-    elif not batch and sys.stdin and file is sys.stdin.buffer:
+    elif not batch and file is sys.stdin.buffer:
         raise click.UsageError("Orders on standard input need a --batch, in place of a file's name.")
     else:
         batch = batch or Path(file.name).name
