@@ -11,15 +11,15 @@ from botocore.exceptions import ClientError
 
 from orders.adapters.dynamodb import DynamoDbOrderTable
 from orders.domain.errors import StoreUnavailableError
-from orders.domain.order import AlreadyExists, Inserted, ProcessedOrder, Rejected, format_timestamp
+from orders.domain.order import AlreadyExists, Inserted, Rejected, format_timestamp
 from orders_cli.archive import new_archive
-from orders_cli.console import Advance, counted, print_fields, print_json, print_table, progress, report
+from orders_cli.console import counted, print_fields, print_json, print_table, progress, report
 from orders_cli.dead_letters import dead_letter, is_of_customer
 from orders_cli.errors import FAILED, NOT_FOUND, OperatorError, error_code
 from orders_cli.options import Mode, changes_system, customer_option, new_file_option, not_empty, utc_now
 from orders_cli.queue import Message, RateLimit, batches, peek
 from orders_cli.system import Target
-from orders_cli.table import Item, OrdersTable, id_of, order_or_none
+from orders_cli.table import Item, OrdersTable, id_of, order_or_none, read_order
 
 _NOT_CHECKED = (
     "content of messages in the orders queue",
@@ -29,6 +29,8 @@ _NOT_CHECKED = (
     "files that were written by `orders list` and `orders dlq drop`",
     "notifications that were sent to subscribers",
 )
+
+_SAME, _MISSING = "same", "missing"
 
 # BatchGetItem's limit.
 _PAGE_SIZE = 100
@@ -55,9 +57,14 @@ def restore(*, copy: str, rate: int | None, mode: Mode, target: Target) -> int:
     dynamodb = system.client("dynamodb")
     source, table = OrdersTable(dynamodb, copy), OrdersTable(dynamodb, own)
     _require_restored(dynamodb, copy)
+    compared, results, different = Counter[str](), Counter[type](), {}
     with progress(f"Comparing {copy} with {own}", None) as advance:
-        same, missing, different = _compare(source, table, advance)
-    total, results = same + missing + len(different), Counter[type]()
+        for item, result in _compared(source, table):
+            compared[result] += 1
+            if result not in (_SAME, _MISSING):
+                different[id_of(item)] = result
+            advance(1)
+    same, missing, total = compared[_SAME], compared[_MISSING], compared.total()
     if different and not mode.as_json:
         print_table(("ORDER_ID", "DIFFERENCE"), list(different.items()))
     report(
@@ -74,7 +81,8 @@ def restore(*, copy: str, rate: int | None, mode: Mode, target: Target) -> int:
         try:
             with progress("Restoring", missing) as advance:
                 # An insert never overwrites, so this can be interrupted and run again.
-                for orders in rate_limit.batches(_missing(source, table)):
+                lost = (read_order(item) for item, result in _compared(source, table) if result == _MISSING)
+                for orders in rate_limit.batches(lost):
                     results.update(map(type, store.insert(orders).values()))
                     advance(len(orders))
         except StoreUnavailableError as error:
@@ -88,9 +96,9 @@ def restore(*, copy: str, rate: int | None, mode: Mode, target: Target) -> int:
             if results[Rejected]:
                 report(f"{counted(results[Rejected], 'order')} could not be stored: run this again")
     if mode.as_json:
-        compared = {"orders": total, "same": same, "missing": missing, "different": different}
+        orders_of_copy = {"orders": total, "same": same, "missing": missing, "different": different}
         counts = {"restored": results[Inserted], "already_stored": results[AlreadyExists], "refused": results[Rejected]}
-        print_json({**compared, **counts}, indent=2)
+        print_json({**orders_of_copy, **counts}, indent=2)
     return FAILED if results[Rejected] else 0
 
 
@@ -109,33 +117,15 @@ def _require_restored(dynamodb: Any, name: str) -> None:
         )
 
 
-def _compare(source: OrdersTable, table: OrdersTable, advance: Advance) -> tuple[int, int, dict[str, str]]:
-    """Return the numbers of equal and missing orders, and why the orders of other ids cannot be restored."""
-    same = missing = 0
-    different: dict[str, str] = {}
-    for item, stored in _pairs(source, table):
-        if stored == item:
-            same += 1
-        elif stored:
-            different[id_of(item)] = "the table holds other content"
-        elif order_or_none(item) is None:
-            different[id_of(item)] = "missing, and incomplete in the copy too"
-        else:
-            missing += 1
-        advance(1)
-    return same, missing, different
-
-
-def _pairs(source: OrdersTable, table: OrdersTable) -> Iterator[tuple[Item, Item | None]]:
-    """Yield each item of `source` with the item of the same id in `table`."""
+def _compared(source: OrdersTable, table: OrdersTable) -> Iterator[tuple[Item, str]]:
+    """Yield each item of `source` with the result of its comparison with `table`."""
     for page in batches(source.all_items(), _PAGE_SIZE):
         stored = table.items([id_of(item) for item in page])
-        yield from ((item, stored.get(id_of(item))) for item in page)
-
-
-def _missing(source: OrdersTable, table: OrdersTable) -> Iterator[ProcessedOrder]:
-    pairs = _pairs(source, table)
-    return (order for item, stored in pairs if stored is None and (order := order_or_none(item)))
+        for item in page:
+            if own := stored.get(id_of(item)):
+                yield item, _SAME if own == item else "the table holds other content"
+            else:
+                yield item, _MISSING if order_or_none(item) else "missing, and incomplete in the copy too"
 
 
 @click.command(short_help="Delete a customer's stored orders.")
