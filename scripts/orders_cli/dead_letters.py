@@ -78,12 +78,13 @@ def dead_letter(message: Mapping[str, Any]) -> DeadLetter:
         return letter_of(message, _unread(str(error)))
 
 
-def is_of_customer(message: Mapping[str, Any], customer_id: str) -> bool:
-    """Return whether a message holds an order of the customer. An unreadable message must contain the quoted id."""
+def id_for_customer(message: Mapping[str, Any], customer_id: str) -> str | None:
+    """Return the id of the customer's order in a message, or the id of an unreadable message that names the customer."""
     try:
-        return read_message(message["Body"], ORDER_RULES).order.customer_id == customer_id
+        found = read_message(message["Body"], ORDER_RULES)
+        return found.order_id if found.order.customer_id == customer_id else None
     except MessageUnreadableError:
-        return json.dumps(customer_id) in message["Body"]
+        return str(message["MessageId"]) if json.dumps(customer_id) in message["Body"] else None
 
 
 def letter_of(

@@ -14,10 +14,10 @@ from orders.domain.errors import StoreUnavailableError
 from orders.domain.order import AlreadyExists, Inserted, Rejected, format_timestamp
 from orders_cli.archive import new_archive
 from orders_cli.console import counted, print_fields, print_json, print_table, progress, report
-from orders_cli.dead_letters import dead_letter, is_of_customer
+from orders_cli.dead_letters import id_for_customer
 from orders_cli.errors import FAILED, NOT_FOUND, OperatorError, error_code
 from orders_cli.options import Mode, changes_system, customer_option, new_file_option, not_empty, utc_now
-from orders_cli.queue import Message, RateLimit, batches, peek
+from orders_cli.queue import RateLimit, batches, peek
 from orders_cli.system import Target
 from orders_cli.table import Item, OrdersTable, id_of, order_or_none, read_order
 
@@ -148,16 +148,10 @@ def erase(*, customer: str, file: Path | None, mode: Mode, target: Target) -> in
     path = file or Path(f"{system.name}-erasure-{started:%Y%m%dT%H%M%SZ}.json")
     table, deleted = system.table, 0
 
-    def own_id(message: Message) -> str | None:
-        if not is_of_customer(message, customer):
-            return None
-        letter = dead_letter(message)
-        return letter.order_id or letter.message_id
-
     # Read the queues first: an order that is stored in the meantime is then found, once the index has followed.
     waiting = system.queue("orders_queue").depth().total
-    read, hidden = peek(system.queue("orders_dlq"), own_id)
-    dead_letters = [letter_id for letter_id in read if letter_id]
+    ids, hidden = peek(system.queue("orders_dlq"), lambda message: id_for_customer(message, customer))
+    dead_letters = [each for each in ids if each]
     left = {"orders_queue_messages": waiting, "dead_letters": len(dead_letters), "hidden_dead_letters": hidden}
     items = list(table.items_of_customer(customer, "0", "9999", page_size=1000))
     recovery_days = table.recovery_days()
@@ -179,8 +173,8 @@ def erase(*, customer: str, file: Path | None, mode: Mode, target: Target) -> in
     if not mode.as_json:
         times = [item["submitted_at"]["S"] for item in items]
         period = f"{times[-1]} to {times[0]}" if times else None
-        ids = ", ".join(dead_letters) or None
-        print_fields({"customer": customer, "stored orders": len(items), "submitted": period, "dead letters": ids})
+        shown = {"customer": customer, "stored orders": len(items), "submitted": period}
+        print_fields({**shown, "dead letters": ", ".join(dead_letters) or None})
     orders = counted(len(items), "stored order")
     question = f"Delete {orders} of this customer from {system.name}?" if items else None
     if mode.should_do(f"would delete {orders}", question):
