@@ -79,7 +79,7 @@ def dead_letter(message: Mapping[str, Any]) -> DeadLetter:
 
 
 def id_for_customer(message: Mapping[str, Any], customer_id: str) -> str | None:
-    """Return the id of the customer's order in a message, or the id of an unreadable message that names the customer."""
+    """Return the id of the customer's order in a message, or the message id if it is unreadable and has the id."""
     try:
         found = read_message(message["Body"], ORDER_RULES)
         return found.order_id if found.order.customer_id == customer_id else None

@@ -2,8 +2,8 @@
 
 import io
 import json
-from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -38,47 +38,41 @@ def test_entry_has_a_reason_and_a_stream_position() -> None:
     assert document["stored_between"] == "2019-11-14T00:13:19Z and 2019-11-14T00:13:20Z"
 
 
-class FakeStreams:
-    """A shard with pages of records, or an error. A number is the end of a sequence number; a negative one is a MODIFY."""
-
-    def __init__(self, *pages: list[int], error: str | None = None) -> None:
-        self.pages = pages
-        self.error = error
-
-    def get_shard_iterator(self, **request: Any) -> dict[str, str]:
-        if self.error:
-            raise aws_error(self.error, "GetShardIterator")
-        assert request["SequenceNumber"] == FIRST
-        return {"ShardIterator": "0"}
-
-    def get_records(self, *, ShardIterator: str) -> dict[str, Any]:  # noqa: N803
-        number = int(ShardIterator)
-        records = [
-            {
-                "eventName": "INSERT" if digits > 0 else "MODIFY",
-                "dynamodb": {"SequenceNumber": f"{FIRST[:-3]}{abs(digits)}", "NewImage": digits},
-            }
-            for digits in self.pages[number]
-        ]
-        following = {"NextShardIterator": str(number + 1)} if number + 1 < len(self.pages) else {}
-        return {"Records": records, **following}
+def streams_with(*pages: list[int]) -> mock.Mock:
+    """Return a stream with pages of records. A number is the end of a sequence number; a negative one is a MODIFY."""
+    responses = [
+        {
+            "Records": [
+                {
+                    "eventName": "INSERT" if digits > 0 else "MODIFY",
+                    "dynamodb": {"SequenceNumber": f"{FIRST[:-3]}{abs(digits)}", "NewImage": digits},
+                }
+                for digits in page
+            ],
+            "NextShardIterator": "next",
+        }
+        for page in pages
+    ]
+    return mock.MagicMock(**{"get_records.side_effect": responses})
 
 
 def test_stream_read_returns_only_the_orders_of_the_entry() -> None:
-    items: list[Any] = list(new_orders(FakeStreams([362], [], [-363, 364, 365]), LETTER))
+    streams = streams_with([362], [], [-363, 364, 365])
+    items: list[Any] = list(new_orders(streams, LETTER))
     assert items == [362, 364]
+    assert streams.get_shard_iterator.call_args.kwargs["SequenceNumber"] == FIRST
 
 
 @pytest.mark.parametrize(
     "streams",
     [
-        FakeStreams([362], [], [], [], [], [], []),
-        FakeStreams(error="TrimmedDataAccessException"),
-        FakeStreams(error="ResourceNotFoundException"),
+        streams_with([362], [], [], [], [], [], []),
+        mock.Mock(**{"get_shard_iterator.side_effect": aws_error("TrimmedDataAccessException")}),
+        mock.Mock(**{"get_shard_iterator.side_effect": aws_error("ResourceNotFoundException")}),
     ],
     ids=["partly", "trimmed", "another stream"],
 )
-def test_position_is_expired_when_the_stream_lacks_it(streams: FakeStreams) -> None:
+def test_position_is_expired_when_the_stream_lacks_it(streams: mock.Mock) -> None:
     with pytest.raises(ExpiredError):
         new_orders(streams, LETTER)
 
@@ -94,8 +88,8 @@ def test_position_is_expired_when_the_stream_lacks_it(streams: FakeStreams) -> N
     ids=["some failed", "error", "nothing", "something else"],
 )
 def test_notify_fails_unless_the_function_reports_success(response: dict[str, Any]) -> None:
-    function = SimpleNamespace(invoke=lambda **_: {**response, "Payload": io.BytesIO(response["Payload"])})
-    system: Any = SimpleNamespace(client=lambda _: function, function_name=lambda name: name)
+    system = mock.Mock()
+    system.client().invoke.return_value = {**response, "Payload": io.BytesIO(response["Payload"])}
     with pytest.raises(OperatorError, match="Search its log for notification_failed") as failure:
         notify(system, [{}])
     assert "secret" not in str(failure.value)
