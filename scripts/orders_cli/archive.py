@@ -38,9 +38,7 @@ def new_archive(path: Path) -> Iterator[Append]:
                     rest = rest[file.write(rest) :]
                 os.fsync(file.fileno())
             except OSError as error:
-                raise OperatorError(
-                    f"{path} cannot be written ({error.strerror}). Name another file with --to."
-                ) from error
+                raise OperatorError(f"{path} cannot be written ({error.strerror}). Name another file.") from error
 
         try:
             _sync_directory(path.absolute().parent)
@@ -79,6 +77,5 @@ def _read(name: str, number: int, line: bytes) -> DeadLetter:
             raise ValueError
         return DeadLetter(message_id, entry.get("order_id"), sent_at, 0, Reason(reason, Kind.REFUSED), body=body)
     except (ValueError, KeyError, TypeError) as error:
-        raise OperatorError(
-            f"Line {number} of {name} is not a dropped message. Name a file that `orders dlq drop` wrote."
-        ) from error
+        reason = f"Line {number} of {name} is not a dropped message. Name a file of `orders dlq drop`."
+        raise OperatorError(reason) from error

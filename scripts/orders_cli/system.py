@@ -126,9 +126,7 @@ def _local_system(stack_file: Path) -> System:
         credentials = Credentials(description["access_key_id"], description["secret_access_key"])
         connection = AwsConnection(description["endpoint_url"], description["region"], credentials)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise OperatorError(
-            f"{stack_file} does not exist, or does not describe a local stack: start one with `make run`."
-        ) from error
+        raise OperatorError(f"{stack_file} is missing or invalid: start a local stack with `make run`.") from error
     origin = f"the local stack at {connection.endpoint_url}"
     return System(origin, description, _clients(connection.client), is_local=True)
 
@@ -139,13 +137,11 @@ def _terraform_system(directory: Path, target: Target) -> System:
         outputs = outputs_of_terraform(directory, target.profile)
     except TerraformOutputError as error:
         raise OperatorError(
-            f"Terraform cannot read its outputs in {directory} ({error}): run `terraform output` there to see "
-            f"why, {instead}."
+            f"Terraform cannot read its outputs in {directory} ({error}): run `terraform output` there, {instead}."
         ) from error
     if not outputs:
         raise OperatorError(
-            f"No system was found: Terraform has applied nothing in {directory}. Start a local stack with "
-            f"`make run`, {instead}."
+            f"Terraform has applied nothing in {directory}: start a local stack with `make run`, {instead}."
         )
     # An ARN names the region that Terraform has deployed to.
     arn = outputs.get("alerts_topic_arn", "").split(":")
@@ -164,8 +160,7 @@ def _stack_system(name: str, target: Target) -> System:
         if error_code(error) != "ValidationError":
             raise
         raise OperatorError(
-            f"The CloudFormation stack {name} does not exist in {region}: check its name, and choose its region and "
-            "account with --region and --profile."
+            f"The CloudFormation stack {name} does not exist in {region}: check its name, --region and --profile."
         ) from error
     return System(f"the CloudFormation stack {name} in {region}", outputs, connect)
 

@@ -468,7 +468,7 @@ def test_submit_file_uses_secret_keys_and_prints_counts_when_interrupted(
         ),
         ("dlq redrive --yes --from missing", 2, "'missing': No such file or directory"),
         ("dlq redrive --yes --from existing", 1, "Line 1 of existing is not a dropped message"),
-        ("dlq redrive --yes --from local-time", 1, "Line 1 of local-time is not a dropped message. Name a file that"),
+        ("dlq redrive --yes --from local-time", 1, "Line 1 of local-time is not a dropped message. Name a file of"),
         ("dlq redrive --yes --from incomplete", 0, "0 messages to redrive in incomplete"),
         ("dlq redrive --notifications --rate 5", 2, "--from and --rate are for orders"),
         (f"dlq show --notifications --order {submitted().order_id}", 2, "--order does not apply to --notifications"),
@@ -662,7 +662,7 @@ def test_restore_rejects_a_copy_that_is_still_being_created(shop: Shop, monkeypa
     copy = shop.copy(order_of(1))
     monkeypatch.setattr(shop.dynamodb, "describe_table", lambda **_: {"Table": {"TableStatus": "CREATING"}})
     err = shop.run("restore", copy, "--yes", status=1).err
-    assert "copy is still CREATING: wait for it with `aws dynamodb wait table-exists" in err
+    assert "copy is CREATING: wait with `aws dynamodb wait table-exists" in err
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_local_stack_is_selected_unless_a_profile_or_region_is_given(
 def test_invalid_stack_file_is_reported(checkout: Path, text: str | None) -> None:
     if text is not None:
         (checkout / ".local" / "stack.json").write_text(text)
-    with pytest.raises(OperatorError, match="does not describe a local stack"):
+    with pytest.raises(OperatorError, match="is missing or invalid: start a local stack"):
         Target(local=True).find()
 
 
@@ -82,7 +82,7 @@ def test_invalid_stack_file_is_reported(checkout: Path, text: str | None) -> Non
     [
         (
             "echo '{}'",
-            r"No system was found: Terraform has applied nothing in .*terraform-backend.*`make run`, or name .*",
+            r"Terraform has applied nothing in .*terraform-backend: .*`make run`, or name .*",
         ),
         (
             "echo '╷' >&2; echo '│ Error: Backend initialization required' >&2; exit 1",

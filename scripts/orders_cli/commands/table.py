@@ -86,9 +86,8 @@ def restore(*, copy: str, rate: int | None, mode: Mode, target: Target) -> int:
                     results.update(map(type, store.insert(orders).values()))
                     advance(len(orders))
         except StoreUnavailableError as error:
-            raise OperatorError(
-                f"The table stopped accepting orders ({type(error.__cause__).__name__}). Run this again for the rest."
-            ) from error
+            reason = f"The table stopped accepting orders ({type(error.__cause__).__name__})."
+            raise OperatorError(f"{reason} Run this again for the rest.") from error
         finally:
             report(f"{counted(results[Inserted], 'order')} restored")
             if results[AlreadyExists]:
@@ -108,13 +107,9 @@ def _require_restored(dynamodb: Any, name: str) -> None:
     except ClientError as error:
         if error_code(error) != "ResourceNotFoundException":
             raise
-        raise OperatorError(
-            f"The table {name} does not exist: restore one first, see docs/runbook.md.", NOT_FOUND
-        ) from error
+        raise OperatorError(f"The table {name} does not exist: see docs/runbook.md.", NOT_FOUND) from error
     if status != "ACTIVE":
-        raise OperatorError(
-            f"{name} is still {status}: wait for it with `aws dynamodb wait table-exists --table-name {name}`."
-        )
+        raise OperatorError(f"{name} is {status}: wait with `aws dynamodb wait table-exists --table-name {name}`.")
 
 
 def _compared(source: OrdersTable, table: OrdersTable) -> Iterator[tuple[Item, str]]:
