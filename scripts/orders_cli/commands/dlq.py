@@ -70,7 +70,7 @@ def dlq() -> None:
 @dlq.command("list", short_help="List dead letters by reason.")
 @_selects
 @on_system
-def list_letters(selection: Selection, as_json: bool, target: Target) -> int:
+def list_(selection: Selection, as_json: bool, target: Target) -> int:
     """List dead letters grouped by reason, with advice for each group.
 
     The reason is the last error that the processing function logged about the message. With --notifications it is the
@@ -90,7 +90,7 @@ def list_letters(selection: Selection, as_json: bool, target: Target) -> int:
 @dlq.command("show", short_help="Show dead letters with their content.")
 @_selects
 @on_system
-def show_letters(selection: Selection, as_json: bool, target: Target) -> int:
+def show(selection: Selection, as_json: bool, target: Target) -> int:
     """Show dead letters one by one with their content. The default --limit is ten.
 
     --json prints one object per line. The exit status is 3 if no message matches.
@@ -114,9 +114,7 @@ def show_letters(selection: Selection, as_json: bool, target: Target) -> int:
 @click.option("--from", "file", type=click.File("rb"), help="Redrive the messages of a file that `drop` wrote.")
 @click.option("--rate", type=click.IntRange(1), help="Maximum number per second.")
 @changes_system
-def redrive_letters(
-    *, selection: Selection, file: BinaryIO | None, rate: int | None, mode: Mode, target: Target
-) -> int:
+def redrive(*, selection: Selection, file: BinaryIO | None, rate: int | None, mode: Mode, target: Target) -> int:
     """Move dead letters back to the orders queue, to be processed again.
 
     The command reports what it would do, then asks. Fix the cause first: a message that fails again returns after five
@@ -168,7 +166,7 @@ def redrive_letters(
 @_selects
 @new_file_option
 @changes_system
-def drop_letters(*, selection: Selection, file: Path | None, mode: Mode, target: Target) -> int:
+def drop(*, selection: Selection, file: Path | None, mode: Mode, target: Target) -> int:
     """Remove dead letters from the queue after writing them to a file.
 
     Use this for messages that can never be processed. The default is every message whose advice is to drop. Select

@@ -122,19 +122,12 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 @click.command("list", short_help="List a customer's stored orders.")
 @customer_option
 @click.option("--since", type=Moment(), help="Only orders submitted at this moment or later.")
-@click.option("--until", type=Moment(is_end=True), help="Only orders submitted by the end of this day or second.")
+@click.option("--until", "end", type=Moment(is_end=True), help="Only those submitted by the end of this day or second.")
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="Maximum number of orders.")
 @click.option("--format", "form", type=click.Choice(["table", "csv"]), default="table", show_default=True)
 @on_system
 def list_orders(
-    *,
-    customer: str,
-    since: datetime | None,
-    until: datetime | None,
-    limit: int,
-    form: str,
-    as_json: bool,
-    target: Target,
+    *, customer: str, since: datetime | None, end: datetime | None, limit: int, form: str, target: Target, as_json: bool
 ) -> int:
     """List a customer's stored orders, newest first. --json prints one object per line.
 
@@ -146,13 +139,13 @@ def list_orders(
     it has an offset. An order appears here about a second after it was stored. The CSV is safe to open in a
     spreadsheet: a field that looks like a formula starts with an apostrophe.
     """
-    if since and until and since > until:
+    if since and end and since > end:
         raise click.UsageError("--since is later than --until.")
     items = target.find().table.items_of_customer(
         customer,
         # Without --since or --until, the first or last possible moment.
         format_timestamp(since) if since else "0",
-        format_timestamp(until) if until else "9999",
+        format_timestamp(end) if end else "9999",
         page_size=min(limit + 1, _LARGEST_PAGE),
     )
     documents, is_damaged = [], False
