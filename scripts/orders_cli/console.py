@@ -87,10 +87,7 @@ def _vertical(fields: Sequence[tuple[str, str]], width: int | None) -> list[str]
 
 def printable(text: str) -> str:
     """Return `text` with control characters escaped: a log or a message may hold anything."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
-        for character in text
-    )
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 @contextmanager

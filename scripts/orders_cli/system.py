@@ -140,9 +140,7 @@ def _terraform_system(directory: Path, target: Target) -> System:
             f"Terraform cannot read its outputs in {directory} ({error}): run `terraform output` there, {instead}."
         ) from error
     if not outputs:
-        raise OperatorError(
-            f"Terraform has applied nothing in {directory}: start a local stack with `make run`, {instead}."
-        )
+        raise OperatorError(f"Terraform has applied nothing in {directory}: apply it, use `make run`, {instead}.")
     # An ARN names the region that Terraform has deployed to.
     arn = outputs.get("alerts_topic_arn", "").split(":")
     connect = _connect(target.profile, target.region or (arn[3] if len(arn) > 3 else None))
