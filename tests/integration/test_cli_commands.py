@@ -597,9 +597,17 @@ def test_erase_deletes_only_the_orders_of_the_customer(shop: Shop) -> None:
         ("orders_dlq_url", write_message(submitted()), 0, (0, 1, 0), "1 dead letter of this customer: drop each"),
         ("orders_dlq_url", '{"customer_id": "001"}', 0, (0, 1, 0), "1 dead letter of this customer: drop each"),
         ("orders_dlq_url", "another order", 1, (0, 0, 1), "1 dead letter hidden by another reader"),
+        ("orders_dlq_url", "another order", 0, (0, 0, 0), ""),
         ("orders_dlq_url", write_message(submitted(order=Order("002", "001", 1, "2025-04-25"))), 0, (0, 0, 0), ""),
     ],
-    ids=["orders queue", "dead letter", "unreadable dead letter", "hidden dead letter", "another customer"],
+    ids=[
+        "orders queue",
+        "dead letter",
+        "unreadable dead letter",
+        "hidden dead letter",
+        "unreadable",
+        "another customer",
+    ],
 )
 def test_erase_reports_messages_that_may_be_left_in_queues(
     shop: Shop, queue: str, body: str, hidden: int, left: tuple[int, int, int], message: str
