@@ -1,6 +1,6 @@
 """Chromium, the storefront and a scripted order API; each test has its own API and an empty browser storage."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from typing import Any
 
@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from browser.fake_order_api import URL, FakeOrderApi
-from browser.visit import Visit
+from browser.visit import NewVisit, Visit
 from support.storefront.server import served
 
 
@@ -69,7 +69,7 @@ def visit(_shared_visit: Visit, api: FakeOrderApi) -> Iterator[Visit]:
 
 
 @pytest.fixture
-def new_visit(chromium: Browser, api: FakeOrderApi, storefront_url: str) -> Iterator[Callable[..., Visit]]:
+def new_visit(chromium: Browser, api: FakeOrderApi, storefront_url: str) -> Iterator[NewVisit]:
     """Return a function that creates a visit in a new context with these options. Page errors fail the test."""
     visits: list[Visit] = []
     with ExitStack() as stack:
@@ -87,7 +87,7 @@ def new_visit(chromium: Browser, api: FakeOrderApi, storefront_url: str) -> Iter
 
 
 @pytest.fixture
-def own_visit(new_visit: Callable[..., Visit]) -> Visit:
+def own_visit(new_visit: NewVisit) -> Visit:
     """An open visit in a new context, whose clock the test can advance with `page.clock`."""
     visit = new_visit()
     visit.page.clock.install()

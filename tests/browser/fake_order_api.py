@@ -31,6 +31,9 @@ def problem(status: int, code: str, detail: str, **more: Any) -> Response:
     return Response(status, {"title": code, "detail": detail, "code": code, "request_id": "request-1", **more}, headers)
 
 
+UNAVAILABLE = problem(503, "QUEUE_UNAVAILABLE", "Please try again.", retry_after=600)
+
+
 class FakeOrderApi:
     """Accepts every order, and processes it if `processes`. Responses in `script` and `poll_script` are used first."""
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from playwright.sync_api import expect
 
-from browser.fake_order_api import HANG, FakeOrderApi, problem
+from browser.fake_order_api import HANG, UNAVAILABLE, FakeOrderApi, problem
 from browser.visit import Visit
 
 # Color schemes by window size; 640 x 400 is a window of 1280 x 800 at a zoom of 200 %. axe runs in the windows with a color
@@ -32,8 +32,7 @@ def test_every_state_is_accessible_and_fits_in_every_window(own_visit: Visit, ap
     expect(visit.summary).to_be_focused()
     check()
 
-    unavailable = problem(503, "QUEUE_UNAVAILABLE", "Please try again.", retry_after=600)
-    api.script.extend([HANG, unavailable])
+    api.script.extend([HANG, UNAVAILABLE])
     visit.place()
     expect(visit.place_button).to_have_text("Placing your order…")
     visit.page.clock.run_for(5_000)

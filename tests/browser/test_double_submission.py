@@ -1,14 +1,10 @@
 """Each order is placed once, despite double clicks, reloads and several tabs."""
 
-from collections.abc import Callable
-
 import pytest
 from playwright.sync_api import expect
 
-from browser.fake_order_api import HANG, FakeOrderApi, problem
-from browser.visit import Visit
-
-UNAVAILABLE = problem(503, "QUEUE_UNAVAILABLE", "Please try again.", retry_after=600)
+from browser.fake_order_api import HANG, UNAVAILABLE, FakeOrderApi
+from browser.visit import NewVisit, Visit
 
 
 def middle_of_button(visit: Visit) -> tuple[float, float]:
@@ -41,7 +37,7 @@ def test_double_click_places_one_order_without_an_error(visit: Visit, api: FakeO
         api.submissions.clear()
 
 
-def test_double_tap_and_double_enter_place_one_order(new_visit: Callable[..., Visit], api: FakeOrderApi) -> None:
+def test_double_tap_and_double_enter_place_one_order(new_visit: NewVisit, api: FakeOrderApi) -> None:
     visit = new_visit(viewport={"width": 320, "height": 640}, has_touch=True)
     visit.open()
     visit.fill()

@@ -1,17 +1,13 @@
 """An order on the local stack, from the form to PROCESSED."""
 
-from collections.abc import Callable
-
 from playwright.sync_api import Route, expect
 
-from browser.visit import Visit
+from browser.visit import NewVisit
 from local_stack import LocalStack
 from support.deployment.stack import DeployedStack
 
 
-def test_order_whose_response_is_lost_is_stored_once_and_processed(
-    new_visit: Callable[..., Visit], local_stack: LocalStack
-) -> None:
+def test_order_with_a_lost_response_is_stored_once_and_processed(new_visit: NewVisit, local_stack: LocalStack) -> None:
     visit = new_visit(local_stack.storefront_url, local_stack.api_url)
     visit.open()
     keys: list[str | None] = []

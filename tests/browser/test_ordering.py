@@ -1,17 +1,15 @@
 """Placing an order on the page: accepted, rejected, unconfirmed, and polled until it is processed."""
 
 import datetime
-from collections.abc import Callable
 from typing import Any
 
 from playwright.sync_api import expect
 
-from browser.fake_order_api import DROP, DROP_ACCEPTED, HANG, URL, FakeOrderApi, Response, problem
-from browser.visit import Visit
+from browser.fake_order_api import DROP, DROP_ACCEPTED, HANG, UNAVAILABLE, URL, FakeOrderApi, Response, problem
+from browser.visit import NewVisit, Visit
 from support.sample_orders import SAMPLE_BODY
 
 MARKUP = "<img src=x onerror=alert(1)>"
-UNAVAILABLE = problem(503, "QUEUE_UNAVAILABLE", "Please try again.", retry_after=600)
 
 
 def test_page_sends_exactly_the_sample_order_and_no_other_data(visit: Visit, api: FakeOrderApi) -> None:
@@ -52,7 +50,7 @@ def test_order_goes_from_accepted_to_processed_without_a_reload(visit: Visit, ap
     expect(clear, "the focus moves from the form only").to_be_focused()
 
 
-def test_order_date_defaults_to_today_in_the_customers_time_zone(new_visit: Callable[..., Visit]) -> None:
+def test_order_date_defaults_to_today_in_the_customers_time_zone(new_visit: NewVisit) -> None:
     for zone, hour, today in (("Pacific/Kiritimati", 10, "2026-03-02"), ("Pacific/Honolulu", 9, "2026-02-28")):
         visit = new_visit(timezone_id=zone)
         visit.page.clock.install(time=datetime.datetime(2026, 3, 1, hour, 30, tzinfo=datetime.UTC))
@@ -185,7 +183,7 @@ def test_unconfirmed_order_is_locked_until_it_is_retried_or_abandoned(visit: Vis
     unexpected = "The shop sent an unexpected response. Your order for 2 × Banana is not confirmed yet."
     expect(visit.notice).to_contain_text(unexpected)
     expect(visit.notice).to_contain_text("If you start over, this order may already have been placed.")
-    visit.start_over_button.press("Enter")
+    visit.page.get_by_role("button", name="Start over").press("Enter")
     expect(visit.place_button).to_be_focused()
     expect(visit.notice).to_be_empty()
     expect(visit.page.get_by_role("radio", name="Apple")).to_be_enabled()

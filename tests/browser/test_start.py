@@ -2,20 +2,19 @@
 
 import gzip
 import re
-from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Response, Route, expect
 
 from browser.fake_order_api import URL, FakeOrderApi
-from browser.visit import Visit
+from browser.visit import NewVisit
 from support.storefront.server import served
 
 BUDGET_BYTES = 40_000
 COULD_NOT_START = "The shop could not start. Reload the page."
 
 
-def test_first_load_stays_within_its_budget_and_loads_one_release(new_visit: Callable[..., Visit]) -> None:
+def test_first_load_stays_within_its_budget_and_loads_one_release(new_visit: NewVisit) -> None:
     visit = new_visit()
     responses: list[Response] = []
     visit.page.on("response", lambda response: responses.append(response))  # noqa: PLW0108 - as below
@@ -31,7 +30,7 @@ def test_first_load_stays_within_its_budget_and_loads_one_release(new_visit: Cal
     assert set(preloaded) == {url for url in code if not url.endswith(("/config.js", "/main.js", ".css"))}
 
 
-def test_page_does_not_start_when_it_gets_code_of_two_releases(new_visit: Callable[..., Visit]) -> None:
+def test_page_does_not_start_when_it_gets_code_of_two_releases(new_visit: NewVisit) -> None:
     visit = new_visit()
     for name in ("view.js", "style.css"):
 
@@ -51,7 +50,7 @@ def test_page_does_not_start_when_it_gets_code_of_two_releases(new_visit: Callab
     visit.errors.clear()
 
 
-def test_page_shows_a_message_when_javascript_is_disabled(new_visit: Callable[..., Visit]) -> None:
+def test_page_shows_a_message_when_javascript_is_disabled(new_visit: NewVisit) -> None:
     visit = new_visit(java_script_enabled=False)
     visit.page.goto(visit.storefront_url)
     assert visit.page.get_by_text(COULD_NOT_START).is_visible()
@@ -59,9 +58,7 @@ def test_page_shows_a_message_when_javascript_is_disabled(new_visit: Callable[..
 
 
 @pytest.mark.parametrize("script", ["main.js", "config.js"])
-def test_input_before_the_page_has_started_is_kept(
-    new_visit: Callable[..., Visit], api: FakeOrderApi, script: str
-) -> None:
+def test_input_before_the_page_has_started_is_kept(new_visit: NewVisit, api: FakeOrderApi, script: str) -> None:
     visit = new_visit()
     paused: list[Route] = []
     visit.page.route(f"**/{script}", lambda route: paused.append(route))  # noqa: PLW0108 - Playwright counts its parameters
@@ -79,7 +76,7 @@ def test_input_before_the_page_has_started_is_kept(
     assert len(api.submissions) == 1
 
 
-def test_missing_configuration_is_requested_again_until_loaded(new_visit: Callable[..., Visit]) -> None:
+def test_missing_configuration_is_requested_again_until_loaded(new_visit: NewVisit) -> None:
     visit = new_visit()
     failing = True
     visit.page.route("**/config.js*", lambda route: route.abort() if failing else route.continue_())
@@ -102,7 +99,7 @@ def test_missing_configuration_is_requested_again_until_loaded(new_visit: Callab
     visit.errors.clear()
 
 
-def test_shop_is_closed_when_the_configuration_is_invalid(new_visit: Callable[..., Visit]) -> None:
+def test_shop_is_closed_when_the_configuration_is_invalid(new_visit: NewVisit) -> None:
     visit = new_visit()
     config = "export default { apiUrl: 'not an address' };"
     visit.page.route("**/config.js", lambda route: route.fulfill(content_type="text/javascript", body=config))
@@ -111,7 +108,7 @@ def test_shop_is_closed_when_the_configuration_is_invalid(new_visit: Callable[..
     expect(visit.place_button).to_be_disabled()
 
 
-def test_page_works_without_tls(new_visit: Callable[..., Visit]) -> None:
+def test_page_works_without_tls(new_visit: NewVisit) -> None:
     with served(URL, "storefront.example") as url:
         visit = new_visit(url)
         visit.open()

@@ -1,14 +1,13 @@
 """The page's storage on the device: forged records, blocked or full storage, many orders, and deletion."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
-from browser.fake_order_api import FakeOrderApi, problem
-from browser.visit import Visit
+from browser.fake_order_api import UNAVAILABLE, FakeOrderApi
+from browser.visit import NewVisit, Visit
 from orders.domain.order_id import derived_order_id
 from support.sample_orders import SAMPLE_ORDER
 from support.waiting import wait_for
@@ -83,9 +82,7 @@ def test_records_of_other_pages_and_valid_orders_are_kept(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("failure", ["blocked", "full", "full after the start"])
-def test_page_warns_and_places_orders_when_storage_fails(
-    new_visit: Callable[..., Visit], api: FakeOrderApi, failure: str
-) -> None:
+def test_page_warns_and_places_orders_when_storage_fails(new_visit: NewVisit, api: FakeOrderApi, failure: str) -> None:
     visit = new_visit()
     fill = "localStorage.setItem('another page', 'x'.repeat(5 * 1024 * 1024 - 60));"
     if failure == "blocked":
@@ -100,7 +97,7 @@ def test_page_warns_and_places_orders_when_storage_fails(
     else:
         expect(warning).to_be_visible()
         expect(visit.page.get_by_text("stay in this browser on this device")).to_be_hidden()
-    api.script.append(problem(503, "QUEUE_UNAVAILABLE", "Please try again.", retry_after=600))
+    api.script.append(UNAVAILABLE)
     visit.place()
     expect(visit.notice).to_contain_text("Keep this page open")
     expect(visit.notice).not_to_contain_text("is kept")
@@ -147,7 +144,7 @@ COUNT_STORAGE_CALLS = """window.storageCalls = 0;
   }"""
 
 
-def test_page_with_ten_thousand_orders_reads_each_once(new_visit: Callable[..., Visit], api: FakeOrderApi) -> None:
+def test_page_with_ten_thousand_orders_reads_each_once(new_visit: NewVisit, api: FakeOrderApi) -> None:
     visit = new_visit()
     visit.page.add_init_script(COUNT_STORAGE_CALLS)
     visit.open()

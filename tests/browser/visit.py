@@ -1,5 +1,6 @@
 """A customer's visit to the storefront in Chromium."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,10 +52,6 @@ class Visit:
     @property
     def place_button(self) -> Locator:
         return self.page.locator("button[type=submit]")
-
-    @property
-    def start_over_button(self) -> Locator:
-        return self.page.get_by_role("button", name="Start over")
 
     @property
     def notice(self) -> Locator:
@@ -120,3 +117,7 @@ class Visit:
               .map((element) => `${element.localName}.${element.className}`)"""
         )
         assert cut_off == [], f"cut off: {cut_off}"
+
+
+NewVisit = Callable[..., Visit]
+"""Returns a visit in a new context with these options."""

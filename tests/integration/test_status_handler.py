@@ -18,32 +18,31 @@ ORDER_ID = processed().order_id
 
 
 @pytest.fixture(scope="module")
-def table_name(shared_aws: None) -> str:
+def imported(import_handler: Callable[..., ModuleType]) -> ModuleType:
     boto3.client("dynamodb").create_table(
         TableName="orders",
         KeySchema=[{"AttributeName": "order_id", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "order_id", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
     )
-    return "orders"
-
-
-@pytest.fixture(scope="module")
-def imported(import_handler: Callable[..., ModuleType], table_name: str) -> ModuleType:
-    return import_handler("status", ORDERS_TABLE_NAME=table_name)
+    return import_handler("status", ORDERS_TABLE_NAME="orders")
 
 
 @pytest.fixture
-def status(imported: ModuleType, table_name: str) -> Iterator[ModuleType]:
+def status(imported: ModuleType) -> Iterator[ModuleType]:
     yield imported
-    boto3.client("dynamodb").delete_item(TableName=table_name, Key={"order_id": {"S": ORDER_ID}})
+    boto3.client("dynamodb").delete_item(TableName="orders", Key={"order_id": {"S": ORDER_ID}})
+
+
+def store_order() -> None:
+    boto3.client("dynamodb").put_item(TableName="orders", Item=item_of(processed()))
 
 
 @pytest.mark.parametrize("spelling", [ORDER_ID, ORDER_ID.upper()])
 def test_stored_order_is_read_consistently_and_returned_as_processed(
-    status: ModuleType, table_name: str, spelling: str, monkeypatch: pytest.MonkeyPatch, logged: Logged
+    status: ModuleType, spelling: str, monkeypatch: pytest.MonkeyPatch, logged: Logged
 ) -> None:
-    boto3.client("dynamodb").put_item(TableName=table_name, Item=item_of(processed()))
+    store_order()
     get_item = Mock(wraps=status._store._client.get_item)
     monkeypatch.setattr(status._store._client, "get_item", get_item)
 
@@ -82,14 +81,14 @@ def test_unknown_id_gets_404_without_a_read_or_an_echo(
     [({"sub": "001"}, True), ({}, False), *(({"sub": customer}, False) for customer in ("002", "", 1, ["001"]))],
 )
 def test_token_shows_a_stored_order_to_its_customer_only(
-    status: ModuleType, table_name: str, monkeypatch: pytest.MonkeyPatch, claims: Any, is_shown: bool, logged: Logged
+    status: ModuleType, monkeypatch: pytest.MonkeyPatch, claims: Any, is_shown: bool, logged: Logged
 ) -> None:
     monkeypatch.setenv("JWT_CUSTOMER_CLAIM", "sub")
     event = http_event(order_id=ORDER_ID, claims=claims)
     unknown = status.handler(http_event(order_id="unknown"), None)
 
     assert body_of(status.handler(event, None))["status"] == "PENDING"
-    boto3.client("dynamodb").put_item(TableName=table_name, Item=item_of(processed()))
+    store_order()
     response = status.handler(event, None)
     assert body_of(response)["status"] == "PROCESSED" if is_shown else response == unknown
     event_name, order_id = ("order_found", ORDER_ID) if is_shown else ("order_not_found", None)
