@@ -41,21 +41,14 @@ def new_archive(path: Path) -> Iterator[Append]:
                 raise OperatorError(f"{path} cannot be written ({error.strerror}). Name another file.") from error
 
         try:
-            _sync_directory(path.absolute().parent)
+            directory = os.open(path.absolute().parent, os.O_RDONLY)
+            with suppress(OSError):  # some file systems cannot sync a directory
+                os.fsync(directory)
+            os.close(directory)
             yield append
         finally:
             if path.stat().st_size == 0:
                 path.unlink()
-
-
-def _sync_directory(directory: Path) -> None:
-    """Write a new file's name to disk; some file systems do not support this."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        with suppress(OSError):
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def read_archive(file: BinaryIO) -> list[DeadLetter]:

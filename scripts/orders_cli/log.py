@@ -48,13 +48,10 @@ class EventLog:
 
     def trace(self, some_id: str, since: datetime) -> list[LogEvent]:
         """Return all events that contain the id of an order, request or message, by time."""
-
         # A quoted term matches literally. The caller has checked that the id contains no quotation mark.
-        def search(function: str) -> list[LogEvent]:
-            return [event for event in self.search(function, f'"{some_id}"', since) if some_id in event.fields.values()]
-
         with ThreadPoolExecutor(len(FUNCTIONS)) as pool:
-            events = [event for found in pool.map(search, FUNCTIONS) for event in found]
+            found = pool.map(lambda function: list(self.search(function, f'"{some_id}"', since)), FUNCTIONS)
+            events = [event for part in found for event in part if some_id in event.fields.values()]
         return sorted(events, key=lambda event: event.time)
 
 

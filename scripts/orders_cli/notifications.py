@@ -24,10 +24,6 @@ _EXPIRED = frozenset({"TrimmedDataAccessException", "ResourceNotFoundException"}
 _EMPTY_PAGES = 5
 
 
-class ExpiredError(Exception):
-    """The stream no longer holds a record, or it never did."""
-
-
 def failed_notification(message: Message) -> DeadLetter:
     """Return the dead letter of an SQS message that Lambda sent about a batch of records.
 
@@ -51,52 +47,38 @@ def failed_notification(message: Message) -> DeadLetter:
         return letter_of(message, Reason("not written by Lambda", Kind.UNREADABLE), details={"notifications": None})
 
 
-def new_orders(dynamodb_streams: Any, letter: DeadLetter) -> list[Item]:
-    """Return the orders that the records of a dead letter inserted; raise ExpiredError if a record is gone."""
-    details = letter.details or {}
+def new_orders(dynamodb_streams: Any, letter: DeadLetter) -> list[Item] | None:
+    """Return the orders that the records of a dead letter inserted, or None if the stream does not hold all records."""
+    details, items, empty_pages = letter.details or {}, [], 0
     if "stream_arn" not in details:
-        raise ExpiredError
+        return None
     try:
-        iterator = dynamodb_streams.get_shard_iterator(
-            StreamArn=details["stream_arn"],
-            ShardId=details["shard_id"],
-            ShardIteratorType="AT_SEQUENCE_NUMBER",
-            SequenceNumber=details["first_record"],
-        )["ShardIterator"]
-        return _read(dynamodb_streams, iterator, int(details["last_record"]))
-    except (ParamValidationError, ValueError) as error:
-        raise ExpiredError from error  # not a position of any stream
+        position = {"StreamArn": details["stream_arn"], "ShardId": details["shard_id"]}
+        position |= {"ShardIteratorType": "AT_SEQUENCE_NUMBER", "SequenceNumber": details["first_record"]}
+        iterator, last = dynamodb_streams.get_shard_iterator(**position)["ShardIterator"], int(details["last_record"])
+        while iterator and empty_pages < _EMPTY_PAGES:
+            response = dynamodb_streams.get_records(ShardIterator=iterator)
+            for record in response["Records"]:
+                number = int(record["dynamodb"]["SequenceNumber"])
+                if number <= last and record["eventName"] == "INSERT":
+                    items.append(record["dynamodb"]["NewImage"])
+                if number >= last:
+                    return items
+            empty_pages += not response["Records"]
+            iterator = response.get("NextShardIterator")
+    except (ParamValidationError, ValueError):
+        pass  # not a position of any stream
     except ClientError as error:
-        if error_code(error) in _EXPIRED:
-            raise ExpiredError from error
-        raise
-
-
-def _read(dynamodb_streams: Any, iterator: str | None, last: int) -> list[Item]:
-    items: list[Item] = []
-    empty_pages = 0
-    while iterator is not None and empty_pages < _EMPTY_PAGES:
-        response = dynamodb_streams.get_records(ShardIterator=iterator)
-        for record in response["Records"]:
-            number = int(record["dynamodb"]["SequenceNumber"])
-            if number <= last and record["eventName"] == "INSERT":
-                items.append(record["dynamodb"]["NewImage"])
-            if number >= last:
-                return items
-        empty_pages += not response["Records"]
-        iterator = response.get("NextShardIterator")
-    raise ExpiredError
+        if error_code(error) not in _EXPIRED:
+            raise
+    return None
 
 
 def notify(system: System, items: Sequence[Item]) -> None:
     """Invoke the notification function for at most BATCH_SIZE orders."""
     function_name = system.function_name("notification")
     records = [
-        {
-            "eventSource": "aws:dynamodb",
-            "eventName": "INSERT",
-            "dynamodb": {"NewImage": item, "SequenceNumber": str(number)},
-        }
+        {"eventName": "INSERT", "dynamodb": {"NewImage": item, "SequenceNumber": str(number)}}
         for number, item in enumerate(items)
     ]
     payload = json.dumps({"Records": records}).encode()

@@ -58,11 +58,11 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
     # The address is an output of the system, not input.
     request = urllib.request.Request(url, body, dict(headers), method="POST")  # noqa: S310
     try:
-        with urllib.request.build_opener(*handlers).open(request, timeout=_TIMEOUT_SECONDS) as response:
-            return HttpResponse(response.status, response.headers, response.read())
+        response = urllib.request.build_opener(*handlers).open(request, timeout=_TIMEOUT_SECONDS)
     except urllib.error.HTTPError as error:
-        with error:
-            return HttpResponse(error.code, error.headers, error.read())
+        response = error
+    with response:
+        return HttpResponse(response.status, response.headers, response.read())
 
 
 @dataclass(frozen=True)

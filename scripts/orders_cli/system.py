@@ -26,7 +26,6 @@ STACK_FILE = REPOSITORY / ".local" / "stack.json"
 TERRAFORM_DIRECTORY = REPOSITORY / "terraform-backend"
 
 _NEEDED_OUTPUTS = {"api_endpoint", "orders_table_name", "orders_queue_url", "orders_dlq_url", "notifications_dlq_url"}
-_TABLE_SUFFIX = "-orders"
 
 # On the local stack these are ignored.
 _USER_VARIABLES = ("AWS_PROFILE", "AWS_SESSION_TOKEN")
@@ -47,17 +46,13 @@ class System:
     is_local: bool = False
 
     def __post_init__(self) -> None:
-        missing = sorted(_NEEDED_OUTPUTS - self.outputs.keys())
-        if missing or not self.outputs["orders_table_name"].endswith(_TABLE_SUFFIX):
-            raise OperatorError(
-                f"{self.origin[:1].upper()}{self.origin[1:]} is not an order processing system: "
-                f"{'outputs are missing: ' + ', '.join(missing) if missing else 'its table has another name'}. "
-                "Name another system with --stack or --terraform."
-            )
+        if missing := ", ".join(sorted(_NEEDED_OUTPUTS - self.outputs.keys())):
+            advice = "Name another system with --stack or --terraform."
+            raise OperatorError(f"The outputs of {self.origin} do not include {missing}. {advice}")
 
     @property
     def name(self) -> str:
-        return self.outputs["orders_table_name"].removesuffix(_TABLE_SUFFIX)
+        return self.outputs["orders_table_name"].removesuffix("-orders")
 
     def question_in_production(self, action: str) -> str | None:
         return f"This is {self.name}. {action}?" if self.name.endswith("-prod") else None

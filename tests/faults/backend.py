@@ -177,4 +177,4 @@ class Backend:
         """Return the ids of the orders to which the notifications' dead letters refer."""
         streams = self.client("dynamodbstreams")
         letters = self.dead_letters("notifications_dlq_url", failed_notification)
-        return {item["order_id"]["S"] for letter in letters for item in new_orders(streams, letter)}
+        return {item["order_id"]["S"] for letter in letters for item in new_orders(streams, letter) or ()}

@@ -15,7 +15,7 @@ from orders_cli.archive import new_archive, read_archive
 from orders_cli.console import counted, print_fields, print_json, print_line, print_table, progress, report
 from orders_cli.dead_letters import DROPPED, REDRIVEN, DeadLetter, Kind, Selection, dead_letter, groups_of, with_reasons
 from orders_cli.errors import FAILED, NOT_FOUND, OperatorError
-from orders_cli.notifications import ExpiredError, failed_notification, new_orders, notify
+from orders_cli.notifications import failed_notification, new_orders, notify
 from orders_cli.options import Mode, Moment, OrderId, changes_system, new_file_option, on_system, utc_now
 from orders_cli.queue import Message, RateLimit, Transfer, move, peek
 from orders_cli.system import System, Target
@@ -139,9 +139,8 @@ def redrive(*, selection: Selection, file: BinaryIO | None, rate: int | None, mo
     def notify_again(messages: Sequence[Message]) -> Sequence[Message]:
         nonlocal notified, expired
         [message] = messages
-        try:
-            items = new_orders(system.client("dynamodbstreams"), letters.chosen[message["MessageId"]])
-        except ExpiredError:
+        items = new_orders(system.client("dynamodbstreams"), letters.chosen[message["MessageId"]])
+        if items is None:
             expired += 1
             return []
         if items:

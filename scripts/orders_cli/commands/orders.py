@@ -75,11 +75,13 @@ def _locate(system: System, order_id: str, now: datetime) -> tuple[dict[str, Any
     # It may have been stored since the first read.
     if stored := table.find(order_id):
         return {"status": "PROCESSED", **stored.to_document()}, 0
+    # How long the order can be in the queue after its last event.
+    longest = _LONGEST_PENDING if waiting else _COUNTS_LATE
     if not events:
         status, detail = "UNKNOWN", f"not in the table, the dead-letter queue or the logs of the last {LOG_DAYS} days"
     elif any(event.name in _STORED for event in events):
         status, detail = "DELETED", "no longer in the table: erased, or lost; see `orders restore --help`"
-    elif _may_be_in_queue(events[-1], waiting, now):
+    elif int(events[-1].fields.get("receives", 0)) < _MAXIMUM_RECEIVES and now - events[-1].time < longest:
         status, detail = "PENDING", ""
     else:
         status, detail = "NOT_FOUND", "not found; search the files of `orders dlq drop` for its id"
@@ -101,14 +103,6 @@ def _times(events: list[LogEvent]) -> dict[str, str]:
             times.setdefault("stored_at", format_timestamp(event.time))
         times["last_event"] = f"{event.name} at {format_timestamp(event.time)}"
     return times
-
-
-def _may_be_in_queue(last: LogEvent, waiting: int, now: datetime) -> bool:
-    """Return whether an order can be in the queue after its last event."""
-    if int(last.fields.get("receives", 0)) >= _MAXIMUM_RECEIVES:
-        return False
-    age = now - last.time
-    return age < _COUNTS_LATE or (waiting > 0 and age < _LONGEST_PENDING)
 
 
 _COLUMNS = ("order_id", "customer_id", "product_id", "quantity", "order_date", "submitted_at", "processed_at")
