@@ -14,13 +14,10 @@ from typing import Any, BinaryIO
 from orders_cli.dead_letters import DeadLetter, Kind, Reason
 from orders_cli.errors import OperatorError
 
-Append = Callable[[Sequence[Mapping[str, Any]]], None]
-"""Writes entries and syncs them to disk."""
-
 
 @contextmanager
-def new_archive(path: Path) -> Iterator[Append]:
-    """Create a file that only its owner can read, and yield a function that appends entries to it.
+def new_archive(path: Path) -> Iterator[Callable[[Sequence[Mapping[str, Any]]], None]]:
+    """Create a file that only its owner can read, and yield a function that appends entries and syncs them.
 
     Raises OperatorError if the file cannot be created or written. An empty file is removed at the end, so the same
     command can be run again.

@@ -50,8 +50,6 @@ def failed_notification(message: Message) -> DeadLetter:
 def new_orders(dynamodb_streams: Any, letter: DeadLetter) -> list[Item] | None:
     """Return the orders that the records of a dead letter inserted, or None if the stream does not hold all records."""
     details, items, empty_pages = letter.details or {}, [], 0
-    if "stream_arn" not in details:
-        return None
     try:
         position = {"StreamArn": details["stream_arn"], "ShardId": details["shard_id"]}
         position |= {"ShardIteratorType": "AT_SEQUENCE_NUMBER", "SequenceNumber": details["first_record"]}
@@ -66,7 +64,7 @@ def new_orders(dynamodb_streams: Any, letter: DeadLetter) -> list[Item] | None:
                     return items
             empty_pages += not response["Records"]
             iterator = response.get("NextShardIterator")
-    except (ParamValidationError, ValueError):
+    except (KeyError, ParamValidationError, ValueError):
         pass  # not a position of any stream
     except ClientError as error:
         if error_code(error) not in _EXPIRED:

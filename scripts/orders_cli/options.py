@@ -20,7 +20,6 @@ from orders_cli.system import Target
 _AGO = re.compile(r"(\d{1,6})\s?([smhdw])", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
-
 FILE = click.Path(path_type=Path)
 _DIRECTORY = click.Path(path_type=Path, file_okay=False, exists=True)
 
@@ -66,11 +65,6 @@ class Mode:
         return not self.dry_run
 
 
-def changes_system(function: Any) -> Any:
-    """Add the options of a command that changes something, which receives `target` and `mode`."""
-    return on_system(function, _MODE_OPTIONS)
-
-
 def on_system(function: Any, options: Iterable[Any] = (_JSON,)) -> Any:
     """Add the options of a read-only command, which receives `target` and `as_json`."""
 
@@ -89,6 +83,10 @@ def on_system(function: Any, options: Iterable[Any] = (_JSON,)) -> Any:
     for option in reversed((*options, *_SYSTEM_OPTIONS)):
         command = option(command)
     return command
+
+
+# A command that changes something receives `mode` instead of `as_json`.
+changes_system = functools.partial(on_system, options=_MODE_OPTIONS)
 
 
 class OrderId(click.ParamType[str]):

@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.message import Message
 from enum import Enum
 from http.client import HTTPException
@@ -37,12 +37,11 @@ class Verdict(Enum):
     """The API did not confirm the order after several tries. It may have arrived: send it again."""
 
 
-@dataclass(frozen=True)
-class Submission:
+class Submission(NamedTuple):
     """The verdict on an order, with the API's response or a similar document."""
 
     verdict: Verdict
-    document: Mapping[str, Any] = field(default_factory=dict)
+    document: Mapping[str, Any] = {}
 
 
 class HttpResponse(NamedTuple):

@@ -65,10 +65,9 @@ def read_orders(stream: BinaryIO, batch: str, secret: str) -> Iterator[OrderLine
 def _read_row(text: bytes, columns: Sequence[str], delimiter: str) -> dict[str, str]:
     try:
         [fields] = csv.reader([text.decode("utf-8")], delimiter=delimiter, strict=True)
-    except UnicodeDecodeError as error:
-        raise DocumentUnreadableError("INVALID_CSV", "The line is not valid UTF-8.") from error
     except (csv.Error, ValueError) as error:
-        raise DocumentUnreadableError("INVALID_CSV", "The line is not valid CSV: check its quotation marks.") from error
+        reason = "The line is not valid CSV in UTF-8: check its quotation marks and encoding."
+        raise DocumentUnreadableError("INVALID_CSV", reason) from error
     if len(fields) != len(columns):
         reason = f"The line has {len(fields)} fields and the header {len(columns)}."
         raise DocumentUnreadableError("INVALID_CSV", reason)

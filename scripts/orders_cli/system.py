@@ -109,9 +109,9 @@ class Target:
         else:
             system = _terraform_system(self.terraform or TERRAFORM_DIRECTORY, self)
         report(f"using {system.name}, {system.origin}")
-        ignored = [name for name in _USER_VARIABLES if os.environ.get(name)]
-        if system.is_local and ignored:
-            report(f"{' and '.join(ignored)} {'is' if len(ignored) == 1 else 'are'} ignored: this is the local stack")
+        for name in _USER_VARIABLES:
+            if system.is_local and os.environ.get(name):
+                report(f"{name} is ignored: this is the local stack")
         return system
 
 

@@ -51,7 +51,7 @@ def test_all_formats_describe_the_same_order(lines: list[bytes], end: bytes, bom
     [
         (ROW, b"001,Banana,1", "has 3 fields and the header 4"),
         (ROW, b'001,"Banana,1,2025-04-25', "not valid CSV"),
-        (ROW, b"001,\xff,1,2025-04-25", "not valid UTF-8"),
+        (ROW, b"001,\xff,1,2025-04-25", "not valid CSV in UTF-8"),
         (JSON, b'{"customer_id": ', "not one valid JSON document"),
         (JSON, b'{"quantity": NaN}', "not one valid JSON document"),
         (JSON, b"\xff", "not valid UTF-8"),

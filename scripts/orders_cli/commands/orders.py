@@ -17,7 +17,6 @@ from orders_cli.console import counted, print_fields, print_json, print_table, p
 from orders_cli.dead_letters import dead_letter, with_reasons
 from orders_cli.errors import FAILED, NOT_FOUND, OperatorError
 from orders_cli.log import LOG_DAYS, LogEvent
-from orders_cli.notifications import BATCH_SIZE
 from orders_cli.options import Mode, Moment, OrderId, changes_system, customer_option, on_system, utc_now
 from orders_cli.queue import batches, peek
 from orders_cli.system import System, Target
@@ -221,7 +220,7 @@ def notify(order_ids: tuple[str, ...], mode: Mode, target: Target) -> None:
     if mode.should_do(f"{number} would be notified", question):
         try:
             with progress("Notifying", len(items)) as advance:
-                for batch in batches(items, BATCH_SIZE):
+                for batch in batches(items, notifications.BATCH_SIZE):
                     notifications.notify(system, batch)
                     sent += len(batch)
                     advance(len(batch))

@@ -68,8 +68,7 @@ def restore(*, copy: str, rate: int | None, mode: Mode, target: Target) -> int:
     if different and not mode.as_json:
         print_table(("ORDER_ID", "DIFFERENCE"), list(different.items()))
     report(
-        f"{copy} holds {counted(total, 'order')}: {same:,} identical in the table, {missing:,} missing there, "
-        f"{len(different):,} different"
+        f"{copy} holds {counted(total, 'order')}: {same:,} identical, {missing:,} missing, {len(different):,} different"
     )
     if not missing:
         report("0 orders to restore")
