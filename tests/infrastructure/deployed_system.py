@@ -4,6 +4,7 @@ Generated names and IDs are replaced by the resource they belong to.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
@@ -45,19 +46,22 @@ class _Reader:
     def _short(self, name: str) -> str:
         return name.replace(self._prefix, "").lstrip("-")
 
-    def _found(self, service: str, operation: str, key: str, name: Callable[[Any], str]) -> Iterator[tuple[str, Any]]:
-        """Yield the short name and the description of each listed resource whose name begins with the prefix."""
+    def _found(self, service: str, operation: str, key: str, identifier: str = "") -> Iterator[tuple[str, Any]]:
+        """Yield the short name and the description of each listed resource whose name begins with the prefix.
+
+        The name is a part of the listed string, or of the attribute `identifier`.
+        """
         client = self._client(service)
         pages = client.get_paginator(operation).paginate() if client.can_paginate(operation) else [None]
         for page in pages:
             for each in (page or getattr(client, operation)()).get(key, []):
-                if name(each).startswith(self._prefix):
-                    yield self._short(name(each)), each
+                parts = re.split("[/:]", each[identifier] if identifier else each)
+                yield from ((self._short(part), each) for part in parts if part.startswith(self._prefix))
 
     def _table(self) -> Description:
         dynamodb = self._client("dynamodb")
         described = {}
-        for short, name in self._found("dynamodb", "list_tables", "TableNames", str):
+        for short, name in self._found("dynamodb", "list_tables", "TableNames"):
             table = dynamodb.describe_table(TableName=name)["Table"]
             self._ids[table["LatestStreamArn"].rpartition("/")[2]] = "<stream>"
             backups = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
@@ -78,13 +82,13 @@ class _Reader:
                 **_documents(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]),
                 "Tags": sqs.list_queue_tags(QueueUrl=url).get("Tags", {}),
             }
-            for short, url in self._found("sqs", "list_queues", "QueueUrls", lambda url: url.rpartition("/")[2])
+            for short, url in self._found("sqs", "list_queues", "QueueUrls")
         }
 
     def _topics(self) -> Description:
         sns = self._client("sns")
         described: Description = {}
-        for short, topic in self._found("sns", "list_topics", "Topics", lambda each: each["TopicArn"].split(":")[5]):
+        for short, topic in self._found("sns", "list_topics", "Topics", "TopicArn"):
             arn = topic["TopicArn"]
             described[f"topic {short}"] = {
                 **_documents(sns.get_topic_attributes(TopicArn=arn)["Attributes"]),
@@ -101,7 +105,7 @@ class _Reader:
     def _functions(self) -> Description:
         functions = self._client("lambda")
         described: Description = {}
-        for short, listed in self._found("lambda", "list_functions", "Functions", lambda each: each["FunctionName"]):
+        for short, listed in self._found("lambda", "list_functions", "Functions", "FunctionName"):
             name = listed["FunctionName"]
             function = functions.get_function(FunctionName=name)
             versions = functions.list_versions_by_function(FunctionName=name)["Versions"]
@@ -124,12 +128,8 @@ class _Reader:
     def _mappings(self) -> Description:
         functions = self._client("lambda")
         described = {}
-        for short, mapping in self._found(
-            "lambda",
-            "list_event_source_mappings",
-            "EventSourceMappings",
-            lambda each: each["FunctionArn"].split(":")[6],
-        ):
+        found = self._found("lambda", "list_event_source_mappings", "EventSourceMappings", "FunctionArn")
+        for short, mapping in found:
             self._ids[mapping["UUID"]] = "<mapping>"
             tags = functions.list_tags(Resource=mapping["EventSourceMappingArn"])["Tags"]
             described[f"mapping {short}"] = {**mapping, "Tags": tags}
@@ -138,9 +138,7 @@ class _Reader:
     def _log_groups(self) -> Description:
         logs = self._client("logs")
         described: Description = {}
-        for _, group in self._found(
-            "logs", "describe_log_groups", "logGroups", lambda each: each["logGroupName"].rpartition("/")[2]
-        ):
+        for _, group in self._found("logs", "describe_log_groups", "logGroups", "logGroupName"):
             name, arn = group["logGroupName"], group["arn"].removesuffix(":*")
             described[f"log {name}"] = {**group, "Tags": logs.list_tags_for_resource(resourceArn=arn)["tags"]}
             for metric_filter in logs.describe_metric_filters(logGroupName=name)["metricFilters"]:
@@ -152,7 +150,7 @@ class _Reader:
     def _api(self) -> Description:
         apis = self._client("apigatewayv2")
         described: Description = {}
-        for short, api in self._found("apigatewayv2", "get_apis", "Items", lambda each: each["Name"]):
+        for short, api in self._found("apigatewayv2", "get_apis", "Items", "Name"):
             api_id = api["ApiId"]
             self._ids[api_id] = "<api>"
             described[f"api {short}"] = api
@@ -198,21 +196,20 @@ class _Reader:
                 "Metrics": {query["Id"]: query for query in alarm.get("Metrics", [])},  # Terraform sorts them
                 "Tags": cloudwatch.list_tags_for_resource(ResourceARN=alarm["AlarmArn"])["Tags"],
             }
-            for short, alarm in self._found(
-                "cloudwatch", "describe_alarms", "MetricAlarms", lambda each: each["AlarmName"]
-            )
+            for short, alarm in self._found("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName")
         }
 
     def _dashboards(self) -> Description:
-        found = self._found("cloudwatch", "list_dashboards", "DashboardEntries", lambda each: each["DashboardName"])
         get = self._client("cloudwatch").get_dashboard
-        names = [(short, each["DashboardName"]) for short, each in found]
-        return {f"dashboard {short}": json.loads(get(DashboardName=name)["DashboardBody"]) for short, name in names}
+        return {
+            f"dashboard {short}": json.loads(get(DashboardName=each["DashboardName"])["DashboardBody"])
+            for short, each in self._found("cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName")
+        }
 
     def _roles(self) -> Description:
         iam = self._client("iam")
         described = {}
-        for short, function in self._found("lambda", "list_functions", "Functions", lambda each: each["FunctionName"]):
+        for short, function in self._found("lambda", "list_functions", "Functions", "FunctionName"):
             # CloudFormation generates the name.
             name = function["Role"].rpartition("/")[2]
             self._ids[name] = f"<role {short}>"

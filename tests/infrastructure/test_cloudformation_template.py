@@ -76,18 +76,6 @@ def test_every_parameter_has_a_group_a_description_and_advice(template: Template
         assert {"AllowedPattern", "AllowedValues", "MinValue"} & parameter.keys(), f"{name} has no validation"
 
 
-def test_every_resource_with_tags_has_project_and_environment(template: Template) -> None:
-    # Imported here because it takes a second, in each process of a test run.
-    from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
-
-    for name, resource in template.resources(**EMAIL).items():
-        schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", resource["Type"]).schema
-        if schema["tagging"]["taggable"]:
-            tags = resource["Properties"].get("Tags", {})
-            by_key = {tag["Key"]: tag["Value"] for tag in tags} if isinstance(tags, list) else tags
-            assert by_key == {"Project": "order-processing", "Environment": "dev"}, name
-
-
 # Defaults and options. test_parity.py compares the template with Terraform with every option. The emulator ignores the
 # key, the boundary and the reservations in CloudFormation.
 

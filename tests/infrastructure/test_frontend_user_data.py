@@ -7,7 +7,6 @@ import gzip
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -36,22 +35,15 @@ def script(frontend_plan: Plan) -> str:
     return user_data(frontend_plan)
 
 
-@dataclass(frozen=True)
-class WebServer:
-    installation: Installation
-    port: int
-
-
 @pytest.fixture(scope="module")
-def apache(script: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
+def apache(script: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """A web server whose agent package is not signed by AWS."""
     with web_server.new_machine() as root:
         web_server.add_repository(root)
         add_agent(root, tmp_path_factory.mktemp("agent"))
-        port = free_port()
-        installation = web_server.install(root, script, port)
+        installation = web_server.install(root, script, free_port())
         assert installation.status == 0, installation.log
-        yield WebServer(installation, port)
+        yield installation
 
 
 @pytest.fixture(scope="module")
@@ -81,8 +73,8 @@ def release_of(port: int) -> str:
     return str(release)
 
 
-def test_script_logs_its_steps_and_the_commit(apache: WebServer) -> None:
-    log = apache.installation.log
+def test_script_logs_its_steps_and_the_commit(apache: Installation) -> None:
+    log = apache.log
     steps = ("installing packages", f"fetching main of {REPOSITORY_URL}", "serving commit ", "starting Apache", "done")
     for step in steps:
         assert f" storefront: {step}" in log, step
@@ -96,17 +88,17 @@ def is_agent_installed(installation: Installation) -> bool:
     return (installation.root / "var" / "lib" / "dpkg" / "info" / "amazon-ssm-agent.list").exists()
 
 
-def test_agent_is_not_installed_without_a_signature_of_aws(apache: WebServer) -> None:
-    log = apache.installation.log
+def test_agent_is_not_installed_without_a_signature_of_aws(apache: Installation) -> None:
+    log = apache.log
     assert "https://s3.eu-west-1.amazonaws.com/amazon-ssm-eu-west-1/latest/debian_" in log
     assert "No public key" in log
     assert "WARNING: no sessions can be opened" in log
-    assert not is_agent_installed(apache.installation)
+    assert not is_agent_installed(apache)
     assert fetch(apache.port, "/health").status == 200
 
 
-def test_only_public_files_are_installed(apache: WebServer) -> None:
-    site = apache.installation.root / "var" / "www" / "storefront"
+def test_only_public_files_are_installed(apache: Installation) -> None:
+    site = apache.root / "var" / "www" / "storefront"
     code = {"config.js"} | {file.name for ending in ("css", "js") for file in FRONTEND.glob(f"*.{ending}")}
     expected = {"index.html", "health", *code} | {f"images/{file.name}" for file in FRONTEND.glob("images/*.svg")}
     expected |= {f"{release_of(apache.port)}/{name}" for name in code}
@@ -114,7 +106,7 @@ def test_only_public_files_are_installed(apache: WebServer) -> None:
     assert placed == expected
 
 
-def test_page_places_an_order_in_chromium(apache: WebServer, chromium: Browser) -> None:
+def test_page_places_an_order_in_chromium(apache: Installation, chromium: Browser) -> None:
     api = FakeOrderApi()
     with closing(chromium.new_context(locale="en-GB")) as context:
         api.serve(context, API_URL)
@@ -128,19 +120,19 @@ def test_page_places_an_order_in_chromium(apache: WebServer, chromium: Browser) 
         assert visit.errors == []
 
 
-def test_health_checks_are_not_logged(apache: WebServer) -> None:
+def test_health_checks_are_not_logged(apache: Installation) -> None:
     fetch(apache.port, "/health")
     fetch(apache.port, "/style.css", headers={"X-Forwarded-For": "203.0.113.7"})
-    log = apache.installation.root / "var" / "log" / "apache2" / "access.log"
+    log = apache.root / "var" / "log" / "apache2" / "access.log"
     # Apache logs a request after its response.
     wait_for("the customer's address, not the load balancer's", lambda: "203.0.113.7" in log.read_text())
     assert "/health" not in log.read_text()
 
 
 @pytest.fixture
-def machine(apache: WebServer) -> Iterator[Path]:
+def machine(apache: Installation) -> Iterator[Path]:
     """A copy of the installed machine, on which Apache does not run."""
-    with web_server.new_machine(apache.installation.root) as root:
+    with web_server.new_machine(apache.root) as root:
         yield root
 
 
@@ -194,7 +186,7 @@ REQUESTS += [(method, path) for method in METHODS for path in ("/", "/health", "
 
 
 @pytest.mark.parametrize(("method", "path"), REQUESTS)
-def test_apache_responds_like_server_py(apache: WebServer, server_py: int, method: str, path: str) -> None:
+def test_apache_responds_like_server_py(apache: Installation, server_py: int, method: str, path: str) -> None:
     target = path.replace("{release}", release_of(server_py))
     response = fetch(apache.port, target, method)
     assert_equal(response, fetch(server_py, target, method))
@@ -207,7 +199,7 @@ ENCODINGS |= {"x-gzip": False, "br": False}
 
 @pytest.mark.parametrize(("accepted", "accepts_gzip"), ENCODINGS.items())
 def test_apache_compresses_long_texts_when_the_client_accepts_it(
-    apache: WebServer, accepted: str, accepts_gzip: bool
+    apache: Installation, accepted: str, accepts_gzip: bool
 ) -> None:
     for path, is_long in {"/": True, "/main.js": True, "/config.js": False, "/nothing": False}.items():
         plain, response = (fetch(apache.port, path, headers=h) for h in ({}, {"Accept-Encoding": accepted}))
@@ -227,13 +219,13 @@ def test_apache_compresses_long_texts_when_the_client_accepts_it(
     ],
     ids=str,
 )
-def test_apache_ignores_headers_like_server_py(apache: WebServer, server_py: int, headers: dict[str, str]) -> None:
+def test_apache_ignores_headers_like_server_py(apache: Installation, server_py: int, headers: dict[str, str]) -> None:
     assert_equal(fetch(apache.port, "/main.js", headers=headers), fetch(server_py, "/main.js"))
 
 
 @pytest.mark.parametrize("path", ["/", "/main.js", "/config.js", "/images/banana.svg", "/health"])
 @pytest.mark.parametrize("accepted", ["identity", "gzip"])
-def test_apache_sends_304_for_an_unchanged_file(apache: WebServer, path: str, accepted: str) -> None:
+def test_apache_sends_304_for_an_unchanged_file(apache: Installation, path: str, accepted: str) -> None:
     headers = {"Accept-Encoding": accepted}
     etag = fetch(apache.port, path, headers=headers).headers["etag"]
     assert not etag.startswith("W/")
@@ -245,7 +237,7 @@ def test_apache_sends_304_for_an_unchanged_file(apache: WebServer, path: str, ac
     "target", ["*", "/../../etc/passwd", "/%", "/%zz", "/%2e%2e/pyproject.toml", "/..", "/\\..", "main.js"]
 )
 def test_malformed_target_gets_the_same_headers_from_both_servers(
-    apache: WebServer, server_py: int, target: str
+    apache: Installation, server_py: int, target: str
 ) -> None:
     # Apache responds with 400, server.py with 404.
     responses = [fetch(apache.port, target), fetch(server_py, target)]
@@ -254,10 +246,10 @@ def test_malformed_target_gets_the_same_headers_from_both_servers(
     assert relevant_headers(responses[0]) == relevant_headers(responses[1])
 
 
-def test_etag_is_the_same_on_every_instance(apache: WebServer) -> None:
+def test_etag_is_the_same_on_every_instance(apache: Installation) -> None:
     # Modification times differ between instances.
     before = fetch(apache.port, "/main.js").headers["etag"]
-    (apache.installation.root / "var" / "www" / "storefront" / "main.js").touch()
+    (apache.root / "var" / "www" / "storefront" / "main.js").touch()
     after = fetch(apache.port, "/main.js")
     assert after.headers["etag"] == before
     assert "last-modified" not in after.headers

@@ -98,7 +98,7 @@ def test_git_tracks_profiles_and_ignores_personal_values(tmp_path: Path) -> None
 
 
 def test_prod_profile_protects_orders_and_reserves_executions() -> None:
-    # test_backend_plan.py shows the effect of each variable.
+    # test_backend_plan.py and test_parity.py show the effect of each variable.
     settings = settings_of(profile_of("backend", "prod"))
     assert settings["deletion_protection_enabled"] is True
     assert settings["log_retention_days"] == 365

@@ -199,17 +199,22 @@ FRONTEND_REJECTED: list[Case] = [
 ]
 
 # The smallest and the largest valid value of each variable.
-BACKEND_EXTREMES: dict[str, tuple[Any, Any]] = {
+BOTH_EXTREMES: dict[str, tuple[Any, Any]] = {
     "project": ("os", "a" * 25),
     "environment": ("staging", "prod"),
     "aws_region": ("us-gov-west-1", None),
-    "kms_key_arn": (
-        KEY.replace("arn:aws:", "arn:aws-us-gov:"),
-        KEY.replace(ID, "mrk-1234abcd12ab34cd56ef1234567890ab"),
-    ),
     "permissions_boundary_arn": (
         "arn:aws:iam::aws:policy/PowerUserAccess",
         "arn:aws:iam::123456789012:policy/teams/Boundary",
+    ),
+    "log_retention_days": (1, 3653),
+    "runbook_url": ("https://r", f"https://{'r' * 292}"),
+}
+BACKEND_EXTREMES: dict[str, tuple[Any, Any]] = {
+    **BOTH_EXTREMES,
+    "kms_key_arn": (
+        KEY.replace("arn:aws:", "arn:aws-us-gov:"),
+        KEY.replace(ID, "mrk-1234abcd12ab34cd56ef1234567890ab"),
     ),
     "deletion_protection_enabled": (False, True),
     "completed_order_email": ("none", "sales.orders+shop@mail.example.co.uk"),
@@ -230,22 +235,14 @@ BACKEND_EXTREMES: dict[str, tuple[Any, Any]] = {
     "api_domain_name": ("a.io", f"{'a' * 63}.api-1.shop.example.com"),
     "api_certificate_arn": (GOV_CERTIFICATE, CERTIFICATE),
     "api_hosted_zone_id": (None, "Z0123456789ABCDEFGHIJ"),
-    **dict.fromkeys(("api_throttling_rate_limit", "submission_throttling_rate_limit"), (1, 10000)),
-    **dict.fromkeys(("api_throttling_burst_limit", "submission_throttling_burst_limit"), (1, 5000)),
-    "status_throttling_rate_limit": (1, 10000),
-    "status_throttling_burst_limit": (1, 5000),
-    "log_retention_days": (1, 3653),
-    "runbook_url": ("https://r", f"https://{'r' * 292}"),
+    **{f"{api}_throttling_rate_limit": (1, 10000) for api in THROTTLED},
+    **{f"{api}_throttling_burst_limit": (1, 5000) for api in THROTTLED},
     "latency_alarm_threshold_ms": (100, 29000),
     "no_orders_alarm_minutes": (5, 1440),
-    **dict.fromkeys(("orders_alarm_per_minute", "requests_alarm_per_minute"), (1, 1000000)),
-    "client_errors_alarm_per_minute": (1, 1000000),
+    **{f"{each}_alarm_per_minute": (1, 1000000) for each in ("orders", "requests", "client_errors")},
 }
 FRONTEND_EXTREMES: dict[str, tuple[Any, Any]] = {
-    "project": ("ab", "a" * 25),
-    "environment": (None, "prod"),
-    "aws_region": (None, "ap-southeast-2"),
-    "permissions_boundary_arn": (None, "arn:aws:iam::123456789012:policy/teams/Boundary"),
+    **BOTH_EXTREMES,
     "vpc_cidr": ("192.168.0.0/23", None),
     "availability_zones": (["us-gov-west-1a", "us-gov-west-1b"], None),
     "existing_network": (None, NETWORK),
@@ -263,9 +260,7 @@ FRONTEND_EXTREMES: dict[str, tuple[Any, Any]] = {
     "instance_type": ("a1.medium", "m7i-flex.large"),
     "min_size": (1, 100),
     "max_size": (1, 100),
-    "log_retention_days": (1, 3653),
     "alerts_topic_arn": (None, "arn:aws:sns:eu-west-1:123456789012:order-processing-prod-alerts"),
-    "runbook_url": ("https://r", f"https://{'r' * 292}"),
 }
 
 # Valid values of the variables without a default.

@@ -43,6 +43,7 @@ class Installation:
     """The result of the user data script."""
 
     root: Path
+    port: int
     status: int
     log: str
 
@@ -112,7 +113,7 @@ def install(root: Path, script: str, port: int) -> Installation:
         "GIT_CONFIG_VALUE_0": REPOSITORY_URL,
     }
     ran = _in_root(root, environment, ["/bin/bash", "/tmp/user-data"])
-    return Installation(root, ran.returncode, ran.stdout)
+    return Installation(root, port, ran.returncode, ran.stdout)
 
 
 def _in_root(root: Path, environment: dict[str, str], command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
