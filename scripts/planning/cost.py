@@ -80,7 +80,7 @@ HOURLY_METRICS = ("OrdersAccepted", "OrdersRefused", "OrdersStored", "OrdersNoti
 MEMORY_MB = {"submission": 1024, "status": 1024, "processing": 512, "notification": 512}
 ALARM_METRICS, STOREFRONT_ALARM_METRICS = 23, 6
 INSTANCES, ZONES, VOLUME_GB = 2, 2, 8
-PAGE_BYTES = 90_000  # of a first visit, rounded to ten thousand
+PAGE_BYTES = 80_000  # of a first visit, rounded to ten thousand
 
 
 @dataclass(frozen=True)
