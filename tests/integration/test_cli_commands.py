@@ -54,7 +54,7 @@ class Shop:
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
-        self.sqs, self.dynamodb, self.logs = client("sqs"), client("dynamodb"), FakeLogs()
+        self.sqs, self.dynamodb, self.logs, self.functions = client("sqs"), client("dynamodb"), FakeLogs(), mock.Mock()
         self.outputs = {"api_endpoint": "http://api.invalid", "orders_table_name": "order-processing-dev-orders"}
         for output in ("orders_queue_url", "orders_dlq_url", "notifications_dlq_url"):
             self.outputs[output] = self.sqs.create_queue(QueueName=output)["QueueUrl"]
@@ -83,7 +83,7 @@ class Shop:
         return Finished(found, printed.out, printed.err)
 
     def connect(self, service: str) -> Any:
-        return self.logs if service == "logs" else client(service)
+        return {"logs": self.logs, "lambda": self.functions}.get(service) or client(service)
 
     def store(self, *orders: ProcessedOrder, table: str = "order-processing-dev-orders") -> None:
         for order in orders:
@@ -353,6 +353,14 @@ def test_watch_ends_with_status_0_at_ctrl_c(shop: Shop, monkeypatch: pytest.Monk
     assert "dead_letters=3" in out
     counted = ["accepted", "refused", "stored", "duplicate", "notified", "failed_attempts"]
     assert re.findall(r"(\w+)=", out) == [*counted, "waiting", "in_flight", "dead_letters", "dead_notifications"]
+
+
+@pytest.mark.parametrize("command", ["pause", "resume"])
+def test_dry_run_of_a_pause_reports_only_the_state(shop: Shop, command: str) -> None:
+    shop.functions.list_event_source_mappings.return_value = {"EventSourceMappings": [{"UUID": "mapping"}]}
+    shop.functions.get_event_source_mapping.return_value = {"State": "Enabled"}
+    [_, report] = shop.run(command, "--dry-run").err.splitlines()
+    assert re.fullmatch("orders: processing is enabled and would be (dis|en)abled; nothing was done", report)
 
 
 def test_dlq_commands_handle_unreadable_notification_entries(shop: Shop) -> None:

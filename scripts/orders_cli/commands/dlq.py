@@ -187,8 +187,7 @@ def drop(*, selection: Selection, file: Path | None, mode: Mode, target: Target)
         with new_archive(path) as append:
 
             def archive(messages: Sequence[Message]) -> Sequence[Message]:
-                letters_of = ((letters.chosen[message["MessageId"]], message["Body"]) for message in messages)
-                append([{**letter.document(), **dropped, "body": body} for letter, body in letters_of])
+                append([{**letters.chosen[m["MessageId"]].document(), **dropped, "body": m["Body"]} for m in messages])
                 return messages
 
             letters.move("Dropping", archive, RateLimit())

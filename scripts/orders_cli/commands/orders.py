@@ -181,12 +181,10 @@ def trace(some_id: str, as_json: bool, target: Target) -> None:
     some_id = some_id.strip()
     if not _ID.fullmatch(some_id):
         raise click.UsageError("This is not an id: give the id of an order, a request or a message.")
-    order_id = parse_order_id(some_id)
-    wanted = order_id or some_id
+    wanted = parse_order_id(some_id) or some_id
     events = target.find().log.trace(wanted, since=utc_now() - timedelta(days=LOG_DAYS))
     if not events:
-        hint = "" if order_id else ", which is not an order id either: check it for typos"
-        raise OperatorError(f"No event contains {some_id}{hint}.", NOT_FOUND)
+        raise OperatorError(f"No event contains {some_id}: check it for typos.", NOT_FOUND)
     if as_json:
         for event in events:
             shown = {"time": format_timestamp(event.time), "function": event.function, "event": event.name}

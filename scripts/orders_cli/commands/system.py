@@ -143,9 +143,9 @@ def pause(mode: Mode, target: Target) -> None:
     `terraform apply` also enables the mapping again.
     """
     system = target.find()
-    _set(system, "Disabled", mode, "Stop processing orders")
-    report("orders are still accepted; they wait in the queue for at most 4 days, until `orders resume`")
-    report(f"alarms on waiting orders, such as {system.name}-orders-waiting, will fire in about five minutes")
+    if _set(system, "Disabled", mode, "Stop processing orders"):
+        report("orders are still accepted; they wait in the queue for at most 4 days, until `orders resume`")
+        report(f"alarms on waiting orders, such as {system.name}-orders-waiting, will fire in about five minutes")
 
 
 @click.command(short_help="Resume processing after `pause`.")
@@ -156,17 +156,18 @@ def resume(mode: Mode, target: Target) -> None:
     The waiting orders are then processed. `orders status` shows how many are left.
     """
     system = target.find()
-    _set(system, "Enabled", mode, "Resume processing orders")
-    report(f"{system.queue('orders_queue').depth().total:,} waiting orders are being processed; see `orders status`")
+    if _set(system, "Enabled", mode, "Resume processing orders"):
+        waiting = system.queue("orders_queue").depth().total
+        report(f"{waiting:,} waiting orders are being processed; see `orders status`")
 
 
-def _set(system: System, wanted: str, mode: Mode, what: str) -> None:
+def _set(system: System, wanted: str, mode: Mode, what: str) -> bool:
     functions = system.client("lambda")
     uuid = str(_mapping(system, "processing")["UUID"])
     before = _wait(functions, uuid, _STABLE)
     would = f"processing is {before.lower()} and would be {wanted.lower()}"
     if not mode.should_do(would, system.question_in_production(what)):
-        return
+        return False
     if before != wanted:
         functions.update_event_source_mapping(UUID=uuid, Enabled=wanted == "Enabled")
         report(f"processing was {before.lower()}; waiting until it is {wanted.lower()}")
@@ -174,6 +175,7 @@ def _set(system: System, wanted: str, mode: Mode, what: str) -> None:
     report(f"processing is {'already ' if before == wanted else ''}{wanted.lower()}")
     if mode.as_json:
         print_json({"processing": wanted, "changed": before != wanted})
+    return True
 
 
 def _wait(functions: Any, uuid: str, states: frozenset[str]) -> str:
