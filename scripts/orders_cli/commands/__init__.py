@@ -1,1 +1,0 @@
-"""The commands: they parse options and print the results."""
