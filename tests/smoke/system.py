@@ -1,8 +1,7 @@
 """The deployment under test."""
 
 import os
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -93,13 +92,3 @@ def find_system(variables: Mapping[str, str]) -> System:
     if system.environment == "prod" and variables.get("SMOKE_PROD") != "yes":
         raise NoSystemError("this is prod. Check another environment, or set SMOKE_PROD=yes")
     return system
-
-
-def wait_until(condition: Callable[[], bool], seconds: float, interval: float) -> bool:
-    """Return whether the condition holds within this time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(interval)
-    return True

@@ -4,25 +4,31 @@ import json
 import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 
 import pytest
 
-from smoke.system import System, wait_until
-from support.deployment.api import JSON_TYPE
+from smoke.system import System
+from support.deployment.api import JSON_TYPE, DeployedApi
+from support.sample_orders import order_document
+from support.waiting import wait_for
 
 BODY_LIMIT = 10 * 1024 * 1024  # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
 LARGEST_BURST = 200  # what one machine can send at once
 
 
-def order() -> bytes:
-    today = datetime.now(UTC).date().isoformat()
-    fields = {"customer_id": "smoke-test", "product_id": "Banana", "quantity": 1, "order_date": today}
-    return json.dumps(fields).encode()
+ORDER = json.dumps(order_document(customer_id="smoke-test")).encode()
 
 
 def requires_token(system: System) -> bool:
     return bool(system.client("apigatewayv2").get_authorizers(ApiId=system.api_id)["Items"])
+
+
+@pytest.fixture
+def api(system: System) -> DeployedApi:
+    """The API if an order can be placed without a token."""
+    if requires_token(system):
+        pytest.skip("this deployment requires a token (jwt_issuer)")
+    return system.api
 
 
 def test_gateway_rejects_unknown_routes_and_large_bodies(system: System) -> None:
@@ -68,22 +74,17 @@ def test_burst_above_the_limit_is_throttled(system: System) -> None:
 
 
 @pytest.mark.writes("orders")
-def test_order_is_processed(system: System) -> None:
-    if requires_token(system):
-        pytest.skip("this deployment requires a token (jwt_issuer)")
-    accepted = system.api.post(order())
+def test_order_is_processed(api: DeployedApi) -> None:
+    accepted = api.post(ORDER)
     assert accepted.status == 202, accepted.document.get("code")
     order_id = accepted.document["order_id"]
-    assert wait_until(lambda: system.api.get(order_id).document.get("status") == "PROCESSED", 60, 0.5), order_id
+    wait_for(f"order {order_id}", lambda: api.get(order_id).document.get("status") == "PROCESSED", 60)
 
 
 @pytest.mark.writes("orders")
-def test_repeated_idempotency_key_returns_the_same_order(system: System) -> None:
-    if requires_token(system):
-        pytest.skip("this deployment requires a token (jwt_issuer)")
+def test_repeated_idempotency_key_returns_the_same_order(api: DeployedApi) -> None:
     headers = (*JSON_TYPE.items(), ("Idempotency-Key", uuid.uuid4().hex), ("Idempotency-Key", "other"))
-    body = order()
-    first, second = (system.api.send("POST", "/orders", body, headers) for _ in range(2))
+    first, second = (api.send("POST", "/orders", ORDER, headers) for _ in range(2))
     if (first.status, second.status) != (400, 400):
         assert (first.status, second.status) == (202, 202)
         assert first.document["order_id"] == second.document["order_id"], "a retry created a second order"

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from smoke.system import DAY, FUNCTIONS, System, wait_until
+from smoke.system import DAY, FUNCTIONS, System
+from support.waiting import wait_for
 
 # Metrics of a queue without activity for six hours resume up to 15 minutes late; then the alarm evaluates one minute.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-monitoring-using-cloudwatch.html
@@ -69,13 +70,10 @@ def test_dead_letter_raises_only_the_alarm_of_its_queue(system: System, capsys: 
     try:
         with capsys.disabled():
             print(f"Waiting up to {ALARM_SECONDS // 60} minutes for {own}", flush=True)
-        raised = wait_until(lambda: states(system, own)[own] == "ALARM", ALARM_SECONDS, 5)
-        others = states(system, other)
+        wait_for(own, lambda: states(system, own)[own] == "ALARM", ALARM_SECONDS)
+        assert states(system, other)[other] != "ALARM", "a message in another queue raised it"
     finally:
-        removed = wait_until(lambda: remove(sqs, url, body), 60, 1)
-    assert removed, f"the test's message is still in the dead-letter queue, delete it: {body}"
-    assert raised
-    assert others[other] != "ALARM", "a message in another queue raised it"
+        wait_for(f"the message to delete, which is still in the queue: {body}", lambda: remove(sqs, url, body), 60)
 
 
 def remove(sqs: Any, url: str, body: str) -> bool:
