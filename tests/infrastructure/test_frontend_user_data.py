@@ -20,9 +20,8 @@ from support.deployment.frontend import API_URL, REPOSITORY_URL, user_data
 from support.deployment.terraform import Plan
 from support.prerequisites import require_root
 from support.storefront import web_server
-from support.storefront.agent import add_agent
 from support.storefront.server import FRONTEND, served
-from support.storefront.web_server import Installation
+from support.storefront.web_server import Installation, add_agent
 from support.waiting import wait_for
 
 # Headers that differ between servers and have no effect on a browser.

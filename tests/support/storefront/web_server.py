@@ -3,18 +3,20 @@
 Only its address differs: loopback and a free port instead of every interface and port 80.
 """
 
+import base64
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from support.deployment.frontend import LISTEN_ADDRESS, REPOSITORY_URL
 from support.machine.debian import debian_root
+from support.prerequisites import require_program
 from support.repository.git import git
 from support.storefront.server import FRONTEND
 from support.waiting import wait_for
@@ -36,6 +38,10 @@ _STUBS = {
         done
     """,
 }
+
+
+# A stub of the package of Session Manager's agent, signed with the test's own key.
+_AGENT = "Package: amazon-ssm-agent\nVersion: 1\nArchitecture: all\nMaintainer: Tests <tests@example.com>\nDescription: test\n"
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,9 @@ def new_machine(original: Path | None = None) -> Iterator[Path]:
             (stubs / name).chmod(0o755)
         yield root
     finally:
-        _stop_apache(root)
+        if pid := _apache(root):
+            os.kill(pid, signal.SIGTERM)
+            wait_for("Apache to stop", lambda: _apache(root) is None)
         subprocess.run(["rm", "--recursive", "--force", "--one-file-system", str(folder)], check=True)
 
 
@@ -101,6 +109,29 @@ def add_repository(root: Path, branch: str = "main", folder: str = "frontend") -
         git(repository, *arguments).check_returncode()
 
 
+def add_agent(root: Path, directory: Path) -> str:
+    """Put a signed agent where the machine downloads it; return the signing key in the script's format."""
+    gpg = require_program("gpg", "install gnupg to test the agent's signature")
+    home, package, served = directory / "gnupg", directory / "package", root / "tmp" / "served"
+    home.mkdir(mode=0o700)
+    (package / "DEBIAN").mkdir(parents=True)
+    (package / "DEBIAN" / "control").write_text(_AGENT)
+    served.mkdir(exist_ok=True)
+    agent = served / "amazon-ssm-agent.deb"
+    subprocess.run(["dpkg-deb", "--build", str(package), str(agent)], check=True, capture_output=True)
+
+    def run_gpg(*arguments: str) -> bytes:
+        # AWS's key is also self-signed with SHA-1.
+        command = [gpg, "--homedir", str(home), "--batch", "--yes", "--cert-digest-algo", "SHA1", "--passphrase", ""]
+        return subprocess.run([*command, *arguments], check=True, capture_output=True).stdout
+
+    run_gpg("--quick-generate-key", "SSM Agent <tests@example.com>", "rsa2048", "sign", "1d")
+    run_gpg("--output", f"{agent}.sig", "--detach-sign", str(agent))
+    key = run_gpg("--export", "--export-options", "export-minimal")
+    subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=False)
+    return base64.b64encode(key).decode()
+
+
 def install(root: Path, script: str, port: int) -> Installation:
     """Run the script as the first boot does, to listen on this port of loopback."""
     assert script.count(LISTEN_ADDRESS) == 2
@@ -112,16 +143,11 @@ def install(root: Path, script: str, port: int) -> Installation:
         "GIT_CONFIG_KEY_0": "url.file:///srv/repository.insteadOf",
         "GIT_CONFIG_VALUE_0": REPOSITORY_URL,
     }
-    ran = _in_root(root, environment, ["/bin/bash", "/tmp/user-data"])
-    return Installation(root, port, ran.returncode, ran.stdout)
-
-
-def _in_root(root: Path, environment: dict[str, str], command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
-    # A file, because Apache keeps running and would keep a pipe open.
     variables = [f"{name}={value}" for name, value in environment.items()]
+    # A file, because Apache keeps running and would keep a pipe open.
     with (root / "tmp" / "output").open("w+") as output:
         ran = subprocess.run(
-            ["chroot", str(root), "/usr/bin/env", "--ignore-environment", *variables, *command],
+            ["chroot", str(root), "/usr/bin/env", "--ignore-environment", *variables, "/bin/bash", "/tmp/user-data"],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -129,7 +155,7 @@ def _in_root(root: Path, environment: dict[str, str], command: Sequence[str]) ->
             timeout=_SECONDS,
         )
         output.seek(0)
-        return subprocess.CompletedProcess(ran.args, ran.returncode, output.read())
+        return Installation(root, port, ran.returncode, output.read())
 
 
 def _apache(root: Path) -> int | None:
@@ -139,10 +165,3 @@ def _apache(root: Path) -> int | None:
         return None
     pid = int(pid_file.read_text())
     return pid if Path(f"/proc/{pid}/root").exists() and Path(f"/proc/{pid}/root").samefile(root) else None
-
-
-def _stop_apache(root: Path) -> None:
-    pid = _apache(root)
-    if pid is not None:
-        os.kill(pid, signal.SIGTERM)
-        wait_for("Apache to stop", lambda: _apache(root) is None)
