@@ -68,8 +68,7 @@ def distribution_group(item: pytest.Item) -> str:
     """Return the slow fixture that a test shares with tests of other files, or else its file."""
     fixtures = set(getattr(item, "fixturenames", ()))
     callspec = getattr(item, "callspec", None)
-    if callspec and callspec.params.get("stack") == "terraform":
-        fixtures.add("terraform_stack")
+    fixtures |= {name for name in getattr(callspec, "params", {}).values() if isinstance(name, str)}
     return next((name for name in SHARED_FIXTURES if name in fixtures), str(item.path.relative_to(TESTS)))
 
 

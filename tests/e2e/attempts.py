@@ -1,25 +1,50 @@
 """AWS API calls on every part of the system that an attacker with a function's credentials could try.
 
-Where possible the arguments are invalid, so that a wrongly authorized call fails validation and changes nothing.
+The arguments are the smallest that the SDK accepts. Most are invalid, so a wrongly authorized call changes nothing.
 """
 
+import json
+import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
+from local_stack.aws import AwsConnection, Credentials
 from support.deployment.stack import DeployedStack
 
 FUNCTIONS = ("submission", "processing", "status", "notification")
 QUEUES = ("orders", "orders-dlq", "notifications-dlq")
 TOPICS = ("alerts", "order-completed")
 
-OTHER_ACCOUNT = "210987654321"
+Client = Callable[[str], Any]
+"""Makes the boto3 client of a service."""
 
 _DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
+
+# The operations that are tried on each kind of target.
+_QUEUE = "SendMessage ReceiveMessage DeleteMessage PurgeQueue GetQueueAttributes SetQueueAttributes AddPermission"
+_TOPIC = "Publish Subscribe SetTopicAttributes DeleteTopic"
+_TABLE = "GetItem Query Scan PutItem UpdateItem DeleteItem UpdateTable DeleteTable"
+_FUNCTION = "Invoke GetFunction UpdateFunctionCode AddPermission"
+_LOG = "CreateLogStream PutLogEvents FilterLogEvents DeleteLogGroup"
+_ROLE = "PutRolePolicy UpdateAssumeRolePolicy"
+_KEY = "Decrypt Encrypt GenerateDataKey DescribeKey CreateGrant PutKeyPolicy ScheduleKeyDeletion"
+_ACCOUNT = {
+    "iam": "CreateUser CreateRole",
+    "dynamodb": "ListTables",
+    "lambda": "ListEventSourceMappings",
+    "cloudwatch": "DeleteAlarms",
+    "cloudformation": "DeleteStack",
+    "secretsmanager": "GetSecretValue",
+}
+_MORE_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
+    "ReceiveMessage": {"MaxNumberOfMessages": 11},
+    "Invoke": {"Qualifier": "live"},
+}
 
 
 @dataclass(frozen=True)
@@ -34,11 +59,14 @@ class Attempt:
     arguments: Mapping[str, Any] = field(repr=False)
     service: str
 
-    def make(self, client: Callable[[str], Any]) -> None:
+    def make(self, client: Client) -> None:
         """Make the call; raise ClientError if it is rejected."""
-        getattr(client(self.service), xform_name(self.operation))(**self.arguments)
+        service = client(self.service)
+        smallest = _smallest(service.meta.service_model.operation_model(self.operation).input_shape)
+        more = _MORE_ARGUMENTS.get(self.operation, {})
+        getattr(service, xform_name(self.operation))(**{**smallest, **more, **self.arguments})
 
-    def is_permitted_to(self, client: Callable[[str], Any]) -> bool:
+    def is_permitted_to(self, client: Client) -> bool:
         """Make the call; return whether the caller is authorized. Require that a denial names this action."""
         try:
             self.make(client)
@@ -51,111 +79,80 @@ class Attempt:
         return True
 
 
-Calls = Mapping[str, Mapping[str, Any]]
+def new_user(stack: DeployedStack, *statements: Mapping[str, Any]) -> Credentials:
+    """Create an IAM user with a policy of these statements; return its credentials."""
+    iam, name = stack.client("iam"), f"user-{uuid.uuid4().hex[:8]}"
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    iam.create_user(UserName=name)
+    iam.put_user_policy(UserName=name, PolicyName="policy", PolicyDocument=policy)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
 
-_POLICY = '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}'
-_EMPTY_KEY: Mapping[str, Any] = {}
-_MISSING_ID = {"S": "nothing"}
 
-_ON_A_QUEUE: Calls = {
-    "SendMessage": {"MessageBody": ""},
-    "ReceiveMessage": {"MaxNumberOfMessages": 11},
-    "DeleteMessage": {"ReceiptHandle": "nothing"},
-    "PurgeQueue": {},
-    "GetQueueAttributes": {"AttributeNames": ["All"]},
-    "SetQueueAttributes": {"Attributes": {"VisibilityTimeout": "-1"}},
-    "AddPermission": {"Label": "other", "AWSAccountIds": [OTHER_ACCOUNT], "Actions": ["*"]},
-}
-_ON_A_TOPIC: Calls = {
-    "Publish": {"Message": ""},
-    "Subscribe": {"Protocol": "nothing", "Endpoint": "nothing"},
-    "SetTopicAttributes": {"AttributeName": "nothing", "AttributeValue": ""},
-    "DeleteTopic": {},
-}
-_ON_A_FUNCTION: Calls = {
-    "Invoke": {"Qualifier": "live", "Payload": b"{"},
-    "GetFunction": {},
-    "UpdateFunctionCode": {"ZipFile": b""},
-    "AddPermission": {"StatementId": "s", "Action": "*", "Principal": OTHER_ACCOUNT, "Qualifier": "nothing"},
-}
-_ON_A_LOG: Calls = {
-    "CreateLogStream": {"logStreamName": ":"},
-    "PutLogEvents": {"logStreamName": "nothing", "logEvents": [{"timestamp": 0, "message": "nothing"}]},
-    "FilterLogEvents": {},
-    "DeleteLogGroup": {},
-}
-_ON_A_ROLE: Calls = {
-    "PutRolePolicy": {"PolicyName": "everything", "PolicyDocument": _POLICY},
-    "UpdateAssumeRolePolicy": {"PolicyDocument": "{}"},
-}
-_ON_A_KEY: Calls = {
-    "Decrypt": {"CiphertextBlob": b"nothing"},
-    "Encrypt": {"Plaintext": b"order"},
-    "GenerateDataKey": {"KeySpec": "AES_256"},
-    "DescribeKey": {},
-    "CreateGrant": {"GranteePrincipal": f"arn:aws:iam::{OTHER_ACCOUNT}:root", "Operations": ["Decrypt"]},
-    "PutKeyPolicy": {"PolicyName": "default", "Policy": "{}"},
-    "ScheduleKeyDeletion": {"PendingWindowInDays": 1},
-}
-_ON_A_TABLE: Calls = {
-    "GetItem": {"Key": {"order_id": _MISSING_ID}},
-    "Query": {"KeyConditionExpression": "order_id = :id", "ExpressionAttributeValues": {":id": _MISSING_ID}},
-    "Scan": {},
-    "PutItem": {"Item": _EMPTY_KEY},
-    "UpdateItem": {"Key": _EMPTY_KEY},
-    "DeleteItem": {"Key": _EMPTY_KEY},
-    "UpdateTable": {"BillingMode": "NOTHING"},
-    "DeleteTable": {},
-}
-_ON_THE_ACCOUNT: Mapping[str, Calls] = {
-    "iam": {"CreateUser": {"UserName": "!"}, "CreateRole": {"RoleName": "!", "AssumeRolePolicyDocument": "{}"}},
-    "dynamodb": {"ListTables": {}},
-    "lambda": {"ListEventSourceMappings": {}},
-    "cloudwatch": {"DeleteAlarms": {"AlarmNames": ["nothing"]}},
-    "cloudformation": {"DeleteStack": {"StackName": "nothing"}},
-    "secretsmanager": {"GetSecretValue": {"SecretId": "nothing"}},
-}
+def clients_of_role(connection: AwsConnection, role_arn: str) -> Client:
+    # The emulator lets the account's owner assume a role that trusts a service.
+    keys = connection.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="test")["Credentials"]
+    credentials = Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
+    return replace(connection, credentials=credentials).client
+
+
+def _smallest(shape: Any) -> Any:
+    """Return the smallest value that botocore accepts for a type of its model; texts consist of invalid characters."""
+    length = shape.metadata.get("min", 0)
+    match shape.type_name:
+        case "structure":
+            return {name: _smallest(shape.members[name]) for name in shape.required_members}
+        case "list":
+            return [_smallest(shape.member)] * length
+        case "map":
+            return {}
+        case "blob":
+            return b":" * length
+        case "string":
+            return ":" * length
+        case _:  # a number
+            return length
 
 
 def attempts_on(stack: DeployedStack, key_id: str) -> Iterator[Attempt]:
     """Yield all attempts on a deployed stack, and on a key of its account."""
     for queue in QUEUES:
-        yield from _each("sqs", f"queue {queue}", _ON_A_QUEUE, QueueUrl=stack.queue_url(queue))
+        yield from _each("sqs", f"queue {queue}", _QUEUE, QueueUrl=stack.queue_url(queue))
     for topic in TOPICS:
-        yield from _each("sns", f"topic {topic}", _ON_A_TOPIC, TopicArn=stack.arn("sns", f"{stack.prefix}-{topic}"))
+        arn = stack.arn("sns", f"{stack.prefix}-{topic}")
+        yield from _each("sns", f"topic {topic}", _TOPIC, TopicArn=arn)
     yield from _on_the_table(stack)
     for function in FUNCTIONS:
         name, role = f"{stack.prefix}-{function}", stack.role(function)
-        yield from _each("lambda", f"function {function}", _ON_A_FUNCTION, FunctionName=name)
-        yield from _each("logs", f"log {function}", _ON_A_LOG, logGroupName=f"/aws/lambda/{name}")
-        yield from _each("iam", f"role {function}", _ON_A_ROLE, RoleName=role.rpartition("/")[2])
-        yield from _each("sts", f"role {function}", {"AssumeRole": {"RoleArn": role, "RoleSessionName": "attack"}})
+        yield from _each("lambda", f"function {function}", _FUNCTION, FunctionName=name)
+        yield from _each("logs", f"log {function}", _LOG, logGroupName=f"/aws/lambda/{name}")
+        yield from _each("iam", f"role {function}", _ROLE, RoleName=role.rpartition("/")[2])
+        yield from _each("sts", f"role {function}", "AssumeRole", RoleArn=role)
     yield from attempts_on_key(key_id)
-    for service, calls in _ON_THE_ACCOUNT.items():
-        yield from _each(service, "account", calls)
-    route = {"ApiId": urlsplit(stack.outputs["api_endpoint"]).netloc.split(".")[0], "RouteId": "nothing"}
-    yield Attempt("apigateway:PATCH", "api", "UpdateRoute", route, "apigatewayv2")
+    for service, operations in _ACCOUNT.items():
+        yield from _each(service, "account", operations)
+    api = urlsplit(stack.outputs["api_endpoint"]).netloc.split(".")[0]
+    yield Attempt("apigateway:PATCH", "api", "UpdateRoute", {"ApiId": api}, "apigatewayv2")
 
 
 def attempts_on_key(key_id: str) -> Iterator[Attempt]:
     """Yield all attempts on a KMS key."""
-    yield from _each("kms", "key", _ON_A_KEY, KeyId=key_id)
+    yield from _each("kms", "key", _KEY, KeyId=key_id)
 
 
-def _each(service: str, subject: str, calls: Calls, **target: str) -> Iterator[Attempt]:
-    for operation, arguments in calls.items():
+def _each(service: str, subject: str, operations: str, **arguments: Any) -> Iterator[Attempt]:
+    for operation in operations.split():
         action = f"{service}:{'InvokeFunction' if operation == 'Invoke' else operation}"
-        yield Attempt(action, subject, operation, {**target, **arguments}, service)
+        yield Attempt(action, subject, operation, arguments, service)
 
 
 def _on_the_table(stack: DeployedStack) -> Iterator[Attempt]:
     name = stack.outputs["orders_table_name"]
-    yield from _each("dynamodb", "table orders", _ON_A_TABLE, TableName=name)
-    batches: Calls = {
-        "BatchGetItem": {"RequestItems": {name: {"Keys": [{"order_id": _MISSING_ID}]}}},
-        "BatchWriteItem": {"RequestItems": {name: [{"DeleteRequest": {"Key": _EMPTY_KEY}}]}},
-    }
-    yield from _each("dynamodb", "table orders", batches)
+    yield from _each("dynamodb", "table orders", _TABLE, TableName=name)
+    keys: Any = {"Keys": [{"order_id": {"S": "nothing"}}]}
+    yield from _each("dynamodb", "table orders", "BatchGetItem", RequestItems={name: keys})
+    deletions: Any = [{"DeleteRequest": {"Key": {}}}]
+    yield from _each("dynamodb", "table orders", "BatchWriteItem", RequestItems={name: deletions})
     for action, statement in {
         "PartiQLInsert": f'INSERT INTO "{name}" VALUE {{}}',
         "PartiQLSelect": f"SELECT * FROM \"{name}\" WHERE order_id = 'nothing'",
@@ -164,8 +161,7 @@ def _on_the_table(stack: DeployedStack) -> Iterator[Attempt]:
     }.items():
         statements = {"Statements": [{"Statement": statement}]}
         yield Attempt(f"dynamodb:{action}", "table orders", "BatchExecuteStatement", statements, "dynamodb")
-    query = {"KeyConditionExpression": "customer_id = :id", "ExpressionAttributeValues": {":id": _MISSING_ID}}
-    yield from _each("dynamodb", "index", {"Query": query}, TableName=name, IndexName="by_customer")
+    yield from _each("dynamodb", "index", "Query", TableName=name, IndexName="by_customer")
     streams = stack.client("dynamodbstreams")
     [stream] = [each["StreamArn"] for each in streams.list_streams(TableName=name)["Streams"]]
     [shard, *_] = streams.describe_stream(StreamArn=stream)["StreamDescription"]["Shards"]

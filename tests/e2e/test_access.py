@@ -4,21 +4,19 @@ The roles' permissions are listed here. The tests compare them with the roles' p
 with Terraform's, and with the calls that the deployed roles can make.
 """
 
-import json
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from e2e.attempts import FUNCTIONS, OTHER_ACCOUNT, QUEUES, TOPICS, Attempt, attempts_on
+from e2e.attempts import FUNCTIONS, QUEUES, TOPICS, Attempt, Client, attempts_on, clients_of_role, new_user
 from local_stack.aws import ANONYMOUS, Credentials
 from support.deployment.stack import DeployedStack
 
-Client = Callable[[str], Any]
+OTHER_ACCOUNT = "210987654321"
+
 Permission = tuple[str, str]
 """An action and its target."""
 
@@ -50,8 +48,8 @@ def permissions_of(function: str) -> set[Permission]:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_role_policies_allow_exactly_the_listed_permissions(one_stack: DeployedStack, function: str) -> None:
-    iam, role = one_stack.client("iam"), one_stack.role(function).rpartition("/")[2]
+def test_role_policies_allow_exactly_the_listed_permissions(stack: DeployedStack, function: str) -> None:
+    iam, role = stack.client("iam"), stack.role(function).rpartition("/")[2]
     assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
     statements = [
         statement
@@ -59,7 +57,7 @@ def test_role_policies_allow_exactly_the_listed_permissions(one_stack: DeployedS
         for statement in iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]["Statement"]
     ]
     assert {statement["Effect"] for statement in statements} == {"Allow"}
-    names = names_of(one_stack)
+    names = names_of(stack)
     allowed = {
         (action, names.get(resource, resource))
         for statement in statements
@@ -88,21 +86,18 @@ def names_of(stack: DeployedStack) -> dict[str, str]:
 
 
 def clients_of(stack: DeployedStack, credentials: Credentials) -> Client:
-    return cache(replace(stack.local.connection, credentials=credentials).client)
+    return replace(stack.local.connection, credentials=credentials).client
 
 
-def session_of(stack: DeployedStack, function: str) -> Credentials:
-    """Return credentials of a function's role."""
-    # The emulator lets the account's owner assume a role that trusts a service.
-    keys = stack.client("sts").assume_role(RoleArn=stack.role(function), RoleSessionName="test")["Credentials"]
-    return Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
+def clients_of_function(stack: DeployedStack, function: str) -> Client:
+    return clients_of_role(stack.local.connection, stack.role(function))
 
 
 @pytest.fixture(scope="module")
-def attempts(one_stack: DeployedStack) -> Iterator[list[Attempt]]:
-    kms = one_stack.client("kms")
+def attempts(stack: DeployedStack) -> Iterator[list[Attempt]]:
+    kms = stack.client("kms")
     key_id = kms.create_key(Description="A key that is not used by the system.")["KeyMetadata"]["KeyId"]
-    yield list(attempts_on(one_stack, key_id))
+    yield list(attempts_on(stack, key_id))
     kms.schedule_key_deletion(KeyId=key_id, PendingWindowInDays=7)
 
 
@@ -112,38 +107,28 @@ def permitted(attempts: list[Attempt], client: Client) -> set[Permission]:
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_role_allows_only_the_calls_of_its_function(
-    one_stack: DeployedStack, attempts: list[Attempt], function: str
+    stack: DeployedStack, attempts: list[Attempt], function: str
 ) -> None:
     tried = {(attempt.action, attempt.subject) for attempt in attempts}
     assert permissions_of(function) < tried
     assert len(tried) > 100
-    assert permitted(attempts, clients_of(one_stack, session_of(one_stack, function))) == permissions_of(function)
+    assert permitted(attempts, clients_of_function(stack, function)) == permissions_of(function)
 
 
-def test_user_without_permissions_is_denied_everything(one_stack: DeployedStack, attempts: list[Attempt]) -> None:
-    iam, name = one_stack.client("iam"), f"guest-{uuid.uuid4().hex[:8]}"
-    iam.create_user(UserName=name)
+def test_user_without_permissions_is_denied_everything(stack: DeployedStack, attempts: list[Attempt]) -> None:
     # The user's policy allows AssumeRole, but the trust policies of the roles do not.
-    statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
-    iam.put_user_policy(UserName=name, PolicyName="roles", PolicyDocument=policy)
-    key = iam.create_access_key(UserName=name)["AccessKey"]
-    guest = clients_of(one_stack, Credentials(key["AccessKeyId"], key["SecretAccessKey"]))
+    user = new_user(stack, {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"})
 
-    assert permitted(attempts, guest) == set()
-
-    iam.delete_access_key(UserName=name, AccessKeyId=key["AccessKeyId"])
-    iam.delete_user_policy(UserName=name, PolicyName="roles")
-    iam.delete_user(UserName=name)
+    assert permitted(attempts, clients_of(stack, user)) == set()
 
 
 @pytest.mark.parametrize("is_signed", [True, False], ids=["another account", "unsigned"])
 def test_queues_and_topics_deny_unsigned_and_cross_account_calls(
-    one_stack: DeployedStack, attempts: list[Attempt], is_signed: bool
+    stack: DeployedStack, attempts: list[Attempt], is_signed: bool
 ) -> None:
     # In the emulator, an account ID and the root user's secret key are the credentials of that account's root user.
-    caller = Credentials(OTHER_ACCOUNT, one_stack.local.connection.credentials.secret_key) if is_signed else ANONYMOUS
-    client = clients_of(one_stack, caller)
+    caller = Credentials(OTHER_ACCOUNT, stack.local.connection.credentials.secret_key) if is_signed else ANONYMOUS
+    client = clients_of(stack, caller)
     denials = {"AccessDenied", "AuthorizationError", "MissingAuthenticationToken"}
     tried = [attempt for attempt in attempts if attempt.subject.startswith(("queue ", "topic "))]
     assert len(tried) > 25
@@ -155,9 +140,9 @@ def test_queues_and_topics_deny_unsigned_and_cross_account_calls(
 
 @pytest.mark.parametrize("function", ["submission", "processing", "notification"])
 def test_queues_and_topics_deny_functions_over_plain_http(
-    one_stack: DeployedStack, attempts: list[Attempt], function: str
+    stack: DeployedStack, attempts: list[Attempt], function: str
 ) -> None:
-    signed = clients_of(one_stack, session_of(one_stack, function))
+    signed = clients_of_function(stack, function)
 
     def without_tls(request: Any, **_: Any) -> None:
         # The emulator trusts this unsigned header, like a server behind a proxy.

@@ -16,16 +16,12 @@ import pytest
 from local_stack import LocalStack
 from local_stack.environment import tool_environment
 from orders.domain.order_id import parse_order_id
+from orders_cli.queue import Depth, Queue
 from support.deployment.stack import DeployedStack
 from support.deployment.stream import failed_notification
 from support.machine.orders_command import Finished, OrdersCommand, run_here
+from support.sample_orders import order_document
 from support.waiting import wait_for
-
-
-@pytest.fixture(scope="module")
-def stack(local_stack: LocalStack) -> DeployedStack:
-    """The CloudFormation stack. With Terraform, `orders` differs only in how it finds the stack."""
-    return DeployedStack(local_stack)
 
 
 @pytest.fixture
@@ -67,8 +63,8 @@ def test_order_is_submitted_shown_listed_and_traced(stack: DeployedStack, orders
 
 def test_submit_reports_rejected_lines_without_their_content(orders: OrdersCommand, customer: str) -> None:
     secret = "secret-of-a-customer!"
-    valid = {"customer_id": customer, "product_id": "Pear", "quantity": 1, "order_date": "2025-04-25"}
-    lines = [f'{{"customer_id": "{secret}"}}', f'{{"{secret}', "[]", json.dumps(valid)]
+    valid = json.dumps(order_document(customer_id=customer))
+    lines = [f'{{"customer_id": "{secret}"}}', f'{{"{secret}', "[]", valid]
     finished = orders.run("submit", "-", "--batch", "b", status=1, text="\n".join(lines))
     assert re.search(r"^1 +rejected +VALIDATION_FAILED .*/quantity is required", finished.out, re.MULTILINE)
     assert re.search(r"^2 +rejected +UNREADABLE_LINE The line is not one valid JSON", finished.out, re.MULTILINE)
@@ -80,18 +76,11 @@ def test_submit_reports_rejected_lines_without_their_content(orders: OrdersComma
 def dead_letters(stack: DeployedStack, orders: OrdersCommand, number: int) -> None:
     """Empty the dead-letter queue; then send this many orders to it."""
     orders.run("dlq", "drop", "--kind", "all", "--yes", "--to", f"{uuid.uuid4().hex}.jsonl")
-    sqs, url = stack.client("sqs"), stack.outputs["orders_dlq_url"]
-    for start in range(0, number, 10):
-        bodies = [json.dumps(stack.message("signals")) for _ in range(start, min(start + 10, number))]
-        entries = [{"Id": str(place), "MessageBody": body} for place, body in enumerate(bodies)]
-        sqs.send_message_batch(QueueUrl=url, Entries=entries)
+    stack.send_to_queue(*(stack.message("signals") for _ in range(number)), queue="orders_dlq_url")
 
 
-def depth(stack: DeployedStack) -> tuple[int, int]:
-    """Return the numbers of visible and hidden messages in the dead-letter queue."""
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    response = stack.client("sqs").get_queue_attributes(QueueUrl=stack.outputs["orders_dlq_url"], AttributeNames=names)
-    return int(response["Attributes"][names[0]]), int(response["Attributes"][names[1]])
+def depth(stack: DeployedStack) -> Depth:
+    return Queue(stack.client("sqs"), stack.outputs["orders_dlq_url"]).depth()
 
 
 @pytest.mark.parametrize(
@@ -102,14 +91,14 @@ def test_closed_output_ends_a_listing_and_no_redrive(
 ) -> None:
     dead_letters(stack, orders, 3)
     with orders.start(*command.split()) as process:
-        assert process.stdout is not None
+        assert process.stdout
+        assert process.stderr
         process.stdout.close()
-        assert process.stderr is not None
         err = process.stderr.read()
     assert process.returncode in statuses
     assert "Traceback" not in err
     assert "Exception ignored" not in err
-    assert depth(stack) == ((0, 0) if "redrive" in command else (3, 0))
+    assert depth(stack) == Depth(0 if "redrive" in command else 3, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -122,21 +111,21 @@ def test_redrive_can_be_repeated_when_a_signal_ends_it(
     dead_letters(stack, orders, 15)
     nohup = None if number else lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with orders.start("dlq", "redrive", "--yes", "--rate", "5", preexec_fn=nohup) as process:
-        wait_for("the first messages to move", lambda: sum(depth(stack)) < 15)
+        wait_for("the first messages to move", lambda: depth(stack).total < 15)
         process.send_signal(number or signal.SIGHUP)
         _, err = process.communicate(timeout=60)
     assert process.returncode == status, err
     [done] = map(int, re.findall(r"orders: (\d+) messages? redriven", err))
-    visible, hidden = depth(stack)
+    left = depth(stack)
     # A message whose deletion was interrupted is in both queues.
-    assert 0 <= 15 - done - visible <= 10
-    assert hidden == 0
+    assert 0 <= 15 - done - left.visible <= 10
+    assert left.in_flight == 0
     if number:
         assert err.endswith("orders: stopped\n")
         assert "Traceback" not in err
-        assert visible > 0
+        assert left.visible > 0
         orders.run("dlq", "redrive", "--yes")
-    assert depth(stack) == (0, 0)
+    assert depth(stack).total == 0
 
 
 def test_pause_stops_processing_until_resume(stack: DeployedStack, orders: OrdersCommand, customer: str) -> None:
@@ -145,8 +134,7 @@ def test_pause_stops_processing_until_resume(stack: DeployedStack, orders: Order
         assert json.loads(paused.out) == {"processing": "Disabled", "changed": True}
         assert "order-processing-dev-orders-waiting" in paused.err
         assert json.loads(orders.run("pause", "--json").out)["changed"] is False
-        body = {"customer_id": customer, "product_id": "Pear", "quantity": 1, "order_date": "2025-04-25"}
-        order_id = stack.api.post(json.dumps(body).encode()).json()["order_id"]
+        order_id = stack.api.post(json.dumps(order_document(customer_id=customer)).encode()).json()["order_id"]
         status = json.loads(orders.run("status", "--json").out)
         assert (status["processing"], status["notification"]) == ("Disabled", "Enabled")
         assert status["orders_queue"]["visible"] >= 1
@@ -187,9 +175,7 @@ def test_drop_asks_for_confirmation_on_a_terminal(stack: DeployedStack, orders: 
     dead_letters(stack, orders, 1)
     [order] = json.loads(orders.run("dlq", "list", "--json").out)["groups"]
     bodies = [f"{customer}\t{number} [red]=1+1" for number in range(3)]
-    for body in bodies:
-        stack.client("sqs").send_message(QueueUrl=stack.outputs["orders_dlq_url"], MessageBody=body)
-
+    stack.send_to_queue(*bodies, queue="orders_dlq_url")
     for columns, term, answer, status in ((80, "dumb", "n", 1), (160, "xterm", "y", 0)):
         drop = ["dlq", "drop", "--kind", "all", "--to", "f"]
         found, text = on_terminal(orders, *drop, columns=columns, term=term, answer=answer)
@@ -208,21 +194,18 @@ def test_drop_asks_for_confirmation_on_a_terminal(stack: DeployedStack, orders: 
                 assert body not in shown
     kept = [json.loads(line)["body"] for line in (orders.directory / "f").read_text().splitlines()]
     assert set(bodies) < set(kept)
-    assert depth(stack) == (0, 0)
+    assert depth(stack).total == 0
 
 
 def test_notifications_are_sent_again_from_the_stream_and_by_order_id(
     stack: DeployedStack, orders: OrdersCommand, customer: str
 ) -> None:
-    body = {"customer_id": customer, "product_id": "Pear", "quantity": 1, "order_date": "2025-04-25"}
-    order_id = stack.api.post(json.dumps(body).encode()).json()["order_id"]
+    order_id = stack.api.post(json.dumps(order_document(customer_id=customer)).encode()).json()["order_id"]
     wait_for("the notification", lambda: stack.events("notification", "order_notified", order_id))
     entry = failed_notification(stack, order_id)
     expired = {**entry, "DDBStreamBatchInfo": {**entry["DDBStreamBatchInfo"], "startSequenceNumber": "1".zfill(21)}}
     expired["requestContext"] = {"condition": "MaximumRecordAgeExceeded"}
-    for each in (entry, expired):
-        url = stack.outputs["notifications_dlq_url"]
-        stack.client("sqs").send_message(QueueUrl=url, MessageBody=json.dumps(each))
+    stack.send_to_queue(entry, expired, queue="notifications_dlq_url")
 
     assert "RetryAttemptsExhausted, Unhandled" in orders.run("dlq", "list", "--notifications").out
     finished = orders.run("dlq", "redrive", "--notifications", "--yes", status=1)

@@ -6,27 +6,23 @@ tokens of its own Cognito and evaluates key policies, but encrypts nothing. The 
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import cache, partial
+from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
-from e2e.attempts import FUNCTIONS, attempts_on_key
+from e2e.attempts import FUNCTIONS, attempts_on_key, clients_of_role
 from infrastructure.test_key_policy import key_policy
-from local_stack.aws import Credentials
 from support.deployment.api import JSON_TYPE, DeployedApi, Response
 from support.deployment.cloudformation import Stack
 from support.deployment.emulator import Emulator, running_emulator
 from support.deployment.sign_in import SignIn
-from support.deployment.subscription import subscribed_queue
-from support.repository.cloudformation import Template
 from support.sample_orders import SAMPLE_BODY
 from support.waiting import wait_for
 
 PREFIX = "order-processing-dev"
 REGION = "eu-west-1"
 ACCOUNT = "000000000000"
-SHOP_ORIGIN = "https://shop.example.com"
 
 USES_OF_THE_KEY = {
     "submission": {"kms:GenerateDataKey", "kms:Decrypt"},
@@ -72,7 +68,7 @@ def _bearer(token: str | None) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    with running_emulator(tmp_path_factory.mktemp("emulator"), REGION, [SHOP_ORIGIN]) as emulator:
+    with running_emulator(tmp_path_factory.mktemp("emulator"), REGION) as emulator:
         sign_in = SignIn(emulator.client("cognito-idp"), "customers")
         shop, till = sign_in.application("shop"), sign_in.application("till")
         key = emulator.client("kms").create_key(Policy=key_policy(ACCOUNT, REGION))["KeyMetadata"]["Arn"]
@@ -154,39 +150,11 @@ def test_request_gets_401_when_the_token_is_invalid(guarded: Guarded) -> None:
             assert (response.status, response.json()) == (401, {"message": "Unauthorized"}), name
 
 
-def test_preflight_request_needs_no_token(guarded: Guarded) -> None:
-    template = Template.read().resources(NotificationEmail="you@example.com", JwtIssuer="https://a", JwtAudience="a")
-    # The emulator ignores the template's CORS settings.
-    guarded.emulator.client("apigatewayv2").update_api(
-        ApiId=guarded.outputs["ApiEndpoint"].split("//")[1].split(".")[0],
-        CorsConfiguration=template["OrdersApi"]["Properties"]["CorsConfiguration"],
-    )
-    requested = {
-        "Access-Control-Request-Method": "POST",
-        "Access-Control-Request-Headers": "authorization,content-type",
-    }
-    response = guarded.api.send("OPTIONS", "/orders", headers={"Origin": SHOP_ORIGIN, **requested})
-    assert response.status == 204
-    assert "authorization" in response.headers["access-control-allow-headers"]
-
-
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_role_may_use_the_key_only_as_its_function_needs(guarded: Guarded, function: str) -> None:
-    assumed = guarded.emulator.client("sts").assume_role(RoleArn=guarded.role(function), RoleSessionName="test")
-    keys = assumed["Credentials"]
-    credentials = Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
-    client = cache(replace(guarded.emulator.connection, credentials=credentials).client)
+    client = clients_of_role(guarded.emulator.connection, guarded.role(function))
     used = {attempt.action for attempt in attempts_on_key(guarded.key_arn) if attempt.is_permitted_to(client)}
     assert used == USES_OF_THE_KEY[function]
-
-
-def test_alarm_notifies_when_topics_are_encrypted(guarded: Guarded) -> None:
-    with subscribed_queue(guarded.emulator.client, guarded.outputs["AlertsTopicArn"], "person") as read:
-        guarded.emulator.client("cloudwatch").set_alarm_state(
-            AlarmName=f"{PREFIX}-orders-dlq", StateValue="ALARM", StateReason="a drill"
-        )
-        [message] = wait_for("the notification", read)
-    assert f"{PREFIX}-orders-dlq" in message["Subject"] + message["Message"]
 
 
 def test_role_is_limited_by_its_permissions_boundary(guarded: Guarded) -> None:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from support.deployment.package import changed_zip, lambda_zip
 from support.deployment.stack import DeployedStack
 from support.sample_orders import SAMPLE_BODY
 from support.waiting import wait_for
@@ -41,32 +40,25 @@ Deploy = Callable[[str, str], None]
 
 
 @pytest.fixture
-def deploy(one_stack: DeployedStack) -> Iterator[Deploy]:
+def deploy(stack: DeployedStack) -> Iterator[Deploy]:
     """Return a function that deploys a Lambda function with code appended to message.py; roll back afterwards."""
-    functions, package = one_stack.client("lambda"), lambda_zip("local")
+    former: dict[str, str] = {}
 
-    def name_of(function: str) -> dict[str, str]:
-        return {"FunctionName": f"{one_stack.prefix}-{function}"}
-
-    def point(function: str, version: str) -> None:
-        functions.update_alias(**name_of(function), Name="live", FunctionVersion=version)
+    def publish(function: str, more: str) -> str:
+        return stack.publish(function, "orders/domain/message.py", lambda text: text + more)
 
     def deploy(function: str, more: str) -> None:
-        code = changed_zip(package, "orders/domain/message.py", lambda text: text + more)
-        point(function, functions.update_function_code(**name_of(function), ZipFile=code, Publish=True)["Version"])
+        version = stack.serve(function, publish(function, more))
+        former.setdefault(function, version)
 
-    versions = {
-        function: functions.get_alias(**name_of(function), Name="live")["FunctionVersion"]
-        for function in ("submission", "processing")
-    }
     yield deploy
-    for function, version in versions.items():
-        deploy(function, "")
-        point(function, version)
+    for function, version in former.items():
+        publish(function, "")
+        stack.serve(function, version)
 
 
-def test_orders_in_flight_are_stored_when_the_format_changes(one_stack: DeployedStack, deploy: Deploy) -> None:
-    stack, customer = one_stack, f"versions-{uuid.uuid4().hex[:8]}"
+def test_orders_in_flight_are_stored_when_the_format_changes(stack: DeployedStack, deploy: Deploy) -> None:
+    customer = f"versions-{uuid.uuid4().hex[:8]}"
     placed: list[str] = []
 
     def place(number: int) -> None:

@@ -4,7 +4,6 @@ Commands for AWS use an empty emulator. PREPARED prepares a section and verifies
 command is not run here.
 """
 
-import json
 import os
 import re
 import shlex
@@ -13,7 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,15 +20,23 @@ import pytest
 
 import set_up_venv
 import terraform_provider
-from local_stack.aws import AwsConnection, Credentials
+from local_stack import Settings
 from local_stack.environment import without_user_settings
 from local_stack.machine import free_port
 from local_stack.terraform import PLUGIN_CACHE
+from orders.domain.order_id import random_order_id
 from support.deployment.emulator import Emulator, running_emulator
 from support.deployment.package import lambda_zip
-from support.machine.shell import DocumentReader, Shell, in_one_line, write_command
+from support.documented_commands import (
+    DEPLOYMENT,
+    README,
+    DocumentReader,
+    Shell,
+    require_documented,
+    sections_with_commands,
+    write_command,
+)
 from support.prerequisites import aws_cli, require_program
-from support.repository.documented_commands import DEPLOYMENT, README, sections_with_commands
 from support.repository.files import REPOSITORY, checked_in_files
 from support.waiting import wait_for
 
@@ -64,21 +71,18 @@ EXPECTED = {
 }
 
 
-@dataclass(frozen=True)
-class Project:
-    """A copy of the project in which `make run` runs."""
-
-    directory: Path
-    screen: Path
-    """The output of `make run`."""
-
-
 @dataclass(kw_only=True)
 class Reader(DocumentReader):
     """Runs the commands of the documents in a second terminal."""
 
-    project: Project
+    project: Path
+    """A copy of the project in which `make run` runs."""
     account: Emulator
+
+
+def screen_of(project: Path) -> Path:
+    """Return the file with the output of `make run`."""
+    return project.parent / "screen"
 
 
 @contextmanager
@@ -86,14 +90,14 @@ def first_order(reader: Reader) -> Iterator[None]:
     def accepted() -> None:
         [order_id] = re.findall(rf"(?im)^location: /orders/({ORDER_ID})", reader.output)
         reader.filled_in["order_id"] = order_id
-        wait_for("the order's e-mail", lambda: f"Order {order_id} completed" in reader.project.screen.read_text())
+        wait_for("the order's e-mail", lambda: f"Order {order_id} completed" in screen_of(reader.project).read_text())
 
     def poisoned() -> None:
-        wait_for("the alarm", lambda: "Subject: ALARM: " in reader.project.screen.read_text())
+        wait_for("the alarm", lambda: "Subject: ALARM: " in screen_of(reader.project).read_text())
 
     reader.after |= {"curl -i": accepted, "curl --aws-sigv4": poisoned}
     yield
-    mailbox = reader.project.directory / ".local" / "mailbox"
+    mailbox = reader.project / ".local" / "mailbox"
     assert any("ALARM: " in mail.read_text() for mail in mailbox.rglob("*") if mail.is_file())
 
 
@@ -102,7 +106,7 @@ def account(reader: Reader) -> Iterator[None]:
     """Point `aws` and `terraform` at an empty account."""
     for name, value in reader.account.environment.items():
         if os.environ.get(name) != value:
-            assert reader.shell.run(f"export {name}='{value}'").status == 0
+            assert reader.shell.run(f"export {name}='{value}'")[0] == 0
     yield
 
 
@@ -124,8 +128,8 @@ def storefront(reader: Reader) -> Iterator[None]:
     reader.replaced["terraform apply -var api_url="] = "terraform -chdir=terraform-frontend apply -var api_url="
     deploy = "terraform apply -var notification_email=you@your-shop.example"
     with backend(reader):
-        if not (reader.project.directory / "terraform-backend" / "terraform.tfstate").exists():
-            reader.run_all(["cd terraform-backend", "terraform init", deploy, "cd .."])
+        if not (reader.project / "terraform-backend" / "terraform.tfstate").exists():
+            reader.run_section(["cd terraform-backend", "terraform init", deploy, "cd .."])
         reader.not_run[deploy] = "the README has it too"
         reader.expected[f'{deploy} -var "cors'] = "Apply complete!"
         yield
@@ -139,10 +143,10 @@ def team_state(reader: Reader) -> Iterator[None]:
     reader.replaced["terraform workspace"] = "terraform -chdir=../terraform-frontend workspace"
     with backend(reader):
         # The emulator supports path-style buckets only.
-        reader.shell.run("export TF_CLI_ARGS_init='-backend-config=use_path_style=true'")
+        reader.shell.run('export TF_CLI_ARGS_init="$TF_CLI_ARGS_init -backend-config=use_path_style=true"')
         reader.shell.run("cd terraform-backend && rm -rf .terraform terraform.tfstate*")
         yield
-        assert reader.shell.run("terraform state list").status == 1, "no state is in S3 yet"
+        assert reader.shell.run("terraform state list")[0] == 1, "no state is in S3 yet"
 
 
 PREPARED: Mapping[str, Callable[[Reader], AbstractContextManager[None]]] = {
@@ -157,10 +161,10 @@ PREPARED: Mapping[str, Callable[[Reader], AbstractContextManager[None]]] = {
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The project after `git clone`, with `make run` in a first terminal and its installation already done."""
     require_program("make", "install GNU make")
-    command = SECTIONS["Two commands"].commands[0]
+    command = SECTIONS["Two commands"][0]
     assert command.startswith("make run ")
     directory = tmp_path_factory.mktemp("clone") / "order-processing-system"
     for source in checked_in_files():
@@ -173,39 +177,35 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     for name in ("local", "arm64"):
         shutil.copy(package, directory / "dist" / f"orders-{name}.zip")
         shutil.copy(package.with_suffix(".inputs"), directory / "dist" / f"orders-{name}.inputs")
-    project = Project(directory, directory.parent / "screen")
-    ports = {"PORT": str(free_port()), "AWS_PORT": str(free_port())}
+    settings = Settings(storefront_port=free_port(), aws_port=free_port(), local_directory=directory / ".local")
+    ports = {"PORT": str(settings.storefront_port), "AWS_PORT": str(settings.aws_port)}
+    screen = screen_of(directory)
     with (
-        project.screen.open("w") as screen,
+        screen.open("w") as output,
         subprocess.Popen(
             ["bash", "-c", command],
             cwd=directory,
             env={**environment_of_a_reader(), **ports},
             stdin=subprocess.DEVNULL,
-            stdout=screen,
+            stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         ) as running,
     ):
         try:
-            wait_for(
-                "`make run`",
-                lambda: "\nReady.\n" in project.screen.read_text() or running.poll() is not None,
-                seconds=120,
-            )
-            assert running.poll() is None, project.screen.read_text()
+            wait_for("`make run`", lambda: "\nReady.\n" in screen.read_text() or running.poll() is not None, 120)
+            assert running.poll() is None, screen.read_text()
             # Five receives of an invalid message take a minute with the deployed visibility timeout.
-            stack = json.loads((directory / ".local" / "stack.json").read_text())
-            credentials = Credentials(stack["access_key_id"], stack["secret_access_key"])
-            sqs = AwsConnection(stack["endpoint_url"], stack["region"], credentials).client("sqs")
-            sqs.set_queue_attributes(QueueUrl=stack["orders_queue_url"], Attributes={"VisibilityTimeout": "1"})
-            yield project
+            sqs = settings.connection.client("sqs")
+            url = sqs.get_queue_url(QueueName="order-processing-dev-orders")["QueueUrl"]
+            sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "1"})
+            yield directory
         finally:
             # Ctrl-C reaches every process of the terminal. ProcessLookupError: `make run` has already ended.
             with suppress(ProcessLookupError):
                 os.killpg(running.pid, signal.SIGINT)
             running.wait(60)
-    assert project.screen.read_text().rstrip().endswith("Stopped; the orders are kept for the next time.")
+    assert screen.read_text().rstrip().endswith("Stopped; the orders are kept for the next time.")
 
 
 def share_environment(environment: Path) -> None:
@@ -230,33 +230,31 @@ def empty_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator
 
 
 @pytest.fixture
-def reader(project: Project, empty_account: Emulator, tmp_path: Path) -> Iterator[Reader]:
+def reader(project: Path, empty_account: Emulator, tmp_path: Path) -> Iterator[Reader]:
     """A reader with a new terminal."""
     write_command(tmp_path / "aws", f'exec {shlex.join(aws_cli())} "$@"')
     environment = environment_of_a_reader() | {"TF_INPUT": "false", "CHECKPOINT_DISABLE": "1"}
-    environment["PATH"] = f"{tmp_path}:{project.directory}/.venv/bin:{environment['PATH']}"
+    environment["PATH"] = f"{tmp_path}:{project}/.venv/bin:{environment['PATH']}"
     version = terraform_provider.locked_version(REPOSITORY / "terraform-backend")
     if mirror := terraform_provider.find_mirror(version, terraform_provider.mirror_candidates()):
-        configuration = tmp_path / "terraformrc"
-        configuration.write_text(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{mirror}"\n  }}\n}}\n')
-        environment["TF_CLI_CONFIG_FILE"] = str(configuration)
+        environment["TF_CLI_ARGS_init"] = f"-plugin-dir={mirror}"
     else:
         PLUGIN_CACHE.mkdir(parents=True, exist_ok=True)
         environment["TF_PLUGIN_CACHE_DIR"] = str(PLUGIN_CACHE)
-    with Shell(project.directory, environment) as shell:
-        yield Reader(
-            shell=shell, expected=dict(EXPECTED), not_run=dict(NOT_RUN), project=project, account=empty_account
-        )
+    file = tmp_path / "file"
+    file.touch()
+    replaced = {"submit orders.csv": f"submit {file}", "--from aside.jsonl": f"--from {file}"}
+    replaced["ORDER_ID"] = random_order_id(bytes(12))
+    with Shell(project, environment) as shell:
+        reader = Reader(shell=shell, replaced=replaced, project=project, account=empty_account)
+        reader.expected, reader.not_run = dict(EXPECTED), dict(NOT_RUN)
+        yield reader
 
 
 @pytest.mark.parametrize("title", SECTIONS)
 def test_documented_commands_do_what_their_section_says(reader: Reader, title: str) -> None:
-    with PREPARED[title](reader) if title in PREPARED else nullcontext():
-        reader.run_all(SECTIONS[title].commands)
+    reader.run_section(SECTIONS[title], PREPARED.get(title))
 
 
 def test_readme_tables_name_existing_sections_and_commands() -> None:
-    commands = [in_one_line(command) for section in SECTIONS.values() for command in section.commands]
-    assert PREPARED.keys() <= SECTIONS.keys()
-    for table in (NOT_RUN, EXPECTED):
-        assert [each for each in table if not any(command.startswith(each) for command in commands)] == []
+    require_documented(SECTIONS, PREPARED, NOT_RUN, EXPECTED)

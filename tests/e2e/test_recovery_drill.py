@@ -15,8 +15,8 @@ ORDERS = 40
 ALARM_SECONDS = 150
 
 
-def test_operator_recovers_every_order(local_stack: LocalStack, one_stack: DeployedStack, tmp_path: Path) -> None:
-    stack, orders = one_stack, OrdersCommand(local_stack, tmp_path)
+def test_operator_recovers_every_order(local_stack: LocalStack, stack: DeployedStack, tmp_path: Path) -> None:
+    orders = OrdersCommand(local_stack, tmp_path)
     alarm = f"{stack.prefix}-orders-dlq"
     customer = f"drill-{uuid.uuid4().hex[:8]}"
 
@@ -45,6 +45,7 @@ def test_operator_recovers_every_order(local_stack: LocalStack, one_stack: Deplo
         wait_for("the alarm", lambda: stack.alarm_state(alarm) == "ALARM", ALARM_SECONDS)
         mail = wait_for("the alarm's e-mail", lambda: mails("ALARM"))[-1]
         assert "could not be stored" in mail.as_string()
+        assert "Runbook: docs/runbook.md#orders-dlq" in mail.as_string()
 
         # The engineer finds the reason.
         [group] = listed()["groups"]

@@ -9,7 +9,7 @@ import shlex
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,12 +19,18 @@ import pytest
 
 from local_stack import LocalStack
 from local_stack.environment import tool_environment
-from support.deployment.package import changed_zip, lambda_zip
 from support.deployment.stack import DeployedStack
+from support.documented_commands import (
+    RUNBOOK,
+    DocumentReader,
+    Shell,
+    require_documented,
+    sections_with_commands,
+    write_command,
+)
 from support.machine.orders_command import OrdersCommand
 from support.machine.preloaded_commands import preloaded
-from support.machine.shell import DocumentReader, Shell, in_one_line, write_command
-from support.repository.documented_commands import RUNBOOK, sections_with_commands
+from support.sample_orders import SAMPLE_BODY
 from support.waiting import wait_for
 
 SECTIONS = sections_with_commands(RUNBOOK)
@@ -96,32 +102,11 @@ def before(*titles: str) -> Callable[[Callable[[Engineer], Iterator[None]]], Pre
     return register
 
 
-def mapping_of(engineer: Engineer, function: str) -> dict[str, Any]:
-    name = f"{engineer.stack.prefix}-{function}:live"
-    [mapping] = engineer.client("lambda").list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
-    found: dict[str, Any] = engineer.client("lambda").get_event_source_mapping(UUID=mapping["UUID"])
-    return found
-
-
-def send_dead_letter(engineer: Engineer, message: dict[str, Any]) -> None:
-    """Send a message to the orders' dead-letter queue."""
-    engineer.client("sqs").send_message(
-        QueueUrl=engineer.stack.outputs["orders_dlq_url"], MessageBody=json.dumps(message)
-    )
-
-
-def place(engineer: Engineer) -> str:
-    """Place an order; return its ID once it is stored."""
-    order_id = str(engineer.stack.api.post(engineer.stack.sample_body).json()["order_id"])
-    engineer.stack.wait_until_processed(order_id)
-    return order_id
-
-
 def failed_order_id(stack: DeployedStack) -> str:
     """Place an order whose first delivery fails; return its ID once it is stored."""
     with stack.quick_redelivery():
         with stack.permission_removed("processing", "dynamodb:PartiQLInsert"):
-            order_id = str(stack.api.post(stack.sample_body).json()["order_id"])
+            order_id = str(stack.api.post(SAMPLE_BODY).json()["order_id"])
             wait_for("the processing failure", lambda: stack.events("processing", "order_failed", order_id))
         stack.wait_until_processed(order_id)
     return order_id
@@ -210,9 +195,9 @@ def twelve_dead_letters(engineer: Engineer) -> Iterator[None]:
     order_id = failed_order_id(engineer.stack)
     stored = engineer.stack.api.get(order_id).json()
     order = {name: stored[name] for name in ("customer_id", "product_id", "quantity", "order_date")}
-    send_dead_letter(engineer, {**engineer.stack.message(stored["customer_id"]), "order_id": order_id, "order": order})
-    for _ in range(11):
-        send_dead_letter(engineer, engineer.stack.message("runbook"))
+    dead = {**engineer.stack.message(stored["customer_id"]), "order_id": order_id, "order": order}
+    others = [engineer.stack.message("runbook") for _ in range(11)]
+    engineer.stack.send_to_queue(dead, *others, queue="orders_dlq_url")
     engineer.filled_in["order_id"] = order_id
     engineer.expected |= {
         "orders dlq list": "11 .*no reason was logged[^$]*1 .*AccessDenied",
@@ -225,7 +210,7 @@ def twelve_dead_letters(engineer: Engineer) -> Iterator[None]:
 
 @before("Notifications DLQ")
 def announced_order(engineer: Engineer) -> Iterator[None]:
-    engineer.filled_in["order_id"] = place(engineer)
+    engineer.filled_in["order_id"] = engineer.stack.place()
     engineer.expected["orders notify"] = "notified 1 order"
     yield
 
@@ -234,7 +219,7 @@ def announced_order(engineer: Engineer) -> Iterator[None]:
 def dropped_dead_letter(engineer: Engineer) -> Iterator[None]:
     # A valid order does not return to the dead-letter queue after the redrive.
     message = engineer.stack.message("runbook")
-    send_dead_letter(engineer, message)
+    engineer.stack.send_to_queue(message, queue="orders_dlq_url")
     [event, *_] = engineer.stack.events("processing", "order_failed")
     engineer.filled_in |= {"reason": "no reason was logged", "message_id": event["message_id"]}
     engineer.expected |= {
@@ -248,30 +233,24 @@ def dropped_dead_letter(engineer: Engineer) -> Iterator[None]:
 
 @before("A broken deployment")
 def broken_version(engineer: Engineer) -> Iterator[None]:
-    functions, name = engineer.client("lambda"), f"{engineer.stack.prefix}-processing"
-    code = changed_zip(lambda_zip("local"), "orders/handlers/processing.py", "raise RuntimeError\n".__add__)
-
-    def live() -> str:
-        return str(functions.get_alias(FunctionName=name, Name="live")["FunctionVersion"])
-
-    working = live()
-    broken = functions.update_function_code(FunctionName=name, ZipFile=code, Publish=True)["Version"]
-    functions.update_alias(FunctionName=name, Name="live", FunctionVersion=broken)
+    stack, module = engineer.stack, "orders/handlers/processing.py"
+    broken = stack.publish("processing", module, "raise RuntimeError\n".__add__)
+    working = stack.serve("processing", broken)
     engineer.filled_in |= {"version before": working, "previous release": "v1.0.0"}
     engineer.expected |= {"orders dlq list": EMPTY, "aws lambda get-function-configuration": "^Active$"}
     yield
-    assert live() == working
-    place(engineer)
-    functions.update_function_code(FunctionName=name, ZipFile=lambda_zip("local").read_bytes())
+    stack.publish("processing", module, str)
+    assert stack.serve("processing", working) == working
+    engineer.stack.place()
 
 
 @before("Pausing the processing", "DynamoDB throttles")
 def resumed_processing(engineer: Engineer) -> Iterator[None]:
-    mapping = mapping_of(engineer, "processing")
+    mapping = engineer.stack.mapping("processing")
     yield
-    wait_for("processing", lambda: mapping_of(engineer, "processing")["State"] == "Enabled")
-    assert mapping_of(engineer, "processing")["ScalingConfig"] == mapping["ScalingConfig"]
-    place(engineer)
+    wait_for("processing", lambda: engineer.stack.mapping("processing")["State"] == "Enabled")
+    assert engineer.stack.mapping("processing")["ScalingConfig"] == mapping["ScalingConfig"]
+    engineer.stack.place()
 
 
 @before("Region trouble")
@@ -292,9 +271,9 @@ def restored_retention(engineer: Engineer) -> Iterator[None]:
 @before("Restoring the table")
 def lost_and_changed_orders(engineer: Engineer) -> Iterator[None]:
     dynamodb, table = engineer.client("dynamodb"), engineer.stack.outputs["orders_table_name"]
-    lost, changed = place(engineer), place(engineer)
+    lost, changed = engineer.stack.place(), engineer.stack.place()
     items = {order_id: engineer.stack.item(order_id) for order_id in (lost, changed)}
-    filters = mapping_of(engineer, "notification")["FilterCriteria"]
+    filters = engineer.stack.mapping("notification")["FilterCriteria"]
 
     def lose() -> None:
         dynamodb.delete_item(TableName=table, Key={"order_id": {"S": lost}})
@@ -310,9 +289,9 @@ def lost_and_changed_orders(engineer: Engineer) -> Iterator[None]:
     with resumed_processing(engineer):
         yield
     assert {order_id: engineer.stack.item(order_id) for order_id in items} == items
-    wait_for("the mapping", lambda: mapping_of(engineer, "notification")["State"] == "Enabled")
-    assert mapping_of(engineer, "notification")["FilterCriteria"] == filters
-    announced = place(engineer)
+    wait_for("the mapping", lambda: engineer.stack.mapping("notification")["State"] == "Enabled")
+    assert engineer.stack.mapping("notification")["FilterCriteria"] == filters
+    announced = engineer.stack.place()
     wait_for("announcements", lambda: engineer.stack.events("notification", "order_notified", announced))
 
 
@@ -378,14 +357,14 @@ def removed_throttle(engineer: Engineer) -> Iterator[None]:
     # The emulator stores the throttle but does not apply it, so the request still gets its 422.
     engineer.expected["aws apigatewayv2 update-stage"] = r'"ThrottlingBurstLimit": 0,\s*"ThrottlingRateLimit": 0'
     yield
-    stage = {"ApiId": engineer.shell.run("echo $API_ID").text, "StageName": "$default"}
+    stage = {"ApiId": engineer.shell.run("echo $API_ID")[1], "StageName": "$default"}
     assert "POST /orders" not in engineer.client("apigatewayv2").get_stage(**stage)["RouteSettings"]
 
 
 @before("Tearing down without losing data")
 def exported_orders(engineer: Engineer) -> Iterator[None]:
     dynamodb, table = engineer.client("dynamodb"), f"{engineer.stack.prefix}-orders"
-    kept = place(engineer)
+    kept = engineer.stack.place()
     package_stack(engineer)
     yield
     assert kept in Path(engineer.filled_in["new file"]).read_text()
@@ -408,7 +387,7 @@ def stack(local_stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> 
     orders.run("dlq", "drop", "--kind", "all", "--yes", "--to", "orders.jsonl")
     orders.run("dlq", "drop", "--notifications", "--yes", "--to", "notifications.jsonl")
     with stack.permission_removed("submission", "sqs:SendMessage"):
-        assert stack.api.post(stack.sample_body).status == 503
+        assert stack.api.post(SAMPLE_BODY).status == 503
     with stack.permission_removed("notification", "sns:Publish"):
         order_id = failed_order_id(stack)
         wait_for("the notification failure", lambda: stack.events("notification", "notification_failed"))
@@ -455,18 +434,14 @@ def engineer(stack: DeployedStack, commands: Path, tmp_path: Path) -> Iterator[E
             stack=stack,
             directory=directory,
         )
-        engineer.run_all(SECTIONS["The first five minutes"].commands[:4])
+        engineer.run_section(SECTIONS["The first five minutes"][:4])
         yield engineer
 
 
 @pytest.mark.parametrize("title", SECTIONS)
 def test_runbook_commands_do_what_their_section_says(engineer: Engineer, title: str) -> None:
-    with PREPARED[title](engineer) if title in PREPARED else nullcontext():
-        engineer.run_all(SECTIONS[title].commands)
+    engineer.run_section(SECTIONS[title], PREPARED.get(title))
 
 
 def test_runbook_tables_name_existing_sections_and_commands() -> None:
-    commands = [in_one_line(command) for section in SECTIONS.values() for command in section.commands]
-    assert PREPARED.keys() <= SECTIONS.keys()
-    for table in (NOT_RUN, EXPECTED):
-        assert [each for each in table if not any(command.startswith(each) for command in commands)] == []
+    require_documented(SECTIONS, PREPARED, NOT_RUN, EXPECTED)

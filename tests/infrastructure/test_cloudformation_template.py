@@ -102,6 +102,11 @@ SETTINGS: list[tuple[dict[str, str], str, Any]] = [
     ({}, "AWS::ApiGatewayV2::Route/Properties/AuthorizationType", "NONE"),
     ({}, "AWS::ApiGatewayV2::Route/Properties/AuthorizerId", None),
     ({}, "OrdersApi/Properties/CorsConfiguration/AllowHeaders", ["content-type", "idempotency-key"]),
+    (
+        {"JwtIssuer": "https://a", "JwtAudience": "a"},
+        "OrdersApi/Properties/CorsConfiguration/AllowHeaders",
+        ["content-type", "idempotency-key", "authorization"],
+    ),
     ({}, "OrdersApi/Properties/DisableExecuteApiEndpoint", False),
     ({}, "AWS::Lambda::Function/Properties/Environment/Variables/JWT_CUSTOMER_CLAIM", None),
     ({}, "DefaultStage/Properties/RouteSettings", {}),

@@ -9,8 +9,8 @@ import pytest
 
 from infrastructure.conftest import CHOSEN
 from infrastructure.test_variables import CERTIFICATE, KEY
+from support.documented_commands import RUNBOOK
 from support.repository.cloudformation import Template, arn, parameters_of, queue_url
-from support.repository.documented_commands import RUNBOOK
 from support.repository.markdown import anchors_of
 
 Properties = Mapping[str, Any]

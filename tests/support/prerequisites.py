@@ -29,22 +29,14 @@ def require_program(name: str, remedy: str) -> str:
 
 
 @functools.cache
-def _aws_cli() -> str | None:
-    """Return the path of AWS CLI version 2, which may not be the first `aws` on PATH."""
-    for folder in os.get_exec_path():
-        path = shutil.which("aws", path=folder)
-        if path:
-            version = subprocess.run(
-                [path, "--version"], capture_output=True, text=True, timeout=60, check=False
-            ).stdout
-            if version.startswith("aws-cli/2."):
-                return path
-    return None
-
-
 def aws_cli() -> list[str]:
     """Return a command that runs AWS CLI version 2 with AWS_ENDPOINT_URL; skip or fail if it is missing."""
-    path = _aws_cli() or missing("version 2 of the AWS CLI", "install Debian's awscli to test the documented commands")
+    # It may not be the first `aws` on PATH.
+    for path in filter(None, (shutil.which("aws", path=folder) for folder in os.get_exec_path())):
+        if subprocess.run([path, "--version"], capture_output=True, check=False).stdout.startswith(b"aws-cli/2."):
+            break
+    else:
+        missing("version 2 of the AWS CLI", "install Debian's awscli to test the documented commands")
     interpreter = Path(path).read_bytes().partition(b"\n")[0].removeprefix(b"#!").decode("ascii", "ignore").split()
     # AWS's own releases are binaries that read AWS_ENDPOINT_URL; Debian's script needs the bridge.
     return [*interpreter, str(_LOCAL_AWS_CLI)] if "python" in "".join(interpreter) else [path]

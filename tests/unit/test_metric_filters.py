@@ -1,4 +1,4 @@
-"""Metric filters count every event that the functions log. tests/e2e/test_orders.py tests a deployed stack."""
+"""Metric filters count every event that the functions log. tests/e2e/test_cli.py reads the metrics of a deployed stack."""
 
 import re
 from pathlib import Path

@@ -1,6 +1,6 @@
 """An empty emulator with IAM and resource policies enforced."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,11 +35,11 @@ class Emulator:
 
 
 @contextmanager
-def running_emulator(directory: Path, region: str, origins: Sequence[str] = ()) -> Iterator[Emulator]:
+def running_emulator(directory: Path, region: str) -> Iterator[Emulator]:
     """Run an emulator that stores its files in `directory`."""
     connection = AwsConnection(f"http://localhost:{free_port()}", region, new_credentials())
     with (
         RunLock(directory) as lock,
-        local_stack.emulator.running_emulator(directory, connection, directory / "emulator.log", lock, origins),
+        local_stack.emulator.running_emulator(directory, connection, directory / "emulator.log", lock),
     ):
         yield Emulator(connection)

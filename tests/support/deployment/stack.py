@@ -16,6 +16,7 @@ from orders.domain.message import write_message
 from orders.domain.order import Order, SubmittedOrder
 from orders.domain.order_id import random_order_id
 from support.deployment.api import DeployedApi
+from support.deployment.package import changed_zip, lambda_zip
 from support.deployment.subscription import subscribed_queue
 from support.sample_orders import SAMPLE_BODY
 from support.waiting import wait_for
@@ -38,8 +39,6 @@ class RunningBackend(Protocol):
 
 
 class DeployedStack:
-    sample_body = SAMPLE_BODY
-
     def __init__(self, local: RunningBackend) -> None:
         self.local = local
         self.outputs = local.outputs
@@ -62,10 +61,15 @@ class DeployedStack:
         configuration = self.client("lambda").get_function_configuration(FunctionName=f"{self.prefix}-{function}")
         return str(configuration["Role"])
 
+    def place(self) -> str:
+        """Place an order; return its ID once it is stored."""
+        order_id = str(self.api.post(SAMPLE_BODY).json()["order_id"])
+        self.wait_until_processed(order_id)
+        return order_id
+
     def warm_up(self) -> None:
         """Start every function by processing one order."""
-        order_id = self.api.post(SAMPLE_BODY).json()["order_id"]
-        self.wait_until_processed(order_id)
+        order_id = self.place()
         wait_for("the announcement", lambda: self.events("notification", "order_notified", order_id))
 
     def wait_until_processed(self, order_id: str, seconds: float = 30) -> dict[str, Any]:
@@ -103,11 +107,11 @@ class DeployedStack:
         assert message["order"] == asdict(order)
         return message
 
-    def send_to_queue(self, *messages: dict[str, Any] | str) -> None:
-        """Send messages directly to the orders queue, ten per request."""
+    def send_to_queue(self, *messages: dict[str, Any] | str, queue: str = "orders_queue_url") -> None:
+        """Send messages directly to a queue, ten per request."""
         for start in range(0, len(messages), 10):
             response = self._sqs.send_message_batch(
-                QueueUrl=self.outputs["orders_queue_url"],
+                QueueUrl=self.outputs[queue],
                 Entries=[
                     {"Id": str(place), "MessageBody": m if isinstance(m, str) else json.dumps(m)}
                     for place, m in enumerate(messages[start : start + 10])
@@ -155,6 +159,36 @@ class DeployedStack:
         box = mailbox.Maildir(self.local.mailbox, create=False)
         return [mail for mail in box if text in mail["Subject"]]
 
+    def mapping(self, function: str) -> dict[str, Any]:
+        """Return a function's event source mapping."""
+        functions, name = self.client("lambda"), f"{self.prefix}-{function}:live"
+        [mapping] = functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+        return dict(functions.get_event_source_mapping(UUID=mapping["UUID"]))
+
+    def publish(self, function: str, member: str, change: Callable[[str], str], **configuration: Any) -> str:
+        """Publish a version with the text of one file of the package changed; do not serve it."""
+        functions, name = self.client("lambda"), {"FunctionName": f"{self.prefix}-{function}"}
+        functions.update_function_code(**name, ZipFile=changed_zip(lambda_zip("local"), member, change))
+        functions.update_function_configuration(**name, **configuration)
+        return str(functions.publish_version(**name)["Version"])
+
+    def serve(self, function: str, version: str) -> str:
+        """Point a function's alias to a version; return the version before."""
+        functions, alias = self.client("lambda"), {"FunctionName": f"{self.prefix}-{function}", "Name": "live"}
+        former = str(functions.get_alias(**alias)["FunctionVersion"])
+        functions.update_alias(**alias, FunctionVersion=version)
+        return former
+
+    @contextmanager
+    def serving(self, versions: Mapping[str, str]) -> Iterator[None]:
+        """Serve these versions of functions during a `with` block."""
+        former = {function: self.serve(function, version) for function, version in versions.items()}
+        try:
+            yield
+        finally:
+            for function, version in former.items():
+                self.serve(function, version)
+
     @contextmanager
     def permission_removed(self, function: str, action: str) -> Iterator[None]:
         """Deny a function's role one action during a `with` block."""
@@ -170,12 +204,11 @@ class DeployedStack:
     @contextmanager
     def processing_off(self) -> Iterator[None]:
         """Disable the processing of queued orders during a `with` block."""
-        functions, name = self.client("lambda"), f"{self.prefix}-processing:live"
-        [mapping] = functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+        mapping = self.mapping("processing")
 
         def switch(enabled: bool, state: str) -> None:
-            functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=enabled)
-            wait_for(state, lambda: functions.get_event_source_mapping(UUID=mapping["UUID"])["State"] == state)
+            self.client("lambda").update_event_source_mapping(UUID=mapping["UUID"], Enabled=enabled)
+            wait_for(state, lambda: self.mapping("processing")["State"] == state)
 
         switch(False, "Disabled")
         try:
@@ -194,23 +227,6 @@ class DeployedStack:
         finally:
             self._sqs.set_queue_attributes(QueueUrl=url, Attributes={name: before})
 
-    def subscribed_queue(
-        self, topic_arn: str, name: str, filter_policy: Mapping[str, Any] | None = None
-    ) -> AbstractContextManager[Callable[[], list[Any]]]:
+    def subscribed_queue(self, topic_arn: str, name: str) -> AbstractContextManager[Callable[[], list[Any]]]:
         """Subscribe a queue to a topic during a `with` block; yield a function that returns its new messages."""
-        return subscribed_queue(self.client, topic_arn, name, filter_policy)
-
-    def announced_before_a_new_order(self, read: Callable[[], list[Any]]) -> list[Any]:
-        """Place one more order and return all announcements that arrive before its own.
-
-        The stream is ordered, so all earlier announcements arrive first.
-        """
-        last = self.api.post(SAMPLE_BODY).json()["order_id"]
-        announced: list[Any] = []
-
-        def last_is_announced() -> bool:
-            announced.extend(read())
-            return any(message["order_id"] == last for message in announced)
-
-        wait_for(f"the announcement of {last}", last_is_announced)
-        return [message for message in announced if message["order_id"] != last]
+        return subscribed_queue(self.client, topic_arn, name)

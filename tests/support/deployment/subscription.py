@@ -1,15 +1,13 @@
 """A queue that receives the messages of a topic."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 
 @contextmanager
-def subscribed_queue(
-    client: Callable[[str], Any], topic_arn: str, name: str, filter_policy: Mapping[str, Any] | None = None
-) -> Iterator[Callable[[], list[Any]]]:
+def subscribed_queue(client: Callable[[str], Any], topic_arn: str, name: str) -> Iterator[Callable[[], list[Any]]]:
     """Subscribe a queue to a topic during a `with` block and yield a function that returns its new messages.
 
     `client` makes boto3 clients.
@@ -26,13 +24,7 @@ def subscribed_queue(
     }
     policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-    subscription = sns.subscribe(
-        TopicArn=topic_arn,
-        Protocol="sqs",
-        Endpoint=arn,
-        Attributes={"FilterPolicy": json.dumps(filter_policy)} if filter_policy else {},
-        ReturnSubscriptionArn=True,
-    )["SubscriptionArn"]
+    subscription = sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn)["SubscriptionArn"]
 
     def read() -> list[Any]:
         messages: list[Any] = []
