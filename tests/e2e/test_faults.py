@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from faults.__main__ import broken_promises, report, shortfalls
 from faults.plan import Config, SeedPlan, make_client_orders
-from faults.report import broken_promises, report, shortfalls
 from faults.request_faults import FAULTS
 from faults.run import FaultTest, running_fault_test
 from local_stack.report import Report
@@ -90,7 +90,7 @@ def test_no_order_is_lost_or_duplicated_under_faults(fault_test: FaultTest) -> N
 @pytest.mark.parametrize("bug", BUGS)
 def test_injected_bug_is_detected(fault_test: FaultTest, bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
     function, module, line, replacement, fault, broken = BUGS[bug]
-    backend = fault_test.backend
+    stack = fault_test.backend.stack
 
     def change(text: str) -> str:
         assert text.count(line) == 1, f"{module} no longer has the line to replace"
@@ -100,11 +100,8 @@ def test_injected_bug_is_detected(fault_test: FaultTest, bug: str, monkeypatch: 
     monkeypatch.setitem(FAULTS, fault, dataclasses.replace(FAULTS[fault], share=0.5))
     seed = SEED + 1 + list(BUGS).index(bug)
 
-    correct = backend.serve(function, backend.publish(function, module, change))
-    try:
+    with stack.serving({function: stack.publish(function, module, change)}):
         result = fault_test.run(SeedPlan(seed, make_client_orders(seed, ORDERS // 2), (fault,)))
-    finally:
-        backend.serve(function, correct)
 
     assert result.injected[fault] > 0
     assert result.counts.numbers[broken] > 0

@@ -17,8 +17,7 @@ from local_stack.stack import resolvable_api_url
 from orders.adapters.dynamodb import read_item
 from orders.domain.order import ProcessedOrder
 from orders_cli.notifications import failed_notification, new_orders
-from orders_cli.queue import Message, Queue, RateLimit, Read, move, peek
-from support.deployment.package import changed_zip
+from orders_cli.queue import Depth, Message, Queue, RateLimit, Read, move, peek
 from support.deployment.stack import DeployedStack
 
 _FUNCTIONS = ("submission", "processing", "status", "notification")
@@ -46,7 +45,7 @@ def running_backend(directory: Path, report: Report) -> Iterator["Backend"]:
         zip_path = built_package(report)
         for former in (directory / "emulator", directory / "deployment"):
             shutil.rmtree(former, ignore_errors=True)
-        backend = Backend(settings, zip_path, lock)
+        backend = Backend(settings, lock)
         report.step("Starting the AWS emulator and deploying the backend")
         try:
             backend.start_emulator()
@@ -66,12 +65,11 @@ class Killed(BaseException):
 class Backend:
     outputs: dict[str, str]
 
-    def __init__(self, settings: Settings, package: Path, lock: RunLock) -> None:
+    def __init__(self, settings: Settings, lock: RunLock) -> None:
         self.settings = settings
         self.connection = settings.connection
         self.mailbox = settings.local_directory / "mailbox"
         self._lambda, self._sqs = self.client("lambda"), self.client("sqs")
-        self._package = package
         self._lock = lock
         self._emulator = ExitStack()
 
@@ -99,52 +97,34 @@ class Backend:
     def set_endpoint(self, url: str) -> None:
         """Make all functions call SQS, DynamoDB and SNS at `url`."""
         for function in _FUNCTIONS:
-            configuration = self._lambda.get_function_configuration(FunctionName=self._name(function))
-            variables = configuration["Environment"]["Variables"] | dict.fromkeys(_ENDPOINT_VARIABLES, url)
-            self.serve(function, self._publish_with(function, Environment={"Variables": variables}))
-
-    def serve(self, function: str, version: str) -> str:
-        """Point a function's alias to a version; return the version before."""
-        alias = {"FunctionName": self._name(function), "Name": "live"}
-        former = str(self._lambda.get_alias(**alias)["FunctionVersion"])
-        self._lambda.update_alias(**alias, FunctionVersion=version)
-        return former
-
-    def publish(self, function: str, member: str, change: Callable[[str], str], memory_megabytes: int = 256) -> str:
-        """Publish a version with the text of one file of the package changed, without moving the alias."""
-        code = changed_zip(self._package, member, change)
-        self._lambda.update_function_code(FunctionName=self._name(function), ZipFile=code)
-        return self._publish_with(function, MemorySize=memory_megabytes)
-
-    def _publish_with(self, function: str, **configuration: Any) -> str:
-        name = {"FunctionName": self._name(function)}
-        self._lambda.update_function_configuration(**name, **configuration)
-        return str(self._lambda.publish_version(**name)["Version"])
+            name = {"FunctionName": f"{self.stack.prefix}-{function}"}
+            variables = self._lambda.get_function_configuration(**name)["Environment"]["Variables"]
+            variables |= dict.fromkeys(_ENDPOINT_VARIABLES, url)
+            self._lambda.update_function_configuration(**name, Environment={"Variables": variables})
+            self.stack.serve(function, str(self._lambda.publish_version(**name)["Version"]))
 
     def update_mapping(self, function: str, **settings: Any) -> None:
-        mappings = self._lambda.list_event_source_mappings()["EventSourceMappings"]
-        arn = f"{self._name(function)}:live"
-        [mapping_id] = [mapping["UUID"] for mapping in mappings if mapping["FunctionArn"].endswith(arn)]
-        self._lambda.update_event_source_mapping(UUID=mapping_id, **settings)
-
-    def _name(self, function: str) -> str:
-        return f"{self.stack.prefix}-{function}"
+        self._lambda.update_event_source_mapping(UUID=self.stack.mapping(function)["UUID"], **settings)
 
     def set_visibility_timeout(self, seconds: int) -> None:
         attributes = {"VisibilityTimeout": str(seconds)}
         self._sqs.set_queue_attributes(QueueUrl=self.outputs["orders_queue_url"], Attributes=attributes)
 
-    def visible(self) -> int:
-        """Return how many messages of the orders queue can be received."""
-        return self._queue("orders_queue_url").depth().visible
+    @contextmanager
+    def visibility_timeout(self, seconds: int) -> Iterator[None]:
+        """Change the orders queue's visibility timeout during a `with` block."""
+        self.set_visibility_timeout(seconds)
+        try:
+            yield
+        finally:
+            self.set_visibility_timeout(VISIBILITY_SECONDS)
 
-    def messages(self, queue: str = "orders_queue_url") -> int:
-        """Return how many messages a queue holds, including hidden ones."""
-        return self._queue(queue).depth().total
+    def depth(self, queue: str = "orders_queue_url") -> Depth:
+        return self._queue(queue).depth()
 
     def dead_letters(self, queue: str, read: Callable[[Message], Read]) -> list[Read]:
         """Return what `read` returns for each message of a queue. The messages stay in it."""
-        return peek(self._queue(queue), read)[0] if self.messages(queue) else []
+        return peek(self._queue(queue), read)[0] if self.depth(queue).total else []
 
     def redrive(self, is_wanted: Callable[[str], bool], killed_after: int | None = None) -> int:
         """Move the wanted dead letters to the queue as `orders dlq redrive` does; return how many.

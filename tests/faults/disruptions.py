@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from faults.backend import PROCESSING_MAPPING, VISIBILITY_SECONDS, Killed
-from faults.context import Context
+from faults.backend import PROCESSING_MAPPING, Killed
 from faults.ledger import customer_of
+from faults.seed import Context
 
 _NOTIFICATION_RETRIES = 10  # as deployed
 _ENOUGH_DEAD_LETTERS = 8
@@ -41,8 +41,8 @@ def key_reused(context: Context) -> bool:
 def consumer_off(context: Context) -> bool:
     backend, backlog = context.backend, len(context.plan.portions()[0]) // 2
     with _mapping("processing", context, {"Enabled": False}, {"Enabled": True}):
-        context.wait_until(lambda: backend.visible() >= backlog, seconds=8)
-        return bool(backend.visible() >= min(backlog, PROCESSING_MAPPING["BatchSize"]))
+        context.wait_until(lambda: backend.depth().visible >= backlog, seconds=8)
+        return bool(backend.depth().visible >= min(backlog, PROCESSING_MAPPING["BatchSize"]))
 
 
 def table_missing(context: Context) -> bool:
@@ -51,13 +51,13 @@ def table_missing(context: Context) -> bool:
 
 def announcements_given_up(context: Context) -> bool:
     backend = context.backend
-    before = backend.messages("notifications_dlq_url")
+    before = backend.depth("notifications_dlq_url").total
     retries = "MaximumRetryAttempts"
     with (
         _mapping("notification", context, {retries: 0}, {retries: _NOTIFICATION_RETRIES}),
-        context.faults.active(context.plan.seed, ["topic_down"]),
+        context.proxy.active(context.plan.seed, ["topic_down"]),
     ):
-        return context.wait_until(lambda: backend.messages("notifications_dlq_url") > before, seconds=20)
+        return context.wait_until(lambda: backend.depth("notifications_dlq_url").total > before, seconds=20)
 
 
 def permission_removed(context: Context) -> bool:
@@ -75,36 +75,26 @@ def permission_removed(context: Context) -> bool:
 
 
 def code_rolled_back(context: Context) -> bool:
-    backend, former = context.backend, {}
-
     def change(text: str) -> str:
         return f"{text}\n# seed {context.plan.seed}\n"
 
     versions = {
-        function: backend.publish(function, f"orders/handlers/{function}.py", change, memory_megabytes=512)
+        function: context.backend.stack.publish(function, f"orders/handlers/{function}.py", change, MemorySize=512)
         for function in ("submission", "processing", "notification")
     }
-    with _mapping("processing", context, {"BatchSize": 3, "ScalingConfig": {"MaximumConcurrency": 2}}):
-        try:
-            for function, version in versions.items():
-                former[function] = backend.serve(function, version)
-            context.pause(2)
-        finally:
-            for function, version in former.items():
-                backend.serve(function, version)
+    mapping = {"BatchSize": 3, "ScalingConfig": {"MaximumConcurrency": 2}}
+    with _mapping("processing", context, mapping), context.backend.stack.serving(versions):
+        context.pause(2)
     return True
 
 
 def broken_code_rolled_back(context: Context) -> bool:
     backend = context.backend
-    broken = backend.publish("processing", "orders/handlers/processing.py", lambda text: "import no_such_module")
-    former = backend.serve("processing", broken)
-    try:
+    broken = backend.stack.publish("processing", "orders/handlers/processing.py", lambda text: "import no_such_module")
+    with backend.stack.serving({"processing": broken}):
         # Messages that this version receives stay hidden.
-        was_received = context.wait_until(lambda: backend.messages() > backend.visible() + 4, seconds=8)
+        was_received = context.wait_until(lambda: backend.depth().in_flight > 4, seconds=8)
         context.pause(1)
-    finally:
-        backend.serve("processing", former)
     return was_received
 
 
@@ -115,7 +105,7 @@ def emulator_restarted(context: Context) -> bool:
 
 
 def redelivered_early(context: Context) -> bool:
-    with _visibility_timeout(context, 1):
+    with context.backend.visibility_timeout(1):
         return _inject(context, "slow_store", times=7)
 
 
@@ -143,9 +133,9 @@ def redrive_killed(context: Context) -> bool:
 def _make_dead_letters(context: Context) -> None:
     """Make processing fail. Messages are received again immediately until they are dead-lettered."""
     backend = context.backend
-    wanted = backend.messages("orders_dlq_url") + _ENOUGH_DEAD_LETTERS
-    with _visibility_timeout(context, 0), context.faults.active(context.plan.seed, ["store_down"]):
-        context.wait_until(lambda: backend.messages("orders_dlq_url") >= wanted, seconds=30)
+    wanted = backend.depth("orders_dlq_url").total + _ENOUGH_DEAD_LETTERS
+    with backend.visibility_timeout(0), context.proxy.active(context.plan.seed, ["store_down"]):
+        context.wait_until(lambda: backend.depth("orders_dlq_url").total >= wanted, seconds=30)
 
 
 def _redrive(context: Context, killed_after: int | None = None) -> int:
@@ -154,10 +144,10 @@ def _redrive(context: Context, killed_after: int | None = None) -> int:
 
 def _inject(context: Context, name: str, times: int) -> bool:
     """Inject a request fault into every request, until it has occurred this often."""
-    before = context.faults.injected[name]
-    with context.faults.active(context.plan.seed, [name]):
-        context.wait_until(lambda: context.faults.injected[name] >= before + times, seconds=8)
-    return context.faults.injected[name] > before
+    before = context.proxy.injected[name]
+    with context.proxy.active(context.plan.seed, [name]):
+        context.wait_until(lambda: context.proxy.injected[name] >= before + times, seconds=8)
+    return context.proxy.injected[name] > before
 
 
 @contextmanager
@@ -170,12 +160,3 @@ def _mapping(
         yield
     finally:
         context.backend.update_mapping(function, **normal)
-
-
-@contextmanager
-def _visibility_timeout(context: Context, seconds: int) -> Iterator[None]:
-    context.backend.set_visibility_timeout(seconds)
-    try:
-        yield
-    finally:
-        context.backend.set_visibility_timeout(VISIBILITY_SECONDS)

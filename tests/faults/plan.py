@@ -9,9 +9,6 @@ from datetime import date, timedelta
 from faults.fault_types import DISRUPTIONS, REDRIVES, REQUEST_FAULTS
 from orders.domain.order import Order
 
-_RANGE = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
-_ORDERS = re.compile(r"[1-9][0-9]{0,4}")
-
 _PRODUCTS = ("Banana", "Apple", "Blood orange", "Passion fruit", "Kiwi")
 _FIRST_DAY = date(2025, 1, 1)
 _REQUEST_FAULTS_PER_SEED = 6
@@ -35,22 +32,16 @@ class Config:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Config":
         """Read SEEDS and ORDERS; raise FaultTestError if one is invalid."""
-        seeds, orders = environment.get("SEEDS"), environment.get("ORDERS")
-        return cls(_parse_seeds(seeds) if seeds else cls.seeds, _parse_orders(orders) if orders else cls.orders)
-
-
-def _parse_seeds(text: str) -> tuple[int, ...]:
-    match = _RANGE.fullmatch(text)
-    seeds = range(int(match[1]), int(match[2] or match[1]) + 1) if match else ()
-    if not seeds:
-        raise FaultTestError(f"SEEDS={text} is not valid: give a number or a range, such as SEEDS=17 or SEEDS=1-30.")
-    return tuple(seeds)
-
-
-def _parse_orders(text: str) -> int:
-    if not _ORDERS.fullmatch(text):
-        raise FaultTestError(f"ORDERS={text} is not valid: give 1 to 99999, such as ORDERS=400.")
-    return int(text)
+        seeds, orders = environment.get("SEEDS") or "1-30", environment.get("ORDERS") or "400"
+        match = re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", seeds)
+        numbers = range(int(match[1]), int(match[2] or match[1]) + 1) if match else ()
+        if not numbers:
+            raise FaultTestError(
+                f"SEEDS={seeds} is not valid: give a number or a range, such as SEEDS=17 or SEEDS=1-30."
+            )
+        if not re.fullmatch(r"[1-9][0-9]{0,4}", orders):
+            raise FaultTestError(f"ORDERS={orders} is not valid: give 1 to 99999, such as ORDERS=400.")
+        return cls(tuple(numbers), int(orders))
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from faults import disruptions
-from faults.backend import VISIBILITY_SECONDS, Backend, running_backend
-from faults.context import Context
+from faults.backend import Backend, running_backend
 from faults.ledger import Counts, Findings, customer_of
-from faults.load import CLIENTS, place_orders
 from faults.plan import SeedPlan
-from faults.proxy import Proxy
-from faults.request_faults import RequestFaults
+from faults.request_faults import Proxy
+from faults.seed import CLIENTS, Context, place_orders
 from local_stack.report import Report
 from orders.adapters.order_schema import ORDER_RULES
 from orders.domain.message import read_message
@@ -45,12 +43,11 @@ class SeedResult:
 @contextmanager
 def running_fault_test(directory: Path, report: Report) -> Iterator["FaultTest"]:
     """Deploy the backend in `directory`, route its functions through the proxy, and subscribe to announcements."""
-    faults = RequestFaults()
-    with running_backend(directory, report) as backend, Proxy(backend.connection, faults.respond) as proxy:
+    with running_backend(directory, report) as backend, Proxy(backend.connection) as proxy, proxy.running():
         backend.set_endpoint(proxy.url)
         topic_arn = backend.outputs["order_completed_topic_arn"]
         with backend.stack.subscribed_queue(topic_arn, "fault-test") as read:
-            test = FaultTest(backend, faults, proxy, read, report)
+            test = FaultTest(backend, proxy, read)
             try:
                 yield test
             finally:
@@ -58,34 +55,27 @@ def running_fault_test(directory: Path, report: Report) -> Iterator["FaultTest"]
 
 
 class FaultTest:
-    def __init__(
-        self, backend: Backend, faults: RequestFaults, proxy: Proxy, read: Callable[[], list[Any]], report: Report
-    ) -> None:
+    def __init__(self, backend: Backend, proxy: Proxy, read: Callable[[], list[Any]]) -> None:
         self.backend = backend
         self.aborted = threading.Event()
         """Set to end all threads."""
-        self._faults = faults
         self._proxy = proxy
         self._read_announcements = read
-        self._report = report
         self._contexts: list[Context] = []
         self._announced: Counter[str] = Counter()
         self._customers: dict[str, str] = {}  # of each announced order id
 
     def run(self, plan: SeedPlan) -> SeedResult:
         started = time.monotonic()
-        context = Context(plan, self.backend, self._faults, self.aborted)
+        context = Context(plan, self.backend, self._proxy, self.aborted)
         self._contexts.append(context)
-        self._faults.injected.clear()
+        self._proxy.injected.clear()
         self._place_orders_under_faults(context)
-        injected = Counter(self._faults.injected)
-        self.backend.set_visibility_timeout(_QUIET_VISIBILITY_SECONDS)
-        self._report.progress(f"seed {plan.seed}: draining")
-        stuck = self._drain(context)
-        if not stuck and self._redrive(context):
+        injected = Counter(self._proxy.injected)
+        with self.backend.visibility_timeout(_QUIET_VISIBILITY_SECONDS):
             stuck = self._drain(context)
-        self.backend.set_visibility_timeout(VISIBILITY_SECONDS)
-        self._report.progress(f"seed {plan.seed}: counting")
+            if not stuck and self._redrive(context):
+                stuck = self._drain(context)
         counts = self._count(context)
         counts = dataclasses.replace(counts, failures=(*stuck, *counts.failures))
         return SeedResult(plan, counts, injected, time.monotonic() - started)
@@ -98,16 +88,15 @@ class FaultTest:
         return dataclasses.replace(result, counts=dataclasses.replace(counts, failures=tuple(failures)))
 
     def _place_orders_under_faults(self, context: Context) -> None:
-        plan = context.plan
-        self._proxy.faults_are_over.clear()
+        plan, proxy = context.plan, self._proxy
+        proxy.faults_are_over.clear()
         with (
             ThreadPoolExecutor(CLIENTS, "client") as clients,
             ThreadPoolExecutor(1, "disruption") as disruptor,
-            self._faults.active(plan.seed, plan.request_faults),
+            proxy.active(plan.seed, plan.request_faults),
         ):
             try:
                 for disruption, portion in zip(plan.disruptions or ("",), plan.portions(), strict=True):
-                    self._report.progress(f"seed {plan.seed}: {disruption or 'placing orders'}")
                     # The disruption starts first, so that it affects orders on a slow machine too.
                     futures = [disruptor.submit(_disrupt, context, disruption)] if disruption else []
                     futures += place_orders(context, portion, clients)
@@ -116,8 +105,8 @@ class FaultTest:
 
                 # Processing and notification lag behind the clients, and their faults must occur too.
                 def is_over() -> bool:
-                    missing = set(plan.request_faults) - self._faults.injected.keys()
-                    return not missing or not (self.backend.messages() or self._unannounced_order_ids(context))
+                    missing = set(plan.request_faults) - proxy.injected.keys()
+                    return not missing or not (self.backend.depth().total or self._unannounced_order_ids(context))
 
                 context.wait_until(is_over, _DRAIN_SECONDS)
             except BaseException:
@@ -125,9 +114,9 @@ class FaultTest:
                 clients.shutdown(wait=False, cancel_futures=True)
                 raise
             finally:
-                self._proxy.faults_are_over.set()
-        while self._faults.late_copies:
-            self._faults.late_copies.pop().forward()
+                proxy.faults_are_over.set()
+        while proxy.late_copies:
+            proxy.late_copies.pop().forward()
 
     def _drain(self, context: Context) -> tuple[str, ...]:
         """Wait until the queue is empty; return a failure if that takes too long."""
@@ -136,13 +125,13 @@ class FaultTest:
         def is_idle() -> bool:
             nonlocal idle_since
             self._receive_announcements()
-            if self.backend.messages():
+            if self.backend.depth().total:
                 idle_since = time.monotonic()
             return time.monotonic() - idle_since > _IDLE_SECONDS
 
         if context.wait_until(is_idle, _DRAIN_SECONDS):
             return ()
-        return (f"stuck: {self.backend.messages()} messages stayed in the queue",)
+        return (f"stuck: {self.backend.depth().total} messages stayed in the queue",)
 
     def _redrive(self, context: Context) -> int:
         """Redrive the dead letters of valid orders as an operator would; return how many."""
@@ -191,4 +180,4 @@ class FaultTest:
 
 def _disrupt(context: Context, name: str) -> None:
     if getattr(disruptions, name)(context):
-        context.faults.note(name)
+        context.proxy.note(name)

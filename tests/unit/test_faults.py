@@ -8,10 +8,10 @@ import pytest
 
 from faults import __main__ as program
 from faults import disruptions
+from faults.__main__ import broken_promises, shortfalls
 from faults.fault_types import DESCRIPTIONS, DISRUPTIONS, REDRIVES
 from faults.ledger import Acceptance, Counts, Findings, Ledger, Request
 from faults.plan import Config, FaultTestError, make_plan
-from faults.report import broken_promises, shortfalls
 from faults.run import SeedResult
 from orders.domain.message import write_message
 from orders.domain.order import Order, ProcessedOrder, SubmittedOrder
@@ -142,6 +142,5 @@ def test_invalid_setting_is_rejected_with_an_example(variable: str, text: str) -
 
 def test_command_reports_invalid_setting(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("SEEDS", "all")
-    monkeypatch.setattr("signal.signal", lambda *_: None)
     assert program.main() == 2
     assert capsys.readouterr().err.strip().startswith("make fault-test: SEEDS=all is not valid")

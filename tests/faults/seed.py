@@ -1,15 +1,20 @@
-"""The clients. They place orders concurrently, time out and retry."""
+"""The state of one seed's run, and its clients, which place orders concurrently, time out and retry."""
 
 import dataclasses
 import http.client
 import json
-from collections.abc import Iterator, Sequence
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass, field
 
-from faults.context import Context
-from faults.ledger import Acceptance, Request
-from faults.plan import ClientOrder
+from faults.backend import Backend
+from faults.ledger import Acceptance, Ledger, Request
+from faults.plan import ClientOrder, SeedPlan, customer_prefix
+from faults.request_faults import Proxy
 from support.deployment.api import JSON_TYPE, DeployedApi
 
 CLIENTS = 4
@@ -17,6 +22,41 @@ CLIENTS = 4
 _CLIENT_SECONDS = 6
 # The share of acknowledged orders whose status is read at once.
 _STATUS_SHARE = 0.1
+_POLL_SECONDS = 0.2
+
+
+class Aborted(BaseException):
+    """The test was interrupted; raised in its threads."""
+
+
+@dataclass
+class Context:
+    plan: SeedPlan
+    backend: Backend
+    proxy: Proxy
+    aborted: threading.Event
+    ledger: Ledger = field(default_factory=Ledger)
+
+    def rng(self, purpose: str) -> random.Random:
+        """Return the seed's random number generator for a purpose."""
+        return random.Random(f"{self.plan.seed} {purpose}")
+
+    def owns(self, customer_id: str | None) -> bool:
+        return customer_id is not None and customer_id.startswith(customer_prefix(self.plan.seed))
+
+    def pause(self, seconds: float) -> None:
+        """Wait; raise Aborted if the test is interrupted."""
+        if self.aborted.wait(seconds):
+            raise Aborted
+
+    def wait_until(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Return True as soon as `condition` does, or False after a time limit."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                return False
+            self.pause(_POLL_SECONDS)
+        return True
 
 
 def place_orders(
