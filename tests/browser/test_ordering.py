@@ -131,6 +131,7 @@ def test_rejection_is_shown_in_the_summary_and_at_its_field(visit: Visit, api: F
             {"code": "x", "errors": [{"pointer": pointer, "detail": MARKUP} for pointer in ("/quantity", MARKUP)]},
             [f"Quantity {MARKUP}", f"{MARKUP} {MARKUP}"],
         ),
+        ({"code": "x", "detail": "A" * 400}, ["A" * 300 + "…"]),
         ({"code": "", "title": "", "detail": "", "errors": []}, ["The shop rejected this order without a reason."]),
     ]
     for document, texts in documents:
@@ -140,6 +141,7 @@ def test_rejection_is_shown_in_the_summary_and_at_its_field(visit: Visit, api: F
         expect(visit.summary).to_be_focused()
         expect(visit.error_of("quantity")).to_have_text(texts[0] if "Quantity" in texts[0] else "")
         expect(visit.page.get_by_label("Quantity")).to_have_value("2")
+        visit.expect_no_sideways_scrolling()
     assert len(api.submissions) == len(documents)
 
 
