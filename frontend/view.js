@@ -71,7 +71,9 @@ for (const type of ["mousedown", "click"]) document.addEventListener(type, dropD
 
 function dropDoubleClick(event) {
   const isSamePlace =
-    pressed !== null && Math.hypot(event.clientX - pressed.clientX, event.clientY - pressed.clientY) < SAME_PLACE_PX;
+    pressed !== null &&
+    (placeButton.contains(event.target) ||
+      Math.hypot(event.clientX - pressed.clientX, event.clientY - pressed.clientY) < SAME_PLACE_PX);
   if (isSamePlace && performance.now() - changedAt < DOUBLE_CLICK_MS) {
     event.preventDefault();
     event.stopPropagation();

@@ -24,7 +24,7 @@ def expect_one_order(visit: Visit, api: FakeOrderApi) -> None:
 
 def test_double_click_places_one_order_without_an_error(visit: Visit, api: FakeOrderApi) -> None:
     mouse = visit.page.mouse
-    for width, height, gap, offset in ((320, 640, 30, 0), (1280, 800, 150, 40), (320, 640, 450, 0)):
+    for width, height, gap, offset in ((320, 640, 30, 0), (1280, 2000, 450, 40), (320, 640, 450, 0)):
         visit.page.set_viewport_size({"width": width, "height": height})
         visit.fill()
         x, y = middle_of_button(visit)
