@@ -1,7 +1,6 @@
 """Plans and deployments, created once per session and shared by all tests that only read them."""
 
 import json
-import zipfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -96,23 +95,17 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 
 @pytest.fixture(scope="session")
-def lambda_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A package whose functions do nothing."""
-    return _package(tmp_path_factory.mktemp("package") / "orders.zip", "def handler(event, context): ...\n")
-
-
-def _package(path: Path, code: str) -> Path:
-    with zipfile.ZipFile(path, "w") as package:
-        package.writestr("orders/__init__.py", "")
-        for function in ("submission", "processing", "status", "notification"):
-            package.writestr(f"orders/handlers/{function}.py", code)
+def new_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A package to plan with: Terraform only hashes it."""
+    path = tmp_path_factory.mktemp("package") / "orders.zip"
+    path.write_text("new code")
     return path
 
 
 @pytest.fixture(scope="session")
-def variables(lambda_zip: Path) -> dict[str, Any]:
-    """The variables without a default."""
-    return {"notification_email": "operations@example.com", "lambda_zip_path": str(lambda_zip)}
+def variables(new_zip: Path) -> dict[str, Any]:
+    """The variables without a default, and a package."""
+    return {"notification_email": "operations@example.com", "lambda_zip_path": str(new_zip)}
 
 
 @pytest.fixture(scope="session")
@@ -223,7 +216,7 @@ def deployer_environment(emulator: Emulator, zone: str) -> Mapping[str, str]:
 
 
 @pytest.fixture(scope="session")
-def deployed_twice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedTwice]:
+def deployed_twice(new_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedTwice]:
     """Both deployments side by side. Terraform uses an identity with docs/deployer-policy.json only."""
     require_program("terraform", "install Terraform 1.9 or newer to compare the two deployments")
     with running_emulator(tmp_path_factory.mktemp("emulator"), REGION) as emulator, ThreadPoolExecutor() as threads:
@@ -253,7 +246,6 @@ def deployed_twice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deploye
         staging["api_domain_name"] = "api.staging.example.com"
         root.apply(staging)
         by_cloudformation.result()
-        new_zip = _package(tmp_path_factory.mktemp("package") / "orders.zip", "handler = print\n")
         yield DeployedTwice(
             emulator,
             root,
