@@ -107,6 +107,12 @@ SETTINGS: list[tuple[dict[str, str], str, Any]] = [
         "OrdersApi/Properties/CorsConfiguration/AllowHeaders",
         ["content-type", "idempotency-key", "authorization"],
     ),
+    # Terraform's provider cannot tag a dashboard. test_parity.py compares all other tags.
+    (
+        {"Environment": "staging"},
+        "OrdersDashboard/Properties/Tags",
+        [{"Key": "Project", "Value": "order-processing"}, {"Key": "Environment", "Value": "staging"}],
+    ),
     ({}, "OrdersApi/Properties/DisableExecuteApiEndpoint", False),
     ({}, "AWS::Lambda::Function/Properties/Environment/Variables/JWT_CUSTOMER_CLAIM", None),
     ({}, "DefaultStage/Properties/RouteSettings", {}),
