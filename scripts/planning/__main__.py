@@ -78,20 +78,15 @@ class Finite(click.FloatRange):
         return number
 
 
-@planning.group(short_help="Compute the effect of a load on the deployment.")
-def capacity() -> None:
-    """Compute the effect of a load: backlog, drain time, rejected orders and the first limit.
-
-    Uses AWS's documented limits; needs no AWS account. scripts/planning/settings.py lists the settings for --set.
-    """
-
-
-@capacity.command()
+@planning.command(short_help="Compute the effect of a load on the deployment.")
 @click.option("--rate", type=Finite(min=0, min_open=True), required=True, help="Orders per second.")
 @click.option("--for", "seconds", type=Duration(), default="1h", show_default=True)
 @click.option("--set", "assignments", metavar="NAME=VALUE", multiple=True, help="Change a setting.")
-def constant(rate: float, seconds: float, assignments: tuple[str, ...]) -> None:
-    """Simulate orders at a constant rate."""
+def capacity(rate: float, seconds: float, assignments: tuple[str, ...]) -> None:
+    """Simulate orders at a constant rate: backlog, drain time, rejected orders and the first limit.
+
+    Uses AWS's documented limits; needs no AWS account. scripts/planning/settings.py lists the settings for --set.
+    """
     result = simulate(rate, seconds, parse_settings(assignments))
     click.echo(f"{rate:,.6g} orders/s for {_duration(seconds)}\n")
     drained = "not before the end of the run"

@@ -109,7 +109,7 @@ def test_old_announcements_are_discarded() -> None:
     ],
 )
 def test_invalid_value_is_rejected_in_one_sentence(arguments: str, message: str) -> None:
-    result = CliRunner().invoke(planning, ["capacity", "constant", "--rate", "1", *arguments.split()])
+    result = CliRunner().invoke(planning, ["capacity", "--rate", "1", *arguments.split()])
     assert result.exit_code != 0
     assert message in result.output
     assert "Traceback" not in result.output

@@ -45,7 +45,7 @@ def test_page_states_the_results_of_two_loads_that_it_does_not_show() -> None:
     def output(arguments: str) -> str:
         return updated(f"<!-- `orders-plan {arguments}`, by `make docs` -->\n<!-- end -->")
 
-    [load] = re.findall(r"<!-- `orders-plan (capacity constant .+ --set processing_maximum_concurrency)=\d+`", page)
+    [load] = re.findall(r"<!-- `orders-plan (capacity .+ --set processing_maximum_concurrency)=\d+`", page)
     [concurrency] = re.findall(r"^With `processing_maximum_concurrency=(\d+)` the same load has no dead", page, re.M)
     assert re.search("^dead letters +0$", output(f"{load}={concurrency}"), re.MULTILINE)
 
