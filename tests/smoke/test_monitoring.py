@@ -131,4 +131,4 @@ def test_traces_are_recorded(system: System) -> None:
         StartTime=now - timedelta(hours=6), EndTime=now, FilterExpression=expression
     )
     if not found["TraceSummaries"]:
-        pytest.skip("there is no trace of the last six hours, for example because there were no orders")
+        pytest.skip("the last six hours have no trace, for example because no order was placed")

@@ -14,7 +14,7 @@ def group(system: System) -> Any:
     filters = [{"Name": name, "Values": [value]} for name, value in tags]
     groups = system.all("autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups", Filters=filters)
     if not groups:
-        pytest.skip("there is no storefront of this project and environment in the region")
+        pytest.skip("the region has no storefront of this project and environment")
     assert len(groups) == 1, "a release is not complete: the previous group is still there"
     return groups[0]
 
