@@ -132,7 +132,8 @@ class StorefrontRequestHandler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Send a resource."""
         hosts = self.headers.get_all("Host", [])
-        if len(hosts) > 1 or (self.request_version != "HTTP/1.0" and not hosts):
+        # An HTTP/0.9 response would have no security headers.
+        if self.request_version == "HTTP/0.9" or len(hosts) > 1 or (self.request_version != "HTTP/1.0" and not hosts):
             return self.send_error(HTTPStatus.BAD_REQUEST)
         # Another name can point here by DNS rebinding: then a foreign page would be same-origin with this one.
         if not all(self.server.is_own_host(host) for host in hosts):

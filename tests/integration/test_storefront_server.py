@@ -144,6 +144,7 @@ RAW_REQUESTS = [
     (b"GET /".ljust(65537, b"a"), 414),
     (b"GET / HTTP/9.9\r\n\r\n", 505),
     (b"GET /\r\n", 400),
+    (b"GET / HTTP/0.9\r\n" + HOST + b"\r\n", 400),
     (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
     (b"GET /\x1b[2J HTTP/1.1\r\n" + HOST + b"\r\n", 404),
 ]
