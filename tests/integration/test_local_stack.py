@@ -162,7 +162,9 @@ def test_orders_and_emails_are_kept_when_a_signal_or_kill_stops_the_program(
             return False
 
     wait_for("the end of its processes", is_released)
-    with pytest.raises(LocalStackError, match="was deleted while the system ran"), new_stack() as last:
+    screen = io.StringIO()
+    with pytest.raises(LocalStackError, match="was deleted while the system ran"), new_stack(Report(screen)) as last:
+        assert "orders of that run are lost" not in screen.getvalue()
         assert_described(last)
         assert [order_id for _, order_id in sorted(stream_of(last))] == ["SIGTERM", "SIGKILL"]
         assert order_ids(last) == {"SIGTERM", "SIGKILL"}

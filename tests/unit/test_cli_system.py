@@ -59,11 +59,13 @@ def test_local_stack_is_selected_unless_a_profile_or_region_is_given(
 ) -> None:
     connections: list[tuple[str | None, str | None]] = []
     monkeypatch.setattr(system_module, "_connect", lambda *given: connections.append(given))
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "of another account")
     write_stack_file(checkout)
     put_terraform(monkeypatch, checkout, terraform_output())
     system = target.find()
     if target == Target():
         assert (system.is_local, system.origin) == (True, "the local stack at http://127.0.0.1:4566")
+        assert system.client("sqs")._request_signer._credentials.token is None
     else:
         assert system.origin == f"the Terraform deployment of {checkout}/terraform-backend"
         assert connections == [(target.profile, target.region or "eu-north-1")]

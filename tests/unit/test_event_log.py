@@ -15,10 +15,11 @@ from support.machine.python import run_python
 
 
 def test_event_is_one_line_of_json_without_none_fields() -> None:
-    program = "log_event('order_failed', 40, order_id=None, receives=5)"
-    [line] = run_python(f"from orders.adapters.event_log import log_event; {program}")
+    program = "log_event('order_stored'); log_event('order_failed', 40, order_id=None, receives=5)"
+    stored, failed = run_python(f"from orders.adapters.event_log import log_event; {program}")
 
-    event = json.loads(line)
+    assert json.loads(stored)["level"] == "INFO"
+    event = json.loads(failed)
     assert event.pop("timestamp").endswith("Z")
     assert event == {"level": "ERROR", "message": "order_failed", "logger": "orders", "receives": 5}
 
