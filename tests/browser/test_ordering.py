@@ -161,12 +161,14 @@ def test_failed_order_shows_the_reason_and_is_retried_with_the_same_key(own_visi
         expect(visit.notice).to_have_role("status")
         visit.page.clock.run_for(1_000)
         expect(visit.notice).to_be_empty()
-        visit.page.clock.run_for(2_000)
+        visit.page.clock.run_for(4_000)
+        expect(visit.notice).to_be_empty()
     assert api.keys[::2] == api.keys[1::2]
     assert len(set(api.keys)) == len(api.accepted) == len(failures)
     api.script.append(HANG)
     visit.place()
     expect(visit.place_button).to_have_text("Placing your order…")
+    expect(visit.notice).to_be_empty()
     visit.page.clock.run_for(5_000)
     expect(visit.notice).to_contain_text("The shop is responding slowly.")
 
