@@ -71,10 +71,15 @@ def test_stream_retries_from_the_first_order_that_sns_rejects(
     notification: ModuleType, monkeypatch: pytest.MonkeyPatch, logged: Logged
 ) -> None:
     rejected = {"Successful": [{"Id": place} for place in "013"], "Failed": [{"Id": "2", "Code": "x"}]}
-    monkeypatch.setattr(notification._topic._client, "publish_batch", Mock(return_value=rejected))
+    publish = Mock(return_value=rejected)
+    monkeypatch.setattr(notification._topic._client, "publish_batch", publish)
 
     response = notification.handler(stream_event(*[processed(key) for key in "abcd"]), None)
 
+    entries = publish.call_args.kwargs["PublishBatchRequestEntries"]
+    assert [(each["Id"], each["Subject"]) for each in entries] == [
+        (str(place), announce(processed(key)).subject) for place, key in enumerate("abcd")
+    ]
     assert response == {"batchItemFailures": [{"itemIdentifier": "102"}]}
     assert logged("order_id", "records", "announced") == [
         ("order_notified", processed("a").order_id, None, None),
