@@ -92,7 +92,7 @@ def require_handlers(package: Path, functions: list[str], environment: dict[str,
     with tempfile.TemporaryDirectory(prefix="redeploy-") as unpacked:
         with zipfile.ZipFile(package) as archive:
             archive.extractall(unpacked)
-        command = [sys.executable, "-P", "-c", _IMPORT, *functions]
+        command = [sys.executable, "-P", "-u", "-c", _IMPORT, *functions]  # unbuffered: the error comes last
         variables = {**environment, "PYTHONPATH": unpacked}
         with Process("The import", command, environment=variables, log=Path(unpacked, "log"), grace_seconds=0) as ran:
             deadline = time.monotonic() + _IMPORT_SECONDS

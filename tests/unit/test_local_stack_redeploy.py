@@ -16,6 +16,7 @@ from local_stack import LocalStackError, redeploy
         ("def handler(:", "lambda/orders/handlers/status.py, line 1: SyntaxError: invalid syntax"),
         ("import missing", "lambda/orders/handlers/status.py, line 1: ModuleNotFoundError: No module named 'missing'"),
         ("", "AttributeError: module 'orders.handlers.status' has no attribute 'handler'"),
+        ("print('x'); 1 / 0", "lambda/orders/handlers/status.py, line 1: ZeroDivisionError: division by zero"),
         ("raise SystemExit(3)", "exit status 3"),
         ("raise SystemExit(0)", "exit status 0"),
         ("import time; time.sleep(9)", "the import of its handlers takes longer than 1 s"),
