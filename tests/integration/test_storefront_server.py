@@ -166,7 +166,11 @@ def test_raw_request_gets_one_response(address: tuple[str, int], request_bytes: 
 def test_program_reads_the_environment_and_ends_with_ctrl_c() -> None:
     environment = {**os.environ, "PORT": "0", "ORDERS_API_URL": "https://API.example.com:443/v1/"}
     command, pipe = [sys.executable, str(FRONTEND / "server.py")], subprocess.PIPE
-    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment) as process:
+    with (
+        subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment) as process,
+        contextlib.ExitStack() as stack,
+    ):
+        stack.callback(process.kill)  # Popen waits for its end, also after a failed assertion
         assert process.stdout is not None
         found = re.fullmatch(r"The storefront is at http://127\.0\.0\.1:([0-9]+)\n", process.stdout.readline())
         assert found
