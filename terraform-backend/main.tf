@@ -270,7 +270,7 @@ data "aws_iam_policy_document" "function_trust" {
   lifecycle {
     precondition {
       condition     = fileexists(local.lambda_zip_path)
-      error_message = "The package of the functions, ${local.lambda_zip_path}, does not exist. Build it in the project's folder with `make build TARGET=${var.lambda_architecture}`, or set lambda_zip_path if it is elsewhere."
+      error_message = "The Lambda package ${local.lambda_zip_path} does not exist. Build it in the project's folder with `make build TARGET=${var.lambda_architecture}`, or set lambda_zip_path if it is elsewhere."
     }
   }
 }

@@ -20,7 +20,7 @@ from aws_emulator import root_user
 from aws_emulator.guard import Guard
 from aws_emulator.persistence import state_on_disk
 
-# Imported before any is applied, because each keeps functions of ministack.
+# All are imported before the first is applied: on import, each saves the original functions of ministack.
 _PATCHES = "alarms auto_scaling function_logs iam metric_filters queues resources stream_mappings tables workers"
 PATCHES = [import_module(f"aws_emulator.{name}") for name in _PATCHES.split()]
 

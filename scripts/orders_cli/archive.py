@@ -67,5 +67,5 @@ def _read(name: str, number: int, line: bytes) -> DeadLetter:
             raise ValueError
         return DeadLetter(message_id, entry.get("order_id"), sent_at, 0, Reason(reason, Kind.REFUSED), body=body)
     except (ValueError, KeyError, TypeError) as error:
-        reason = f"Line {number} of {name} is not a dropped message. Name a file of `orders dlq drop`."
+        reason = f"Line {number} of {name} is not a dropped message. Name a file that `orders dlq drop` wrote."
         raise OperatorError(reason) from error

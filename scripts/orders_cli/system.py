@@ -96,7 +96,7 @@ class Target:
     profile: str | None = None
 
     def find(self) -> System:
-        """Find the selected system, and print it; a command checks its own options before.
+        """Find and report the selected system. Commands check their own options first.
 
         The default is the local stack, or else the system that Terraform applied in terraform-backend/. A region or a
         profile means AWS, so the local stack is skipped.

@@ -321,5 +321,5 @@ def test_only_variables_without_a_safe_default_are_required(folder: str) -> None
 
 def test_missing_package_is_reported_with_the_build_command(backend: TerraformRoot) -> None:
     [error] = backend.errors({**REQUIRED["terraform-backend"], "lambda_architecture": "x86_64"})
-    assert "package of the functions, ../dist/orders-x86_64.zip, does not exist" in error
+    assert "The Lambda package ../dist/orders-x86_64.zip does not exist" in error
     assert "make build TARGET=x86_64" in error

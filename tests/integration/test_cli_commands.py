@@ -476,7 +476,7 @@ def test_submit_file_uses_secret_keys_and_prints_counts_when_interrupted(
         ),
         ("dlq redrive --yes --from missing", 2, "'missing': No such file or directory"),
         ("dlq redrive --yes --from existing", 1, "Line 1 of existing is not a dropped message"),
-        ("dlq redrive --yes --from local-time", 1, "Line 1 of local-time is not a dropped message. Name a file of"),
+        ("dlq redrive --yes --from local-time", 1, "Line 1 of local-time is not a dropped message. Name a file that"),
         ("dlq redrive --yes --from incomplete", 0, "0 messages to redrive in incomplete"),
         ("dlq redrive --notifications --rate 5", 2, "--from and --rate are for orders"),
         (f"dlq show --notifications --order {submitted().order_id}", 2, "--order does not apply to --notifications"),

@@ -393,7 +393,7 @@ locals {
       comparison_operator = "GreaterThanThreshold"
       threshold           = 0
       datapoints_to_alarm = 3
-      missing_data        = "notBreaching" # without servers data is missing; missing-hosts covers that
+      missing_data        = "notBreaching" # without servers, data is missing; missing-hosts covers that
     }
 
     missing-hosts = {
@@ -460,7 +460,7 @@ resource "aws_cloudwatch_metric_alarm" "errors" {
   datapoints_to_alarm = 3
   comparison_operator = "GreaterThanThreshold"
   threshold           = 5
-  treat_missing_data  = "notBreaching" # without errors data is missing
+  treat_missing_data  = "notBreaching" # without errors, data is missing
 
   metric_query {
     id          = "percentage"
