@@ -605,7 +605,7 @@ def test_erase_deletes_only_the_orders_of_the_customer(shop: Shop) -> None:
         ("orders_dlq_url", write_message(submitted()), 0, (0, 1, 0), "1 dead letter of this customer: drop each"),
         ("orders_dlq_url", '{"customer_id": "001"}', 0, (0, 1, 0), "1 dead letter of this customer: drop each"),
         ("orders_dlq_url", "another order", 1, (0, 0, 1), "1 dead letter hidden by another reader"),
-        ("orders_dlq_url", "another order", 0, (0, 0, 0), ""),
+        ("orders_dlq_url", '{"customer_id": "001x"}', 0, (0, 0, 0), ""),
         ("orders_dlq_url", write_message(submitted(order=Order("002", "001", 1, "2025-04-25"))), 0, (0, 0, 0), ""),
     ],
     ids=[
@@ -613,7 +613,7 @@ def test_erase_deletes_only_the_orders_of_the_customer(shop: Shop) -> None:
         "dead letter",
         "unreadable dead letter",
         "hidden dead letter",
-        "unreadable",
+        "unreadable dead letter of another customer",
         "another customer",
     ],
 )
