@@ -17,7 +17,7 @@ SAVED = "saved"
 def state_on_disk(directory: Path) -> Iterator[None]:
     """Exit with a message if the state in `directory` cannot be read, or if it cannot be saved at the end."""
     require_readable_state(directory)
-    failures = BufferingHandler(capacity=1000)
+    failures = BufferingHandler(capacity=sys.maxsize)
     failures.setLevel(logging.ERROR)
     persistence.logger.addHandler(failures)
     yield

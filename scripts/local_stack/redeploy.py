@@ -17,8 +17,13 @@ from local_stack.processes import Process
 from local_stack.report import Report
 from local_stack.settings import Settings
 
-_IMPORT = "import importlib, sys; [importlib.import_module(f'orders.handlers.{name}').handler for name in sys.argv[1:]]"
-_IMPORT += "; print('imported')"  # not reached if a handler ends the program
+# The last line is not reached if a handler ends the program; a handler's own work at exit does not count.
+_IMPORT = """
+import importlib, os, sys
+[importlib.import_module(f"orders.handlers.{name}").handler for name in sys.argv[1:]]
+print("imported")
+os._exit(0)
+"""
 _IMPORT_SECONDS = 30
 
 # The longest timeout of a function: an invocation of a replaced version may take this long.

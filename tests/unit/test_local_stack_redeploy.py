@@ -26,16 +26,25 @@ from local_stack import LocalStackError, redeploy
 def test_handler_that_cannot_be_imported_is_rejected(
     source: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    package = tmp_path / "package.zip"
-    with zipfile.ZipFile(package, "w") as archive:
-        archive.writestr("orders/handlers/status.py", source)
     monkeypatch.setattr(redeploy, "_IMPORT_SECONDS", 1 if "sleep(9)" in source else 30)
     stop = threading.Event()
     if "sleep(10)" in source:
         stop.set()
     with pytest.raises(LocalStackError) as failure:
-        redeploy.require_handlers(package, ["status"], {}, stop)
+        redeploy.require_handlers(_package(tmp_path, source), ["status"], {}, stop)
     assert str(failure.value) == reason
+
+
+def test_handler_that_prints_at_exit_is_accepted(tmp_path: Path) -> None:
+    package = _package(tmp_path, "import atexit; atexit.register(print, 'end')\ndef handler(): ...")
+    redeploy.require_handlers(package, ["status"], {}, threading.Event())
+
+
+def _package(directory: Path, source: str) -> Path:
+    package = directory / "package.zip"
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("orders/handlers/status.py", source)
+    return package
 
 
 def test_symbolic_link_without_a_file_and_disk_error_do_not_stop_redeployment(
