@@ -5,8 +5,10 @@
 
 const CUSTOMER_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const PRODUCT_ID = /^[A-Za-z0-9._-](?:[A-Za-z0-9._ -]{0,126}[A-Za-z0-9._-])?$/;
-const QUANTITY = /^[1-9][0-9]{0,3}$/;
+const QUANTITY = /^[1-9][0-9]*$/;
 const ORDER_DATE = /^([0-9]{4})-([0-9]{2})-([0-9]{2})$/;
+
+export const MAXIMUM_QUANTITY = 9999;
 
 /** Whether `text` is a calendar date, YYYY-MM-DD, from year 1 on. */
 function isCalendarDate(text) {
@@ -32,9 +34,9 @@ export const FIELDS = {
   quantity: {
     label: "Quantity",
     missing: "Enter how many you would like",
-    invalid: "Quantity must be a whole number from 1 to 9999, such as 2",
+    invalid: `Quantity must be a whole number from 1 to ${MAXIMUM_QUANTITY}, such as 2`,
     isValid: (value) =>
-      isString(value) ? QUANTITY.test(value) : Number.isInteger(value) && value >= 1 && value <= 9999,
+      (isString(value) ? QUANTITY.test(value) : Number.isInteger(value)) && value >= 1 && value <= MAXIMUM_QUANTITY,
   },
   customer_id: {
     label: "Customer ID",

@@ -1,6 +1,6 @@
 /** The only module that accesses the DOM. Untrusted text is inserted as text, never as markup. */
 
-import { FIELDS } from "./rules.js";
+import { FIELDS, MAXIMUM_QUANTITY } from "./rules.js";
 
 const TITLE = document.title;
 
@@ -90,7 +90,7 @@ for (const button of form.querySelectorAll("[data-step]")) {
 function stepQuantity(step) {
   const present = quantity.value.trim();
   const next = FIELDS.quantity.isValid(present) ? Number(present) + step : 1;
-  quantity.value = String(Math.min(Math.max(next, 1), 9999));
+  quantity.value = String(Math.min(Math.max(next, 1), MAXIMUM_QUANTITY));
   showPick();
   announce(`Quantity ${quantity.value}`);
 }
